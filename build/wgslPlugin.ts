@@ -1,0 +1,118 @@
+/**
+ * Vite plugin: `import kernel from "./x.wgsl"` gives a Kernel (src/gpu/kernel.ts).
+ *
+ * Imports between shader files are WESL's and are resolved here with its linker; the uniform struct and the
+ * bindings are read by wgsl_reflect. Both run at build time only, so a page carries neither. Beside each
+ * kernel a `.d.wgsl.ts` declaration is written with the names found, so that the host's use of them is checked.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join, relative, resolve } from "node:path";
+import type { Plugin } from "vite";
+import { link } from "wesl";
+import type { StructInfo, TemplateInfo, TypeInfo } from "wgsl_reflect";
+// The package has no "exports": Node would take its CommonJS "main".
+import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
+import type { Kernel, ScalarType, SpecializableConstant, StorageBinding, UniformField } from "../src/gpu/kernel.js";
+
+const CONSTANT = /^const (\w+): (u32|i32|f32|bool) = ([^;]+); \/\/ @specialize/gm;
+
+/** All shader files below `root`, by path relative to it, with forward slashes. */
+export function readShaders(root: string): Record<string, string> {
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".wgsl"));
+  return Object.fromEntries(files.map((file) => [file.replaceAll("\\", "/"), readFileSync(join(root, file), "utf8")]));
+}
+
+function readConstants(code: string): Record<string, SpecializableConstant> {
+  return Object.fromEntries(
+    [...code.matchAll(CONSTANT)].map(([, name, type, text]) => {
+      const value = type === "bool" ? text === "true" : Number(text.replace(/u$/, ""));
+      if (typeof value === "number" && Number.isNaN(value)) throw new Error(`constant ${name} has the value "${text}"; expected a literal`);
+      return [name, { type: type as ScalarType | "bool", value }];
+    }),
+  );
+}
+
+function readField(type: TypeInfo): Pick<UniformField, "type" | "count"> {
+  const element = (type as TemplateInfo).format?.name ?? type.name;
+  const count = Number(/^vec([234])/.exec(type.name)?.[1] ?? 1);
+  if (element !== "u32" && element !== "i32" && element !== "f32") throw new Error(`uniform fields of type ${type.name} are not supported`);
+  return { type: element, count };
+}
+
+function readUniforms(struct: StructInfo): Kernel["uniforms"] {
+  const fields = struct.members.map((member) => {
+    return [member.name, { offsetBytes: member.offset, ...readField(member.type) }] as const;
+  });
+  return { bytes: struct.size, fields: Object.fromEntries(fields) };
+}
+
+/** Links one kernel file with what it imports and reflects the result. */
+export async function buildKernel(file: string, shaders: Record<string, string>): Promise<Kernel> {
+  const name = basename(file, ".wgsl");
+  const linked = await link({ weslSrc: shaders, rootModuleName: file });
+  const code = linked.dest.replace(/\n{2,}/g, "\n").trim() + "\n";
+  const reflection = new WgslReflect(code);
+  const [uniform, ...others] = reflection.uniforms;
+  if (others.length > 0 || uniform?.binding !== 0) throw new Error(`${file}: expected one uniform, at binding 0`);
+  if (reflection.entry.compute[0]?.name !== "main") throw new Error(`${file}: expected a compute entry point named main`);
+  const bindings = reflection.storage.map((storage): [string, StorageBinding] => {
+    return [storage.name, { binding: storage.binding, access: storage.access === "read" ? "read" : "read_write" }];
+  });
+  return {
+    name,
+    code,
+    constants: readConstants(code),
+    uniforms: readUniforms(uniform.type as StructInfo),
+    bindings: Object.fromEntries(bindings),
+  };
+}
+
+function declare(kernel: Kernel): string {
+  const union = (names: string[]): string => names.map((name) => JSON.stringify(name)).join(" | ") || "never";
+  return `// Written by build/wgslPlugin.ts from ${kernel.name}.wgsl.
+import type { Kernel } from "../src/gpu/kernel.js";
+
+declare const kernel: Kernel<
+  ${union(Object.keys(kernel.constants))},
+  ${union(Object.keys(kernel.uniforms.fields))},
+  ${union(Object.keys(kernel.bindings))}
+>;
+export default kernel;
+`;
+}
+
+function writeIfChanged(file: string, text: string): void {
+  if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
+}
+
+/** Builds every kernel of the folder (files in subfolders are shared parts) and writes their declarations. */
+export async function buildKernels(shaderRoot: string): Promise<Kernel[]> {
+  const shaders = readShaders(shaderRoot);
+  const files = Object.keys(shaders).filter((file) => !file.includes("/"));
+  return await Promise.all(
+    files.map(async (file) => {
+      const kernel = await buildKernel(file, shaders);
+      writeIfChanged(join(shaderRoot, file.replace(/\.wgsl$/, ".d.wgsl.ts")), declare(kernel));
+      return kernel;
+    }),
+  );
+}
+
+export function wgsl(root: string): Plugin {
+  const shaderRoot = resolve(root, "shaders");
+  return {
+    name: "webgpu-conv:wgsl",
+    async buildStart() {
+      await buildKernels(shaderRoot);
+    },
+    load: {
+      filter: { id: /\.wgsl$/ },
+      async handler(id) {
+        const shaders = readShaders(shaderRoot);
+        for (const file of Object.keys(shaders)) this.addWatchFile(join(shaderRoot, file));
+        const kernel = await buildKernel(relative(shaderRoot, id).replaceAll("\\", "/"), shaders);
+        return { code: `export default ${JSON.stringify(kernel)};`, moduleType: "js", map: null };
+      },
+    },
+  };
+}

@@ -1,0 +1,61 @@
+// Bias gradient: partials[split, channel] = sum over samples and positions of the split of dy[n, channel, p].
+//
+// One workgroup a (split, channel): its threads sum strided elements, then a tree in workgroup memory adds
+// the threads' sums. The order is fixed. Dispatch: splits x channels workgroups, folded.
+import package::common::grid::workgroupIndex;
+import package::common::epilogue::{activationGradient, MASKED};
+
+const THREADS: u32 = 64u;
+const LEVELS: u32 = 6u; // log2(THREADS)
+
+struct Geometry {
+  channels: u32,
+  tasks: u32, // splits * channels
+  positions: u32, // of one sample
+  depth: u32, // batch * positions
+  depthPerSplit: u32,
+  strides: vec3<u32>, // batch, channel, position
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> outputGradient: array<f32>;
+@group(0) @binding(2) var<storage, read> activated: array<f32>;
+@group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+
+var<workgroup> sums: array<f32, THREADS>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let task = workgroupIndex(workgroupId, grid);
+  if (task >= geometry.tasks) {
+    return;
+  }
+  let channel = task % geometry.channels;
+  let split = task / geometry.channels;
+  let end = min(geometry.depth, (split + 1u) * geometry.depthPerSplit);
+  var sum = 0.0;
+  for (var depth = split * geometry.depthPerSplit + thread; depth < end; depth += THREADS) {
+    let offset = (depth / geometry.positions) * geometry.strides.x + channel * geometry.strides.y
+      + (depth % geometry.positions) * geometry.strides.z;
+    var gradient = outputGradient[offset];
+    if (MASKED) {
+      gradient = activationGradient(gradient, activated[offset]);
+    }
+    sum += gradient;
+  }
+  sums[thread] = sum;
+  for (var level = 1u; level <= LEVELS; level++) {
+    workgroupBarrier();
+    let half = THREADS >> level;
+    if (thread < half) {
+      sums[thread] += sums[thread + half];
+    }
+  }
+  if (thread == 0u) {
+    partials[task] = sums[0];
+  }
+}

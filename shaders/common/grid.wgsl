@@ -1,0 +1,6 @@
+// One-dimensional work on a grid whose dimensions are limited (65,535 workgroups each): the host folds
+// the count into rows of `grid.x` workgroups, and the surplus of the last row returns at once.
+
+fn workgroupIndex(id: vec3<u32>, grid: vec3<u32>) -> u32 {
+  return id.y * grid.x + id.x;
+}

@@ -1,0 +1,73 @@
+// Direct weight gradient, one thread a weight and split, of any problem.
+//
+//   partials[split][g, row, column] = sum over positions p of the split of dy[n, row, p] * x[n, c, p * stride + tap - pad]
+//
+// Rows, columns and partials: common/weight_columns.wgsl. Dispatch: ceil(elements / 64) workgroups, folded.
+import package::common::grid::workgroupIndex;
+import package::common::space::{flatten, unflatten};
+import package::common::taps::{isInside, TAPS};
+import package::common::weight_columns::{columnOrigin, inputAt};
+import package::common::epilogue::{activationGradient, HAS_BIAS, MASKED};
+
+const THREADS: u32 = 64u;
+
+struct Geometry {
+  inputSize: vec3<u32>,
+  outputSize: vec3<u32>,
+  padBegin: vec3<i32>,
+  elements: u32, // splits * groups * rows * columns, bias column included
+  groups: u32,
+  rows: u32, // output channels of a group
+  inputChannels: u32, // of a group
+  outputPositions: u32, // of one sample
+  depth: u32, // batch * outputPositions
+  depthPerSplit: u32,
+  inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
+  outputStrides: vec3<u32>,
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read> outputGradient: array<f32>;
+@group(0) @binding(3) var<storage, read> activated: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let element = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (element >= geometry.elements) {
+    return;
+  }
+  let weightColumns = geometry.inputChannels * TAPS;
+  let columns = weightColumns + select(0u, 1u, HAS_BIAS);
+  let column = element % columns;
+  let row = (element / columns) % geometry.rows;
+  let group = (element / (columns * geometry.rows)) % geometry.groups;
+  let split = element / (columns * geometry.rows * geometry.groups);
+
+  let origin = columnOrigin(column, geometry.padBegin);
+  let isBias = column == weightColumns;
+  let inputBase = (group * geometry.inputChannels + min(column / TAPS, geometry.inputChannels - 1u)) * geometry.inputStrides.y;
+  let outputBase = (group * geometry.rows + row) * geometry.outputStrides.y;
+  let end = min(geometry.depth, (split + 1u) * geometry.depthPerSplit);
+  var sum = 0.0;
+  for (var depth = split * geometry.depthPerSplit; depth < end; depth++) {
+    let sample = depth / geometry.outputPositions;
+    let position = depth % geometry.outputPositions;
+    let at = inputAt(unflatten(position, geometry.outputSize), origin);
+    let inside = isInside(at, geometry.inputSize);
+    let offset = sample * geometry.inputStrides.x + inputBase + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
+    let value = select(0.0, input[select(0u, offset, inside)], inside);
+    let outputOffset = sample * geometry.outputStrides.x + outputBase + position * geometry.outputStrides.z;
+    var gradient = outputGradient[outputOffset];
+    if (MASKED) {
+      gradient = activationGradient(gradient, activated[outputOffset]);
+    }
+    sum += gradient * select(value, 1.0, isBias);
+  }
+  partials[element] = sum;
+}

@@ -1,0 +1,189 @@
+// Convolution as a tiled matrix product, without an im2col buffer: forward pass and input gradient.
+//
+//   result[row, column] = sum over depth of weight[row, depth] * patches[depth, column]
+//
+// row: result channel of a group      column: result position, counted through the batch
+// depth: (source channel, tap), tap fastest; a patch element is the source element that the tap meets.
+// A workgroup computes TILE_ROWS x TILE_COLUMNS: it brings TILE_DEPTH of both factors into workgroup
+// memory at a time, and each thread holds ROWS x (4 * VECTORS) sums in registers.
+// Dispatch: groups x rowBlocks x columnBlocks workgroups, folded, rows fastest (they share patches).
+import package::common::grid::workgroupIndex;
+import package::common::space::{flatten, unflatten};
+import package::common::taps::{gatherAt, gatherOrigin, isInside, TAPS};
+import package::common::epilogue::{activate, activationGradient, HAS_BIAS, MASKED};
+
+const THREADS_X: u32 = 16u; // @specialize
+const THREADS_Y: u32 = 16u; // @specialize
+const ROWS: u32 = 4u; // @specialize
+const VECTORS: u32 = 1u; // @specialize
+const TILE_DEPTH: u32 = 16u; // @specialize
+// Weights of a row lie contiguous and aligned: load four of the depth at once.
+const VECTOR_WEIGHT: bool = false; // @specialize
+// A pointwise layer whose four neighbouring columns are four neighbouring source elements.
+const VECTOR_SOURCE: bool = false; // @specialize
+
+const THREADS: u32 = THREADS_X * THREADS_Y;
+const TILE_ROWS: u32 = THREADS_Y * ROWS;
+const TILE_VECTORS: u32 = THREADS_X * VECTORS;
+const TILE_COLUMNS: u32 = TILE_VECTORS * 4u;
+const DEPTH_VECTORS: u32 = TILE_DEPTH / 4u;
+const WEIGHT_LOADS: u32 = TILE_ROWS * DEPTH_VECTORS / THREADS;
+const SOURCE_LOADS: u32 = TILE_DEPTH * TILE_VECTORS / THREADS;
+const SOURCE_STEP: u32 = THREADS / TILE_VECTORS;
+
+struct Geometry {
+  sourceSize: vec3<u32>,
+  resultSize: vec3<u32>,
+  padBegin: vec3<i32>,
+  resultPositions: u32, // of one sample
+  columns: u32, // batch * resultPositions
+  depth: u32, // sourceChannels * TAPS
+  resultChannels: u32, // per group, as sourceChannels
+  sourceChannels: u32,
+  columnBlocks: u32,
+  rowBlocks: u32,
+  tasks: u32, // groups * rowBlocks * columnBlocks
+  sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
+  resultStrides: vec3<u32>,
+  weightStrides: vec3<u32>, // result channel, source channel, tap
+  weightGroupStride: u32,
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> source: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> activated: array<f32>;
+@group(0) @binding(5) var<storage, read_write> result: array<f32>;
+// The same buffers again, four elements at a time.
+@group(0) @binding(6) var<storage, read> weightVectors: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read> sourceVectors: array<vec4<f32>>;
+
+// Four of the depth for one row; and for one of the depth four columns.
+var<workgroup> weightTile: array<vec4<f32>, TILE_ROWS * DEPTH_VECTORS>;
+var<workgroup> sourceTile: array<vec4<f32>, TILE_DEPTH * TILE_VECTORS>;
+
+fn loadWeights(rowBase: u32, depth: u32) -> vec4<f32> {
+  if (VECTOR_WEIGHT) {
+    return select(vec4<f32>(0.0), weightVectors[(rowBase + depth) / 4u], depth < geometry.depth);
+  }
+  var values: vec4<f32>;
+  for (var i = 0u; i < 4u; i++) { // @unroll
+    let channel = (depth + i) / TAPS;
+    let tap = (depth + i) % TAPS;
+    let value = weight[rowBase + channel * geometry.weightStrides.y + tap * geometry.weightStrides.z];
+    values[i] = select(0.0, value, depth + i < geometry.depth);
+  }
+  return values;
+}
+
+fn loadSource(base: u32, origin: vec3<i32>, tap: u32, valid: bool) -> f32 {
+  let at = gatherAt(origin, tap);
+  let inside = isInside(at, geometry.sourceSize) & valid;
+  let offset = select(0u, base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
+  if (MASKED) {
+    return select(0.0, activationGradient(source[offset], activated[offset]), inside);
+  }
+  return select(0.0, source[offset], inside);
+}
+
+@compute @workgroup_size(THREADS_X, THREADS_Y)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_id) local: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let task = workgroupIndex(workgroupId, grid);
+  if (task >= geometry.tasks) {
+    return;
+  }
+  let firstRow = (task % geometry.rowBlocks) * TILE_ROWS;
+  let columnBlock = (task / geometry.rowBlocks) % geometry.columnBlocks;
+  let group = task / (geometry.rowBlocks * geometry.columnBlocks);
+  let firstColumn = columnBlock * TILE_COLUMNS;
+
+  // The four columns whose patches this thread loads, the same throughout.
+  let loadVector = thread % TILE_VECTORS;
+  let loadDepth = thread / TILE_VECTORS;
+  var origins: array<vec3<i32>, 4>;
+  var bases: array<u32, 4>;
+  var valid: array<bool, 4>;
+  for (var j = 0u; j < 4u; j++) { // @unroll
+    let column = firstColumn + loadVector * 4u + j;
+    valid[j] = column < geometry.columns;
+    let position = column % geometry.resultPositions;
+    origins[j] = gatherOrigin(unflatten(position, geometry.resultSize), geometry.padBegin);
+    bases[j] = (column / geometry.resultPositions) * geometry.sourceStrides.x
+      + group * geometry.sourceChannels * geometry.sourceStrides.y
+      + select(0u, position, VECTOR_SOURCE);
+  }
+
+  var sums: array<vec4<f32>, ROWS * VECTORS>;
+  let tiles = (geometry.depth + TILE_DEPTH - 1u) / TILE_DEPTH;
+  for (var tile = 0u; tile < tiles; tile++) {
+    let firstDepth = tile * TILE_DEPTH;
+    for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
+      let slot = thread + i * THREADS;
+      let row = min(firstRow + slot / DEPTH_VECTORS, geometry.resultChannels - 1u);
+      let rowBase = group * geometry.weightGroupStride + row * geometry.weightStrides.x;
+      weightTile[slot] = loadWeights(rowBase, firstDepth + (slot % DEPTH_VECTORS) * 4u);
+    }
+    for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
+      let row = loadDepth + i * SOURCE_STEP;
+      let depth = firstDepth + row;
+      let channel = (depth / TAPS) * geometry.sourceStrides.y;
+      var values: vec4<f32>;
+      if (VECTOR_SOURCE) {
+        let here = valid[0] & (depth < geometry.depth);
+        values = select(vec4<f32>(0.0), sourceVectors[select(0u, (bases[0] + channel) / 4u, here)], here);
+      } else {
+        for (var j = 0u; j < 4u; j++) { // @unroll
+          values[j] = loadSource(bases[j] + channel, origins[j], depth % TAPS, valid[j] & (depth < geometry.depth));
+        }
+      }
+      sourceTile[row * TILE_VECTORS + loadVector] = values;
+    }
+    workgroupBarrier();
+
+    for (var k = 0u; k < DEPTH_VECTORS; k++) {
+      var patches: array<vec4<f32>, 4u * VECTORS>;
+      for (var i = 0u; i < 4u; i++) { // @unroll
+        for (var v = 0u; v < VECTORS; v++) { // @unroll
+          patches[i * VECTORS + v] = sourceTile[(k * 4u + i) * TILE_VECTORS + v * THREADS_X + local.x];
+        }
+      }
+      for (var r = 0u; r < ROWS; r++) { // @unroll
+        let factors = weightTile[(local.y * ROWS + r) * DEPTH_VECTORS + k];
+        for (var v = 0u; v < VECTORS; v++) { // @unroll
+          sums[r * VECTORS + v] += factors.x * patches[v];
+          sums[r * VECTORS + v] += factors.y * patches[VECTORS + v];
+          sums[r * VECTORS + v] += factors.z * patches[2u * VECTORS + v];
+          sums[r * VECTORS + v] += factors.w * patches[3u * VECTORS + v];
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+
+  for (var v = 0u; v < VECTORS; v++) { // @unroll
+    for (var j = 0u; j < 4u; j++) { // @unroll
+      let column = firstColumn + (v * THREADS_X + local.x) * 4u + j;
+      if (column < geometry.columns) {
+        let base = (column / geometry.resultPositions) * geometry.resultStrides.x
+          + (column % geometry.resultPositions) * geometry.resultStrides.z;
+        for (var r = 0u; r < ROWS; r++) { // @unroll
+          let row = firstRow + local.y * ROWS + r;
+          if (row < geometry.resultChannels) {
+            let channel = group * geometry.resultChannels + row;
+            var sum = sums[r * VECTORS + v][j];
+            if (HAS_BIAS) {
+              sum += bias[channel];
+            }
+            result[base + channel * geometry.resultStrides.y] = activate(sum);
+          }
+        }
+      }
+    }
+  }
+}

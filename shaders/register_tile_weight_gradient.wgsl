@@ -1,0 +1,133 @@
+// Weight gradient in register tiles, without workgroup memory.
+//
+//   partials[split][g, row, column] = sum over positions of the split of dy[row, p] * patch[column, p]
+//
+// Each thread holds ROWS x COLUMNS sums. The depth is cut into segments of one output row each, so that
+// the innermost loop walks along the width with no division. Rows, columns, partials: common/weight_columns.wgsl.
+// Dispatch: splits x groups x rowBlocks x columnBlocks workgroups of THREADS columns, folded.
+import package::common::grid::workgroupIndex;
+import package::common::taps::TAPS;
+import package::common::weight_columns::{columnOrigin, inputAt};
+import package::common::epilogue::{activationGradient, HAS_BIAS, MASKED};
+
+const THREADS: u32 = 64u; // @specialize
+const ROWS: u32 = 4u; // @specialize
+const COLUMNS: u32 = 4u; // @specialize
+const MOST_POSITIONS: u32 = 0x40000000u;
+
+struct Geometry {
+  inputSize: vec3<u32>,
+  outputSize: vec3<u32>,
+  padBegin: vec3<i32>,
+  rows: u32, // output channels of a group
+  groups: u32,
+  inputChannels: u32, // of a group
+  columnBlocks: u32,
+  rowBlocks: u32,
+  tasks: u32, // splits * groups * rowBlocks * columnBlocks
+  segments: u32, // batch * output rows * segmentsPerRow
+  segmentsPerRow: u32,
+  segmentLength: u32,
+  segmentsPerSplit: u32,
+  inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
+  outputStrides: vec3<u32>,
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read> outputGradient: array<f32>;
+@group(0) @binding(3) var<storage, read> activated: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let task = workgroupIndex(workgroupId, grid);
+  if (task >= geometry.tasks) {
+    return;
+  }
+  let columnBlock = task % geometry.columnBlocks;
+  let rowBlock = (task / geometry.columnBlocks) % geometry.rowBlocks;
+  let outer = task / (geometry.columnBlocks * geometry.rowBlocks);
+  let group = outer % geometry.groups;
+  let split = outer / geometry.groups;
+  let firstRow = rowBlock * ROWS;
+  let firstColumn = (columnBlock * THREADS + thread) * COLUMNS;
+  let weightColumns = geometry.inputChannels * TAPS;
+  let columns = weightColumns + select(0u, 1u, HAS_BIAS);
+  if (firstColumn >= columns) {
+    return;
+  }
+
+  var origins: array<vec3<i32>, COLUMNS>;
+  var channels: array<u32, COLUMNS>;
+  for (var j = 0u; j < COLUMNS; j++) { // @unroll
+    let column = min(firstColumn + j, weightColumns - 1u);
+    origins[j] = columnOrigin(column, geometry.padBegin);
+    channels[j] = (group * geometry.inputChannels + column / TAPS) * geometry.inputStrides.y;
+  }
+  var channelRows: array<u32, ROWS>;
+  for (var r = 0u; r < ROWS; r++) { // @unroll
+    channelRows[r] = (group * geometry.rows + min(firstRow + r, geometry.rows - 1u)) * geometry.outputStrides.y;
+  }
+
+  var sums: array<f32, ROWS * COLUMNS>;
+  let end = min(geometry.segments, (split + 1u) * geometry.segmentsPerSplit);
+  for (var segment = split * geometry.segmentsPerSplit; segment < end; segment++) {
+    let start = (segment % geometry.segmentsPerRow) * geometry.segmentLength;
+    let line = segment / geometry.segmentsPerRow;
+    let height = line % geometry.outputSize.y;
+    let depth = (line / geometry.outputSize.y) % geometry.outputSize.x;
+    let sample = line / (geometry.outputSize.y * geometry.outputSize.x);
+    let length = min(geometry.segmentLength, geometry.outputSize.z - start);
+    let outputBase = sample * geometry.outputStrides.x
+      + ((depth * geometry.outputSize.y + height) * geometry.outputSize.z + start) * geometry.outputStrides.z;
+
+    var inside: array<bool, COLUMNS>;
+    var bases: array<u32, COLUMNS>;
+    for (var j = 0u; j < COLUMNS; j++) { // @unroll
+      let at = inputAt(vec3<u32>(depth, height, start), origins[j]);
+      inside[j] = (at.x < geometry.inputSize.x) & (at.y < geometry.inputSize.y);
+      bases[j] = sample * geometry.inputStrides.x + channels[j]
+        + select(0u, at.x * geometry.inputSize.y + at.y, inside[j]) * geometry.inputSize.z * geometry.inputStrides.z;
+    }
+    for (var i = 0u; i < MOST_POSITIONS; i++) {
+      if (i >= length) {
+        break;
+      }
+      var patches: array<f32, COLUMNS>;
+      for (var j = 0u; j < COLUMNS; j++) { // @unroll
+        let width = inputAt(vec3<u32>(0u, 0u, start + i), origins[j]).z;
+        let meets = inside[j] & (width < geometry.inputSize.z);
+        let value = select(0.0, input[bases[j] + select(0u, width, meets) * geometry.inputStrides.z], meets);
+        patches[j] = select(value, 1.0, firstColumn + j >= weightColumns);
+      }
+      for (var r = 0u; r < ROWS; r++) { // @unroll
+        let offset = outputBase + channelRows[r] + i * geometry.outputStrides.z;
+        var gradient = outputGradient[offset];
+        if (MASKED) {
+          gradient = activationGradient(gradient, activated[offset]);
+        }
+        for (var j = 0u; j < COLUMNS; j++) { // @unroll
+          sums[r * COLUMNS + j] += gradient * patches[j];
+        }
+      }
+    }
+  }
+
+  for (var r = 0u; r < ROWS; r++) { // @unroll
+    let row = firstRow + r;
+    if (row < geometry.rows) {
+      let base = (outer * geometry.rows + row) * columns;
+      for (var j = 0u; j < COLUMNS; j++) { // @unroll
+        let column = firstColumn + j;
+        if (column < columns) {
+          partials[base + column] = sums[r * COLUMNS + j];
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** What an engine needs of the thing that computes: a GPU, or the CPU reference. */
+import type { ConvOperation, TensorRole } from "./operation.js";
+import type { SolverChoice } from "./options.js";
+import type { Selection } from "./select.js";
+
+/** Memory of one tensor, known only to the backend that made it. */
+export interface TensorStorage {
+  readonly bytes: number;
+}
+
+/** The device an engine runs on. */
+export interface AdapterDescription {
+  /** In words, for people. */
+  readonly description: string;
+  readonly backend: "webgpu" | "cpu";
+  /** True when the work runs on the CPU: a software WebGPU adapter, or the CPU backend. */
+  readonly software: boolean;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly features: readonly string[];
+  /** The largest tensor this device can hold. */
+  readonly maxTensorBytes: number;
+}
+
+/** Memory in use, in bytes. */
+export interface BackendMemory {
+  readonly liveBytes: number;
+  readonly pooledBytes: number;
+}
+
+/** How long a piece of work took. */
+export interface Timing {
+  readonly milliseconds: number;
+  /** "timestamp": the device's own clock around the work; "wall-clock": the host's, submission included. */
+  readonly clock: "timestamp" | "wall-clock";
+}
+
+/** Tensors by the role they play in an operation. */
+export type RoleStorages = Partial<Record<TensorRole, TensorStorage>>;
+
+export interface Backend {
+  readonly adapter: AdapterDescription;
+  upload(values: Float32Array<ArrayBuffer>): TensorStorage;
+  /** Records the operation; the results are new storages, in the roles that the operation computes. */
+  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): RoleStorages;
+  read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
+  /** The storage must not be used again. */
+  release(storage: TensorStorage): void;
+  /** Chooses a solver as `run` would, without running. */
+  select(operation: ConvOperation, choice: SolverChoice | undefined): Selection;
+  /** Resolves when all recorded work is done; rejects with what went wrong on the device since last asked. */
+  finish(): Promise<void>;
+  /** Runs what `record` records and measures that alone. */
+  time(record: () => void): Promise<Timing>;
+  memory(): BackendMemory;
+  dispose(): void;
+}

@@ -1,0 +1,91 @@
+/** Explanation: the plan of an operation, as data and in words. */
+import type { PassedOver, Selection } from "./select.js";
+import type { ConvOperation, Direction } from "./operation.js";
+import { operandRoles, resultRoles, shapeOfRole } from "./operation.js";
+import { product } from "./geometry.js";
+import type { ConvProblem } from "./problem.js";
+import type { SolverConfig, Workgroups } from "./solver.js";
+
+/** Shapes of the forward pass' tensors, whichever pass is asked about. */
+export interface ExplainShapes {
+  /** `[N, C, H, W]` */
+  readonly input: readonly number[];
+  /** `[out, in / groups, kh, kw]` */
+  readonly weight: readonly number[];
+}
+
+export interface ExplainedDispatch {
+  readonly kernel: string;
+  readonly constants: Readonly<Record<string, number | boolean>>;
+  readonly workgroups: Workgroups;
+}
+
+/** What {@link Engine.explain} tells. `String(explanation)` says it in words. */
+export interface Explanation {
+  readonly direction: Direction;
+  readonly problem: ConvProblem;
+  /** The solver chosen. */
+  readonly solver: string;
+  readonly config: SolverConfig;
+  /** The solvers not chosen, each with the reason. */
+  readonly refused: readonly PassedOver[];
+  readonly dispatches: readonly ExplainedDispatch[];
+  /** Two for each multiply-add, padding counted. */
+  readonly flops: number;
+  /** Bytes of every operand and result, each once. */
+  readonly bytes: number;
+  /** flops / bytes */
+  readonly arithmeticIntensity: number;
+  /** Scratch memory while the operation runs. */
+  readonly workspaceBytes: number;
+  toString(): string;
+}
+
+/** Multiply-adds count two; the bias gradient only adds. */
+export function flopsOf({ direction, problem }: ConvOperation): number {
+  if (direction === "biasGradient") return product(problem.outputShape);
+  return 2 * problem.multiplyAdds;
+}
+
+/** Bytes of every operand and result of the operation, each once. */
+export function bytesOf(operation: ConvOperation): number {
+  const roles = [...operandRoles(operation), ...resultRoles(operation)];
+  return roles.reduce((sum, role) => sum + 4 * product(shapeOfRole(operation.problem, role)), 0);
+}
+
+export function explain(operation: ConvOperation, { plan, passedOver }: Selection): Explanation {
+  const { direction, problem } = operation;
+  const flops = flopsOf(operation);
+  const bytes = bytesOf(operation);
+  const dispatches = plan.dispatches.map(({ kernel, constants, workgroups }) => ({ kernel: kernel.name, constants, workgroups }));
+  const explanation = {
+    direction,
+    problem,
+    solver: plan.solver,
+    config: plan.config,
+    refused: passedOver,
+    dispatches,
+    flops,
+    bytes,
+    arithmeticIntensity: flops / bytes,
+    workspaceBytes: plan.workspaceBytes,
+  };
+  return Object.assign(explanation, { toString: () => inWords(explanation) });
+}
+
+function inWords(explanation: Omit<Explanation, "toString">): string {
+  const { direction, problem, solver, config, refused, dispatches, flops, bytes, arithmeticIntensity, workspaceBytes } = explanation;
+  const settings = Object.entries(config).map(([name, value]) => `${name} ${String(value)}`);
+  const geometry =
+    `x [${problem.inputShape.join(", ")}], w [${problem.weightShape.join(", ")}], y [${problem.outputShape.join(", ")}], ` +
+    `stride ${problem.stride.slice(-problem.rank).join("x")}, dilation ${problem.dilation.slice(-problem.rank).join("x")}, ` +
+    `groups ${String(problem.groups)}`;
+  return [
+    `${direction}: ${geometry}`,
+    `solver ${solver}${settings.length > 0 ? ` (${settings.join(", ")})` : ""}`,
+    ...dispatches.map(({ kernel, workgroups }) => `  dispatch ${kernel}: ${workgroups.join(" x ")} workgroups`),
+    `${flops.toLocaleString("en")} FLOPs, ${bytes.toLocaleString("en")} bytes, ${arithmeticIntensity.toFixed(1)} FLOPs a byte, ` +
+      `${workspaceBytes.toLocaleString("en")} bytes of workspace`,
+    ...refused.map(({ solver: other, reason }) => `not ${other}: ${reason}`),
+  ].join("\n");
+}

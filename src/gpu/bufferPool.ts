@@ -1,0 +1,97 @@
+/** Storage buffers by size class: a released one serves the next request of its class. */
+
+/** Waste from rounding a size up to its class is below one part in this many. */
+const STEPS_PER_DOUBLING = 8;
+const SMALLEST_BYTES = 256;
+
+/** Storage for tensors and workspace. */
+export interface PooledBuffer {
+  readonly id: number;
+  readonly buffer: GPUBuffer;
+  /** Bytes of the class, at least what was asked for. */
+  readonly bytes: number;
+  /** Called once, when the buffer is destroyed: what was built on it must go. */
+  readonly onDestroy: Set<() => void>;
+}
+
+/** Bytes of the size class that holds `bytes`: a multiple of 256, at most one eighth larger. */
+export function sizeClass(bytes: number): number {
+  const power = 2 ** Math.ceil(Math.log2(Math.max(bytes, SMALLEST_BYTES)));
+  const step = Math.max(SMALLEST_BYTES, power / 2 / STEPS_PER_DOUBLING);
+  return Math.max(SMALLEST_BYTES, Math.ceil(bytes / step) * step);
+}
+
+export class BufferPool {
+  readonly #device: GPUDevice;
+  readonly #capBytes: number;
+  readonly #free = new Map<number, PooledBuffer[]>();
+  readonly #all = new Set<PooledBuffer>();
+  #nextId = 1;
+  #liveBytes = 0;
+  #pooledBytes = 0;
+
+  /** @param capBytes how much memory may wait unused; what is released beyond it is destroyed */
+  constructor(device: GPUDevice, capBytes: number) {
+    this.#device = device;
+    this.#capBytes = capBytes;
+  }
+
+  /** Bytes handed out and not given back. */
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  /** Bytes waiting to be used again. */
+  get pooledBytes(): number {
+    return this.#pooledBytes;
+  }
+
+  acquire(bytes: number): PooledBuffer {
+    const classBytes = Math.min(sizeClass(bytes), Math.max(bytes, this.#device.limits.maxStorageBufferBindingSize));
+    const waiting = this.#free.get(classBytes)?.pop();
+    this.#liveBytes += classBytes;
+    if (waiting) {
+      this.#pooledBytes -= classBytes;
+      return waiting;
+    }
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const buffer = this.#device.createBuffer({ label: "webgpu-conv tensor", size: classBytes, usage });
+    const pooled = { id: this.#nextId++, buffer, bytes: classBytes, onDestroy: new Set<() => void>() };
+    this.#all.add(pooled);
+    return pooled;
+  }
+
+  /** Gives a buffer back. Every command that uses it must have been submitted. */
+  release(pooled: PooledBuffer): void {
+    this.#liveBytes -= pooled.bytes;
+    if (this.#pooledBytes + pooled.bytes > this.#capBytes) {
+      this.#destroy(pooled);
+      return;
+    }
+    this.#pooledBytes += pooled.bytes;
+    const list = this.#free.get(pooled.bytes);
+    if (list) list.push(pooled);
+    else this.#free.set(pooled.bytes, [pooled]);
+  }
+
+  /** Destroys the buffers that wait. */
+  trim(): void {
+    for (const list of this.#free.values()) list.forEach((pooled) => this.#destroy(pooled));
+    this.#free.clear();
+    this.#pooledBytes = 0;
+  }
+
+  /** Destroys every buffer, those handed out too. */
+  dispose(): void {
+    this.trim();
+    for (const pooled of this.#all) this.#destroy(pooled);
+    this.#liveBytes = 0;
+  }
+
+  #destroy(pooled: PooledBuffer): void {
+    this.#all.delete(pooled);
+    pooled.buffer.destroy();
+    for (const forget of pooled.onDestroy) forget();
+    pooled.onDestroy.clear();
+  }
+}

@@ -1,0 +1,74 @@
+/** What a device can do, as plain data: solvers see this and never the device. */
+
+/** The limits that planning depends on. */
+export interface CapabilityLimits {
+  readonly maxBufferSize: number;
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+  readonly maxComputeWorkgroupStorageSize: number;
+  readonly maxComputeInvocationsPerWorkgroup: number;
+  readonly maxComputeWorkgroupSizeX: number;
+  readonly maxComputeWorkgroupSizeY: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+}
+
+export interface Capabilities {
+  /** Runs on the CPU: workgroup memory and barriers cost more there than they save. */
+  readonly software: boolean;
+  readonly timestamps: boolean;
+  readonly limits: CapabilityLimits;
+}
+
+const LIMIT_NAMES = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupsPerDimension",
+] as const satisfies readonly (keyof CapabilityLimits)[];
+
+/** What every WebGPU device has: the specification's default limits. For planning without a device. */
+export const DEFAULT_CAPABILITIES: Capabilities = {
+  software: false,
+  timestamps: false,
+  limits: {
+    maxBufferSize: 268_435_456,
+    maxStorageBufferBindingSize: 134_217_728,
+    maxStorageBuffersPerShaderStage: 8,
+    maxComputeWorkgroupStorageSize: 16_384,
+    maxComputeInvocationsPerWorkgroup: 256,
+    maxComputeWorkgroupSizeX: 256,
+    maxComputeWorkgroupSizeY: 256,
+    maxComputeWorkgroupsPerDimension: 65_535,
+  },
+};
+
+/** The device request that asks an adapter for all it has of what this library uses. */
+export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
+  const requiredLimits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, adapter.limits[name]]));
+  const wanted: GPUFeatureName[] = ["timestamp-query"];
+  return { label: "webgpu-conv", requiredLimits, requiredFeatures: wanted.filter((name) => adapter.features.has(name)) };
+}
+
+const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp/i;
+
+/** Whether the adapter runs on the CPU. Fallback adapters do; the others known to are told by name. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  const named = SOFTWARE_NAMES.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
+  return named || info.isFallbackAdapter;
+}
+
+export function readCapabilities(device: GPUDevice): Capabilities {
+  const limits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, device.limits[name]])) as Record<keyof CapabilityLimits, number>;
+  return { software: isSoftware(device.adapterInfo), timestamps: device.features.has("timestamp-query"), limits };
+}
+
+/** The adapter in words, as far as the browser tells: vendor, architecture, device, description. */
+export function describeAdapter(info: GPUAdapterInfo): string {
+  const words = [info.vendor, info.architecture, info.device, info.description].filter((word) => word !== "");
+  const name = [...new Set(words)].join(" ") || "unnamed WebGPU adapter";
+  return isSoftware(info) ? `${name} (software: runs on the CPU)` : name;
+}

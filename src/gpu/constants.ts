@@ -1,0 +1,60 @@
+/** Evaluates the integer constant expressions of a shader: names, literals, + - * / % and parentheses. */
+import { ConvError } from "../errors.js";
+
+const TOKEN = /\s*(?:(\d+)u?|([A-Za-z_]\w*)|([-+*/%()]))/y;
+
+/** The value of `text`, where `lookUp` gives the values of names. Throws on anything it does not know. */
+export function evaluateInteger(text: string, lookUp: (name: string) => number): number {
+  const tokens: string[] = [];
+  TOKEN.lastIndex = 0;
+  while (TOKEN.lastIndex < text.trimEnd().length) {
+    const match = TOKEN.exec(text);
+    if (!match) throw new ConvError(`cannot evaluate the shader constant "${text}"`);
+    tokens.push(match[1] ?? match[2] ?? match[3]);
+  }
+  let next = 0;
+  const factor = (): number => {
+    const token = tokens[next++];
+    if (token === "(") {
+      const value = sum();
+      next++;
+      return value;
+    }
+    return /^\d/.test(token) ? Number(token) : lookUp(token);
+  };
+  const term = (): number => {
+    let value = factor();
+    while (tokens[next] === "*" || tokens[next] === "/" || tokens[next] === "%") {
+      const operator = tokens[next++];
+      const right = factor();
+      if (operator === "*") value *= right;
+      else if (operator === "/") value = Math.trunc(value / right);
+      else value %= right;
+    }
+    return value;
+  };
+  const sum = (): number => {
+    let value = term();
+    while (tokens[next] === "+" || tokens[next] === "-") value += tokens[next++] === "+" ? term() : -term();
+    return value;
+  };
+  return sum();
+}
+
+const INTEGER_CONSTANT = /^const (\w+): [ui]32 = ([^;]+);/gm;
+
+/** Integer constants of a shader, evaluated when first asked for, whatever their order in the file. */
+export function integerConstants(code: string): (name: string) => number {
+  const expressions = new Map([...code.matchAll(INTEGER_CONSTANT)].map(([, name, text]) => [name, text]));
+  const values = new Map<string, number>();
+  const lookUp = (name: string): number => {
+    const known = values.get(name);
+    if (known !== undefined) return known;
+    const text = expressions.get(name);
+    if (text === undefined) throw new ConvError(`the shader has no integer constant named ${name}`);
+    const value = evaluateInteger(text, lookUp);
+    values.set(name, value);
+    return value;
+  };
+  return lookUp;
+}

@@ -1,0 +1,214 @@
+/** A WebGPU device as a backend: plans prepared once, operations recorded, results read back. */
+import type { AdapterDescription, Backend, BackendMemory, RoleStorages, TensorStorage, Timing } from "../backend.js";
+import { DeviceError } from "../errors.js";
+import { product } from "../geometry.js";
+import { type ConvOperation, resultRoles, shapeOfRole } from "../operation.js";
+import type { SolverChoice } from "../options.js";
+import { select, type Selection } from "../select.js";
+import { BufferPool, type PooledBuffer } from "./bufferPool.js";
+import { type Capabilities, describeAdapter, readCapabilities } from "./capabilities.js";
+import { PipelineCache } from "./pipelineCache.js";
+import { type OperationBuffers, PreparedPlan } from "./prepared.js";
+import { type GpuStorage, Recorder } from "./recorder.js";
+import { ReadbackRing } from "./readback.js";
+import { TimestampTimer } from "./timer.js";
+
+const ELEMENT_BYTES = 4;
+/** Bound in place of tensors that a kernel declares but does not touch. */
+const UNUSED_BYTES = 256;
+/** Prepared plans kept, the least recently made leaving first. */
+const PLANS_KEPT = 2048;
+
+export interface GpuBackendOptions {
+  /** Whether `dispose` destroys the device. */
+  readonly ownsDevice: boolean;
+  /** How much device memory may wait unused for later tensors. */
+  readonly poolBytes: number;
+  /** Where the device came from. Held while the device is: Dawn in Node does not keep its instance alive itself. */
+  readonly instance?: GPU;
+}
+
+export class GpuBackend implements Backend {
+  readonly adapter: AdapterDescription;
+  readonly #device: GPUDevice;
+  readonly #ownsDevice: boolean;
+  readonly #heldAlive = new Set<object>();
+  readonly #capabilities: Capabilities;
+  readonly #pool: BufferPool;
+  readonly #pipelines: PipelineCache;
+  readonly #recorder: Recorder;
+  readonly #readback: ReadbackRing;
+  readonly #timer: TimestampTimer | undefined;
+  readonly #unused: PooledBuffer;
+  readonly #plans = new Map<string, PreparedPlan>();
+  /** The first error the device reported since it was last asked. */
+  #reported: DeviceError | undefined;
+  #lost: DeviceError | undefined;
+  #disposed = false;
+
+  constructor(device: GPUDevice, { ownsDevice, poolBytes, instance }: GpuBackendOptions) {
+    this.#device = device;
+    if (instance) this.#heldAlive.add(instance);
+    this.#ownsDevice = ownsDevice;
+    this.#capabilities = readCapabilities(device);
+    this.#pool = new BufferPool(device, poolBytes);
+    this.#pipelines = new PipelineCache(device);
+    this.#recorder = new Recorder(device, this.#pool);
+    this.#readback = new ReadbackRing(device);
+    this.#timer = this.#capabilities.timestamps ? new TimestampTimer(device, this.#readback) : undefined;
+    this.#unused = this.#pool.acquire(UNUSED_BYTES);
+    this.adapter = describe(device, this.#capabilities);
+    device.addEventListener("uncapturederror", this.#onError);
+    void device.lost.then(({ reason, message }) => {
+      this.#lost = new DeviceError(`the device was lost (${reason}): ${message || "no reason given"}`);
+    });
+  }
+
+  readonly #onError = (event: GPUUncapturedErrorEvent): void => {
+    this.#reported ??= new DeviceError(`the device reported: ${event.error.message}`);
+  };
+
+  upload(values: Float32Array<ArrayBuffer>): TensorStorage {
+    this.#requireDevice();
+    const storage = this.#allocate(values.byteLength);
+    this.#device.queue.writeBuffer(storage.pooled.buffer, 0, values);
+    return storage;
+  }
+
+  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): RoleStorages {
+    this.#requireDevice();
+    const prepared = this.#prepare(operation, choice);
+    const { workspaceBytes } = prepared.plan;
+    const workspace = workspaceBytes > 0 ? this.#pool.acquire(workspaceBytes) : undefined;
+    const buffers: OperationBuffers = { unused: this.#unused };
+    if (workspace) buffers.workspace = workspace;
+    const reads: GpuStorage[] = [];
+    for (const role in operands) {
+      const storage = operands[role as keyof RoleStorages] as GpuStorage;
+      buffers[role as keyof RoleStorages] = storage.pooled;
+      reads.push(storage);
+    }
+    const writes: GpuStorage[] = [];
+    const results: RoleStorages = {};
+    for (const role of resultRoles(operation)) {
+      const storage = this.#allocate(ELEMENT_BYTES * product(shapeOfRole(operation.problem, role)));
+      buffers[role] = storage.pooled;
+      results[role] = storage;
+      writes.push(storage);
+    }
+    this.#recorder.record({ dispatches: prepared.bind(buffers), reads, writes });
+    if (workspace) this.#recorder.release(workspace);
+    return results;
+  }
+
+  async read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
+    this.#requireDevice();
+    const source = storage as GpuStorage;
+    const staging = this.#readback.acquire(source.bytes);
+    this.#recorder.copy(source, staging);
+    await this.#recorder.submit();
+    if (source.error) {
+      this.#readback.release(staging);
+      throw source.error;
+    }
+    const values = await this.#readback.take(staging, source.bytes).catch((cause: unknown) => {
+      throw this.#lost ?? new DeviceError(`reading back failed: ${String(cause)}`, { cause });
+    });
+    this.#throwReported();
+    return new Float32Array(values);
+  }
+
+  release(storage: TensorStorage): void {
+    this.#recorder.release((storage as GpuStorage).pooled);
+  }
+
+  select(operation: ConvOperation, choice: SolverChoice | undefined): Selection {
+    return select(operation, this.#capabilities, choice);
+  }
+
+  async finish(): Promise<void> {
+    this.#requireDevice();
+    await this.#recorder.submit();
+    await this.#device.queue.onSubmittedWorkDone();
+    this.#throwReported();
+  }
+
+  async time(record: () => void): Promise<Timing> {
+    await this.finish();
+    const start = performance.now();
+    const stamps = this.#timer?.start();
+    this.#recorder.hold(record);
+    await this.#recorder.submit(stamps?.timing);
+    const stamped = await stamps?.milliseconds();
+    await this.finish();
+    // Timestamps may be quantised to nothing, or reset between the two: then the wall clock must do.
+    if (stamped !== undefined && stamped > 0) return { milliseconds: stamped, clock: "timestamp" };
+    return { milliseconds: performance.now() - start, clock: "wall-clock" };
+  }
+
+  memory(): BackendMemory {
+    return { liveBytes: this.#pool.liveBytes - this.#unused.bytes, pooledBytes: this.#pool.pooledBytes };
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#device.removeEventListener("uncapturederror", this.#onError);
+    for (const prepared of this.#plans.values()) prepared.dispose();
+    this.#plans.clear();
+    this.#timer?.dispose();
+    this.#readback.dispose();
+    this.#pool.dispose();
+    if (this.#ownsDevice) this.#device.destroy();
+    this.#heldAlive.clear();
+  }
+
+  #allocate(bytes: number): GpuStorage {
+    return { pooled: this.#pool.acquire(bytes), bytes, error: undefined };
+  }
+
+  #prepare(operation: ConvOperation, choice: SolverChoice | undefined): PreparedPlan {
+    const { direction, bias, activation, problem } = operation;
+    const named = choice === undefined ? "" : JSON.stringify(choice);
+    const key = `${direction} ${String(bias)} ${activation} ${problem.key} ${named}`;
+    const known = this.#plans.get(key);
+    if (known && !known.failed) return known;
+    const prepared = new PreparedPlan(this.#device, this.#pipelines, this.select(operation, choice).plan);
+    known?.dispose();
+    if (this.#plans.size >= PLANS_KEPT) this.#forgetOldestPlan();
+    this.#plans.set(key, prepared);
+    return prepared;
+  }
+
+  #forgetOldestPlan(): void {
+    for (const [key, prepared] of this.#plans) {
+      this.#plans.delete(key);
+      // Its uniforms may be in work that is recorded but not submitted.
+      void this.#recorder.submit().then(() => prepared.dispose());
+      return;
+    }
+  }
+
+  #requireDevice(): void {
+    if (this.#disposed) throw new DeviceError("the engine was disposed; expected a live engine");
+    if (this.#lost) throw this.#lost;
+  }
+
+  #throwReported(): void {
+    const reported = this.#reported;
+    this.#reported = undefined;
+    if (reported) throw reported;
+  }
+}
+
+function describe(device: GPUDevice, { software, limits }: Capabilities): AdapterDescription {
+  const info = device.adapterInfo;
+  return {
+    description: describeAdapter(info),
+    backend: "webgpu",
+    software,
+    vendor: info.vendor,
+    architecture: info.architecture,
+    features: [...device.features],
+    maxTensorBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
+  };
+}

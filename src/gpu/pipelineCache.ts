@@ -1,0 +1,79 @@
+/** Compute pipelines, compiled asynchronously and kept by the text that was compiled. */
+import { DeviceError } from "../errors.js";
+import type { Kernel } from "./kernel.js";
+import { type ConstantValues, specialize } from "./specialize.js";
+
+/** A pipeline that is being compiled, is ready, or has failed. */
+export interface PipelineEntry {
+  readonly label: string;
+  readonly bindGroupLayout: GPUBindGroupLayout;
+  /** Set once compiled. */
+  pipeline: GPUComputePipeline | undefined;
+  /** Set if compilation failed. */
+  error: DeviceError | undefined;
+  /** Resolves, never rejects, when either is set. */
+  readonly settled: Promise<void>;
+}
+
+export class PipelineCache {
+  readonly #device: GPUDevice;
+  readonly #entries = new Map<string, PipelineEntry>();
+  readonly #layouts = new Map<Kernel, { bindGroup: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** Pipelines compiled or compiling. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The pipeline of `kernel` with these constants; starts compiling it if it is new. */
+  get(kernel: Kernel, constants: ConstantValues): PipelineEntry {
+    const code = specialize(kernel, constants);
+    const known = this.#entries.get(code);
+    if (known) return known;
+    const layout = this.#layoutOf(kernel);
+    const entry: PipelineEntry = {
+      label: kernel.name,
+      bindGroupLayout: layout.bindGroup,
+      pipeline: undefined,
+      error: undefined,
+      settled: Promise.resolve().then(() => this.#compile(kernel.name, code, layout.pipeline, entry)),
+    };
+    this.#entries.set(code, entry);
+    return entry;
+  }
+
+  async #compile(label: string, code: string, layout: GPUPipelineLayout, entry: PipelineEntry): Promise<void> {
+    this.#device.pushErrorScope("validation");
+    const module = this.#device.createShaderModule({ label, code });
+    const moduleError = this.#device.popErrorScope();
+    try {
+      const compute = { module, entryPoint: "main" };
+      entry.pipeline = await this.#device.createComputePipelineAsync({ label, layout, compute });
+      await moduleError;
+    } catch (cause) {
+      const said = (await moduleError.catch(() => null))?.message ?? (cause instanceof Error ? cause.message : String(cause));
+      entry.error = new DeviceError(`kernel ${label} did not compile: ${said}`, { cause });
+      // A failure is not kept: it may have been the moment's (memory, a lost device).
+      this.#entries.delete(code);
+    }
+  }
+
+  #layoutOf(kernel: Kernel): { bindGroup: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
+    const known = this.#layouts.get(kernel);
+    if (known) return known;
+    const visibility = GPUShaderStage.COMPUTE;
+    const entries: GPUBindGroupLayoutEntry[] = [{ binding: 0, visibility, buffer: { type: "uniform" } }];
+    for (const { binding, access } of Object.values(kernel.bindings)) {
+      entries.push({ binding, visibility, buffer: { type: access === "read" ? "read-only-storage" : "storage" } });
+    }
+    const bindGroup = this.#device.createBindGroupLayout({ label: kernel.name, entries });
+    const pipeline = this.#device.createPipelineLayout({ label: kernel.name, bindGroupLayouts: [bindGroup] });
+    const layout = { bindGroup, pipeline };
+    this.#layouts.set(kernel, layout);
+    return layout;
+  }
+}

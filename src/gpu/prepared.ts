@@ -1,0 +1,90 @@
+/** A plan made ready for one device: pipelines asked for, uniforms written, bind groups kept. */
+import type { BindingSource, Dispatch, SolverPlan } from "../solver.js";
+import type { PooledBuffer } from "./bufferPool.js";
+import type { PipelineCache, PipelineEntry } from "./pipelineCache.js";
+import type { RecordedDispatch } from "./recorder.js";
+import { packUniforms } from "./uniforms.js";
+
+/** The buffers that an operation runs on this time. */
+export type OperationBuffers = Partial<Record<BindingSource, PooledBuffer>>;
+
+/** Bind groups kept for each dispatch; more than this many different buffer sets are seldom in turn. */
+const BIND_GROUPS_KEPT = 32;
+
+class PreparedDispatch {
+  readonly #device: GPUDevice;
+  readonly #uniforms: GPUBuffer;
+  readonly #sources: readonly (readonly [binding: number, source: BindingSource])[];
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly pipeline: PipelineEntry;
+  readonly workgroups: readonly [number, number, number];
+
+  constructor(device: GPUDevice, cache: PipelineCache, { kernel, constants, uniforms, bindings, workgroups }: Dispatch) {
+    this.#device = device;
+    this.pipeline = cache.get(kernel, constants);
+    this.workgroups = workgroups;
+    this.#sources = Object.entries(kernel.bindings).map(([name, { binding }]) => [binding, bindings[name]] as const);
+    const bytes = packUniforms(kernel, uniforms);
+    this.#uniforms = device.createBuffer({ label: kernel.name, size: bytes.byteLength, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true });
+    new Uint8Array(this.#uniforms.getMappedRange()).set(new Uint8Array(bytes));
+    this.#uniforms.unmap();
+  }
+
+  bind(buffers: OperationBuffers): RecordedDispatch {
+    let key = "";
+    for (const [, source] of this.#sources) key += `${String(buffers[source]?.id)},`;
+    const bindGroup = this.#bindGroups.get(key) ?? this.#makeBindGroup(key, buffers);
+    return { pipeline: this.pipeline, bindGroup, workgroups: this.workgroups };
+  }
+
+  #makeBindGroup(key: string, buffers: OperationBuffers): GPUBindGroup {
+    const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: this.#uniforms } }];
+    const forget = (): void => void this.#bindGroups.delete(key);
+    for (const [binding, source] of this.#sources) {
+      const pooled = buffers[source];
+      if (!pooled) throw new Error(`kernel ${this.pipeline.label} needs a buffer for "${source}"`);
+      entries.push({ binding, resource: { buffer: pooled.buffer } });
+      pooled.onDestroy.add(forget);
+    }
+    const bindGroup = this.#device.createBindGroup({ label: this.pipeline.label, layout: this.pipeline.bindGroupLayout, entries });
+    if (this.#bindGroups.size >= BIND_GROUPS_KEPT) {
+      const [oldest] = this.#bindGroups.keys();
+      this.#bindGroups.delete(oldest);
+    }
+    this.#bindGroups.set(key, bindGroup);
+    return bindGroup;
+  }
+
+  dispose(): void {
+    this.#bindGroups.clear();
+    this.#uniforms.destroy();
+  }
+}
+
+export class PreparedPlan {
+  readonly plan: SolverPlan;
+  readonly #dispatches: readonly PreparedDispatch[];
+
+  constructor(device: GPUDevice, cache: PipelineCache, plan: SolverPlan) {
+    this.plan = plan;
+    this.#dispatches = plan.dispatches.map((dispatch) => new PreparedDispatch(device, cache, dispatch));
+  }
+
+  /** Whether a kernel of it failed to compile: then it must be prepared anew. */
+  get failed(): boolean {
+    return this.#dispatches.some(({ pipeline }) => pipeline.error !== undefined);
+  }
+
+  bind(buffers: OperationBuffers): RecordedDispatch[] {
+    return this.#dispatches.map((prepared) => prepared.bind(buffers));
+  }
+
+  /** Resolves when every kernel has compiled or failed. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#dispatches.map(({ pipeline }) => pipeline.settled));
+  }
+
+  dispose(): void {
+    for (const prepared of this.#dispatches) prepared.dispose();
+  }
+}

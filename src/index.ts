@@ -1,0 +1,36 @@
+/**
+ * webgpu-conv: convolutional layers on the GPU, forward and backward.
+ *
+ * This entry is for pages and workers; `webgpu-conv/node` has the same for Node, `webgpu-conv/reference` the
+ * float64 reference.
+ */
+import { type EngineOptions, makeEngine } from "./createEngine.js";
+import type { Engine } from "./engine.js";
+
+export { type EngineOptions } from "./createEngine.js";
+export { type ConvGradients, Engine, type EngineMemory, type OperationName } from "./engine.js";
+export type { AdapterDescription, Timing } from "./backend.js";
+export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorError } from "./errors.js";
+export type { ExplainedDispatch, Explanation, ExplainShapes } from "./explain.js";
+export * from "./geometry.js";
+export type { Activation, ConvOptions, ForwardOptions, GradientOptions, Padding, PerAxis, SolverChoice } from "./options.js";
+export type { ConvProblem, Rank, Triple } from "./problem.js";
+export type { PassedOver } from "./select.js";
+export type { Direction } from "./operation.js";
+export { Tensor } from "./tensor.js";
+
+const MISSING =
+  "WebGPU is not available here: this browser has no navigator.gpu, or no adapter that it allows. " +
+  'Use a browser with WebGPU (over https or localhost), or ask for the CPU with createEngine({ backend: "cpu" }).';
+
+/**
+ * Makes an engine on this page's or worker's GPU.
+ *
+ * @throws DeviceError with the remedy when there is no WebGPU.
+ */
+export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
+  return await makeEngine(options, () => {
+    const { gpu } = navigator as { readonly gpu?: GPU };
+    return Promise.resolve({ gpu, missing: MISSING });
+  });
+}

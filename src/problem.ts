@@ -1,0 +1,164 @@
+/**
+ * ConvProblem: the validated, immutable description of a convolution, with everything derived once.
+ *
+ * It always speaks of x, w and y (input, weight, output of the *forward* pass). A backward pass never
+ * swaps them: the input gradient has the shape of x and is computed from dy, shaped as y.
+ */
+import { require, show } from "./errors.js";
+import { dilatedExtent, product } from "./geometry.js";
+import { type ConvOptions, readPadding, readPerAxis } from "./options.js";
+
+/** One value for depth, height and width. Axes that a 1D or 2D problem lacks are degenerate. */
+export type Triple = readonly [depth: number, height: number, width: number];
+
+/** Spatial axes of a problem. */
+export type Rank = 1 | 2 | 3;
+
+/** A convolution, seen from its forward pass: `y = conv(x, w)`. */
+export interface ConvProblem {
+  readonly rank: Rank;
+  readonly batch: number;
+  readonly groups: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly inChannelsPerGroup: number;
+  readonly outChannelsPerGroup: number;
+  /** Spatial extents, always [depth, height, width]; a missing axis has extent 1. */
+  readonly input: Triple;
+  readonly kernel: Triple;
+  readonly output: Triple;
+  readonly stride: Triple;
+  readonly dilation: Triple;
+  readonly padBegin: Triple;
+  readonly padEnd: Triple;
+  /** Product of `input`, `output` and `kernel` each. */
+  readonly inputPositions: number;
+  readonly outputPositions: number;
+  readonly taps: number;
+  /** Tensor shapes in the caller's own rank. */
+  readonly inputShape: readonly number[];
+  readonly weightShape: readonly number[];
+  readonly outputShape: readonly number[];
+  /** Multiply-adds of a pass, padding counted. */
+  readonly multiplyAdds: number;
+  /** Equal for two problems exactly when every field above is equal. */
+  readonly key: string;
+}
+
+const AXIS_NAMES = ["depth", "height", "width"] as const;
+
+/** Throws unless `shape` is a list of `length` positive integers. */
+export function requireShape(name: string, shape: readonly number[], length: number, layout: string): void {
+  require(Array.isArray(shape) && shape.length === length, () => {
+    return `${name} has shape ${show(shape)}; expected ${String(length)} dimensions ${layout}`;
+  });
+  require(shape.every((extent) => Number.isSafeInteger(extent) && extent >= 1), () => {
+    return `${name} has shape ${show(shape)}; expected every dimension to be an integer of at least 1`;
+  });
+}
+
+function toTriple(values: readonly number[], missing: number): Triple {
+  const [width = missing, height = missing, depth = missing] = [...values].reverse();
+  return [depth, height, width];
+}
+
+const spatialNames = (rank: Rank, letter = ""): string => ["D", "H", "W"].slice(3 - rank).map((n) => letter + n).join(", ");
+
+/**
+ * Validates shapes and hyperparameters and derives the rest.
+ *
+ * @param inputShape `[batch, inChannels, ...spatial]`
+ * @param weightShape `[outChannels, inChannels / groups, ...kernel]`
+ * @throws ArgumentError naming the rule and the values.
+ */
+export function makeProblem(
+  rank: Rank,
+  inputShape: readonly number[],
+  weightShape: readonly number[],
+  options: ConvOptions = {},
+): ConvProblem {
+  requireShape("input", inputShape, rank + 2, `[N, C, ${spatialNames(rank)}]`);
+  requireShape("weight", weightShape, rank + 2, `[out, in / groups, ${spatialNames(rank, "K")}]`);
+  const [batch, inChannels, ...inputSpatial] = inputShape;
+  const [outChannels, inChannelsPerGroup, ...kernelSpatial] = weightShape;
+
+  const groups = options.groups ?? 1;
+  require(Number.isSafeInteger(groups) && groups >= 1, () => `groups is ${show(groups)}; expected an integer of at least 1`);
+  require(inChannels % groups === 0, () => {
+    return `input has ${String(inChannels)} channels; expected a multiple of groups = ${String(groups)}`;
+  });
+  require(inChannelsPerGroup === inChannels / groups, () => {
+    const expected = `${String(inChannels)} / ${String(groups)} groups = ${String(inChannels / groups)}`;
+    return `weight has ${String(inChannelsPerGroup)} input channels; expected ${expected}`;
+  });
+  require(outChannels % groups === 0, () => {
+    return `weight has ${String(outChannels)} output channels; expected a multiple of groups = ${String(groups)}`;
+  });
+
+  const strides = readPerAxis("stride", options.stride, rank, 1);
+  const dilations = readPerAxis("dilation", options.dilation, rank, 1);
+  const axes = inputSpatial.map((input, axis) => {
+    return { input, kernel: kernelSpatial[axis], stride: strides[axis], dilation: dilations[axis] };
+  });
+  const pads = readPadding(options.padding, axes);
+  const outputSpatial = axes.map(({ input, kernel, stride, dilation }, axis) => {
+    const [begin, end] = pads[axis];
+    const room = input + begin + end - dilatedExtent(kernel, dilation);
+    require(room >= 0, () => {
+      const padded = `input ${String(input)} + padding ${String(begin)} + ${String(end)} = ${String(input + begin + end)}`;
+      const span = `dilation ${String(dilation)} * (kernel ${String(kernel)} - 1) + 1 = ${String(dilatedExtent(kernel, dilation))}`;
+      return `the output would be empty along ${AXIS_NAMES[3 - rank + axis]}: ${padded} is smaller than the filter's span, ${span}`;
+    });
+    return Math.floor(room / stride) + 1;
+  });
+
+  const input = toTriple(inputSpatial, 1);
+  const kernel = toTriple(kernelSpatial, 1);
+  const output = toTriple(outputSpatial, 1);
+  const stride = toTriple(strides, 1);
+  const dilation = toTriple(dilations, 1);
+  const padBegin = toTriple(pads.map(([begin]) => begin), 0);
+  const padEnd = toTriple(pads.map(([, end]) => end), 0);
+  const outputPositions = product(output);
+  const taps = product(kernel);
+  return Object.freeze({
+    rank,
+    batch,
+    groups,
+    inChannels,
+    outChannels,
+    inChannelsPerGroup,
+    outChannelsPerGroup: outChannels / groups,
+    input,
+    kernel,
+    output,
+    stride,
+    dilation,
+    padBegin,
+    padEnd,
+    inputPositions: product(input),
+    outputPositions,
+    taps,
+    inputShape: [...inputShape],
+    weightShape: [...weightShape],
+    outputShape: [batch, outChannels, ...outputSpatial],
+    multiplyAdds: batch * outputPositions * outChannels * inChannelsPerGroup * taps,
+    key: [rank, batch, groups, inChannels, outChannels, input, kernel, stride, dilation, padBegin, padEnd].join(),
+  });
+}
+
+/** Output shape of the forward pass, without making a problem of it: `[N, out, ...spatial]`. */
+export function outputShapeOf(
+  rank: Rank,
+  inputShape: readonly number[],
+  weightShape: readonly number[],
+  options: ConvOptions = {},
+): readonly number[] {
+  return makeProblem(rank, inputShape, weightShape, options).outputShape;
+}
+
+/** Throws unless `actual`, the shape of the named tensor, is `expected`. */
+export function requireSameShape(name: string, actual: readonly number[], expected: readonly number[], why: string): void {
+  const same = actual.length === expected.length && expected.every((extent, axis) => extent === actual[axis]);
+  require(same, () => `${name} has shape ${show([...actual])}; expected ${show([...expected])}, ${why}`);
+}

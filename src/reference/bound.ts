@@ -1,0 +1,113 @@
+/**
+ * How far a correct float32 result may lie from the float64 one.
+ *
+ * Summing n products in any order, each product and each addition rounded to nearest, errs by at most
+ * n * u * sum|products| to first order, with u = 2^-24 the unit roundoff of float32 (Higham, "Accuracy
+ * and Stability of Numerical Algorithms", 2nd ed., eq. 3.3; a fused multiply-add only lowers it).
+ * sum|products| is the same pass over the absolute values.
+ */
+import type { Direction } from "../operation.js";
+import type { ConvProblem } from "../problem.js";
+import { forward } from "./forward.js";
+import { inputGradient } from "./inputGradient.js";
+import { biasGradient, weightGradient } from "./weightGradient.js";
+
+/** Unit roundoff of float32, 2^-24. */
+export const UNIT_ROUNDOFF = 2 ** -24;
+
+/** Terms that one element of a pass sums, at most: products, and the bias. */
+export function termsOf(problem: ConvProblem, direction: Direction): number {
+  switch (direction) {
+    case "forward":
+      return problem.inChannelsPerGroup * problem.taps + 1;
+    case "inputGradient":
+      return problem.outChannelsPerGroup * problem.taps;
+    case "weightGradient":
+    case "biasGradient":
+      return problem.batch * problem.outputPositions;
+  }
+}
+
+/** Values a pass reads, in the reference's own order. */
+export interface PassOperands {
+  readonly x?: ArrayLike<number> | undefined;
+  readonly w?: ArrayLike<number> | undefined;
+  readonly dy?: ArrayLike<number> | undefined;
+  readonly bias?: ArrayLike<number> | undefined;
+}
+
+const NONE: readonly number[] = [];
+
+/** Runs a pass of the reference by its name. `dy` must be masked already where an activation is fused. */
+export function referencePass(problem: ConvProblem, direction: Direction, operands: PassOperands): Float64Array {
+  const { x = NONE, w = NONE, dy = NONE, bias } = operands;
+  switch (direction) {
+    case "forward":
+      return forward(problem, x, w, { bias });
+    case "inputGradient":
+      return inputGradient(problem, dy, w);
+    case "weightGradient":
+      return weightGradient(problem, dy, x);
+    case "biasGradient":
+      return biasGradient(problem, dy);
+  }
+}
+
+/** For each element of the result: `terms * 2^-24 * sum|products|`. */
+export function errorBound(problem: ConvProblem, direction: Direction, operands: PassOperands): Float64Array {
+  const magnitudes: PassOperands = {
+    x: absolute(operands.x),
+    w: absolute(operands.w),
+    dy: absolute(operands.dy),
+    bias: absolute(operands.bias),
+  };
+  const factor = termsOf(problem, direction) * UNIT_ROUNDOFF;
+  return referencePass(problem, direction, magnitudes).map((sum) => sum * factor);
+}
+
+function absolute(values: ArrayLike<number> | undefined): Float64Array | undefined {
+  return values && Float64Array.from(values, Math.abs);
+}
+
+/** What {@link compare} found. */
+export interface Comparison {
+  /** True when every element is within its bound; NaN anywhere makes it false. */
+  readonly pass: boolean;
+  /** Largest |actual - expected|; NaN where an element is not a number. */
+  readonly maxError: number;
+  /** The bound of the element that came closest to (or went furthest past) its bound. */
+  readonly bound: number;
+  /** Index and error of that element. */
+  readonly worstIndex: number;
+  readonly worstError: number;
+}
+
+/** Compares element by element. An element fails unless `|actual - expected| <= bound` is true, so NaN fails. */
+export function compare(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  bound: ArrayLike<number> | number,
+): Comparison {
+  const boundAt = typeof bound === "number" ? () => bound : (i: number) => bound[i];
+  let pass = actual.length === expected.length;
+  let maxError = 0;
+  let worstIndex = 0;
+  let worstError = 0;
+  let worstBound = expected.length > 0 ? boundAt(0) : 0;
+  let worstExcess = -Infinity;
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs(actual[i] - expected[i]);
+    const limit = boundAt(i);
+    if (!(error <= limit)) pass = false;
+    if (!(error <= maxError)) maxError = error;
+    const excess = limit > 0 ? error / limit : error > 0 ? Infinity : 0;
+    if (!(excess <= worstExcess)) {
+      worstExcess = excess;
+      worstIndex = i;
+      worstError = error;
+      worstBound = limit;
+      if (Number.isNaN(error)) return { pass: false, maxError: NaN, bound: limit, worstIndex, worstError };
+    }
+  }
+  return { pass, maxError, bound: worstBound, worstIndex, worstError };
+}

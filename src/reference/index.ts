@@ -1,0 +1,24 @@
+/**
+ * `webgpu-conv/reference`: the convolution passes in plain float64 loops. Slow and simple on purpose: it
+ * is what GPU results are compared with, and shares nothing with them but the problem's description.
+ *
+ * ```ts
+ * import { makeProblem, forward, errorBound, compare } from "webgpu-conv/reference";
+ * const problem = makeProblem(2, [1, 3, 7, 7], [2, 3, 3, 3], { padding: 1, stride: 2 });
+ * const expected = forward(problem, x, w);
+ * const verdict = compare(actual, expected, errorBound(problem, "forward", { x, w }));
+ * ```
+ */
+export { type ConvProblem, makeProblem, outputShapeOf, type Rank, type Triple } from "../problem.js";
+export { forward } from "./forward.js";
+export { inputGradient } from "./inputGradient.js";
+export { biasGradient, maskByOutput, weightGradient } from "./weightGradient.js";
+export {
+  compare,
+  type Comparison,
+  errorBound,
+  type PassOperands,
+  referencePass,
+  termsOf,
+  UNIT_ROUNDOFF,
+} from "./bound.js";

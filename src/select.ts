@@ -1,0 +1,74 @@
+/** Chooses the solver of an operation, and keeps account of why the others were not chosen. */
+import { SolverError } from "./errors.js";
+import type { Capabilities } from "./gpu/capabilities.js";
+import type { ConvOperation } from "./operation.js";
+import type { SolverChoice } from "./options.js";
+import { isRefusal, type Solver, type SolverConfig, type SolverPlan } from "./solver.js";
+import { SOLVERS } from "./solvers/index.js";
+
+/** A solver that was not chosen. */
+export interface PassedOver {
+  readonly solver: string;
+  readonly reason: string;
+}
+
+export interface Selection {
+  readonly plan: SolverPlan;
+  /** Solvers not chosen, in the order in which they were considered. */
+  readonly passedOver: readonly PassedOver[];
+}
+
+/** Solvers for a direction, in the order in which they are considered. */
+export function solversFor(operation: ConvOperation): readonly Solver[] {
+  return SOLVERS.filter((solver) => solver.directions.includes(operation.direction));
+}
+
+/**
+ * The first solver of the list that plans the operation and is not discouraged for it. The last one of each
+ * direction refuses nothing.
+ *
+ * @throws SolverError when the solver that `choice` names does not exist or refuses.
+ */
+export function select(operation: ConvOperation, capabilities: Capabilities, choice?: SolverChoice): Selection {
+  const solvers = solversFor(operation);
+  if (choice !== undefined) return selectNamed(operation, capabilities, solvers, choice);
+  const passedOver: PassedOver[] = [];
+  for (const [index, solver] of solvers.entries()) {
+    const discouraged = solver.discouraged?.(operation, capabilities);
+    if (discouraged !== undefined) {
+      passedOver.push({ solver: solver.name, reason: discouraged });
+      continue;
+    }
+    const outcome = planDefault(solver, operation, capabilities);
+    if (!isRefusal(outcome)) {
+      const later = solvers.slice(index + 1).map(({ name }) => ({ solver: name, reason: `${solver.name} comes first` }));
+      return { plan: outcome, passedOver: [...passedOver, ...later] };
+    }
+    passedOver.push({ solver: solver.name, reason: outcome.refused });
+  }
+  const reasons = passedOver.map(({ solver, reason }) => `${solver}: ${reason}`).join("; ");
+  throw new SolverError(`no solver takes this ${operation.direction}: ${reasons}`);
+}
+
+function planDefault(solver: Solver, operation: ConvOperation, capabilities: Capabilities): SolverPlan | { refused: string } {
+  const [config] = solver.configs(operation, capabilities);
+  return solver.plan(operation, capabilities, config);
+}
+
+function selectNamed(
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  solvers: readonly Solver[],
+  choice: SolverChoice,
+): Selection {
+  const { name, config }: { name: string; config?: SolverConfig } = typeof choice === "string" ? { name: choice } : choice;
+  const solver = solvers.find((candidate) => candidate.name === name);
+  if (!solver) {
+    const known = solvers.map((candidate) => candidate.name).join(", ");
+    throw new SolverError(`there is no solver "${name}" for ${operation.direction}; there are ${known}`);
+  }
+  const outcome = config ? solver.plan(operation, capabilities, config) : planDefault(solver, operation, capabilities);
+  if (isRefusal(outcome)) throw new SolverError(`solver ${name} refuses: ${outcome.refused}`);
+  const others = solvers.filter((other) => other !== solver);
+  return { plan: outcome, passedOver: others.map((other) => ({ solver: other.name, reason: `${name} was asked for` })) };
+}

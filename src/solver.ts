@@ -1,0 +1,77 @@
+/**
+ * Solver: one algorithm for one or more directions. `plan` is pure: it looks at an operation and at a device's
+ * capabilities and gives either plain data that says what to dispatch, or a refusal with its reason.
+ */
+import type { Capabilities } from "./gpu/capabilities.js";
+import type { Kernel } from "./gpu/kernel.js";
+import type { ConstantValues } from "./gpu/specialize.js";
+import type { UniformValues } from "./gpu/uniforms.js";
+import type { ConvOperation, Direction, TensorRole } from "./operation.js";
+
+/**
+ * What a storage binding is given: the tensor in a role, the plan's workspace, or nothing of
+ * interest ("unused": the kernel declares the binding but its constants keep it from touching it).
+ */
+export type BindingSource = TensorRole | "workspace" | "unused";
+
+export type Workgroups = readonly [x: number, y: number, z: number];
+
+/** One dispatch of a kernel, as plain data. */
+export interface Dispatch {
+  readonly kernel: Kernel;
+  readonly constants: ConstantValues;
+  readonly uniforms: UniformValues;
+  readonly bindings: Readonly<Record<string, BindingSource>>;
+  readonly workgroups: Workgroups;
+}
+
+/** Tuning constants of a solver, by name. */
+export type SolverConfig = Readonly<Record<string, number>>;
+
+export interface SolverPlan {
+  readonly solver: string;
+  readonly config: SolverConfig;
+  readonly dispatches: readonly Dispatch[];
+  /** Scratch memory that lives only while the dispatches run. */
+  readonly workspaceBytes: number;
+}
+
+export interface Refusal {
+  /** Why the solver cannot do this, with the values that decide it. */
+  readonly refused: string;
+}
+
+export interface Solver {
+  readonly name: string;
+  readonly directions: readonly Direction[];
+  /** Tuning candidates, the default for this operation and device first. */
+  configs(operation: ConvOperation, capabilities: Capabilities): readonly SolverConfig[];
+  /** A plan with these tuning constants, or why there is none. */
+  plan(operation: ConvOperation, capabilities: Capabilities, config: SolverConfig): SolverPlan | Refusal;
+  /** Why the solver, though able, should not be chosen for this; undefined when it should. */
+  discouraged?(operation: ConvOperation, capabilities: Capabilities): string | undefined;
+}
+
+export const isRefusal = (outcome: SolverPlan | Refusal): outcome is Refusal => "refused" in outcome;
+
+type Values<Name extends string, Value> = Readonly<Record<Name, Value>>;
+
+/** Builds a {@link Dispatch}, with every name checked against the kernel's reflected interface. */
+export function dispatch<Constant extends string, Field extends string, Binding extends string>(
+  kernel: Kernel<Constant, Field, Binding>,
+  parts: {
+    readonly constants: Partial<Values<Constant, number | boolean>>;
+    readonly uniforms: Values<NoInfer<Field>, number | readonly number[]>;
+    readonly bindings: Values<NoInfer<Binding>, BindingSource>;
+    readonly workgroups: Workgroups;
+  },
+): Dispatch {
+  return { kernel, ...parts, constants: parts.constants as ConstantValues };
+}
+
+/** Folds a one-dimensional count of workgroups into a grid that keeps within the device's limit. */
+export function foldWorkgroups(count: number, capabilities: Capabilities): Workgroups {
+  const limit = capabilities.limits.maxComputeWorkgroupsPerDimension;
+  const rows = Math.ceil(count / limit);
+  return [Math.ceil(count / rows), rows, 1];
+}

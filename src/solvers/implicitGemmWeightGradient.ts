@@ -1,0 +1,76 @@
+/** Tiled implicit GEMM in workgroup memory: weight gradient, its long sum split in two stages. */
+import kernel from "../../shaders/implicit_gemm_weight_gradient.wgsl";
+import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
+import {
+  chooseSplits,
+  gradientBindings,
+  gradientConstants,
+  gradientMatrix,
+  gradientUniforms,
+  partialSums,
+  twoStagePlan,
+} from "./partials.js";
+import { candidateTiles, tileColumns, tileConstants, tileDiscouraged, tileRefusal, tileRows } from "./workgroupTile.js";
+
+/** Terms below which a split is not worth its partial. */
+const LEAST_DEPTH = 256;
+
+export const implicitGemmWeightGradient: Solver = {
+  name: "implicit-gemm",
+  directions: ["weightGradient"],
+
+  configs(operation) {
+    const { problem } = operation;
+    const { columns } = gradientMatrix(operation);
+    const splits = Math.max(1, Math.floor((problem.batch * problem.outputPositions) / LEAST_DEPTH));
+    return candidateTiles(problem.outChannelsPerGroup, columns, problem.groups * splits);
+  },
+
+  discouraged(operation, capabilities) {
+    return tileDiscouraged(operation.problem.outChannelsPerGroup, capabilities);
+  },
+
+  plan(operation, capabilities, config) {
+    const refused = tileRefusal(config, capabilities);
+    if (refused !== undefined) return { refused };
+    const { problem, bias } = operation;
+    const { rows, columns, elements } = gradientMatrix(operation);
+    const rowBlocks = Math.ceil(problem.outChannelsPerGroup / tileRows(config));
+    const columnBlocks = Math.ceil(columns / tileColumns(config));
+    const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
+
+    const depth = problem.batch * problem.outputPositions;
+    const wanted = chooseSplits({ tasks: tasksPerSplit, elements, depth, leastDepth: LEAST_DEPTH }, capabilities);
+    const depthPerSplit = Math.ceil(depth / wanted / config.tileDepth) * config.tileDepth;
+    const splits = Math.ceil(depth / depthPerSplit);
+
+    const sums = partialSums({ splits, rows, columns, bias, result: "w" }, capabilities);
+    const tasks = splits * tasksPerSplit;
+    const bindings = gradientBindings(operation);
+    const first = dispatch(kernel, {
+      constants: {
+        ...gradientConstants(operation),
+        ...tileConstants(config),
+        RANK: problem.rank,
+        VECTOR_GRADIENT: problem.outputPositions % 4 === 0,
+      },
+      uniforms: {
+        ...gradientUniforms(operation),
+        columnBlocks,
+        rowBlocks,
+        tasks,
+        outputPositions: problem.outputPositions,
+        depth,
+        depthPerSplit,
+      },
+      bindings: {
+        ...bindings,
+        gradientVectors: bindings.outputGradient,
+        activatedVectors: bindings.activated,
+        partials: sums.target,
+      },
+      workgroups: foldWorkgroups(tasks, capabilities),
+    });
+    return twoStagePlan("implicit-gemm", config, first, sums);
+  },
+};

@@ -1,0 +1,19 @@
+/** Every solver, in the order in which selection considers them; the last one of each direction refuses nothing. */
+import type { Solver } from "../solver.js";
+import { channelSum } from "./channelSum.js";
+import { direct } from "./direct.js";
+import { directWeightGradient } from "./directWeightGradient.js";
+import { implicitGemm } from "./implicitGemm.js";
+import { implicitGemmWeightGradient } from "./implicitGemmWeightGradient.js";
+import { registerTile } from "./registerTile.js";
+import { registerTileWeightGradient } from "./registerTileWeightGradient.js";
+
+export const SOLVERS: readonly Solver[] = [
+  implicitGemm,
+  registerTile,
+  direct,
+  implicitGemmWeightGradient,
+  registerTileWeightGradient,
+  directWeightGradient,
+  channelSum,
+];

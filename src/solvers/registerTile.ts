@@ -1,0 +1,56 @@
+/** Register-tiled convolution without workgroup memory: forward pass and input gradient of any problem. */
+import kernel from "../../shaders/register_tile.wgsl";
+import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
+import { describeGather } from "./gather.js";
+import { powerOfTwoAtLeast } from "./layout.js";
+
+const TILES: readonly SolverConfig[] = [
+  { threads: 64, rows: 8, columns: 8 },
+  { threads: 64, rows: 8, columns: 4 },
+  { threads: 64, rows: 4, columns: 4 },
+  { threads: 64, rows: 2, columns: 4 },
+  { threads: 64, rows: 1, columns: 4 },
+];
+
+/** Fewer threads than this leave a device idle: then smaller tiles, with more threads, do better. */
+const ENOUGH_THREADS = { software: 64, gpu: 16_384 };
+
+export const registerTile: Solver = {
+  name: "register-tile",
+  directions: ["forward", "inputGradient"],
+
+  configs(operation, capabilities) {
+    const { columns, resultChannels } = describeGather(operation);
+    const enough = capabilities.software ? ENOUGH_THREADS.software : ENOUGH_THREADS.gpu;
+    const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
+    const threadsOf = (tile: SolverConfig): number => {
+      return operation.problem.groups * Math.ceil(resultChannels / tile.rows) * Math.ceil(columns / tile.columns);
+    };
+    const preferred = fitting.find((tile) => threadsOf(tile) >= enough) ?? fitting[fitting.length - 1];
+    return [preferred, ...fitting.filter((tile) => tile !== preferred)];
+  },
+
+  plan(operation, capabilities, config) {
+    const { threads, rows, columns } = config;
+    const gather = describeGather(operation);
+    const rowBlocks = Math.ceil(gather.resultChannels / rows);
+    const threadsNeeded = powerOfTwoAtLeast(Math.ceil(gather.columns / columns));
+    const workgroupThreads = Math.min(threads, threadsNeeded);
+    const columnBlocks = Math.ceil(gather.columns / (workgroupThreads * columns));
+    const tasks = operation.problem.groups * rowBlocks * columnBlocks;
+    const step = dispatch(kernel, {
+      constants: { ...gather.constants, THREADS: workgroupThreads, ROWS: rows, COLUMNS: columns },
+      uniforms: {
+        ...gather.uniforms,
+        resultPositions: gather.resultPositions,
+        columns: gather.columns,
+        rowBlocks,
+        columnBlocks,
+        tasks,
+      },
+      bindings: gather.bindings,
+      workgroups: foldWorkgroups(tasks, capabilities),
+    });
+    return { solver: "register-tile", config, dispatches: [step], workspaceBytes: 0 };
+  },
+};

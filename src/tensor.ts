@@ -1,0 +1,72 @@
+/** Tensor: values on an engine's device. */
+import type { TensorStorage } from "./backend.js";
+import { TensorError } from "./errors.js";
+import { product } from "./geometry.js";
+
+/** What a tensor needs of the engine that owns it. */
+export interface TensorOwner {
+  read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
+  release(tensor: Tensor, storage: TensorStorage): void;
+}
+
+/**
+ * A dense float32 tensor, row-major, on the device of the engine that made it. It owns device memory:
+ * dispose of it, or declare it with `using`. It stays usable until then, whatever is computed from it.
+ */
+export class Tensor implements Disposable {
+  /** Extents, outermost first; `[N, C, H, W]` for a batch of images. */
+  readonly shape: readonly number[];
+  readonly dtype = "float32";
+  /** Number of elements. */
+  readonly size: number;
+  readonly #owner: TensorOwner;
+  #storage: TensorStorage | undefined;
+
+  /** Engines make tensors: `engine.tensor(...)` and the operations. */
+  constructor(owner: TensorOwner, shape: readonly number[], storage: TensorStorage) {
+    this.#owner = owner;
+    this.shape = Object.freeze([...shape]);
+    this.size = product(shape);
+    this.#storage = storage;
+  }
+
+  /** Whether {@link dispose} was called. */
+  get disposed(): boolean {
+    return this.#storage === undefined;
+  }
+
+  /**
+   * Reads the values back: submits all recorded work and waits for what this tensor depends on. The array
+   * is the caller's own copy. The tensor may be disposed of as soon as this has been called.
+   *
+   * @throws TensorError if disposed; DeviceError if the values could not be computed.
+   */
+  async data(): Promise<Float32Array<ArrayBuffer>> {
+    return await this.#owner.read(this.storage(this.#owner, "tensor"));
+  }
+
+  /** Gives the device memory back. Work recorded before still sees the values. Twice is harmless. */
+  dispose(): void {
+    const storage = this.#storage;
+    this.#storage = undefined;
+    if (storage) this.#owner.release(this, storage);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /**
+   * The storage, for the engine's own use.
+   *
+   * @param name what the caller calls this tensor, for the message
+   * @throws TensorError if disposed, or if `owner` is another engine.
+   */
+  storage(owner: TensorOwner, name: string): TensorStorage {
+    if (!this.#storage) throw new TensorError(`${name} of shape [${this.shape.join(", ")}] was disposed; expected a live tensor`);
+    if (owner !== this.#owner) {
+      throw new TensorError(`${name} of shape [${this.shape.join(", ")}] belongs to another engine; expected a tensor of this one`);
+    }
+    return this.#storage;
+  }
+}
