@@ -1,10 +1,23 @@
+import { resolve } from "node:path";
+import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { wgsl } from "./build/wgslPlugin.js";
+import { chromiumLaunchOptions } from "./test/support/chromium.js";
 
 const root = import.meta.dirname;
 
-/** The library: three entries, no runtime dependency bundled or otherwise. */
-export default defineConfig({
+/** Third-party test vectors, read in place; tests that need them say so where the folder is absent. */
+const corpora = resolve(root, process.env.CONV_CORPORA ?? "../shared/corpora");
+
+/** Tests import the library by its name, from its sources. */
+const alias = {
+  "webgpu-conv/reference": resolve(root, "src/reference/index.ts"),
+  "webgpu-conv": resolve(root, "src/index.ts"),
+};
+const define = { __CORPORA__: JSON.stringify(corpora) };
+
+/** The library (`vite build`): three entries, no runtime dependency. Its tests: in Node, and the GPU ones in Chromium too. */
+export default defineConfig(async ({ command, mode }) => ({
   plugins: [wgsl(root)],
   build: {
     target: "es2022",
@@ -12,8 +25,47 @@ export default defineConfig({
     sourcemap: true,
     lib: {
       entry: { index: "src/index.ts", node: "src/node.ts", reference: "src/reference/index.ts" },
-      formats: ["es"],
+      formats: ["es" as const],
     },
     rolldownOptions: { external: [/^node:/, "webgpu"] },
   },
-});
+  test: {
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    projects: [
+      {
+        plugins: [wgsl(root)],
+        define,
+        resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support/engine.node.ts") } },
+        test: {
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          environment: "node",
+          // A worker thread's environment does not reach the Vulkan loader: processes, not threads.
+          pool: "forks",
+        },
+      },
+      {
+        plugins: [wgsl(root)],
+        define,
+        resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support/engine.browser.ts") } },
+        server: { fs: { allow: [root, corpora] } },
+        test: {
+          name: "chromium",
+          include: ["test/{gpu,properties,conformance}/**/*.test.ts"],
+          // The file system's part of a test stays in Node.
+          exclude: ["test/**/*.node.test.ts"],
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: command === "serve" && mode === "test" ? await chromiumLaunchOptions() : {},
+            }),
+            instances: [{ browser: "chromium" as const }],
+          },
+        },
+      },
+    ],
+  },
+}));

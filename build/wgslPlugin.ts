@@ -26,7 +26,8 @@ function readConstants(code: string): Record<string, SpecializableConstant> {
   return Object.fromEntries(
     [...code.matchAll(CONSTANT)].map(([, name, type, text]) => {
       const value = type === "bool" ? text === "true" : Number(text.replace(/u$/, ""));
-      if (typeof value === "number" && Number.isNaN(value)) throw new Error(`constant ${name} has the value "${text}"; expected a literal`);
+      if (typeof value === "number" && Number.isNaN(value))
+        throw new Error(`constant ${name} has the value "${text}"; expected a literal`);
       return [name, { type: type as ScalarType | "bool", value }];
     }),
   );
@@ -35,7 +36,8 @@ function readConstants(code: string): Record<string, SpecializableConstant> {
 function readField(type: TypeInfo): Pick<UniformField, "type" | "count"> {
   const element = (type as TemplateInfo).format?.name ?? type.name;
   const count = Number(/^vec([234])/.exec(type.name)?.[1] ?? 1);
-  if (element !== "u32" && element !== "i32" && element !== "f32") throw new Error(`uniform fields of type ${type.name} are not supported`);
+  if (element !== "u32" && element !== "i32" && element !== "f32")
+    throw new Error(`uniform fields of type ${type.name} are not supported`);
   return { type: element, count };
 }
 
@@ -52,9 +54,10 @@ export async function buildKernel(file: string, shaders: Record<string, string>)
   const linked = await link({ weslSrc: shaders, rootModuleName: file });
   const code = linked.dest.replace(/\n{2,}/g, "\n").trim() + "\n";
   const reflection = new WgslReflect(code);
-  const [uniform, ...others] = reflection.uniforms;
-  if (others.length > 0 || uniform?.binding !== 0) throw new Error(`${file}: expected one uniform, at binding 0`);
-  if (reflection.entry.compute[0]?.name !== "main") throw new Error(`${file}: expected a compute entry point named main`);
+  const [uniform] = reflection.uniforms;
+  if (reflection.uniforms.length !== 1 || uniform.binding !== 0) throw new Error(`${file}: expected one uniform, at binding 0`);
+  if (reflection.entry.compute.map(({ name }) => name).join() !== "main")
+    throw new Error(`${file}: expected a compute entry point named main`);
   const bindings = reflection.storage.map((storage): [string, StorageBinding] => {
     return [storage.name, { binding: storage.binding, access: storage.access === "read" ? "read" : "read_write" }];
   });

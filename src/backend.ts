@@ -40,6 +40,8 @@ export type RoleStorages = Partial<Record<TensorRole, TensorStorage>>;
 
 export interface Backend {
   readonly adapter: AdapterDescription;
+  /** The WebGPU device; undefined on the CPU. */
+  readonly device: GPUDevice | undefined;
   upload(values: Float32Array<ArrayBuffer>): TensorStorage;
   /** Records the operation; the results are new storages, in the roles that the operation computes. */
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): RoleStorages;

@@ -32,6 +32,7 @@ export class CpuBackend implements Backend {
     features: [],
     maxTensorBytes: 2 ** 31 - 4,
   };
+  readonly device = undefined;
   #liveBytes = 0;
 
   upload(values: Float32Array<ArrayBuffer>): TensorStorage {
@@ -85,10 +86,14 @@ export class CpuBackend implements Backend {
 
 function requireReference(choice: SolverChoice | undefined): void {
   const name = typeof choice === "object" ? choice.name : choice;
-  if (name !== undefined && name !== SOLVER) throw new SolverError(`there is no solver "${name}" on the CPU; there is ${SOLVER}`);
+  if (name !== undefined && name !== SOLVER)
+    throw new SolverError(`there is no solver "${name}" on the CPU; there is ${SOLVER}`);
 }
 
-function compute(operation: ConvOperation, valuesOf: (role: TensorRole) => Float32Array): [TensorRole, ArrayLike<number>][] {
+function compute(
+  operation: ConvOperation,
+  valuesOf: (role: TensorRole) => Float32Array,
+): [TensorRole, ArrayLike<number>][] {
   const { direction, problem, bias, activation } = operation;
   if (direction === "forward") {
     const extras = { bias: bias ? valuesOf("bias") : undefined, activation };

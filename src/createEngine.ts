@@ -17,6 +17,11 @@ export interface EngineOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Device memory that may wait unused for later tensors, in bytes; 512 MiB when absent. */
   readonly poolBytes?: number;
+  /**
+   * For tests and debugging: fills the memory of every result with NaN before the kernels run, so that an
+   * element that none of them writes shows. Costs an upload an operation.
+   */
+  readonly poison?: boolean;
 }
 
 const POOL_BYTES = 2 ** 29;
@@ -28,15 +33,15 @@ export interface Platform {
 }
 
 export async function makeEngine(options: EngineOptions, findPlatform: () => Promise<Platform>): Promise<Engine> {
-  const { backend = "webgpu", poolBytes = POOL_BYTES } = options;
-  require(backend === "webgpu" || backend === "cpu", () => `backend is ${show(backend)}; expected "webgpu" or "cpu"`);
+  const { backend = "webgpu", poolBytes = POOL_BYTES, poison = false } = options;
+  require(["webgpu", "cpu"].includes(backend), () => `backend is ${show(backend)}; expected "webgpu" or "cpu"`);
   if (backend === "cpu") return new Engine(new CpuBackend());
-  if (options.device) return new Engine(new GpuBackend(options.device, { ownsDevice: false, poolBytes }));
+  if (options.device) return new Engine(new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison }));
   const { gpu, missing } = await findPlatform();
   const powerPreference = options.powerPreference ?? "high-performance";
   if (!gpu) throw new DeviceError(missing);
   const adapter = (await gpu.requestAdapter({ powerPreference })) ?? (await gpu.requestAdapter());
   if (!adapter) throw new DeviceError(missing);
   const device = await adapter.requestDevice(deviceRequest(adapter));
-  return new Engine(new GpuBackend(device, { ownsDevice: true, poolBytes, instance: gpu }));
+  return new Engine(new GpuBackend(device, { ownsDevice: true, poolBytes, poison, instance: gpu }));
 }

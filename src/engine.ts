@@ -3,7 +3,14 @@ import type { AdapterDescription, Backend, RoleStorages, TensorStorage, Timing }
 import { LimitError, require, show, TensorError } from "./errors.js";
 import { type Explanation, explain, type ExplainShapes } from "./explain.js";
 import { product } from "./geometry.js";
-import { type ConvOperation, type Direction, operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./operation.js";
+import {
+  type ConvOperation,
+  type Direction,
+  operandRoles,
+  resultRoles,
+  shapeOfRole,
+  type TensorRole,
+} from "./operation.js";
 import type { Activation, ConvOptions, ForwardOptions, GradientOptions } from "./options.js";
 import { type ConvProblem, makeProblem, requireSameShape, requireShape } from "./problem.js";
 import { Tensor } from "./tensor.js";
@@ -65,6 +72,11 @@ export class Engine implements Disposable {
     return this.#backend.adapter;
   }
 
+  /** The WebGPU device that the engine runs on; undefined with the CPU backend. Not to be destroyed. */
+  get device(): GPUDevice | undefined {
+    return this.#backend.device;
+  }
+
   /**
    * Uploads values to the device.
    *
@@ -74,12 +86,14 @@ export class Engine implements Disposable {
    */
   tensor(data: ArrayLike<number>, shape: readonly number[]): Tensor {
     this.#requireLive();
-    require(Array.isArray(shape) && shape.length >= 1, () => `shape is ${show(shape)}; expected a list of at least one dimension`);
+    require(Array.isArray(shape) && shape.length >= 1, () =>
+      `shape is ${show(shape)}; expected a list of at least one dimension`);
     requireShape("tensor", shape, shape.length, "");
     const size = product(shape);
     const length: unknown = (data as Partial<ArrayLike<number>> | null | undefined)?.length;
     require(typeof length === "number", () => `data is ${show(data)}; expected an array of numbers`);
-    require(length === size, () => `data has ${String(length)} values; expected ${shape.join(" * ")} = ${String(size)}`);
+    require(length === size, () =>
+      `data has ${String(length)} values; expected ${shape.join(" * ")} = ${String(size)}`);
     this.#requireFits("tensor", shape);
     const values = data instanceof Float32Array ? new Float32Array(data) : Float32Array.from(data);
     return this.#adopt(shape, this.#backend.upload(values));
@@ -104,7 +118,8 @@ export class Engine implements Disposable {
       requireSameShape("bias", bias.shape, [problem.outChannels], "one value an output channel");
     }
     const operation = describe("forward", problem, bias !== undefined, activation);
-    return this.#runOne(operation, { x, w, ...(bias && { bias }) }, options, "y");
+    const [y] = this.#run(operation, { x, w, ...(bias && { bias }) }, options);
+    return y;
   }
 
   /**
@@ -121,7 +136,12 @@ export class Engine implements Disposable {
     requireTensor("w", w);
     const problem = makeProblem(2, inputShape, w.shape, options);
     const operands = gradientOperands(problem, dy, options);
-    return this.#runOne(describe("inputGradient", problem, false, options.activation), { ...operands, w }, options, "x");
+    return this.#runOne(
+      describe("inputGradient", problem, false, options.activation),
+      { ...operands, w },
+      options,
+      "x",
+    );
   }
 
   /**
@@ -138,7 +158,12 @@ export class Engine implements Disposable {
     requireTensor("x", x);
     const problem = makeProblem(2, x.shape, weightShape, options);
     const operands = gradientOperands(problem, dy, options);
-    return this.#runOne(describe("weightGradient", problem, false, options.activation), { ...operands, x }, options, "w");
+    return this.#runOne(
+      describe("weightGradient", problem, false, options.activation),
+      { ...operands, x },
+      options,
+      "w",
+    );
   }
 
   /**
@@ -170,7 +195,12 @@ export class Engine implements Disposable {
     const operands = gradientOperands(problem, dy, options);
     const toWeight = describe("weightGradient", problem, true, options.activation);
     const { w: weight, bias } = this.#run(toWeight, { ...operands, x }, {}) as { w: Tensor; bias: Tensor };
-    const input = this.#runOne(describe("inputGradient", problem, false, options.activation), { ...operands, w }, {}, "x");
+    const input = this.#runOne(
+      describe("inputGradient", problem, false, options.activation),
+      { ...operands, w },
+      {},
+      "x",
+    );
     return { input, weight, bias };
   }
 
@@ -191,7 +221,11 @@ export class Engine implements Disposable {
     });
     const direction = DIRECTION_OF[operation];
     const problem = makeProblem(2, shapes.input, shapes.weight, options);
-    const hasBias = options.bias !== undefined && options.bias !== false && direction !== "inputGradient" && direction !== "biasGradient";
+    const hasBias =
+      options.bias !== undefined &&
+      options.bias !== false &&
+      direction !== "inputGradient" &&
+      direction !== "biasGradient";
     const described = describe(direction, problem, hasBias, options.activation);
     return explain(described, this.#backend.select(described, options.solver));
   }
@@ -278,18 +312,29 @@ export class Engine implements Disposable {
 }
 
 function requireTensor(name: string, value: unknown): asserts value is Tensor {
-  require(value instanceof Tensor, () => `${name} is ${show(value)}; expected a tensor made by engine.tensor or an operation`);
+  require(value instanceof Tensor, () =>
+    `${name} is ${show(value)}; expected a tensor made by engine.tensor or an operation`);
 }
 
 const ACTIVATIONS: readonly Activation[] = ["none", "relu"];
 
-function describe(direction: Direction, problem: ConvProblem, bias: boolean, activation: Activation = "none"): ConvOperation {
-  require(ACTIVATIONS.includes(activation), () => `activation is ${show(activation)}; expected ${ACTIVATIONS.map(show).join(" or ")}`);
+function describe(
+  direction: Direction,
+  problem: ConvProblem,
+  bias: boolean,
+  activation: Activation = "none",
+): ConvOperation {
+  require(ACTIVATIONS.includes(activation), () =>
+    `activation is ${show(activation)}; expected ${ACTIVATIONS.map(show).join(" or ")}`);
   return { direction, problem, bias, activation };
 }
 
 /** dy, and the forward output where an activation needs it, with their shapes checked. */
-function gradientOperands(problem: ConvProblem, dy: Tensor, { activation = "none", output }: GradientOptions): RoleTensors {
+function gradientOperands(
+  problem: ConvProblem,
+  dy: Tensor,
+  { activation = "none", output }: GradientOptions,
+): RoleTensors {
   requireSameShape("dy", dy.shape, problem.outputShape, "the output's shape");
   if (activation === "none") return { y: dy };
   require(output !== undefined, () => {

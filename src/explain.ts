@@ -57,7 +57,11 @@ export function explain(operation: ConvOperation, { plan, passedOver }: Selectio
   const { direction, problem } = operation;
   const flops = flopsOf(operation);
   const bytes = bytesOf(operation);
-  const dispatches = plan.dispatches.map(({ kernel, constants, workgroups }) => ({ kernel: kernel.name, constants, workgroups }));
+  const dispatches = plan.dispatches.map(({ kernel, constants, workgroups }) => ({
+    kernel: kernel.name,
+    constants,
+    workgroups,
+  }));
   const explanation = {
     direction,
     problem,
@@ -74,7 +78,8 @@ export function explain(operation: ConvOperation, { plan, passedOver }: Selectio
 }
 
 function inWords(explanation: Omit<Explanation, "toString">): string {
-  const { direction, problem, solver, config, refused, dispatches, flops, bytes, arithmeticIntensity, workspaceBytes } = explanation;
+  const { direction, problem, solver, config, refused, dispatches, flops, bytes, arithmeticIntensity, workspaceBytes } =
+    explanation;
   const settings = Object.entries(config).map(([name, value]) => `${name} ${String(value)}`);
   const geometry =
     `x [${problem.inputShape.join(", ")}], w [${problem.weightShape.join(", ")}], y [${problem.outputShape.join(", ")}], ` +

@@ -57,12 +57,13 @@ export interface GradientOptions extends ConvOptions {
 /** Reads a {@link PerAxis} of `rank` axes; each must be an integer of at least `minimum`. */
 export function readPerAxis(name: string, value: PerAxis | undefined, rank: number, minimum: number): number[] {
   if (value === undefined) return new Array<number>(rank).fill(minimum);
-  const list = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
-  const ok = Array.isArray(list) && list.length === rank && list.every((v) => Number.isSafeInteger(v) && v >= minimum);
+  const list: readonly number[] = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
+  const isList = Array.isArray(list as unknown) && list.length === rank;
+  const ok = isList && list.every((v) => Number.isSafeInteger(v) && v >= minimum);
   require(ok, () => {
     return `${name} is ${show(value)}; expected an integer of at least ${String(minimum)}, or ${String(rank)} of them, one an axis`;
   });
-  return list;
+  return [...list];
 }
 
 /** One axis, as far as padding needs it. */

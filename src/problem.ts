@@ -62,7 +62,11 @@ function toTriple(values: readonly number[], missing: number): Triple {
   return [depth, height, width];
 }
 
-const spatialNames = (rank: Rank, letter = ""): string => ["D", "H", "W"].slice(3 - rank).map((n) => letter + n).join(", ");
+const spatialNames = (rank: Rank, letter = ""): string =>
+  ["D", "H", "W"]
+    .slice(3 - rank)
+    .map((n) => letter + n)
+    .join(", ");
 
 /**
  * Validates shapes and hyperparameters and derives the rest.
@@ -83,7 +87,8 @@ export function makeProblem(
   const [outChannels, inChannelsPerGroup, ...kernelSpatial] = weightShape;
 
   const groups = options.groups ?? 1;
-  require(Number.isSafeInteger(groups) && groups >= 1, () => `groups is ${show(groups)}; expected an integer of at least 1`);
+  require(Number.isSafeInteger(groups) && groups >= 1, () =>
+    `groups is ${show(groups)}; expected an integer of at least 1`);
   require(inChannels % groups === 0, () => {
     return `input has ${String(inChannels)} channels; expected a multiple of groups = ${String(groups)}`;
   });
@@ -117,8 +122,14 @@ export function makeProblem(
   const output = toTriple(outputSpatial, 1);
   const stride = toTriple(strides, 1);
   const dilation = toTriple(dilations, 1);
-  const padBegin = toTriple(pads.map(([begin]) => begin), 0);
-  const padEnd = toTriple(pads.map(([, end]) => end), 0);
+  const padBegin = toTriple(
+    pads.map(([begin]) => begin),
+    0,
+  );
+  const padEnd = toTriple(
+    pads.map(([, end]) => end),
+    0,
+  );
   const outputPositions = product(output);
   const taps = product(kernel);
   return Object.freeze({
@@ -158,7 +169,12 @@ export function outputShapeOf(
 }
 
 /** Throws unless `actual`, the shape of the named tensor, is `expected`. */
-export function requireSameShape(name: string, actual: readonly number[], expected: readonly number[], why: string): void {
+export function requireSameShape(
+  name: string,
+  actual: readonly number[],
+  expected: readonly number[],
+  why: string,
+): void {
   const same = actual.length === expected.length && expected.every((extent, axis) => extent === actual[axis]);
   require(same, () => `${name} has shape ${show([...actual])}; expected ${show([...expected])}, ${why}`);
 }

@@ -41,7 +41,9 @@ export function select(operation: ConvOperation, capabilities: Capabilities, cho
     }
     const outcome = planDefault(solver, operation, capabilities);
     if (!isRefusal(outcome)) {
-      const later = solvers.slice(index + 1).map(({ name }) => ({ solver: name, reason: `${solver.name} comes first` }));
+      const later = solvers
+        .slice(index + 1)
+        .map(({ name }) => ({ solver: name, reason: `${solver.name} comes first` }));
       return { plan: outcome, passedOver: [...passedOver, ...later] };
     }
     passedOver.push({ solver: solver.name, reason: outcome.refused });
@@ -50,7 +52,11 @@ export function select(operation: ConvOperation, capabilities: Capabilities, cho
   throw new SolverError(`no solver takes this ${operation.direction}: ${reasons}`);
 }
 
-function planDefault(solver: Solver, operation: ConvOperation, capabilities: Capabilities): SolverPlan | { refused: string } {
+function planDefault(
+  solver: Solver,
+  operation: ConvOperation,
+  capabilities: Capabilities,
+): SolverPlan | { refused: string } {
   const [config] = solver.configs(operation, capabilities);
   return solver.plan(operation, capabilities, config);
 }
@@ -61,7 +67,8 @@ function selectNamed(
   solvers: readonly Solver[],
   choice: SolverChoice,
 ): Selection {
-  const { name, config }: { name: string; config?: SolverConfig } = typeof choice === "string" ? { name: choice } : choice;
+  const { name, config }: { name: string; config?: SolverConfig } =
+    typeof choice === "string" ? { name: choice } : choice;
   const solver = solvers.find((candidate) => candidate.name === name);
   if (!solver) {
     const known = solvers.map((candidate) => candidate.name).join(", ");
@@ -70,5 +77,8 @@ function selectNamed(
   const outcome = config ? solver.plan(operation, capabilities, config) : planDefault(solver, operation, capabilities);
   if (isRefusal(outcome)) throw new SolverError(`solver ${name} refuses: ${outcome.refused}`);
   const others = solvers.filter((other) => other !== solver);
-  return { plan: outcome, passedOver: others.map((other) => ({ solver: other.name, reason: `${name} was asked for` })) };
+  return {
+    plan: outcome,
+    passedOver: others.map((other) => ({ solver: other.name, reason: `${name} was asked for` })),
+  };
 }

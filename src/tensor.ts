@@ -63,9 +63,12 @@ export class Tensor implements Disposable {
    * @throws TensorError if disposed, or if `owner` is another engine.
    */
   storage(owner: TensorOwner, name: string): TensorStorage {
-    if (!this.#storage) throw new TensorError(`${name} of shape [${this.shape.join(", ")}] was disposed; expected a live tensor`);
+    if (!this.#storage)
+      throw new TensorError(`${name} of shape [${this.shape.join(", ")}] was disposed; expected a live tensor`);
     if (owner !== this.#owner) {
-      throw new TensorError(`${name} of shape [${this.shape.join(", ")}] belongs to another engine; expected a tensor of this one`);
+      throw new TensorError(
+        `${name} of shape [${this.shape.join(", ")}] belongs to another engine; expected a tensor of this one`,
+      );
     }
     return this.#storage;
   }

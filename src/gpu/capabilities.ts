@@ -50,7 +50,11 @@ export const DEFAULT_CAPABILITIES: Capabilities = {
 export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
   const requiredLimits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, adapter.limits[name]]));
   const wanted: GPUFeatureName[] = ["timestamp-query"];
-  return { label: "webgpu-conv", requiredLimits, requiredFeatures: wanted.filter((name) => adapter.features.has(name)) };
+  return {
+    label: "webgpu-conv",
+    requiredLimits,
+    requiredFeatures: wanted.filter((name) => adapter.features.has(name)),
+  };
 }
 
 const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp/i;
@@ -62,7 +66,10 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
 }
 
 export function readCapabilities(device: GPUDevice): Capabilities {
-  const limits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, device.limits[name]])) as Record<keyof CapabilityLimits, number>;
+  const limits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, device.limits[name]])) as Record<
+    keyof CapabilityLimits,
+    number
+  >;
   return { software: isSoftware(device.adapterInfo), timestamps: device.features.has("timestamp-query"), limits };
 }
 

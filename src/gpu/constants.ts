@@ -10,7 +10,7 @@ export function evaluateInteger(text: string, lookUp: (name: string) => number):
   while (TOKEN.lastIndex < text.trimEnd().length) {
     const match = TOKEN.exec(text);
     if (!match) throw new ConvError(`cannot evaluate the shader constant "${text}"`);
-    tokens.push(match[1] ?? match[2] ?? match[3]);
+    tokens.push(...match.slice(1).filter(Boolean));
   }
   let next = 0;
   const factor = (): number => {

@@ -24,6 +24,8 @@ export interface GpuBackendOptions {
   readonly ownsDevice: boolean;
   /** How much device memory may wait unused for later tensors. */
   readonly poolBytes: number;
+  /** Whether results and workspace are filled with NaN before use. */
+  readonly poison: boolean;
   /** Where the device came from. Held while the device is: Dawn in Node does not keep its instance alive itself. */
   readonly instance?: GPU;
 }
@@ -32,6 +34,7 @@ export class GpuBackend implements Backend {
   readonly adapter: AdapterDescription;
   readonly #device: GPUDevice;
   readonly #ownsDevice: boolean;
+  readonly #poison: boolean;
   readonly #heldAlive = new Set<object>();
   readonly #capabilities: Capabilities;
   readonly #pool: BufferPool;
@@ -46,10 +49,11 @@ export class GpuBackend implements Backend {
   #lost: DeviceError | undefined;
   #disposed = false;
 
-  constructor(device: GPUDevice, { ownsDevice, poolBytes, instance }: GpuBackendOptions) {
+  constructor(device: GPUDevice, { ownsDevice, poolBytes, poison, instance }: GpuBackendOptions) {
     this.#device = device;
     if (instance) this.#heldAlive.add(instance);
     this.#ownsDevice = ownsDevice;
+    this.#poison = poison;
     this.#capabilities = readCapabilities(device);
     this.#pool = new BufferPool(device, poolBytes);
     this.#pipelines = new PipelineCache(device);
@@ -62,6 +66,11 @@ export class GpuBackend implements Backend {
     void device.lost.then(({ reason, message }) => {
       this.#lost = new DeviceError(`the device was lost (${reason}): ${message || "no reason given"}`);
     });
+  }
+
+  /** The device itself, for work beside the engine's. */
+  get device(): GPUDevice {
+    return this.#device;
   }
 
   readonly #onError = (event: GPUUncapturedErrorEvent): void => {
@@ -79,7 +88,7 @@ export class GpuBackend implements Backend {
     this.#requireDevice();
     const prepared = this.#prepare(operation, choice);
     const { workspaceBytes } = prepared.plan;
-    const workspace = workspaceBytes > 0 ? this.#pool.acquire(workspaceBytes) : undefined;
+    const workspace = workspaceBytes > 0 ? this.#acquire(workspaceBytes) : undefined;
     const buffers: OperationBuffers = { unused: this.#unused };
     if (workspace) buffers.workspace = workspace;
     const reads: GpuStorage[] = [];
@@ -163,7 +172,14 @@ export class GpuBackend implements Backend {
   }
 
   #allocate(bytes: number): GpuStorage {
-    return { pooled: this.#pool.acquire(bytes), bytes, error: undefined };
+    return { pooled: this.#acquire(bytes), bytes, error: undefined };
+  }
+
+  #acquire(bytes: number): PooledBuffer {
+    const pooled = this.#pool.acquire(bytes);
+    if (this.#poison)
+      this.#device.queue.writeBuffer(pooled.buffer, 0, new Float32Array(pooled.bytes / ELEMENT_BYTES).fill(NaN));
+    return pooled;
   }
 
   #prepare(operation: ConvOperation, choice: SolverChoice | undefined): PreparedPlan {

@@ -26,7 +26,11 @@ export interface StorageBinding {
  * The type parameters are the names of its constants, uniform fields and storage bindings, so that the
  * compiler finds a host that has drifted from the shader.
  */
-export interface Kernel<Constant extends string = string, Field extends string = string, Binding extends string = string> {
+export interface Kernel<
+  Constant extends string = string,
+  Field extends string = string,
+  Binding extends string = string,
+> {
   readonly name: string;
   readonly code: string;
   readonly constants: Readonly<Record<Constant, SpecializableConstant>>;

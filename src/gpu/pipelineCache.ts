@@ -55,7 +55,8 @@ export class PipelineCache {
       entry.pipeline = await this.#device.createComputePipelineAsync({ label, layout, compute });
       await moduleError;
     } catch (cause) {
-      const said = (await moduleError.catch(() => null))?.message ?? (cause instanceof Error ? cause.message : String(cause));
+      const said =
+        (await moduleError.catch(() => null))?.message ?? (cause instanceof Error ? cause.message : String(cause));
       entry.error = new DeviceError(`kernel ${label} did not compile: ${said}`, { cause });
       // A failure is not kept: it may have been the moment's (memory, a lost device).
       this.#entries.delete(code);

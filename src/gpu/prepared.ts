@@ -19,13 +19,22 @@ class PreparedDispatch {
   readonly pipeline: PipelineEntry;
   readonly workgroups: readonly [number, number, number];
 
-  constructor(device: GPUDevice, cache: PipelineCache, { kernel, constants, uniforms, bindings, workgroups }: Dispatch) {
+  constructor(
+    device: GPUDevice,
+    cache: PipelineCache,
+    { kernel, constants, uniforms, bindings, workgroups }: Dispatch,
+  ) {
     this.#device = device;
     this.pipeline = cache.get(kernel, constants);
     this.workgroups = workgroups;
     this.#sources = Object.entries(kernel.bindings).map(([name, { binding }]) => [binding, bindings[name]] as const);
     const bytes = packUniforms(kernel, uniforms);
-    this.#uniforms = device.createBuffer({ label: kernel.name, size: bytes.byteLength, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true });
+    this.#uniforms = device.createBuffer({
+      label: kernel.name,
+      size: bytes.byteLength,
+      usage: GPUBufferUsage.UNIFORM,
+      mappedAtCreation: true,
+    });
     new Uint8Array(this.#uniforms.getMappedRange()).set(new Uint8Array(bytes));
     this.#uniforms.unmap();
   }
@@ -46,7 +55,11 @@ class PreparedDispatch {
       entries.push({ binding, resource: { buffer: pooled.buffer } });
       pooled.onDestroy.add(forget);
     }
-    const bindGroup = this.#device.createBindGroup({ label: this.pipeline.label, layout: this.pipeline.bindGroupLayout, entries });
+    const bindGroup = this.#device.createBindGroup({
+      label: this.pipeline.label,
+      layout: this.pipeline.bindGroupLayout,
+      entries,
+    });
     if (this.#bindGroups.size >= BIND_GROUPS_KEPT) {
       const [oldest] = this.#bindGroups.keys();
       this.#bindGroups.delete(oldest);

@@ -21,7 +21,11 @@ export class ReadbackRing {
       this.#keptBytes -= size;
       return this.#free.splice(index, 1)[0];
     }
-    return this.#device.createBuffer({ label: "webgpu-conv readback", size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    return this.#device.createBuffer({
+      label: "webgpu-conv readback",
+      size,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
   }
 
   /** Waits for the copy that was submitted and takes `bytes` out. The buffer goes back to the ring. */

@@ -132,7 +132,11 @@ export class Recorder {
     this.#waiting = waiting;
   }
 
-  async #encodeWhenReady(batch: Batch, timing: PassTiming | undefined, earlier: Promise<void> | undefined): Promise<void> {
+  async #encodeWhenReady(
+    batch: Batch,
+    timing: PassTiming | undefined,
+    earlier: Promise<void> | undefined,
+  ): Promise<void> {
     await earlier;
     await Promise.all([...batch.unready].map((entry) => entry.settled));
     this.#encode(batch, timing);

@@ -20,7 +20,9 @@ function literal(constant: SpecializableConstant, value: number | boolean): stri
 function setConstants(kernel: Kernel, values: ConstantValues): string {
   for (const name of Object.keys(values)) {
     if (!(name in kernel.constants)) {
-      throw new ConvError(`kernel ${kernel.name} has no constant ${name}; it has ${Object.keys(kernel.constants).join(", ")}`);
+      throw new ConvError(
+        `kernel ${kernel.name} has no constant ${name}; it has ${Object.keys(kernel.constants).join(", ")}`,
+      );
     }
   }
   return kernel.code.replace(/^const (\w+): (\w+) = [^;]+; \/\/ @specialize/gm, (line, name: string, type: string) => {

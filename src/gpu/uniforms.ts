@@ -17,7 +17,9 @@ export function packUniforms(kernel: Kernel, values: UniformValues): ArrayBuffer
     const value = values[name] as number | readonly number[] | undefined;
     const components = typeof value === "number" ? [value] : value;
     if (components?.length !== count) {
-      throw new ConvError(`kernel ${kernel.name}: uniform field ${name} needs ${String(count)} components, got ${String(value)}`);
+      throw new ConvError(
+        `kernel ${kernel.name}: uniform field ${name} needs ${String(count)} components, got ${String(value)}`,
+      );
     }
     components.forEach((component, i) => {
       const at = offsetBytes + 4 * i;

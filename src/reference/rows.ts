@@ -8,7 +8,12 @@ import type { ConvProblem } from "../problem.js";
 export type RowVisitor = (yStart: number, xStart: number, xStep: number, wIndex: number, count: number) => void;
 
 /** Outputs `first <= o < end` for which `o * stride + offset` lies within `[0, inputs)`. */
-export function outputsInside(outputs: number, inputs: number, stride: number, offset: number): [first: number, end: number] {
+export function outputsInside(
+  outputs: number,
+  inputs: number,
+  stride: number,
+  offset: number,
+): [first: number, end: number] {
   const first = Math.max(0, Math.ceil(-offset / stride));
   const end = Math.min(outputs, Math.floor((inputs - 1 - offset) / stride) + 1);
   return [first, Math.max(first, end)];

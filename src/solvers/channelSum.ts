@@ -15,7 +15,10 @@ export const channelSum: Solver = {
   plan(operation, capabilities) {
     const { batch, outChannels, outputPositions } = operation.problem;
     const depth = batch * outputPositions;
-    const splits = chooseSplits({ tasks: outChannels, elements: outChannels, depth, leastDepth: LEAST_DEPTH }, capabilities);
+    const splits = chooseSplits(
+      { tasks: outChannels, elements: outChannels, depth, leastDepth: LEAST_DEPTH },
+      capabilities,
+    );
     const sums = partialSums({ splits, rows: outChannels, columns: 1, bias: false, result: "bias" }, capabilities);
     const first = dispatch(kernel, {
       constants: { MASKED: isMasked(operation) },

@@ -12,7 +12,11 @@ export function tensorStrides(channels: number, positions: number): TensorStride
 }
 
 /** Elements between neighbouring output channels, input channels and taps of a weight `[O, I / G, taps]`. */
-export function weightStrides(problem: ConvProblem): { readonly out: number; readonly in: number; readonly tap: number } {
+export function weightStrides(problem: ConvProblem): {
+  readonly out: number;
+  readonly in: number;
+  readonly tap: number;
+} {
   return { out: problem.inChannelsPerGroup * problem.taps, in: problem.taps, tap: 1 };
 }
 

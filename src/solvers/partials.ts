@@ -88,7 +88,13 @@ export interface PartialSums {
  * @param columns of the matrix; with `bias` the last one goes to the bias gradient instead
  */
 export function partialSums(
-  sums: { readonly splits: number; readonly rows: number; readonly columns: number; readonly bias: boolean; readonly result: "w" | "bias" },
+  sums: {
+    readonly splits: number;
+    readonly rows: number;
+    readonly columns: number;
+    readonly bias: boolean;
+    readonly result: "w" | "bias";
+  },
   capabilities: Capabilities,
 ): PartialSums {
   const { splits, rows, columns, bias, result } = sums;
@@ -104,6 +110,11 @@ export function partialSums(
 }
 
 /** The first stage, followed by the second where there is one. */
-export function twoStagePlan(solver: string, config: SolverPlan["config"], first: Dispatch, sums: PartialSums): SolverPlan {
+export function twoStagePlan(
+  solver: string,
+  config: SolverPlan["config"],
+  first: Dispatch,
+  sums: PartialSums,
+): SolverPlan {
   return { solver, config, dispatches: [first, ...sums.reduction], workspaceBytes: sums.workspaceBytes };
 }

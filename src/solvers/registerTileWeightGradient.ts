@@ -49,7 +49,10 @@ export const registerTileWeightGradient: Solver = {
     const segmentLength = Math.ceil(width / segmentsPerRow);
     const segments = problem.batch * problem.output[0] * problem.output[1] * segmentsPerRow;
     const leastDepth = Math.max(1, Math.ceil(LEAST_DEPTH / segmentLength));
-    const wanted = chooseSplits({ tasks: tasksPerSplit, elements: matrix.elements, depth: segments, leastDepth }, capabilities);
+    const wanted = chooseSplits(
+      { tasks: tasksPerSplit, elements: matrix.elements, depth: segments, leastDepth },
+      capabilities,
+    );
     const segmentsPerSplit = Math.ceil(segments / wanted);
     const splits = Math.ceil(segments / segmentsPerSplit);
 

@@ -66,6 +66,7 @@ const FEWEST_ROWS = 8;
 /** Why tiles in workgroup memory are a poor choice for a product with this many rows. */
 export function tileDiscouraged(rows: number, { software }: Capabilities): string | undefined {
   if (software) return "the device is software: workgroup memory and barriers cost more there than they save";
-  if (rows < FEWEST_ROWS) return `${String(rows)} channels a group would leave most of a tile idle (fewer than ${String(FEWEST_ROWS)})`;
+  if (rows < FEWEST_ROWS)
+    return `${String(rows)} channels a group would leave most of a tile idle (fewer than ${String(FEWEST_ROWS)})`;
   return undefined;
 }

@@ -1,0 +1,2 @@
+/** The engine that tests run on, in a browser. */
+export { createEngine } from "../../src/index.js";
