@@ -43,8 +43,8 @@ export interface Backend {
   /** The WebGPU device; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
   upload(values: Float32Array<ArrayBuffer>): TensorStorage;
-  /** Records the operation; the results are new storages, in the roles that the operation computes. */
-  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): RoleStorages;
+  /** Records the operation; the results are new storages, in the order of `resultRoles`. */
+  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[];
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
   /** The storage must not be used again. */
   release(storage: TensorStorage): void;

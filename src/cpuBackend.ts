@@ -39,12 +39,10 @@ export class CpuBackend implements Backend {
     return this.#store(values);
   }
 
-  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): RoleStorages {
+  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
     requireReference(choice);
     const results = compute(operation, (role) => (operands[role] as CpuStorage).values);
-    const storages: RoleStorages = {};
-    for (const [role, values] of results) storages[role] = this.#store(Float32Array.from(values));
-    return storages;
+    return results.map((values) => this.#store(Float32Array.from(values)));
   }
 
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
@@ -90,24 +88,22 @@ function requireReference(choice: SolverChoice | undefined): void {
     throw new SolverError(`there is no solver "${name}" on the CPU; there is ${SOLVER}`);
 }
 
-function compute(
-  operation: ConvOperation,
-  valuesOf: (role: TensorRole) => Float32Array,
-): [TensorRole, ArrayLike<number>][] {
+/** The results in the order of `resultRoles`. */
+function compute(operation: ConvOperation, valuesOf: (role: TensorRole) => Float32Array): Float64Array[] {
   const { direction, problem, bias, activation } = operation;
   if (direction === "forward") {
     const extras = { bias: bias ? valuesOf("bias") : undefined, activation };
-    return [["y", forward(problem, valuesOf("x"), valuesOf("w"), extras)]];
+    return [forward(problem, valuesOf("x"), valuesOf("w"), extras)];
   }
   const dy = activation === "none" ? valuesOf("y") : maskByOutput(valuesOf("y"), valuesOf("activated"));
   switch (direction) {
     case "inputGradient":
-      return [["x", inputGradient(problem, dy, valuesOf("w"))]];
+      return [inputGradient(problem, dy, valuesOf("w"))];
     case "weightGradient": {
-      const weight: [TensorRole, ArrayLike<number>] = ["w", weightGradient(problem, dy, valuesOf("x"))];
-      return bias ? [weight, ["bias", biasGradient(problem, dy)]] : [weight];
+      const weight = weightGradient(problem, dy, valuesOf("x"));
+      return bias ? [weight, biasGradient(problem, dy)] : [weight];
     }
     case "biasGradient":
-      return [["bias", biasGradient(problem, dy)]];
+      return [biasGradient(problem, dy)];
   }
 }

@@ -136,12 +136,9 @@ export class Engine implements Disposable {
     requireTensor("w", w);
     const problem = makeProblem(2, inputShape, w.shape, options);
     const operands = gradientOperands(problem, dy, options);
-    return this.#runOne(
-      describe("inputGradient", problem, false, options.activation),
-      { ...operands, w },
-      options,
-      "x",
-    );
+    const operation = describe("inputGradient", problem, false, options.activation);
+    const [dx] = this.#run(operation, { ...operands, w }, options);
+    return dx;
   }
 
   /**
@@ -158,12 +155,9 @@ export class Engine implements Disposable {
     requireTensor("x", x);
     const problem = makeProblem(2, x.shape, weightShape, options);
     const operands = gradientOperands(problem, dy, options);
-    return this.#runOne(
-      describe("weightGradient", problem, false, options.activation),
-      { ...operands, x },
-      options,
-      "w",
-    );
+    const operation = describe("weightGradient", problem, false, options.activation);
+    const [dw] = this.#run(operation, { ...operands, x }, options);
+    return dw;
   }
 
   /**
@@ -176,7 +170,8 @@ export class Engine implements Disposable {
     requireTensor("dy", dy);
     const problem = biasProblem(dy.shape);
     const operation = describe("biasGradient", problem, false, options.activation);
-    return this.#runOne(operation, gradientOperands(problem, dy, options), options, "bias");
+    const [db] = this.#run(operation, gradientOperands(problem, dy, options), options);
+    return db;
   }
 
   /**
@@ -194,13 +189,9 @@ export class Engine implements Disposable {
     const problem = makeProblem(2, x.shape, w.shape, options);
     const operands = gradientOperands(problem, dy, options);
     const toWeight = describe("weightGradient", problem, true, options.activation);
-    const { w: weight, bias } = this.#run(toWeight, { ...operands, x }, {}) as { w: Tensor; bias: Tensor };
-    const input = this.#runOne(
-      describe("inputGradient", problem, false, options.activation),
-      { ...operands, w },
-      {},
-      "x",
-    );
+    const toInput = describe("inputGradient", problem, false, options.activation);
+    const [weight, bias] = this.#run(toWeight, { ...operands, x });
+    const [input] = this.#run(toInput, { ...operands, w });
     return { input, weight, bias };
   }
 
@@ -269,11 +260,8 @@ export class Engine implements Disposable {
     },
   };
 
-  #runOne(operation: ConvOperation, operands: RoleTensors, options: ConvOptions, result: TensorRole): Tensor {
-    return this.#run(operation, operands, options)[result] as Tensor;
-  }
-
-  #run(operation: ConvOperation, operands: RoleTensors, { solver }: ConvOptions): RoleTensors {
+  /** Runs an operation; the results come in the order of `resultRoles`. */
+  #run(operation: ConvOperation, operands: RoleTensors, { solver }: ConvOptions = {}): Tensor[] {
     this.#requireLive();
     const storages: RoleStorages = {};
     for (const role of operandRoles(operation)) {
@@ -283,12 +271,7 @@ export class Engine implements Disposable {
     const roles = resultRoles(operation);
     for (const role of roles) this.#requireFits("the result", shapeOfRole(operation.problem, role));
     const results = this.#backend.run(operation, storages, solver);
-    const tensors: RoleTensors = {};
-    for (const role of roles) {
-      const storage = results[role];
-      if (storage) tensors[role] = this.#adopt(shapeOfRole(operation.problem, role), storage);
-    }
-    return tensors;
+    return roles.map((role, i) => this.#adopt(shapeOfRole(operation.problem, role), results[i]));
   }
 
   #adopt(shape: readonly number[], storage: TensorStorage): Tensor {

@@ -58,8 +58,8 @@ export interface GradientOptions extends ConvOptions {
 export function readPerAxis(name: string, value: PerAxis | undefined, rank: number, minimum: number): number[] {
   if (value === undefined) return new Array<number>(rank).fill(minimum);
   const list: readonly number[] = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
-  const isList = Array.isArray(list as unknown) && list.length === rank;
-  const ok = isList && list.every((v) => Number.isSafeInteger(v) && v >= minimum);
+  const isList: boolean = Array.isArray(list);
+  const ok = isList && list.length === rank && list.every((v) => Number.isSafeInteger(v) && v >= minimum);
   require(ok, () => {
     return `${name} is ${show(value)}; expected an integer of at least ${String(minimum)}, or ${String(rank)} of them, one an axis`;
   });

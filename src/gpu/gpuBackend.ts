@@ -84,7 +84,7 @@ export class GpuBackend implements Backend {
     return storage;
   }
 
-  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): RoleStorages {
+  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
     this.#requireDevice();
     const prepared = this.#prepare(operation, choice);
     const { workspaceBytes } = prepared.plan;
@@ -98,16 +98,14 @@ export class GpuBackend implements Backend {
       reads.push(storage);
     }
     const writes: GpuStorage[] = [];
-    const results: RoleStorages = {};
     for (const role of resultRoles(operation)) {
       const storage = this.#allocate(ELEMENT_BYTES * product(shapeOfRole(operation.problem, role)));
       buffers[role] = storage.pooled;
-      results[role] = storage;
       writes.push(storage);
     }
     this.#recorder.record({ dispatches: prepared.bind(buffers), reads, writes });
     if (workspace) this.#recorder.release(workspace);
-    return results;
+    return writes;
   }
 
   async read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
