@@ -8,8 +8,11 @@ import { packUniforms } from "./uniforms.js";
 /** The buffers that an operation runs on this time. */
 export type OperationBuffers = Partial<Record<BindingSource, PooledBuffer>>;
 
-/** Bind groups kept for each dispatch; more than this many different buffer sets are seldom in turn. */
-const BIND_GROUPS_KEPT = 32;
+/**
+ * Bind groups kept for each dispatch. Results that are disposed of at once take turns among as many buffers as a
+ * batch has operations (64), since buffers come back only when the batch is submitted: keep more than that.
+ */
+const BIND_GROUPS_KEPT = 256;
 
 class PreparedDispatch {
   readonly #device: GPUDevice;
