@@ -14,7 +14,14 @@ const alias = {
   "webgpu-conv/reference": resolve(root, "src/reference/index.ts"),
   "webgpu-conv": resolve(root, "src/index.ts"),
 };
-const define = { __CORPORA__: JSON.stringify(corpora) };
+/** Constants that reach tests in the browser too. */
+const define = {
+  __CORPORA__: JSON.stringify(corpora),
+  __CONV_SEED__: JSON.stringify(process.env.CONV_SEED ?? ""),
+  __CONV_COUNT__: JSON.stringify(process.env.CONV_COUNT ?? ""),
+};
+/** A software device compiles kernels for seconds. */
+const timeouts = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 /** The library (`vite build`): three entries, no runtime dependency. Its tests: in Node, and the GPU ones in Chromium too. */
 export default defineConfig(async ({ command, mode }) => ({
@@ -30,14 +37,13 @@ export default defineConfig(async ({ command, mode }) => ({
     rolldownOptions: { external: [/^node:/, "webgpu"] },
   },
   test: {
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
     projects: [
       {
         plugins: [wgsl(root)],
         define,
         resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support/engine.node.ts") } },
         test: {
+          ...timeouts,
           name: "node",
           include: ["test/**/*.test.ts"],
           environment: "node",
@@ -51,6 +57,7 @@ export default defineConfig(async ({ command, mode }) => ({
         resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support/engine.browser.ts") } },
         server: { fs: { allow: [root, corpora] } },
         test: {
+          ...timeouts,
           name: "chromium",
           include: ["test/{gpu,properties,conformance}/**/*.test.ts"],
           // The file system's part of a test stays in Node.

@@ -1,6 +1,10 @@
 /** Absolute path of the folder with third-party test vectors (set in vite.config.ts). */
 declare const __CORPORA__: string;
 
+/** The environment's CONV_SEED and CONV_COUNT, for the tests over random problems; empty where not set. */
+declare const __CONV_SEED__: string;
+declare const __CONV_COUNT__: string;
+
 /** The engine of the platform that the tests run on (aliased in vite.config.ts). */
 declare module "test-engine" {
   export { createEngine } from "webgpu-conv/node";

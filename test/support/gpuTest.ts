@@ -2,32 +2,61 @@
 import type { Engine } from "webgpu-conv";
 import { afterAll, test as base, expect } from "vitest";
 import { createEngine } from "test-engine";
+import { type Capabilities, readCapabilities } from "../../src/gpu/capabilities.js";
+import { PlanRunner } from "./planRunner.js";
 
-let shared: Promise<Engine> | undefined;
+interface Shared {
+  readonly engine: Engine;
+  readonly device: GPUDevice;
+  readonly runner: PlanRunner;
+  readonly capabilities: Capabilities;
+}
 
-/** The file's engine. Tests leave it as they found it: tensors disposed of, nothing pending. */
-export function sharedEngine(): Promise<Engine> {
-  shared ??= createEngine({ poison: true });
-  return shared;
+let shared: Promise<Shared> | undefined;
+
+async function makeShared(): Promise<Shared> {
+  const engine = await createEngine({ poison: true });
+  const device = deviceOf(engine);
+  return { engine, device, runner: new PlanRunner(device), capabilities: readCapabilities(device) };
+}
+
+/** The device of an engine that has one. */
+export function deviceOf(engine: Engine): GPUDevice {
+  if (!engine.device) throw new Error("GPU tests need a GPU engine");
+  return engine.device;
 }
 
 afterAll(async () => {
-  (await shared)?.dispose();
+  const made = await shared;
+  made?.runner.dispose();
+  made?.engine.dispose();
   shared = undefined;
 });
 
-/** `test` with an `engine`; fails when the device reports a validation error, or when tensors are left behind. */
-export const gpuTest = base.extend<{ engine: Engine }>({
-  engine: async ({}, use) => {
-    const engine = await sharedEngine();
-    const { device } = engine;
-    if (!device) throw new Error("GPU tests need a GPU engine");
-    const before = engine.memory().liveTensors;
+/** What a test gets: the file's engine, what its device can do, and a runner of plans on the same device. */
+export type GpuFixtures = Omit<Shared, "device">;
+
+/**
+ * `test` with the file's engine. A test leaves it as found: the test fails when the device reports a validation
+ * error, or when tensors or storages are left behind.
+ */
+export const gpuTest = base.extend<{ shared: Shared } & GpuFixtures>({
+  shared: async ({}, use) => {
+    shared ??= makeShared();
+    const made = await shared;
+    const { engine, device, runner } = made;
+    const tensorsBefore = engine.memory().liveTensors;
+    const bytesBefore = runner.liveBytes;
     device.pushErrorScope("validation");
-    await use(engine);
+    await use(made);
     await engine.finish();
+    await runner.recorder.submit();
     const error = await device.popErrorScope();
     expect(error?.message).toBeUndefined();
-    expect(engine.memory().liveTensors - before, "tensors left alive by the test").toBe(0);
+    expect(engine.memory().liveTensors - tensorsBefore, "tensors left alive by the test").toBe(0);
+    expect(runner.liveBytes - bytesBefore, "bytes left alive by the test").toBe(0);
   },
+  engine: async ({ shared: { engine } }, use) => await use(engine),
+  runner: async ({ shared: { runner } }, use) => await use(runner),
+  capabilities: async ({ shared: { capabilities } }, use) => await use(capabilities),
 });

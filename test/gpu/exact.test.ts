@@ -1,0 +1,118 @@
+/** Small integers keep float32 sums exact: every solver must give the reference's result bit for bit. */
+import { makeProblem } from "webgpu-conv/reference";
+import { describe, expect } from "vitest";
+import type { ConvOperation } from "../../src/operation.js";
+import { solversFor } from "../../src/select.js";
+import { isRefusal, type Solver, type SolverConfig } from "../../src/solver.js";
+import { CASES, type ConvCase, namedCase } from "../support/cases.js";
+import { smallIntegers } from "../support/data.js";
+import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
+import { exactMismatch } from "../support/mismatch.js";
+import {
+  disposeOperands,
+  expectedResults,
+  isFusedBias,
+  makeValues,
+  operationName,
+  operationsOf,
+  type RoleTensors,
+  type RoleValues,
+  runOnEngine,
+  takeAll,
+  uploadOperands,
+} from "../support/operations.js";
+
+const SEED = 20_240_601;
+
+/** A solver with one of its candidates; undefined leaves both to the engine. */
+type Choice = { readonly solver: Solver; readonly config: SolverConfig } | undefined;
+
+interface Layer extends GpuFixtures {
+  readonly conv: ConvCase;
+  readonly values: RoleValues;
+  readonly tensors: RoleTensors;
+}
+
+async function run(layer: Layer, operation: ConvOperation, choice: Choice): Promise<Float32Array[]> {
+  const { engine, runner, capabilities, conv, values, tensors } = layer;
+  if (!choice) return await takeAll(runOnEngine(engine, operation, conv.options, tensors));
+  const { solver, config } = choice;
+  if (!isFusedBias(operation))
+    return await takeAll(runOnEngine(engine, operation, conv.options, tensors, { name: solver.name, config }));
+  const plan = solver.plan(operation, capabilities, config);
+  if (isRefusal(plan)) throw new Error(`${solver.name} refuses: ${plan.refused}`);
+  return await runner.run(operation, plan, values);
+}
+
+/** Runs the operation in each of the ways at once, and says what differs from the reference. */
+async function differences(layer: Layer, operation: ConvOperation, choices: readonly Choice[]): Promise<string[]> {
+  const expected = expectedResults(operation, layer.values);
+  const found = choices.map(async (choice) => {
+    const results = await run(layer, operation, choice);
+    const how = choice ? `${choice.solver.name} ${JSON.stringify(choice.config)}` : "the engine's choice";
+    return expected.flatMap((wanted, i) => {
+      const mismatch = exactMismatch(results[i], wanted);
+      return mismatch === undefined ? [] : [`${operationName(operation)}, ${how}: ${mismatch}`];
+    });
+  });
+  return (await Promise.all(found)).flat();
+}
+
+async function expectExact(
+  conv: ConvCase,
+  fixtures: GpuFixtures,
+  operations: readonly ConvOperation[],
+  choicesOf: (operation: ConvOperation) => readonly Choice[],
+): Promise<void> {
+  const values = makeValues(operations[0].problem, SEED, smallIntegers);
+  const tensors = uploadOperands(fixtures.engine, operations, values);
+  const layer = { ...fixtures, conv, values, tensors };
+  const found = await Promise.all(
+    operations.map(async (operation) => await differences(layer, operation, choicesOf(operation))),
+  );
+  disposeOperands(tensors);
+  expect(found.flat()).toEqual([]);
+}
+
+describe("every solver is exact on small integers", () => {
+  for (const conv of CASES) {
+    gpuTest(conv.name, async ({ engine, runner, capabilities }) => {
+      const operations = operationsOf(makeProblem(2, conv.input, conv.weight, conv.options));
+      await expectExact(conv, { engine, runner, capabilities }, operations, (operation) => {
+        const defaults = solversFor(operation).map((solver) => {
+          return { solver, config: solver.configs(operation, capabilities)[0] };
+        });
+        return [undefined, ...defaults];
+      });
+    });
+  }
+});
+
+/** Two cases with enough channels that no candidate is left out as too large, and one with few. */
+const CANDIDATE_CASES = ["1x1, large", "3x3, large", "grouped, tail"];
+
+/**
+ * A software device takes up to 1.5 s to compile one of the larger tiles. What is fused does not depend on the
+ * tile, so there the candidates run with nothing fused; a GPU runs them with everything.
+ */
+const isCheapEnough = ({ bias, activation }: ConvOperation, software: boolean): boolean =>
+  !software || (!bias && activation === "none");
+
+describe("every tuning candidate is exact on small integers", () => {
+  for (const name of CANDIDATE_CASES) {
+    gpuTest(name, async ({ engine, runner, capabilities }) => {
+      const conv = namedCase(name);
+      const operations = operationsOf(makeProblem(2, conv.input, conv.weight, conv.options)).filter((operation) =>
+        isCheapEnough(operation, capabilities.software),
+      );
+      await expectExact(conv, { engine, runner, capabilities }, operations, (operation) =>
+        solversFor(operation).flatMap((solver) =>
+          solver
+            .configs(operation, capabilities)
+            .filter((config) => !isRefusal(solver.plan(operation, capabilities, config)))
+            .map((config) => ({ solver, config })),
+        ),
+      );
+    });
+  }
+});

@@ -1,0 +1,91 @@
+/**
+ * Runs one plan on a device, below the engine: plans that an engine would not choose here (another solver's
+ * fused bias, those meant for another kind of device) and kernels that are broken on purpose.
+ */
+import type { ConvProblem } from "webgpu-conv/reference";
+import { product } from "../../src/geometry.js";
+import { BufferPool, type PooledBuffer } from "../../src/gpu/bufferPool.js";
+import { PipelineCache } from "../../src/gpu/pipelineCache.js";
+import { type OperationBuffers, PreparedPlan } from "../../src/gpu/prepared.js";
+import { ReadbackRing } from "../../src/gpu/readback.js";
+import { type GpuStorage, Recorder } from "../../src/gpu/recorder.js";
+import { type ConvOperation, operandRoles, resultRoles, shapeOfRole, type TensorRole } from "../../src/operation.js";
+import type { SolverPlan } from "../../src/solver.js";
+import type { RoleValues } from "./operations.js";
+
+export class PlanRunner {
+  readonly #device: GPUDevice;
+  readonly #pool: BufferPool;
+  readonly #readback: ReadbackRing;
+  readonly #unused: PooledBuffer;
+  readonly recorder: Recorder;
+  readonly pipelines: PipelineCache;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+    this.#pool = new BufferPool(device, 2 ** 26);
+    this.#readback = new ReadbackRing(device);
+    this.#unused = this.#pool.acquire(256);
+    this.recorder = new Recorder(device, this.#pool);
+    this.pipelines = new PipelineCache(device);
+  }
+
+  /** Runs the plan on these operands; the results come in the order of `resultRoles`. */
+  async run(operation: ConvOperation, plan: SolverPlan, values: RoleValues): Promise<Float32Array[]> {
+    const operands = operandRoles(operation).map((role) => [role, this.upload(values[role])] as const);
+    const results = this.record(operation.problem, plan, operands, resultRoles(operation));
+    for (const [, storage] of operands) this.recorder.release(storage.pooled);
+    return await Promise.all(results.map((storage) => this.take(storage)));
+  }
+
+  /** Records a plan on storages that exist; makes those of its results. */
+  record(
+    problem: ConvProblem,
+    plan: SolverPlan,
+    operands: readonly (readonly [TensorRole, GpuStorage])[],
+    results: readonly TensorRole[],
+  ): GpuStorage[] {
+    const prepared = new PreparedPlan(this.#device, this.pipelines, plan);
+    const workspace = plan.workspaceBytes > 0 ? this.#poisoned(plan.workspaceBytes) : undefined;
+    const buffers: OperationBuffers = { unused: this.#unused, ...(workspace && { workspace: workspace.pooled }) };
+    for (const [role, storage] of operands) buffers[role] = storage.pooled;
+    const writes = results.map((role) => {
+      const storage = this.#poisoned(4 * product(shapeOfRole(problem, role)));
+      buffers[role] = storage.pooled;
+      return storage;
+    });
+    this.recorder.record({ dispatches: prepared.bind(buffers), reads: operands.map(([, storage]) => storage), writes });
+    if (workspace) this.recorder.release(workspace.pooled);
+    return writes;
+  }
+
+  upload(values: Float32Array<ArrayBuffer>): GpuStorage {
+    const pooled = this.#pool.acquire(values.byteLength);
+    this.#device.queue.writeBuffer(pooled.buffer, 0, values);
+    return { pooled, bytes: values.byteLength, error: undefined };
+  }
+
+  /** Reads a storage back and gives it up. Rejects where what should have computed it failed. */
+  async take(storage: GpuStorage): Promise<Float32Array> {
+    const staging = this.#readback.acquire(storage.bytes);
+    this.recorder.copy(storage, staging);
+    this.recorder.release(storage.pooled);
+    await this.recorder.submit();
+    if (storage.error) throw storage.error;
+    return new Float32Array(await this.#readback.take(staging, storage.bytes));
+  }
+
+  /** Bytes of storages that were not given up. */
+  get liveBytes(): number {
+    return this.#pool.liveBytes - this.#unused.bytes;
+  }
+
+  dispose(): void {
+    this.#readback.dispose();
+    this.#pool.dispose();
+  }
+
+  #poisoned(bytes: number): GpuStorage {
+    return this.upload(new Float32Array(bytes / 4).fill(NaN));
+  }
+}
