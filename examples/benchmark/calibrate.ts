@@ -1,0 +1,55 @@
+/** Measures how fast the engine and the reference are on one usual layer. */
+import type { Engine } from "webgpu-conv";
+import { referencePass } from "webgpu-conv/reference";
+import { CALIBRATION, type DeviceSpeed } from "./costModel.js";
+import type { Layer } from "./layers.js";
+import { LayerRun, PASSES } from "./layerRun.js";
+import { measure } from "./measure.js";
+
+/** A GPU needs more than one sample of so small a layer to be busy. */
+const BATCH = { software: 1, gpu: 64 };
+const MEASURE = { samples: 3, leastSampleMs: 10, mostRepeats: 16 };
+
+export async function calibrate(engine: Engine): Promise<DeviceSpeed> {
+  const { software } = engine.adapter;
+  const batch = software ? BATCH.software : BATCH.gpu;
+  using run = new LayerRun(engine, calibrationLayer(), { batch, extent: CALIBRATION.extent });
+  using single = new LayerRun(engine, calibrationLayer(), { batch: 1, extent: CALIBRATION.extent });
+  let gpuMs = 0;
+  let referenceMs = 0;
+  for (const pass of PASSES) {
+    // Kernels compile here, outside the clock.
+    run.record(pass).dispose();
+    const time = async (repeats: number): Promise<number> => {
+      const { milliseconds } = await engine.time(() => {
+        for (let i = 0; i < repeats; i++) run.record(pass).dispose();
+      });
+      return milliseconds;
+    };
+    gpuMs += (await measure(time, MEASURE)).medianMs;
+    const start = performance.now();
+    referencePass(single.problem, pass, single.operands);
+    referenceMs += performance.now() - start;
+  }
+  const flops = 2 * PASSES.length * single.problem.multiplyAdds;
+  return {
+    software,
+    gpuFlops: (batch * flops * 1000) / gpuMs,
+    referenceFlops: (flops * 1000) / referenceMs,
+  };
+}
+
+function calibrationLayer(): Layer {
+  const { channels, kernel, extent } = CALIBRATION;
+  const options = { stride: 1, padding: (kernel - 1) / 2, dilation: 1, groups: 1 };
+  return {
+    origin: "calibration",
+    inChannels: channels,
+    outChannels: channels,
+    kernel,
+    extent,
+    batch: 1,
+    options,
+    quick: false,
+  };
+}

@@ -1,0 +1,80 @@
+/** `npm run bench`: layers of well-known networks, forward and backward, verified and timed. */
+import { writeFile } from "node:fs/promises";
+import { createEngine, type Engine } from "webgpu-conv/node";
+import { calibrate } from "./calibrate.js";
+import { type Ceilings, measureCeilings } from "./ceilings.js";
+import { type Arguments, makeFilter, parseArguments } from "./commandLine.js";
+import { measureHostCost } from "./hostCost.js";
+import { LAYERS } from "./layers.js";
+import { Pace } from "./pace.js";
+import { startProgress } from "./progress.js";
+import { type BenchmarkReport, exitCodeOf, reportJson, summarise } from "./report.js";
+import { chooseTasks, runTasks, type Task } from "./run.js";
+import { formatCeilings, formatHostCost, formatSummary, formatTable } from "./table.js";
+
+/** Seconds for all layers. Building, starting, ceilings and slow spells of the machine take the rest of 180 and 40. */
+const TOTAL_SECONDS = { default: 115, quick: 20 };
+/** Seconds a layer spends on compiling its kernels, about. */
+const FIXED_SECONDS = { software: 0.6, gpu: 0.1 };
+
+async function main(): Promise<void> {
+  const chosen = parseArguments(process.argv.slice(2));
+  const layers = LAYERS.filter((layer) => layer.quick || !chosen.quick);
+  const tasks = chooseTasks(layers, makeFilter(chosen.filter));
+  if (tasks.length === 0) {
+    console.error(`no layer or pass matches --filter ${JSON.stringify(chosen.filter)}`);
+    process.exitCode = 1;
+    return;
+  }
+  const engine = await createEngine();
+  try {
+    const report = await benchmark(engine, chosen, tasks, layers.length);
+    if (chosen.json !== undefined) await writeFile(chosen.json, reportJson(report));
+    process.exitCode = exitCodeOf(report.rows);
+  } finally {
+    engine.dispose();
+  }
+}
+
+async function benchmark(
+  engine: Engine,
+  chosen: Arguments,
+  tasks: readonly Task[],
+  layersInTotal: number,
+): Promise<BenchmarkReport> {
+  const { description, software } = engine.adapter;
+  console.log(`Device: ${description}`);
+  if (software) console.log("This is a software device: it runs on the CPU. Sizes are reduced to suit it.");
+  const ceilings = await measureCeilings(engine);
+  console.log(formatCeilings(ceilings));
+  const found = { adapter: description, software, ceilings };
+  if (chosen.deviceCheck) return { ...found, rows: [], summary: [] };
+  return { ...found, ...(await benchmarkLayers(engine, ceilings, chosen, tasks, layersInTotal)) };
+}
+
+async function benchmarkLayers(
+  engine: Engine,
+  ceilings: Ceilings,
+  { quick }: Arguments,
+  tasks: readonly Task[],
+  layersInTotal: number,
+): Promise<Pick<BenchmarkReport, "rows" | "summary" | "hostCost">> {
+  const hostCost = await measureHostCost(engine);
+  console.log(`${formatHostCost(hostCost)}\n`);
+  const speed = await calibrate(engine);
+  const pace = new Pace({
+    totalSeconds: quick ? TOTAL_SECONDS.quick : TOTAL_SECONDS.default,
+    layersInTotal,
+    layersToRun: tasks.length,
+    fixedSeconds: speed.software ? FIXED_SECONDS.software : FIXED_SECONDS.gpu,
+    now: () => performance.now(),
+  });
+  const progress = startProgress(tasks.reduce((sum, { passes }) => sum + passes.length, 0));
+  const rows = await runTasks({ engine, ceilings, speed }, tasks, pace, progress);
+  progress.stop();
+  const summary = summarise(rows);
+  console.log(`${formatTable(rows)}\n\n${formatSummary(summary, rows)}`);
+  return { rows, summary, hostCost };
+}
+
+await main();

@@ -1,0 +1,18 @@
+/** Seeded inputs, so that a run can be repeated exactly. */
+
+/**
+ * Uniform values in [-1, 1], the same for the same seed, by mulberry32 (Tommy Ettinger, public domain).
+ *
+ * @param seed any integer; 32 bits of it count
+ */
+export function randomValues(length: number, seed: number): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(length);
+  let state = seed >>> 0;
+  for (let i = 0; i < length; i++) {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    values[i] = ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 31 - 1;
+  }
+  return values;
+}
