@@ -1,0 +1,104 @@
+/** Explanations: the plan as data and in words. */
+import { describe, expect, test } from "vitest";
+import { createEngine } from "webgpu-conv";
+import { makeProblem } from "webgpu-conv/reference";
+import { bytesOf, explain, flopsOf } from "../../src/explain.js";
+import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
+import type { ConvOperation, Direction } from "../../src/operation.js";
+import { select } from "../../src/select.js";
+
+function operationOf(direction: Direction, parts: Partial<ConvOperation> = {}): ConvOperation {
+  const problem = makeProblem(2, [2, 3, 8, 9], [4, 3, 3, 2], { stride: [2, 1], dilation: [1, 3] });
+  return { direction, problem, bias: false, activation: "none", ...parts };
+}
+
+// x [2, 3, 8, 9] 432 values, w [4, 3, 3, 2] 72, y [2, 4, 3, 6] 144
+describe("counts", () => {
+  test("two FLOPs a multiply-add, one an addition of the bias gradient", () => {
+    expect(flopsOf(operationOf("forward"))).toBe(2 * 144 * 18);
+    expect(flopsOf(operationOf("inputGradient"))).toBe(2 * 144 * 18);
+    expect(flopsOf(operationOf("biasGradient"))).toBe(144);
+  });
+
+  test("bytes of each operand and result once", () => {
+    expect(bytesOf(operationOf("forward"))).toBe(4 * (432 + 72 + 144));
+    expect(bytesOf(operationOf("forward", { bias: true }))).toBe(4 * (432 + 72 + 144 + 4));
+    expect(bytesOf(operationOf("inputGradient", { activation: "relu" }))).toBe(4 * (432 + 72 + 2 * 144));
+    expect(bytesOf(operationOf("weightGradient", { bias: true }))).toBe(4 * (432 + 72 + 144 + 4));
+    expect(bytesOf(operationOf("biasGradient"))).toBe(4 * (144 + 4));
+  });
+});
+
+describe("an explanation", () => {
+  const operation = operationOf("forward");
+  const selection = select(operation, { ...DEFAULT_CAPABILITIES, software: true }, "direct");
+  const explanation = explain(operation, selection);
+
+  test("is data", () => {
+    expect(explanation).toMatchObject({
+      direction: "forward",
+      problem: operation.problem,
+      solver: "direct",
+      config: {},
+      refused: [
+        { solver: "implicit-gemm", reason: "direct was asked for" },
+        { solver: "register-tile", reason: "direct was asked for" },
+      ],
+      dispatches: [{ kernel: "direct", workgroups: [3, 1, 1] }],
+      flops: 5184,
+      bytes: 2592,
+      arithmeticIntensity: 2,
+      workspaceBytes: 0,
+    });
+    expect(explanation.dispatches[0].constants).toMatchObject({
+      KERNEL_HEIGHT: 3,
+      STRIDE_HEIGHT: 2,
+      DILATION_WIDTH: 3,
+    });
+  });
+
+  test("is words", () => {
+    expect(String(explanation)).toBe(
+      [
+        "forward: x [2, 3, 8, 9], w [4, 3, 3, 2], y [2, 4, 3, 6], stride 2x1, dilation 1x3, groups 1",
+        "solver direct",
+        "  dispatch direct: 3 x 1 x 1 workgroups",
+        "5,184 FLOPs, 2,592 bytes, 2.0 FLOPs a byte, 0 bytes of workspace",
+        "not implicit-gemm: direct was asked for",
+        "not register-tile: direct was asked for",
+      ].join("\n"),
+    );
+  });
+
+  test("tells tuning constants and both stages of a split sum", () => {
+    const problem = makeProblem(2, [8, 4, 64, 64], [4, 4, 3, 3], { padding: 1 });
+    const split = operationOf("weightGradient", { problem });
+    const words = String(explain(split, select(split, DEFAULT_CAPABILITIES, "register-tile")));
+    expect(words).toMatch(/^solver register-tile \(threads \d+, rows \d+, columns \d+\)$/m);
+    expect(words).toMatch(/dispatch register_tile_weight_gradient: .*\n {2}dispatch reduce_partials: /);
+    expect(words).toMatch(/, [1-9][\d,]* bytes of workspace$/m);
+  });
+});
+
+describe("engine.explain", () => {
+  const shapes = { input: [1, 3, 8, 8], weight: [4, 3, 3, 3] };
+
+  test("answers for every operation", async () => {
+    using engine = await createEngine({ backend: "cpu" });
+    const directions = (["conv2d", "conv2dInputGradient", "conv2dWeightGradient", "conv2dBiasGradient"] as const).map(
+      (operation) => engine.explain(operation, shapes, { padding: 1, bias: true }).direction,
+    );
+    expect(directions).toEqual(["forward", "inputGradient", "weightGradient", "biasGradient"]);
+    expect(engine.explain("conv2d", shapes).solver).toBe("reference");
+  });
+
+  test("refuses what it does not know, and shapes that break a rule", async () => {
+    using engine = await createEngine({ backend: "cpu" });
+    expect(() => engine.explain("conv3d" as "conv2d", shapes)).toThrow(
+      'operation is "conv3d"; expected "conv2d", "conv2dInputGradient", "conv2dWeightGradient", "conv2dBiasGradient"',
+    );
+    expect(() => engine.explain("conv2d", { ...shapes, weight: [4, 2, 3, 3] })).toThrow(
+      "weight has 2 input channels; expected 3 / 1 groups = 3",
+    );
+  });
+});

@@ -1,0 +1,145 @@
+/** Which solver is chosen, and what is said of the others. */
+import { describe, expect, test } from "vitest";
+import { SolverError } from "webgpu-conv";
+import { makeProblem } from "webgpu-conv/reference";
+import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
+import { type ConvOperation, type Direction, DIRECTIONS } from "../../src/operation.js";
+import { select, solversFor } from "../../src/select.js";
+import { isRefusal } from "../../src/solver.js";
+import { SOLVERS } from "../../src/solvers/index.js";
+import { Random } from "../support/data.js";
+import { randomOperation } from "../support/randomOperations.js";
+
+const SOFTWARE = { ...DEFAULT_CAPABILITIES, software: true };
+const LEAST_LIMITS = { ...DEFAULT_CAPABILITIES.limits, maxComputeInvocationsPerWorkgroup: 64 };
+
+function operationOf(direction: Direction, groups = 1): ConvOperation {
+  const problem = makeProblem(2, [2, 64, 28, 28], [64, 64 / groups, 3, 3], { padding: 1, groups });
+  return { direction, problem, bias: false, activation: "none" };
+}
+
+describe("the list of solvers", () => {
+  test.each(DIRECTIONS)("%s ends with a general one, which refuses and discourages nothing", (direction) => {
+    const [general] = solversFor(operationOf(direction)).slice(-1);
+    expect("discouraged" in general).toBe(false);
+    for (let seed = 0; seed < 200; seed++) {
+      const operation = { ...randomOperation(new Random(seed)), direction, bias: false };
+      const [config] = general.configs(operation, DEFAULT_CAPABILITIES);
+      const outcome = general.plan(operation, { ...SOFTWARE, limits: LEAST_LIMITS }, config);
+      expect(isRefusal(outcome), `seed ${String(seed)}`).toBe(false);
+    }
+  });
+
+  test.each(["forward", "inputGradient", "weightGradient"] as const)("%s has a direct one and a GEMM", (direction) => {
+    const names = solversFor(operationOf(direction)).map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["direct", "implicit-gemm"]));
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test("each solver stands for directions that exist, and has a default to try", () => {
+    for (const solver of SOLVERS) {
+      for (const direction of solver.directions) {
+        expect(DIRECTIONS).toContain(direction);
+        expect(solver.configs(operationOf(direction), DEFAULT_CAPABILITIES).length).toBeGreaterThanOrEqual(1);
+      }
+    }
+  });
+});
+
+describe("the engine's choice", () => {
+  test("on a GPU is the first solver, and the later ones are told what came first", () => {
+    const { plan, passedOver } = select(operationOf("forward"), DEFAULT_CAPABILITIES);
+    expect(plan.solver).toBe("implicit-gemm");
+    expect(passedOver).toEqual([
+      { solver: "register-tile", reason: "implicit-gemm comes first" },
+      { solver: "direct", reason: "implicit-gemm comes first" },
+    ]);
+  });
+
+  test.each(["forward", "inputGradient", "weightGradient"] as const)(
+    "on a software device passes workgroup memory over in %s, and says why",
+    (direction) => {
+      const { plan, passedOver } = select(operationOf(direction), SOFTWARE);
+      expect(plan.solver).toBe("register-tile");
+      expect(passedOver[0]).toEqual({
+        solver: "implicit-gemm",
+        reason: "the device is software: workgroup memory and barriers cost more there than they save",
+      });
+    },
+  );
+
+  test("passes a tile over that a depthwise layer would leave idle", () => {
+    const { plan, passedOver } = select(operationOf("forward", 64), DEFAULT_CAPABILITIES);
+    expect(plan.solver).toBe("register-tile");
+    expect(passedOver[0].reason).toBe("1 channels a group would leave most of a tile idle (fewer than 8)");
+  });
+
+  test("passes a solver over that refuses, with its reason", () => {
+    const limits = { ...DEFAULT_CAPABILITIES.limits, maxComputeWorkgroupStorageSize: 1024 };
+    const { plan, passedOver } = select(operationOf("forward"), { ...DEFAULT_CAPABILITIES, limits });
+    expect(plan.solver).toBe("register-tile");
+    expect(passedOver[0].reason).toMatch(/^the tile needs \d+ bytes of workgroup memory; the device has 1024$/);
+  });
+
+  test.each(DIRECTIONS)("accounts for every solver of %s", (direction) => {
+    const operation = operationOf(direction);
+    const { plan, passedOver } = select(operation, DEFAULT_CAPABILITIES);
+    const named = [plan.solver, ...passedOver.map(({ solver }) => solver)];
+    expect(named.sort()).toEqual(
+      solversFor(operation)
+        .map(({ name }) => name)
+        .sort(),
+    );
+  });
+});
+
+describe("a solver asked for by name", () => {
+  test.each(["implicit-gemm", "register-tile", "direct"])("%s runs, discouraged or not", (name) => {
+    const { plan, passedOver } = select(operationOf("forward", 64), SOFTWARE, name);
+    expect(plan.solver).toBe(name);
+    expect(passedOver).toHaveLength(2);
+    for (const { reason } of passedOver) expect(reason).toBe(`${name} was asked for`);
+  });
+
+  test("runs with the tuning constants asked for", () => {
+    const config = { threads: 32, rows: 2, columns: 2 };
+    const { plan } = select(operationOf("forward"), SOFTWARE, { name: "register-tile", config });
+    expect(plan.config).toEqual(config);
+    expect(plan.dispatches[0].constants).toMatchObject({ THREADS: 32, ROWS: 2, COLUMNS: 2 });
+  });
+
+  test("that does not exist throws with those that do", () => {
+    const message = 'there is no solver "fft" for forward; there are implicit-gemm, register-tile, direct';
+    expect(() => select(operationOf("forward"), SOFTWARE, "fft")).toThrow(new SolverError(message));
+    expect(() => select(operationOf("biasGradient"), SOFTWARE, "direct")).toThrow(
+      new SolverError('there is no solver "direct" for biasGradient; there are channel-sum'),
+    );
+  });
+
+  test("that refuses throws with its reason, and nothing else takes its place", () => {
+    const limits = { ...DEFAULT_CAPABILITIES.limits, maxComputeInvocationsPerWorkgroup: 32 };
+    expect(() => select(operationOf("forward"), { ...DEFAULT_CAPABILITIES, limits }, "implicit-gemm")).toThrow(
+      SolverError,
+    );
+    expect(() => select(operationOf("forward"), { ...DEFAULT_CAPABILITIES, limits }, "implicit-gemm")).toThrow(
+      /^solver implicit-gemm refuses: the tile needs \d+ threads in a workgroup; the device has at most 32$/,
+    );
+  });
+
+  test("refuses a tile that does not divide among its threads", () => {
+    const config = { threadsX: 8, threadsY: 8, rows: 4, vectors: 1, tileDepth: 6 };
+    expect(() => select(operationOf("forward"), DEFAULT_CAPABILITIES, { name: "implicit-gemm", config })).toThrow(
+      "solver implicit-gemm refuses: a tile of 32 x 32 x 6 does not divide evenly among 64 threads",
+    );
+  });
+
+  test.each([
+    ["register-tile", { rows: 2 }],
+    ["register-tile", { threads: 64, rows: 0, columns: 4 }],
+    ["register-tile", { threads: 64, rows: 1.5, columns: 4 }],
+    ["register-tile", { threads: 4096, rows: 4, columns: 1 }],
+    ["implicit-gemm", { threadsX: 8 }],
+  ])("%s with tuning constants that cannot work, %o, throws", (name, config) => {
+    expect(() => select(operationOf("forward"), DEFAULT_CAPABILITIES, { name, config })).toThrow(SolverError);
+  });
+});

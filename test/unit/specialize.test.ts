@@ -1,0 +1,120 @@
+/** Turning a kernel into the text that is compiled. */
+import { describe, expect, test } from "vitest";
+import direct from "../../shaders/direct.wgsl";
+import registerTile from "../../shaders/register_tile.wgsl";
+import { ConvError } from "../../src/errors.js";
+import type { Kernel } from "../../src/gpu/kernel.js";
+import { specialize, unrollLoops } from "../../src/gpu/specialize.js";
+
+/** A kernel that consists of the given text. */
+function kernelOf(code: string, constants: Kernel["constants"] = {}): Kernel {
+  return { name: "test", code, constants, uniforms: { bytes: 16, fields: {} }, bindings: {} };
+}
+
+const withoutSpace = (code: string): string => code.replaceAll(/\s+/g, " ").trim();
+
+describe("constants", () => {
+  const code = `const ROWS: u32 = 4u; // @specialize
+const OFFSET: i32 = 0; // @specialize
+const SCALE: f32 = 1.0; // @specialize
+const MASKED: bool = false; // @specialize
+const ROWS_TWICE: u32 = ROWS * 2u;
+`;
+  const kernel = kernelOf(code, {
+    ROWS: { type: "u32", value: 4 },
+    OFFSET: { type: "i32", value: 0 },
+    SCALE: { type: "f32", value: 1 },
+    MASKED: { type: "bool", value: false },
+  });
+
+  test("get their values as literals of their own type", () => {
+    expect(specialize(kernel, { ROWS: 8, OFFSET: -3, SCALE: 0.5, MASKED: true })).toBe(`const ROWS: u32 = 8u;
+const OFFSET: i32 = -3;
+const SCALE: f32 = 0.5;
+const MASKED: bool = true;
+const ROWS_TWICE: u32 = ROWS * 2u;
+`);
+  });
+
+  test("keep the file's value where none is given", () => {
+    expect(specialize(kernel, { ROWS: 8 })).toContain("const OFFSET: i32 = 0;");
+  });
+
+  test("that the kernel does not have throw, with those that it has", () => {
+    const message = "kernel test has no constant ROWS_TWICE; it has ROWS, OFFSET, SCALE, MASKED";
+    expect(() => specialize(kernel, { ROWS_TWICE: 2 })).toThrow(new ConvError(message));
+  });
+
+  test("of the real kernels arrive in the text", () => {
+    const text = specialize(direct, { KERNEL_HEIGHT: 11, TRANSPOSED: true });
+    expect(text).toContain("const KERNEL_HEIGHT: u32 = 11u;");
+    expect(text).toContain("const TRANSPOSED: bool = true;");
+  });
+});
+
+describe("loops marked @unroll", () => {
+  test("are written out, a block a turn", () => {
+    const code = `const N: u32 = 2u;
+for (var i = 0u; i < N; i++) { // @unroll
+  a[i] = i + b.i + ii;
+}
+`;
+    expect(withoutSpace(unrollLoops(code))).toBe(
+      "const N: u32 = 2u; { a[0u] = 0u + b.i + ii; } { a[1u] = 1u + b.i + ii; }",
+    );
+  });
+
+  test("are written out inside one another, with bounds that are expressions", () => {
+    const code = `const N: u32 = 4u;
+for (var i = 0u; i < N / 2u; i++) { // @unroll
+  for (var j = 0u; j < N - 2u; j++) { // @unroll
+    a[i * N + j] = 1;
+  }
+}
+`;
+    const body = (i: number, j: number): string => `{ a[${String(i)}u * N + ${String(j)}u] = 1; }`;
+    expect(withoutSpace(unrollLoops(code))).toBe(
+      `const N: u32 = 4u; { ${body(0, 0)} ${body(0, 1)} } { ${body(1, 0)} ${body(1, 1)} }`,
+    );
+  });
+
+  test("vanish at bound 0", () => {
+    expect(
+      withoutSpace(unrollLoops("const N: u32 = 0u;\nfor (var i = 0u; i < N; i++) { // @unroll\n f(i);\n}\n")),
+    ).toBe("const N: u32 = 0u;");
+  });
+
+  test("end at their own brace, and what follows stays", () => {
+    const code = "for (var i = 0u; i < 1u; i++) { // @unroll\n if (x) { f(i); }\n}\ng(i);\n";
+    expect(withoutSpace(unrollLoops(code))).toBe("{ if (x) { f(0u); } } g(i);");
+  });
+
+  test("without the mark stay", () => {
+    const code = "for (var i = 0u; i < 4u; i++) {\n f(i);\n}\n";
+    expect(unrollLoops(code)).toBe(code);
+  });
+
+  test("that never end, or whose bound is unknown, throw", () => {
+    const open = "for (var i = 0u; i < 2u; i++) { // @unroll\n f(i);\n";
+    expect(() => unrollLoops(open)).toThrow(new ConvError("a shader loop marked @unroll has no end"));
+    expect(() => unrollLoops("for (var i = 0u; i < M; i++) { // @unroll\n}\n")).toThrow(
+      new ConvError("the shader has no integer constant named M"),
+    );
+  });
+
+  test("follow the constants they are given", () => {
+    const copies = (rows: number): number =>
+      specialize(registerTile, { ROWS: rows }).split("sums[").length -
+      specialize(registerTile, { ROWS: 1 }).split("sums[").length;
+    expect(copies(1)).toBe(0);
+    expect(copies(4)).toBe(3 * copies(2));
+    expect(copies(2)).toBeGreaterThan(0);
+  });
+});
+
+test("with every constant given, the text holds no mark and no comment line", () => {
+  const defaults = Object.fromEntries(Object.entries(registerTile.constants).map(([name, { value }]) => [name, value]));
+  const text = specialize(registerTile, defaults);
+  expect(text).not.toMatch(/@unroll|@specialize/);
+  expect(text).not.toMatch(/^\s*\/\//m);
+});
