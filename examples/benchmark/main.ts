@@ -5,17 +5,18 @@ import { calibrate } from "./calibrate.js";
 import { type Ceilings, measureCeilings } from "./ceilings.js";
 import { type Arguments, makeFilter, parseArguments } from "./commandLine.js";
 import { measureHostCost } from "./hostCost.js";
-import { LAYERS } from "./layers.js";
+import { type Layer, LAYERS } from "./layers.js";
 import { Pace } from "./pace.js";
 import { startProgress } from "./progress.js";
 import { type BenchmarkReport, exitCodeOf, reportJson, summarise } from "./report.js";
-import { chooseTasks, runTasks, type Task } from "./run.js";
+import { chooseTasks, runsOf, runTasks, type Task } from "./run.js";
+import { layerCost } from "./scaling.js";
 import { formatCeilings, formatHostCost, formatSummary, formatTable } from "./table.js";
 
 /** Seconds for all layers. Building, starting, ceilings and slow spells of the machine take the rest of 180 and 40. */
-const TOTAL_SECONDS = { default: 115, quick: 20 };
+const TOTAL_SECONDS = { default: 105, quick: 20 };
 /** Seconds a layer spends on compiling its kernels, about. */
-const FIXED_SECONDS = { software: 0.6, gpu: 0.1 };
+const FIXED_SECONDS = { software: 0.5, gpu: 0.1 };
 
 async function main(): Promise<void> {
   const chosen = parseArguments(process.argv.slice(2));
@@ -28,7 +29,7 @@ async function main(): Promise<void> {
   }
   const engine = await createEngine();
   try {
-    const report = await benchmark(engine, chosen, tasks, layers.length);
+    const report = await benchmark(engine, chosen, tasks, layers);
     if (chosen.json !== undefined) await writeFile(chosen.json, reportJson(report));
     process.exitCode = exitCodeOf(report.rows);
   } finally {
@@ -40,7 +41,7 @@ async function benchmark(
   engine: Engine,
   chosen: Arguments,
   tasks: readonly Task[],
-  layersInTotal: number,
+  layers: readonly Layer[],
 ): Promise<BenchmarkReport> {
   const { description, software } = engine.adapter;
   console.log(`Device: ${description}`);
@@ -49,7 +50,7 @@ async function benchmark(
   console.log(formatCeilings(ceilings));
   const found = { adapter: description, software, ceilings };
   if (chosen.deviceCheck) return { ...found, rows: [], summary: [] };
-  return { ...found, ...(await benchmarkLayers(engine, ceilings, chosen, tasks, layersInTotal)) };
+  return { ...found, ...(await benchmarkLayers(engine, ceilings, chosen, tasks, layers)) };
 }
 
 async function benchmarkLayers(
@@ -57,16 +58,17 @@ async function benchmarkLayers(
   ceilings: Ceilings,
   { quick }: Arguments,
   tasks: readonly Task[],
-  layersInTotal: number,
+  layers: readonly Layer[],
 ): Promise<Pick<BenchmarkReport, "rows" | "summary" | "hostCost">> {
   const hostCost = await measureHostCost(engine);
   console.log(`${formatHostCost(hostCost)}\n`);
   const speed = await calibrate(engine);
+  const runs = runsOf(speed);
   const pace = new Pace({
     totalSeconds: quick ? TOTAL_SECONDS.quick : TOTAL_SECONDS.default,
-    layersInTotal,
-    layersToRun: tasks.length,
     fixedSeconds: speed.software ? FIXED_SECONDS.software : FIXED_SECONDS.gpu,
+    wholeRun: layers.map((layer) => layerCost(layer, speed, runs)),
+    thisRun: tasks.map(({ layer }) => layerCost(layer, speed, runs)),
     now: () => performance.now(),
   });
   const progress = startProgress(tasks.reduce((sum, { passes }) => sum + passes.length, 0));

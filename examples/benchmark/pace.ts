@@ -1,40 +1,71 @@
 /** Keeps a run within its time: what the next layer may cost, by the clock and the layers that are left. */
 
+/** Seconds that a layer should take at its smallest and at its network's size. */
+export interface LayerCost {
+  readonly least: number;
+  readonly full: number;
+}
+
 export interface PaceOptions {
-  /** Seconds that all the layers of a whole run may take; a run of fewer takes its share. */
+  /** Seconds for all the layers of a whole run; a run of fewer gets what these would have had of it. */
   readonly totalSeconds: number;
-  readonly layersInTotal: number;
-  readonly layersToRun: number;
   /** Seconds a layer spends on what does not shrink with its size: compiling kernels, above all. */
   readonly fixedSeconds: number;
+  readonly wholeRun: readonly LayerCost[];
+  /** The layers that this run has, in their order. */
+  readonly thisRun: readonly LayerCost[];
   /** Milliseconds, ever growing. */
   readonly now: () => number;
 }
 
-/** However late it is, a layer gets this share of a layer's time: it cannot be left out. */
-const LEAST_SHARE = 0.05;
-
 export class Pace {
-  readonly #options: PaceOptions;
-  readonly #startMs: number;
-  #left: number;
+  readonly #fixedSeconds: number;
+  readonly #now: () => number;
+  readonly #planned: number;
+  readonly #deadlineMs: number;
+  #left: readonly LayerCost[];
 
-  constructor(options: PaceOptions) {
-    this.#options = options;
-    this.#left = options.layersToRun;
-    this.#startMs = options.now();
+  constructor({ totalSeconds, fixedSeconds, wholeRun, thisRun, now }: PaceOptions) {
+    this.#fixedSeconds = fixedSeconds;
+    this.#now = now;
+    this.#left = thisRun;
+    this.#planned = mostForEach(wholeRun, totalSeconds - fixedSeconds * wholeRun.length);
+    const own = fixedSeconds * thisRun.length + totalCost(thisRun, this.#planned);
+    this.#deadlineMs = now() + 1000 * own;
   }
 
   /**
-   * Seconds for the next layer's own work. On schedule every layer gets the same, so that sizes do not change
-   * from run to run or with a filter; behind schedule it is what is left, shared out.
+   * Seconds for the next layer's own work. On schedule this is the same for all, so that sizes do not change from
+   * run to run or with a filter; behind schedule it is what the time that is left allows.
    */
   next(): number {
-    const { totalSeconds, layersInTotal, layersToRun, fixedSeconds, now } = this.#options;
-    const share = totalSeconds / layersInTotal;
-    const elapsed = (now() - this.#startMs) / 1000;
-    const left = (share * layersToRun - elapsed) / this.#left;
-    this.#left -= 1;
-    return Math.max(LEAST_SHARE * share, Math.min(share, left) - fixedSeconds);
+    const seconds = (this.#deadlineMs - this.#now()) / 1000 - this.#fixedSeconds * this.#left.length;
+    const affordable = mostForEach(this.#left, seconds);
+    this.#left = this.#left.slice(1);
+    // The clock moves a little between a plan and its first layer; that alone should not change a size.
+    return affordable >= ON_SCHEDULE * this.#planned ? this.#planned : affordable;
   }
 }
+
+const ON_SCHEDULE = 0.95;
+
+const totalCost = (layers: readonly LayerCost[], most: number): number =>
+  layers.reduce((sum, { least, full }) => sum + Math.max(least, Math.min(full, most)), 0);
+
+/**
+ * The level at which layers that cost at most that much each, but none less than its least, cost `seconds`
+ * together. What cheap layers leave over goes to the dear ones. Infinity when all of it fits at full size.
+ */
+export function mostForEach(layers: readonly LayerCost[], seconds: number): number {
+  if (totalCost(layers, Infinity) <= seconds) return Infinity;
+  let low = 0;
+  let high = Math.max(...layers.map(({ full }) => full));
+  for (let i = 0; i < BISECTIONS; i++) {
+    const middle = (low + high) / 2;
+    if (totalCost(layers, middle) <= seconds) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+const BISECTIONS = 50;

@@ -32,9 +32,14 @@ export function chooseTasks(layers: readonly Layer[], matches: (name: string) =>
     .filter(({ passes }) => passes.length > 0);
 }
 
+/** Runs of each pass on a device of this kind. */
+export function runsOf({ software }: DeviceSpeed): number {
+  return MEASURE[software ? "software" : "gpu"].samples + OTHER_RUNS;
+}
+
 export async function runTasks(bench: Bench, tasks: readonly Task[], pace: Pace, progress: Progress): Promise<Row[]> {
   const { engine, speed } = bench;
-  const runs = MEASURE[speed.software ? "software" : "gpu"].samples + OTHER_RUNS;
+  const runs = runsOf(speed);
   const rows: Row[] = [];
   for (const { layer, passes } of tasks) {
     const fitted = fitLayer(layer, speed, { runs, seconds: pace.next() }, engine.adapter.maxTensorBytes);

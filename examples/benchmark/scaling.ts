@@ -2,6 +2,7 @@
 import { type ConvProblem, makeProblem } from "webgpu-conv/reference";
 import { type DeviceSpeed, gpuSeconds, referenceSeconds } from "./costModel.js";
 import { type Layer, layerName } from "./layers.js";
+import type { LayerCost } from "./pace.js";
 
 /** The size at which a layer is run. */
 export interface Scale {
@@ -61,19 +62,27 @@ export function scaledName(layer: Layer, { batch, extent }: Scale): string {
  * that size where the CPU can follow, else at a smaller one.
  */
 export function fitLayer(layer: Layer, speed: DeviceSpeed, budget: LayerBudget, maxTensorBytes: number): FittedLayer {
-  const onDevice = (problem: ConvProblem): number => budget.runs * gpuSeconds(problem, speed);
-  const onCpu = (problem: ConvProblem): number => referenceSeconds(problem, speed);
-  const { seconds } = budget;
-  if (speed.software) {
-    const only = largest(layer, (problem) => onDevice(problem) + onCpu(problem) <= seconds);
-    return { timed: only, verified: only };
-  }
-  const affordable = largest(layer, (problem) => onDevice(problem) <= seconds / 2);
+  const { runs, seconds } = budget;
+  const fitting = largest(layer, (problem) => cost(problem, speed, runs) <= seconds);
+  if (speed.software) return { timed: fitting, verified: fitting };
+  const affordable = largest(layer, (problem) => 2 * runs * gpuSeconds(problem, speed) <= seconds);
   const atFullExtent = affordable.extent === layer.extent;
   const timed = atFullExtent ? enlargeBatch(layer, affordable.batch, speed, maxTensorBytes) : affordable;
-  if (onCpu(scaledProblem(layer, timed)) <= seconds / 2) return { timed, verified: timed };
-  const verified = largest(layer, (problem) => onDevice(problem) <= seconds / 2 && onCpu(problem) <= seconds / 2);
-  return { timed, verified };
+  const canFollow = 2 * referenceSeconds(scaledProblem(layer, timed), speed) <= seconds;
+  return { timed, verified: canFollow ? timed : fitting };
+}
+
+/** What the layer costs at its smallest and at its network's size. */
+export function layerCost(layer: Layer, speed: DeviceSpeed, runs: number): LayerCost {
+  const seconds = smallerScales(layer).map((scale) => cost(scaledProblem(layer, scale), speed, runs));
+  return { least: seconds[seconds.length - 1], full: seconds[0] };
+}
+
+/** Seconds; on a GPU half of them for each of device and CPU, which may work at different sizes. */
+function cost(problem: ConvProblem, speed: DeviceSpeed, runs: number): number {
+  const onDevice = runs * gpuSeconds(problem, speed);
+  const onCpu = referenceSeconds(problem, speed);
+  return speed.software ? onDevice + onCpu : 2 * Math.max(onDevice, onCpu);
 }
 
 /** The largest size that will do; the smallest where none does. */
