@@ -1,0 +1,143 @@
+/** What ties the directions together, whatever the reference says: adjoints, linearity, shift. */
+import type { ConvOptions, Engine } from "webgpu-conv";
+import { type ConvProblem, errorBound, makeProblem } from "webgpu-conv/reference";
+import { describe, expect } from "vitest";
+import { product } from "../../src/geometry.js";
+import { coarseReals, Random, reals } from "../support/data.js";
+import { gpuTest } from "../support/gpuTest.js";
+import { boundMismatch } from "../support/mismatch.js";
+import { namedCase } from "../support/cases.js";
+import { makeValues } from "../support/operations.js";
+
+type Values = Float32Array<ArrayBuffer>;
+
+/** Sum of products in float64: its own rounding, below n * 2^-53 of sum|products|, is far under float32's. */
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+const magnitudes = (values: Values): Float64Array => Float64Array.from(values, Math.abs);
+
+/** All three directions on the engine: y, dx and dw. */
+async function allDirections(
+  engine: Engine,
+  problem: ConvProblem,
+  options: ConvOptions,
+  values: Record<"x" | "w" | "y", Values>,
+) {
+  using x = engine.tensor(values.x, problem.inputShape);
+  using w = engine.tensor(values.w, problem.weightShape);
+  using dy = engine.tensor(values.y, problem.outputShape);
+  using y = engine.conv2d(x, w, options);
+  using dx = engine.conv2dInputGradient(dy, w, problem.inputShape, options);
+  using dw = engine.conv2dWeightGradient(dy, x, problem.weightShape, options);
+  const [yValues, dxValues, dwValues] = await Promise.all([y.data(), dx.data(), dw.data()]);
+  return { y: yValues, dx: dxValues, dw: dwValues };
+}
+
+describe("<dy, y> = <dx, x> = <dw, w>", () => {
+  const names = ["first layer, odd", "1x1, odd", "3x3, large", "5x5, odd", "grouped, odd", "dilated, odd"];
+  const more = ["depthwise, channel multiplier, odd", "strided, odd", "transposed-like, odd", "3x3, tiny"];
+  for (const name of [...names, ...more]) {
+    gpuTest(name, async ({ engine }) => {
+      const { input, weight, options } = namedCase(name);
+      const problem = makeProblem(2, input, weight, options);
+      const values = makeValues(problem, 11, reals);
+      const { x, w, y: dy } = values;
+      const { y, dx, dw } = await allDirections(engine, problem, options, values);
+      // |<a, computed> - <a, exact>| <= <|a|, bound of computed>.
+      const ofY = dot(magnitudes(dy), errorBound(problem, "forward", { x, w }));
+      const ofDx = dot(magnitudes(x), errorBound(problem, "inputGradient", { dy, w }));
+      const ofDw = dot(magnitudes(w), errorBound(problem, "weightGradient", { dy, x }));
+      expect(Math.abs(dot(dy, y) - dot(dx, x))).toBeLessThanOrEqual(ofY + ofDx);
+      expect(Math.abs(dot(dy, y) - dot(dw, w))).toBeLessThanOrEqual(ofY + ofDw);
+      expect(dot(dy, y)).not.toBe(0);
+    });
+  }
+});
+
+describe("linearity", () => {
+  gpuTest("conv(2a + b) = 2 conv(a) + conv(b), in input and in weight", async ({ engine }) => {
+    const { input, weight, options } = namedCase("strided, tail");
+    const problem = makeProblem(2, input, weight, options);
+    const random = new Random(5);
+    const [a, b] = [coarseReals(random, product(input)), coarseReals(random, product(input))];
+    const [u, v] = [coarseReals(random, product(weight)), coarseReals(random, product(weight))];
+    // Exact: 2a + b is a multiple of 2^-10 below 3.
+    const combine = (first: Values, second: Values): Values => first.map((value, i) => 2 * value + second[i]);
+    const run = async (x: Values, w: Values): Promise<Values> => {
+      using xTensor = engine.tensor(x, input);
+      using wTensor = engine.tensor(w, weight);
+      using y = engine.conv2d(xTensor, wTensor, options);
+      return await y.data();
+    };
+    const bound = (x: Values, w: Values): Float64Array => errorBound(problem, "forward", { x, w });
+    const expectSum = async (
+      whole: [Values, Values],
+      first: [Values, Values],
+      second: [Values, Values],
+    ): Promise<void> => {
+      const [y, y1, y2] = await Promise.all([run(...whole), run(...first), run(...second)]);
+      const [e, e1, e2] = [bound(...whole), bound(...first), bound(...second)];
+      const expected = Float64Array.from(y1, (value, i) => 2 * value + y2[i]);
+      expect(
+        boundMismatch(
+          y,
+          expected,
+          e.map((limit, i) => limit + 2 * e1[i] + e2[i]),
+        ),
+      ).toBeUndefined();
+    };
+    await expectSum([combine(a, b), u], [a, u], [b, u]);
+    await expectSum([a, combine(u, v)], [a, u], [a, v]);
+  });
+});
+
+/** `values`, `[planes, height, width]`, moved down and right; what enters is zero. */
+function shifted(values: Values, [height, width]: readonly [number, number], down: number, right: number): Values {
+  return values.map((_, i) => {
+    const column = (i % width) - right;
+    const row = (Math.floor(i / width) % height) - down;
+    const plane = Math.floor(i / (width * height));
+    return row >= 0 && column >= 0 ? values[(plane * height + row) * width + column] : 0;
+  });
+}
+
+describe("shift", () => {
+  gpuTest("an input moved by one stride moves the output by one", async ({ engine }) => {
+    const [size, stride] = [
+      [12, 16],
+      [2, 3],
+    ] as const;
+    const options = { stride, padding: 2, dilation: [1, 2] };
+    const problem = makeProblem(2, [2, 3, ...size], [5, 3, 3, 3], options);
+    const [, outHeight, outWidth] = problem.output;
+    // The last rows and columns are empty, so that nothing leaves the picture.
+    const x = reals(new Random(3), product(problem.inputShape)).map((value, i) => {
+      const [row, column] = [Math.floor(i / size[1]) % size[0], i % size[1]];
+      return row < size[0] - stride[0] && column < size[1] - stride[1] ? value : 0;
+    });
+    const w = reals(new Random(4), product(problem.weightShape));
+    const run = async (input: Values): Promise<Values> => {
+      using xTensor = engine.tensor(input, problem.inputShape);
+      using wTensor = engine.tensor(w, problem.weightShape);
+      using y = engine.conv2d(xTensor, wTensor, options);
+      return await y.data();
+    };
+    const moved = shifted(x, size, ...stride);
+    const [y, yMoved] = await Promise.all([run(x), run(moved)]);
+    const limit = errorBound(problem, "forward", { x, w });
+    const limitMoved = errorBound(problem, "forward", { x: moved, w });
+    // The first row and column of the moved output may see what the original's margin cut off: leave them out.
+    const inner = (values: ArrayLike<number>, from: number): number[] =>
+      Array.from(values).filter((_, i) => {
+        const [row, column] = [Math.floor(i / outWidth) % outHeight, i % outWidth];
+        return row >= from && row < outHeight - 1 + from && column >= from && column < outWidth - 1 + from;
+      });
+    const bound = inner(limitMoved, 1).map((value, i) => value + inner(limit, 0)[i]);
+    expect(bound.length).toBeGreaterThan(0);
+    expect(boundMismatch(inner(yMoved, 1), inner(y, 0), bound)).toBeUndefined();
+  });
+});

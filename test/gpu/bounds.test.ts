@@ -1,0 +1,114 @@
+/** Real-valued tensors: every solver within the bound derived for float32 sums in any order. */
+import { type ConvProblem, errorBound, makeProblem } from "webgpu-conv/reference";
+import { describe, expect } from "vitest";
+import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
+import type { ConvOperation } from "../../src/operation.js";
+import { solversFor } from "../../src/select.js";
+import { isRefusal } from "../../src/solver.js";
+import { type ConvCase, namedCase } from "../support/cases.js";
+import { reals, smallIntegers } from "../support/data.js";
+import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
+import { boundMismatch, exactMismatch } from "../support/mismatch.js";
+import {
+  disposeOperands,
+  expectedResults,
+  makeValues,
+  maskedGradient,
+  operationName,
+  type RoleValues,
+  runOnEngine,
+  takeAll,
+  uploadOperands,
+} from "../support/operations.js";
+
+const SEED = 7;
+
+/** The bound for each result. Relu keeps it: |relu(a) - relu(b)| <= |a - b|. */
+function boundsOf(operation: ConvOperation, values: RoleValues): Float64Array[] {
+  const { direction, problem, bias } = operation;
+  const dy = direction === "forward" ? undefined : maskedGradient(operation, values);
+  const operands = { x: values.x, w: values.w, dy, bias: direction === "forward" && bias ? values.bias : undefined };
+  const bound = errorBound(problem, direction, operands);
+  return direction === "weightGradient" && bias ? [bound, errorBound(problem, "biasGradient", operands)] : [bound];
+}
+
+/** One operation a direction, with all that can be fused and named. */
+function operationsWithin(problem: ConvProblem): ConvOperation[] {
+  return [
+    { direction: "forward", problem, bias: true, activation: "relu" },
+    { direction: "inputGradient", problem, bias: false, activation: "relu" },
+    { direction: "weightGradient", problem, bias: false, activation: "relu" },
+    { direction: "biasGradient", problem, bias: false, activation: "relu" },
+  ];
+}
+
+async function expectWithinBound(conv: Omit<ConvCase, "name" | "variant">, { engine }: GpuFixtures): Promise<void> {
+  const problem = makeProblem(2, conv.input, conv.weight, conv.options);
+  const operations = operationsWithin(problem);
+  const values = makeValues(problem, SEED, reals);
+  const tensors = uploadOperands(engine, operations, values);
+  const found = await Promise.all(
+    operations.flatMap((operation) => {
+      const [expected] = expectedResults(operation, values);
+      const [bound] = boundsOf(operation, values);
+      return solversFor(operation).map(async ({ name }) => {
+        const [actual] = await takeAll(runOnEngine(engine, operation, conv.options, tensors, name));
+        const mismatch = boundMismatch(actual, expected, bound);
+        return mismatch === undefined ? [] : [`${operationName(operation)}, ${name}: ${mismatch}`];
+      });
+    }),
+  );
+  disposeOperands(tensors);
+  expect(found.flat()).toEqual([]);
+}
+
+describe("every solver is within the derived bound on reals", () => {
+  const names = ["first layer, tail", "1x1, large", "3x3, large", "grouped, odd", "depthwise, plain", "dilated, odd"];
+  for (const name of names) {
+    gpuTest(name, async ({ engine, runner, capabilities }) => {
+      await expectWithinBound(namedCase(name), { engine, runner, capabilities });
+    });
+  }
+
+  gpuTest("sums of 4,608 terms a result (3x3, 512 channels)", async ({ engine, runner, capabilities }) => {
+    const conv = { input: [1, 512, 7, 7], weight: [24, 512, 3, 3], options: { padding: 1 } };
+    await expectWithinBound(conv, { engine, runner, capabilities });
+  });
+
+  gpuTest(
+    "sums of 100,352 terms a weight (1x1 over 8 images of 112 x 112)",
+    async ({ engine, runner, capabilities }) => {
+      const conv = { input: [8, 4, 112, 112], weight: [6, 4, 1, 1], options: {} };
+      await expectWithinBound(conv, { engine, runner, capabilities });
+    },
+  );
+});
+
+describe("weight gradients split as for a GPU of 512 workgroups", () => {
+  const conv = { input: [3, 3, 64, 66], weight: [5, 3, 3, 3], options: { padding: 1 } };
+  const problem = makeProblem(2, conv.input, conv.weight, conv.options);
+  const operation: ConvOperation = { direction: "weightGradient", problem, bias: true, activation: "relu" };
+
+  for (const solver of solversFor(operation)) {
+    gpuTest(`${solver.name}: exact on small integers, within the bound on reals`, async ({ runner }) => {
+      const [config] = solver.configs(operation, DEFAULT_CAPABILITIES).slice(-1);
+      const plan = solver.plan(operation, DEFAULT_CAPABILITIES, config);
+      if (isRefusal(plan)) throw new Error(plan.refused);
+      const partialBytes = 4 * problem.outChannels * (problem.inChannels * problem.taps + 1);
+      expect(plan.workspaceBytes / partialBytes, "splits").toBeGreaterThan(16);
+
+      const integers = makeValues(problem, SEED, smallIntegers);
+      const exact = await runner.run(operation, plan, integers);
+      expectedResults(operation, integers).forEach((expected, i) => {
+        expect(exactMismatch(exact[i], expected)).toBeUndefined();
+      });
+
+      const values = makeValues(problem, SEED, reals);
+      const bounds = boundsOf(operation, values);
+      const actual = await runner.run(operation, plan, values);
+      expectedResults(operation, values).forEach((expected, i) => {
+        expect(boundMismatch(actual[i], expected, bounds[i])).toBeUndefined();
+      });
+    });
+  }
+});

@@ -1,0 +1,88 @@
+/** Each kernel file compiles as it stands and specialised, and its reflected interface is the compiler's own. */
+import { describe, expect } from "vitest";
+import type { Kernel } from "../../src/gpu/kernel.js";
+import { type ConstantValues, specialize } from "../../src/gpu/specialize.js";
+import { deviceOf, gpuTest } from "../support/gpuTest.js";
+
+const KERNELS = Object.values(import.meta.glob<Kernel>("../../shaders/*.wgsl", { eager: true, import: "default" }));
+
+/** What the compiler says against the module. */
+async function compileErrors(device: GPUDevice, code: string): Promise<string[]> {
+  const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
+  return messages
+    .filter(({ type }) => type === "error")
+    .map(({ lineNum, message }) => `${String(lineNum)}: ${message}`);
+}
+
+/** Builds the pipeline with an explicit layout whose uniform buffer has at least `uniformBytes`. */
+async function pipelineError(
+  device: GPUDevice,
+  kernel: Kernel,
+  code: string,
+  uniformBytes: number,
+): Promise<string | undefined> {
+  const visibility = GPUShaderStage.COMPUTE;
+  const storage = Object.values(kernel.bindings).map(({ binding, access }): GPUBindGroupLayoutEntry => {
+    return { binding, visibility, buffer: { type: access === "read" ? "read-only-storage" : "storage" } };
+  });
+  const uniform = { binding: 0, visibility, buffer: { type: "uniform", minBindingSize: uniformBytes } } as const;
+  const bindGroupLayout = device.createBindGroupLayout({ entries: [uniform, ...storage] });
+  const layout = device.createPipelineLayout({ bindGroupLayouts: [bindGroupLayout] });
+  const module = device.createShaderModule({ code });
+  try {
+    await device.createComputePipelineAsync({ layout, compute: { module, entryPoint: "main" } });
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** Every switch turned from its default, 2D, strided and dilated; tiles keep the file's sizes. */
+function specialised({ constants }: Kernel): ConstantValues {
+  const shape = { RANK: 2, STRIDE_HEIGHT: 2, STRIDE_WIDTH: 3, DILATION_HEIGHT: 3, DILATION_WIDTH: 2, ACTIVATION: 1 };
+  const switches = Object.entries(constants).filter(([, { type }]) => type === "bool");
+  const values = { ...shape, ...Object.fromEntries(switches.map(([name, { value }]) => [name, !value])) };
+  return Object.fromEntries(Object.entries(values).filter(([name]) => name in constants));
+}
+
+gpuTest("there are kernels", () => {
+  expect(KERNELS.length).toBeGreaterThan(0);
+});
+
+for (const kernel of KERNELS) {
+  describe(`${kernel.name}.wgsl`, () => {
+    gpuTest("compiles as it stands, loops as written", async ({ engine }) => {
+      expect(await compileErrors(deviceOf(engine), kernel.code)).toEqual([]);
+      expect(await pipelineError(deviceOf(engine), kernel, kernel.code, kernel.uniforms.bytes)).toBeUndefined();
+    });
+
+    gpuTest("compiles specialised, loops written out", async ({ engine }) => {
+      const code = specialize(kernel, specialised(kernel));
+      expect(code).not.toContain("@unroll");
+      expect(code).not.toBe(kernel.code);
+      expect(await compileErrors(deviceOf(engine), code)).toEqual([]);
+      expect(await pipelineError(deviceOf(engine), kernel, code, kernel.uniforms.bytes)).toBeUndefined();
+    });
+
+    gpuTest("has the uniform struct that was reflected, to the byte", async ({ engine }) => {
+      const { bytes } = kernel.uniforms;
+      // A layout that promises less than the struct's size is refused: so the size is not overstated either.
+      expect(await pipelineError(deviceOf(engine), kernel, kernel.code, bytes - 4)).toMatch(/size/i);
+    });
+
+    gpuTest("refuses a layout that lacks one of its bindings", async ({ engine }) => {
+      for (const name of Object.keys(kernel.bindings)) {
+        const bindings = Object.fromEntries(Object.entries(kernel.bindings).filter(([other]) => other !== name));
+        const lacking = { ...kernel, bindings };
+        const error = await pipelineError(deviceOf(engine), lacking, kernel.code, kernel.uniforms.bytes);
+        expect(error === undefined, `binding ${name} is used as the file stands`).toBe(!isUsed(kernel, name));
+      }
+    });
+  });
+}
+
+/** Whether the entry point, as the file stands, reads or writes the binding. Constants may leave one untouched. */
+function isUsed({ code }: Kernel, name: string): boolean {
+  const uses = code.match(new RegExp(`\\b${name}\\[`, "g")) ?? [];
+  return uses.length > 0;
+}
