@@ -176,3 +176,8 @@ describe("a rule that is broken is named with the values", () => {
 test("the smallest problem there is: everything 1", () => {
   expect(outputShapeOf(2, [1, 1, 1, 1], [1, 1, 1, 1])).toEqual([1, 1, 1, 1]);
 });
+
+test.each<ConvOptions>([{ stride: 2 ** 32 }, { dilation: 2 ** 32 }])(
+  "%o, more than a shader's 32-bit integers hold, is refused by the call itself",
+  (options) => expect(() => makeProblem(2, [1, 1, 4, 4], [1, 1, 1, 1], options)).toThrow(ArgumentError),
+);
