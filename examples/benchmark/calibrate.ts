@@ -1,4 +1,4 @@
-/** Measures how fast the engine and the reference are on one usual layer. */
+/** Measures how fast the engine and the reference are on one usual layer, and how long its kernels compile. */
 import type { Engine } from "webgpu-conv";
 import { referencePass } from "webgpu-conv/reference";
 import { CALIBRATION, type DeviceSpeed } from "./costModel.js";
@@ -10,15 +10,25 @@ import { measure } from "./measure.js";
 const BATCH = { software: 1, gpu: 64 };
 const MEASURE = { samples: 3, leastSampleMs: 10, mostRepeats: 16 };
 
-export async function calibrate(engine: Engine): Promise<DeviceSpeed> {
+export interface Calibration {
+  readonly speed: DeviceSpeed;
+  /** To compile the kernels of a layer's three passes. */
+  readonly compileSeconds: number;
+}
+
+export async function calibrate(engine: Engine): Promise<Calibration> {
   const { software } = engine.adapter;
   const batch = software ? BATCH.software : BATCH.gpu;
   using run = new LayerRun(engine, calibrationLayer(), { batch, extent: CALIBRATION.extent });
   using single = new LayerRun(engine, calibrationLayer(), { batch: 1, extent: CALIBRATION.extent });
   let gpuMs = 0;
   let referenceMs = 0;
+  let compileMs = 0;
   for (const pass of PASSES) {
-    // Kernels compile here, outside the clock.
+    const first = performance.now();
+    single.record(pass).dispose();
+    await engine.finish();
+    compileMs += performance.now() - first;
     run.record(pass).dispose();
     const time = async (repeats: number): Promise<number> => {
       const { milliseconds } = await engine.time(() => {
@@ -32,11 +42,9 @@ export async function calibrate(engine: Engine): Promise<DeviceSpeed> {
     referenceMs += performance.now() - start;
   }
   const flops = 2 * PASSES.length * single.problem.multiplyAdds;
-  return {
-    software,
-    gpuFlops: (batch * flops * 1000) / gpuMs,
-    referenceFlops: (flops * 1000) / referenceMs,
-  };
+  const gpuFlops = (batch * flops * 1000) / gpuMs;
+  const referenceFlops = (flops * 1000) / referenceMs;
+  return { speed: { software, gpuFlops, referenceFlops }, compileSeconds: compileMs / 1000 };
 }
 
 function calibrationLayer(): Layer {

@@ -14,9 +14,7 @@ import { layerCost } from "./scaling.js";
 import { formatCeilings, formatHostCost, formatSummary, formatTable } from "./table.js";
 
 /** Seconds for all layers. Building, starting, ceilings and slow spells of the machine take the rest of 180 and 40. */
-const TOTAL_SECONDS = { default: 105, quick: 20 };
-/** Seconds a layer spends on compiling its kernels, about. */
-const FIXED_SECONDS = { software: 0.5, gpu: 0.1 };
+const TOTAL_SECONDS = { default: 115, quick: 18 };
 
 async function main(): Promise<void> {
   const chosen = parseArguments(process.argv.slice(2));
@@ -62,11 +60,11 @@ async function benchmarkLayers(
 ): Promise<Pick<BenchmarkReport, "rows" | "summary" | "hostCost">> {
   const hostCost = await measureHostCost(engine);
   console.log(`${formatHostCost(hostCost)}\n`);
-  const speed = await calibrate(engine);
+  const { speed, compileSeconds } = await calibrate(engine);
   const runs = runsOf(speed);
   const pace = new Pace({
     totalSeconds: quick ? TOTAL_SECONDS.quick : TOTAL_SECONDS.default,
-    fixedSeconds: speed.software ? FIXED_SECONDS.software : FIXED_SECONDS.gpu,
+    fixedSeconds: compileSeconds,
     wholeRun: layers.map((layer) => layerCost(layer, speed, runs)),
     thisRun: tasks.map(({ layer }) => layerCost(layer, speed, runs)),
     now: () => performance.now(),

@@ -18,36 +18,49 @@ export interface PaceOptions {
   readonly now: () => number;
 }
 
+/** The clock moves a little between a plan and its first layer; that alone should not change a size. */
+const ON_SCHEDULE = 0.95;
+/** However late it is, a layer may cost this share of what was planned: it cannot be left out. */
+const LEAST_SHARE = 0.1;
+
 export class Pace {
   readonly #fixedSeconds: number;
   readonly #now: () => number;
   readonly #planned: number;
-  readonly #deadlineMs: number;
+  readonly #startMs: number;
+  readonly #seconds: number;
   #left: readonly LayerCost[];
+  /** What the layers before should have taken. */
+  #predictedSeconds = 0;
 
   constructor({ totalSeconds, fixedSeconds, wholeRun, thisRun, now }: PaceOptions) {
     this.#fixedSeconds = fixedSeconds;
     this.#now = now;
     this.#left = thisRun;
     this.#planned = mostForEach(wholeRun, totalSeconds - fixedSeconds * wholeRun.length);
-    const own = fixedSeconds * thisRun.length + totalCost(thisRun, this.#planned);
-    this.#deadlineMs = now() + 1000 * own;
+    this.#startMs = now();
+    this.#seconds = fixedSeconds * thisRun.length + totalCost(thisRun, this.#planned);
   }
 
   /**
    * Seconds for the next layer's own work. On schedule this is the same for all, so that sizes do not change from
-   * run to run or with a filter; behind schedule it is what the time that is left allows.
+   * run to run or with a filter; behind schedule it is what the time that is left allows, were the layers to come
+   * to go on being as late as those before.
    */
   next(): number {
-    const seconds = (this.#deadlineMs - this.#now()) / 1000 - this.#fixedSeconds * this.#left.length;
+    const elapsed = (this.#now() - this.#startMs) / 1000;
+    const lateness = this.#predictedSeconds > 0 ? Math.max(1, elapsed / this.#predictedSeconds) : 1;
+    const seconds = (this.#seconds - elapsed) / lateness - this.#fixedSeconds * this.#left.length;
     const affordable = mostForEach(this.#left, seconds);
+    const onSchedule = affordable >= ON_SCHEDULE * this.#planned;
+    const most = onSchedule ? this.#planned : Math.max(affordable, LEAST_SHARE * finite(this.#planned));
+    this.#predictedSeconds += this.#fixedSeconds + totalCost(this.#left.slice(0, 1), most);
     this.#left = this.#left.slice(1);
-    // The clock moves a little between a plan and its first layer; that alone should not change a size.
-    return affordable >= ON_SCHEDULE * this.#planned ? this.#planned : affordable;
+    return most;
   }
 }
 
-const ON_SCHEDULE = 0.95;
+const finite = (value: number): number => (Number.isFinite(value) ? value : 0);
 
 const totalCost = (layers: readonly LayerCost[], most: number): number =>
   layers.reduce((sum, { least, full }) => sum + Math.max(least, Math.min(full, most)), 0);

@@ -55,24 +55,34 @@ test("ahead of schedule no layer gets more, so that sizes stay the same from run
 test("behind schedule what is left is shared out", () => {
   const { clock, pace } = pacedRun();
   pace.next();
-  clock.ms += 55_000;
-  // 45 seconds for 9 layers, 2 each for compiling.
-  expect(pace.next()).toBeCloseTo(3, 6);
+  clock.ms += 11_000;
+  // 89 seconds for 9 layers that each take 11 / 10 of what they should; 2 each for compiling.
+  expect(pace.next()).toBeCloseTo(89 / 1.1 / 9 - 2, 6);
+});
+
+test("a layer gets a little however late it is", () => {
+  const { clock, pace } = pacedRun();
+  pace.next();
+  clock.ms += 1_000_000;
+  expect(pace.next()).toBeCloseTo(0.8, 6);
 });
 
 test("a filtered run gives a layer what it has in the whole run", () => {
   const { clock, pace } = pacedRun(2);
   expect(pace.next()).toBeCloseTo(8, 6);
-  clock.ms += 15_000;
-  // 20 seconds were for 2 layers: 5 are left.
-  expect(pace.next()).toBeCloseTo(3, 6);
+  clock.ms += 12_000;
+  // 20 seconds were for 2 layers: 8 are left, for one that takes 12 / 10 of what it should.
+  expect(pace.next()).toBeCloseTo(8 / 1.2 - 2, 6);
 });
 
-test("a run whose layers keep to what they are given ends in time, whatever the first one took", () => {
+test("a machine that is slower than it seemed ends in time, with smaller layers from early on", () => {
   const { clock, pace } = pacedRun();
+  const given: number[] = [];
   for (let i = 0; i < 10; i++) {
-    const seconds = pace.next() + 2;
-    clock.ms += 1000 * (i === 0 ? 3 * seconds : seconds);
+    const seconds = pace.next();
+    given.push(seconds);
+    clock.ms += 1500 * (seconds + 2);
   }
   expect((clock.ms - 5000) / 1000).toBeLessThanOrEqual(100 + 1e-6);
+  for (const seconds of given.slice(1)) expect(seconds).toBeCloseTo(given[1], 6);
 });
