@@ -14,7 +14,7 @@ const alias = {
   "webgpu-conv/reference": resolve(root, "src/reference/index.ts"),
   "webgpu-conv": resolve(root, "src/index.ts"),
 };
-/** Constants that reach tests in the browser too. */
+/** Constants of the tests, in Node and in the browser. Each project needs its own copy: vitest empties what it is given. */
 const define = {
   __CORPORA__: JSON.stringify(corpora),
   __CONV_SEED__: JSON.stringify(process.env.CONV_SEED ?? ""),
@@ -40,7 +40,7 @@ export default defineConfig(async ({ command, mode }) => ({
     projects: [
       {
         plugins: [wgsl(root)],
-        define,
+        define: { ...define },
         resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support/engine.node.ts") } },
         test: {
           ...timeouts,
@@ -53,7 +53,7 @@ export default defineConfig(async ({ command, mode }) => ({
       },
       {
         plugins: [wgsl(root)],
-        define,
+        define: { ...define },
         resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support/engine.browser.ts") } },
         server: { fs: { allow: [root, corpora] } },
         test: {

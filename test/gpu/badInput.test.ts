@@ -23,7 +23,7 @@ interface BadCall {
 }
 
 /** Stands for what a caller without types may pass. */
-const wrong = <T>(value: unknown): T => value as T;
+const wrong = (value: unknown): never => value as never;
 
 const badConv = (name: string, options: ConvOptions, ...says: RegExp[]): BadCall => ({
   name,

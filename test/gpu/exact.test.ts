@@ -110,8 +110,9 @@ describe("every solver is exact on small integers", () => {
 const CANDIDATE_CASES = ["1x1, large", "3x3, large", "grouped, tail"];
 
 /** Multiply-adds that one pass through the unrolled loops of a tile holds: what its compile time grows with. */
-function unrolledMultiplyAdds({ rows, columns = 1, vectors, tileDepth }: SolverConfig): number {
-  return vectors === undefined ? rows * columns : rows * 4 * vectors * tileDepth;
+function unrolledMultiplyAdds(config: SolverConfig): number {
+  const { rows, columns, vectors, tileDepth } = config;
+  return "vectors" in config ? rows * 4 * vectors * tileDepth : rows * columns;
 }
 
 /**
