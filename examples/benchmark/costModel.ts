@@ -35,5 +35,21 @@ const REFERENCE_RUNS = 2.7;
 /** Seconds that the reference takes for the three passes and their bounds. */
 export function referenceSeconds(problem: ConvProblem, { referenceFlops }: DeviceSpeed): number {
   const overhead = (1 + ROW_OVERHEAD / problem.output[2]) / (1 + ROW_OVERHEAD / CALIBRATION.extent);
-  return (3 * REFERENCE_RUNS * 2 * problem.multiplyAdds * overhead) / referenceFlops;
+  return (3 * REFERENCE_RUNS * 2 * problem.multiplyAdds * insideShare(problem) * overhead) / referenceFlops;
+}
+
+/** The share of multiply-adds that meet the input and not its padding: the reference leaves the others out. */
+export function insideShare({ input, output, kernel, stride, dilation, padBegin }: ConvProblem): number {
+  let share = 1;
+  for (let axis = 0; axis < input.length; axis++) {
+    let inside = 0;
+    for (let position = 0; position < output[axis]; position++) {
+      for (let tap = 0; tap < kernel[axis]; tap++) {
+        const at = position * stride[axis] + tap * dilation[axis] - padBegin[axis];
+        if (at >= 0 && at < input[axis]) inside += 1;
+      }
+    }
+    share *= inside / (output[axis] * kernel[axis]);
+  }
+  return share;
 }
