@@ -15,6 +15,7 @@ import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
 import type { Kernel, ScalarType, SpecializableConstant, StorageBinding, UniformField } from "../src/gpu/kernel.js";
 
 const CONSTANT = /^const (\w+): (u32|i32|f32|bool) = ([^;]+); \/\/ @specialize/gm;
+const ALIAS = /^alias (\w+) = (\w+); \/\/ @specialize/gm;
 
 /** All shader files below `root`, by path relative to it, with forward slashes. */
 export function readShaders(root: string): Record<string, string> {
@@ -33,12 +34,14 @@ function readConstants(code: string): Record<string, SpecializableConstant> {
   );
 }
 
+/** Scalars and vectors of 32-bit numbers; anything else is refused. */
 function readField(type: TypeInfo): Pick<UniformField, "type" | "count"> {
-  const element = (type as TemplateInfo).format?.name ?? type.name;
-  const count = Number(/^vec([234])/.exec(type.name)?.[1] ?? 1);
-  if (element !== "u32" && element !== "i32" && element !== "f32")
+  const vector = /^vec([234])$/.exec(type.name);
+  const element = vector ? (type as TemplateInfo).format?.name : type.name;
+  if (element !== "u32" && element !== "i32" && element !== "f32") {
     throw new Error(`uniform fields of type ${type.name} are not supported`);
-  return { type: element, count };
+  }
+  return { type: element, count: vector ? Number(vector[1]) : 1 };
 }
 
 function readUniforms(struct: StructInfo): Kernel["uniforms"] {
@@ -48,14 +51,21 @@ function readUniforms(struct: StructInfo): Kernel["uniforms"] {
   return { bytes: struct.size, fields: Object.fromEntries(fields) };
 }
 
+/** Comments are for readers of the files; only the marks that specialising looks for stay in what is shipped. */
+function withoutComments(code: string): string {
+  const plain = code.replace(/[ \t]*\/\/(?! @(?:specialize|unroll)\b).*$/gm, "");
+  return plain.replace(/\n\s*\n/g, "\n").trim() + "\n";
+}
+
 /** Links one kernel file with what it imports and reflects the result. */
 export async function buildKernel(file: string, shaders: Record<string, string>): Promise<Kernel> {
   const name = basename(file, ".wgsl");
   const linked = await link({ weslSrc: shaders, rootModuleName: file });
-  const code = linked.dest.replace(/\n{2,}/g, "\n").trim() + "\n";
+  const code = withoutComments(linked.dest);
   const reflection = new WgslReflect(code);
   const [uniform] = reflection.uniforms;
-  if (reflection.uniforms.length !== 1 || uniform.binding !== 0) throw new Error(`${file}: expected one uniform, at binding 0`);
+  if (reflection.uniforms.length !== 1 || uniform.binding !== 0)
+    throw new Error(`${file}: expected one uniform, at binding 0`);
   if (reflection.entry.compute.map(({ name }) => name).join() !== "main")
     throw new Error(`${file}: expected a compute entry point named main`);
   const bindings = reflection.storage.map((storage): [string, StorageBinding] => {
@@ -65,6 +75,7 @@ export async function buildKernel(file: string, shaders: Record<string, string>)
     name,
     code,
     constants: readConstants(code),
+    aliases: Object.fromEntries([...code.matchAll(ALIAS)].map(([, alias, type]) => [alias, type])),
     uniforms: readUniforms(uniform.type as StructInfo),
     bindings: Object.fromEntries(bindings),
   };

@@ -2,8 +2,9 @@
 //
 // One workgroup a (split, channel): its threads sum strided elements, then a tree in workgroup memory adds
 // the threads' sums. The order is fixed. Dispatch: splits x channels workgroups, folded.
+import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::epilogue::{activationGradient, MASKED};
+import package::common::epilogue::{maskGradient, MASKED};
 
 const THREADS: u32 = 64u;
 const LEVELS: u32 = 6u; // log2(THREADS)
@@ -18,8 +19,8 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> outputGradient: array<f32>;
-@group(0) @binding(2) var<storage, read> activated: array<f32>;
+@group(0) @binding(1) var<storage, read> outputGradient: array<Element>;
+@group(0) @binding(2) var<storage, read> activated: array<Element>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
 
 var<workgroup> sums: array<f32, THREADS>;
@@ -41,9 +42,9 @@ fn main(
   for (var depth = split * geometry.depthPerSplit + thread; depth < end; depth += THREADS) {
     let offset = (depth / geometry.positions) * geometry.strides.x + channel * geometry.strides.y
       + (depth % geometry.positions) * geometry.strides.z;
-    var gradient = outputGradient[offset];
+    var gradient = f32(outputGradient[offset]);
     if (MASKED) {
-      gradient = activationGradient(gradient, activated[offset]);
+      gradient = maskGradient(gradient, f32(activated[offset]));
     }
     sum += gradient;
   }

@@ -5,12 +5,13 @@
 // forward:        source = x, result = y        input gradient: source = dy, result = dx
 // Layouts are strides, so each tensor may keep its channels first or last.
 // Dispatch: ceil(resultElements / 64) workgroups, folded. Nothing is assumed of the sizes.
+import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
-  gatherDepth, gatherHeight, gatherOrigin, gatherWidth, isInside, KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH
+  firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, TRANSPOSED, VISITS_DEPTH, VISITS_HEIGHT, VISITS_WIDTH
 };
-import package::common::epilogue::{activate, activationGradient, HAS_BIAS, MASKED};
+import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
 
 const THREADS: u32 = 64u;
 
@@ -26,20 +27,22 @@ struct Geometry {
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
+  weightPositionStride: u32, // between the filters of neighbouring output positions; 0 where they share one
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> activated: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<f32>;
+@group(0) @binding(1) var<storage, read> source: array<Element>;
+@group(0) @binding(2) var<storage, read> weight: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
+@group(0) @binding(4) var<storage, read> activated: array<Element>;
+@group(0) @binding(5) var<storage, read> residual: array<Element>;
+@group(0) @binding(6) var<storage, read_write> result: array<Element>;
 
 fn loadSource(offset: u32) -> f32 {
   if (MASKED) {
-    return activationGradient(source[offset], activated[offset]);
+    return maskGradient(f32(source[offset]), f32(activated[offset]));
   }
-  return source[offset];
+  return f32(source[offset]);
 }
 
 @compute @workgroup_size(THREADS)
@@ -59,19 +62,26 @@ fn main(
   let sample = plane / (geometry.groups * geometry.resultChannels);
   let group = channel / geometry.resultChannels;
 
-  let origin = gatherOrigin(unflatten(position, geometry.resultSize), geometry.padBegin);
+  let at = unflatten(position, geometry.resultSize);
+  let first = firstTap(at, geometry.padBegin);
+  let origin = gatherOrigin(vec3<i32>(at), geometry.padBegin, first);
   let sourceBase = sample * geometry.sourceStrides.x + group * geometry.sourceChannels * geometry.sourceStrides.y;
   let weightBase = group * geometry.weightGroupStride + (channel % geometry.resultChannels) * geometry.weightStrides.x;
+  let size = geometry.sourceSize;
   var sum = 0.0;
-  for (var kd = 0u; kd < KERNEL_DEPTH; kd++) {
-    for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) {
-      for (var kw = 0u; kw < KERNEL_WIDTH; kw++) {
-        let at = vec3<u32>(gatherDepth(origin, kd), gatherHeight(origin, kh), gatherWidth(origin, kw));
-        if (isInside(at, geometry.sourceSize)) {
-          var sourceOffset = sourceBase + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z;
-          var weightOffset = weightBase + ((kd * KERNEL_HEIGHT + kh) * KERNEL_WIDTH + kw) * geometry.weightStrides.z;
+  for (var vd = 0u; vd < VISITS_DEPTH; vd++) {
+    for (var vh = 0u; vh < VISITS_HEIGHT; vh++) {
+      for (var vw = 0u; vw < VISITS_WIDTH; vw++) {
+        let visit = vec3<u32>(vd, vh, vw);
+        let tap = tapOf(first, visit);
+        let met = gatherAt(origin, visit, size);
+        if (isTap(tap) & isInside(met, size)) {
+          var sourceOffset = sourceBase + flatten(met, size) * geometry.sourceStrides.z;
+          let outputPosition = select(position, flatten(met, size), TRANSPOSED);
+          var weightOffset = weightBase + tapNumber(tap) * geometry.weightStrides.z
+            + outputPosition * geometry.weightPositionStride;
           for (var c = 0u; c < geometry.sourceChannels; c++) {
-            sum += weight[weightOffset] * loadSource(sourceOffset);
+            sum += f32(weight[weightOffset]) * loadSource(sourceOffset);
             sourceOffset += geometry.sourceStrides.y;
             weightOffset += geometry.weightStrides.y;
           }
@@ -80,8 +90,11 @@ fn main(
     }
   }
   if (HAS_BIAS) {
-    sum += bias[channel];
+    sum += f32(bias[channel]);
   }
-  result[sample * geometry.resultStrides.x + channel * geometry.resultStrides.y + position * geometry.resultStrides.z] =
-    activate(sum);
+  let offset = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y + position * geometry.resultStrides.z;
+  if (HAS_RESIDUAL) {
+    sum += f32(residual[offset]);
+  }
+  result[offset] = Element(activate(sum));
 }

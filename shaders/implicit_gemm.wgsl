@@ -3,14 +3,17 @@
 //   result[row, column] = sum over depth of weight[row, depth] * patches[depth, column]
 //
 // row: result channel of a group      column: result position, counted through the batch
-// depth: (source channel, tap), tap fastest; a patch element is the source element that the tap meets.
+// depth: (source channel, visited tap), tap fastest; a patch element is the source element that the tap meets.
+// Transposed, the positions of a tile are of one phase (common/phases.wgsl), so that they meet the same taps.
 // A workgroup computes TILE_ROWS x TILE_COLUMNS: it brings TILE_DEPTH of both factors into workgroup
 // memory at a time, and each thread holds ROWS x (4 * VECTORS) sums in registers.
-// Dispatch: groups x rowBlocks x columnBlocks workgroups, folded, rows fastest (they share patches).
+// Dispatch: phases x groups x rowBlocks x columnBlocks workgroups, folded, rows fastest (they share patches).
+import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::space::{flatten, unflatten};
-import package::common::taps::{gatherAt, gatherOrigin, isInside, TAPS};
-import package::common::epilogue::{activate, activationGradient, HAS_BIAS, MASKED};
+import package::common::phases::{phaseOffset, phasePosition};
+import package::common::space::flatten;
+import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, visitAt, VISITS};
+import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
 
 const THREADS_X: u32 = 16u; // @specialize
 const THREADS_Y: u32 = 16u; // @specialize
@@ -35,14 +38,17 @@ struct Geometry {
   sourceSize: vec3<u32>,
   resultSize: vec3<u32>,
   padBegin: vec3<i32>,
-  resultPositions: u32, // of one sample
-  columns: u32, // batch * resultPositions
-  depth: u32, // sourceChannels * TAPS
+  phases: vec3<u32>,
+  gridSize: vec3<u32>, // positions of a phase along each axis
+  gridPositions: u32, // of one sample and phase
+  columns: u32, // batch * gridPositions
+  depth: u32, // sourceChannels * VISITS
   resultChannels: u32, // per group, as sourceChannels
   sourceChannels: u32,
+  groups: u32,
   columnBlocks: u32,
   rowBlocks: u32,
-  tasks: u32, // groups * rowBlocks * columnBlocks
+  tasks: u32, // phases * groups * rowBlocks * columnBlocks
   sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
@@ -50,41 +56,43 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> activated: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<f32>;
+@group(0) @binding(1) var<storage, read> source: array<Element>;
+@group(0) @binding(2) var<storage, read> weight: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
+@group(0) @binding(4) var<storage, read> activated: array<Element>;
+@group(0) @binding(5) var<storage, read> residual: array<Element>;
+@group(0) @binding(6) var<storage, read_write> result: array<Element>;
 // The same buffers again, four elements at a time.
-@group(0) @binding(6) var<storage, read> weightVectors: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read> sourceVectors: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read> weightVectors: array<vec4<Element>>;
+@group(0) @binding(8) var<storage, read> sourceVectors: array<vec4<Element>>;
 
 // Four of the depth for one row; and for one of the depth four columns.
 var<workgroup> weightTile: array<vec4<f32>, TILE_ROWS * DEPTH_VECTORS>;
 var<workgroup> sourceTile: array<vec4<f32>, TILE_DEPTH * TILE_VECTORS>;
 
-fn loadWeights(rowBase: u32, depth: u32) -> vec4<f32> {
+fn loadWeights(rowBase: u32, depth: u32, first: vec3<u32>) -> vec4<f32> {
   if (VECTOR_WEIGHT) {
-    return select(vec4<f32>(0.0), weightVectors[(rowBase + depth) / 4u], depth < geometry.depth);
+    return select(vec4<f32>(0.0), vec4<f32>(weightVectors[(rowBase + depth) / 4u]), depth < geometry.depth);
   }
   var values: vec4<f32>;
   for (var i = 0u; i < 4u; i++) { // @unroll
-    let channel = (depth + i) / TAPS;
-    let tap = (depth + i) % TAPS;
-    let value = weight[rowBase + channel * geometry.weightStrides.y + tap * geometry.weightStrides.z];
-    values[i] = select(0.0, value, depth + i < geometry.depth);
+    let channel = (depth + i) / VISITS;
+    let tap = tapOf(first, visitAt((depth + i) % VISITS));
+    let exists = isTap(tap) & (depth + i < geometry.depth);
+    let offset = rowBase + channel * geometry.weightStrides.y + tapNumber(tap) * geometry.weightStrides.z;
+    values[i] = select(0.0, f32(weight[select(0u, offset, exists)]), exists);
   }
   return values;
 }
 
-fn loadSource(base: u32, origin: vec3<i32>, tap: u32, valid: bool) -> f32 {
-  let at = gatherAt(origin, tap);
+fn loadSource(base: u32, origin: vec3<i32>, visit: vec3<u32>, valid: bool) -> f32 {
+  let at = gatherAt(origin, visit, geometry.sourceSize);
   let inside = isInside(at, geometry.sourceSize) & valid;
   let offset = select(0u, base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
   if (MASKED) {
-    return select(0.0, activationGradient(source[offset], activated[offset]), inside);
+    return select(0.0, maskGradient(f32(source[offset]), f32(activated[offset])), inside);
   }
-  return select(0.0, source[offset], inside);
+  return select(0.0, f32(source[offset]), inside);
 }
 
 @compute @workgroup_size(THREADS_X, THREADS_Y)
@@ -100,7 +108,10 @@ fn main(
   }
   let firstRow = (task % geometry.rowBlocks) * TILE_ROWS;
   let columnBlock = (task / geometry.rowBlocks) % geometry.columnBlocks;
-  let group = task / (geometry.rowBlocks * geometry.columnBlocks);
+  let outer = task / (geometry.rowBlocks * geometry.columnBlocks);
+  let group = outer % geometry.groups;
+  let phase = phaseOffset(outer / geometry.groups, geometry.phases);
+  let first = firstTap(phase, geometry.padBegin);
   let firstColumn = columnBlock * TILE_COLUMNS;
 
   // The four columns whose patches this thread loads, the same throughout.
@@ -112,11 +123,12 @@ fn main(
   for (var j = 0u; j < 4u; j++) { // @unroll
     let column = firstColumn + loadVector * 4u + j;
     valid[j] = column < geometry.columns;
-    let position = column % geometry.resultPositions;
-    origins[j] = gatherOrigin(unflatten(position, geometry.resultSize), geometry.padBegin);
-    bases[j] = (column / geometry.resultPositions) * geometry.sourceStrides.x
+    let index = column % geometry.gridPositions;
+    let position = phasePosition(index, geometry.gridSize, phase);
+    origins[j] = gatherOrigin(vec3<i32>(position), geometry.padBegin, first);
+    bases[j] = (column / geometry.gridPositions) * geometry.sourceStrides.x
       + group * geometry.sourceChannels * geometry.sourceStrides.y
-      + select(0u, position, VECTOR_SOURCE);
+      + select(0u, index, VECTOR_SOURCE);
   }
 
   var sums: array<vec4<f32>, ROWS * VECTORS>;
@@ -127,19 +139,19 @@ fn main(
       let slot = thread + i * THREADS;
       let row = min(firstRow + slot / DEPTH_VECTORS, geometry.resultChannels - 1u);
       let rowBase = group * geometry.weightGroupStride + row * geometry.weightStrides.x;
-      weightTile[slot] = loadWeights(rowBase, firstDepth + (slot % DEPTH_VECTORS) * 4u);
+      weightTile[slot] = loadWeights(rowBase, firstDepth + (slot % DEPTH_VECTORS) * 4u, first);
     }
     for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
       let row = loadDepth + i * SOURCE_STEP;
       let depth = firstDepth + row;
-      let channel = (depth / TAPS) * geometry.sourceStrides.y;
+      let channel = (depth / VISITS) * geometry.sourceStrides.y;
       var values: vec4<f32>;
       if (VECTOR_SOURCE) {
         let here = valid[0] & (depth < geometry.depth);
-        values = select(vec4<f32>(0.0), sourceVectors[select(0u, (bases[0] + channel) / 4u, here)], here);
+        values = select(vec4<f32>(0.0), vec4<f32>(sourceVectors[select(0u, (bases[0] + channel) / 4u, here)]), here);
       } else {
         for (var j = 0u; j < 4u; j++) { // @unroll
-          values[j] = loadSource(bases[j] + channel, origins[j], depth % TAPS, valid[j] & (depth < geometry.depth));
+          values[j] = loadSource(bases[j] + channel, origins[j], visitAt(depth % VISITS), valid[j] & (depth < geometry.depth));
         }
       }
       sourceTile[row * TILE_VECTORS + loadVector] = values;
@@ -169,18 +181,23 @@ fn main(
   for (var v = 0u; v < VECTORS; v++) { // @unroll
     for (var j = 0u; j < 4u; j++) { // @unroll
       let column = firstColumn + (v * THREADS_X + local.x) * 4u + j;
-      if (column < geometry.columns) {
-        let base = (column / geometry.resultPositions) * geometry.resultStrides.x
-          + (column % geometry.resultPositions) * geometry.resultStrides.z;
+      let position = phasePosition(column % geometry.gridPositions, geometry.gridSize, phase);
+      if ((column < geometry.columns) & isInside(position, geometry.resultSize)) {
+        let base = (column / geometry.gridPositions) * geometry.resultStrides.x
+          + flatten(position, geometry.resultSize) * geometry.resultStrides.z;
         for (var r = 0u; r < ROWS; r++) { // @unroll
           let row = firstRow + local.y * ROWS + r;
           if (row < geometry.resultChannels) {
             let channel = group * geometry.resultChannels + row;
             var sum = sums[r * VECTORS + v][j];
             if (HAS_BIAS) {
-              sum += bias[channel];
+              sum += f32(bias[channel]);
             }
-            result[base + channel * geometry.resultStrides.y] = activate(sum);
+            let offset = base + channel * geometry.resultStrides.y;
+            if (HAS_RESIDUAL) {
+              sum += f32(residual[offset]);
+            }
+            result[offset] = Element(activate(sum));
           }
         }
       }

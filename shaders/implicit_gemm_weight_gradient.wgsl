@@ -6,11 +6,12 @@
 // A workgroup computes TILE_ROWS x TILE_COLUMNS of one split: it brings TILE_DEPTH of both factors into
 // workgroup memory at a time, and each thread holds ROWS x (4 * VECTORS) sums in registers.
 // Dispatch: splits x groups x rowBlocks x columnBlocks workgroups, folded.
+import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, TAPS};
 import package::common::weight_columns::{columnOrigin, inputAt};
-import package::common::epilogue::{activationGradient, HAS_BIAS, MASKED};
+import package::common::epilogue::{maskGradient, HAS_BIAS, MASKED};
 
 const THREADS_X: u32 = 16u; // @specialize
 const THREADS_Y: u32 = 16u; // @specialize
@@ -47,13 +48,13 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> outputGradient: array<f32>;
-@group(0) @binding(3) var<storage, read> activated: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read> outputGradient: array<Element>;
+@group(0) @binding(3) var<storage, read> activated: array<Element>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 // The same buffers again, four elements at a time.
-@group(0) @binding(5) var<storage, read> gradientVectors: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> activatedVectors: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> gradientVectors: array<vec4<Element>>;
+@group(0) @binding(6) var<storage, read> activatedVectors: array<vec4<Element>>;
 
 // Four of the depth for one row; and for one of the depth four columns.
 var<workgroup> gradientTile: array<vec4<f32>, TILE_ROWS * DEPTH_VECTORS>;
@@ -68,17 +69,17 @@ fn loadGradients(rowBase: u32, depth: u32, end: u32) -> vec4<f32> {
   var values: vec4<f32>;
   if (VECTOR_GRADIENT) {
     let vector = select(0u, outputOffset(rowBase, depth) / 4u, depth < end);
-    values = select(vec4<f32>(0.0), gradientVectors[vector], depth < end);
+    values = select(vec4<f32>(0.0), vec4<f32>(gradientVectors[vector]), depth < end);
     if (MASKED) {
-      values = select(vec4<f32>(0.0), values, activatedVectors[vector] > vec4<f32>(0.0));
+      values = select(vec4<f32>(0.0), values, vec4<f32>(activatedVectors[vector]) > vec4<f32>(0.0));
     }
     return values;
   }
   for (var i = 0u; i < 4u; i++) { // @unroll
     let offset = select(0u, outputOffset(rowBase, depth + i), depth + i < end);
-    var gradient = outputGradient[offset];
+    var gradient = f32(outputGradient[offset]);
     if (MASKED) {
-      gradient = activationGradient(gradient, activated[offset]);
+      gradient = maskGradient(gradient, f32(activated[offset]));
     }
     values[i] = select(0.0, gradient, depth + i < end);
   }
@@ -133,10 +134,10 @@ fn main(
       let base = (depth / geometry.outputPositions) * geometry.inputStrides.x;
       var values: vec4<f32>;
       for (var j = 0u; j < 4u; j++) { // @unroll
-        let at = inputAt(output, origins[j]);
+        let at = inputAt(output, origins[j], geometry.inputSize);
         let inside = isInside(at, geometry.inputSize) & (depth < end);
         let offset = base + channels[j] + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
-        let value = select(0.0, input[select(0u, offset, inside)], inside);
+        let value = select(0.0, f32(input[select(0u, offset, inside)]), inside);
         values[j] = select(value, 1.0, firstColumn + loadVector * 4u + j >= weightColumns);
       }
       inputTile[row * TILE_VECTORS + loadVector] = values;

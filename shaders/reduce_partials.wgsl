@@ -1,10 +1,12 @@
 // Second stage of a split sum: adds the partial matrices in the order of their splits, so that the same
 // device gives the same bits each time.
 //
-//   weight[row, column] = sum over splits of partials[split, row, column]
+//   result[row, column] = sum over splits of partials[split, row, column]
 //
+// Columns are (input channel, tap), tap fastest; strides say where they go, so that any weight layout will do.
 // With HAS_BIAS the last column goes to `bias` instead. Rows count through all groups.
 // Dispatch: ceil(elements / 64) workgroups, folded.
+import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::epilogue::HAS_BIAS;
 
@@ -14,12 +16,14 @@ struct Geometry {
   elements: u32, // of one partial matrix: rows * columns
   splits: u32,
   columns: u32, // bias column included
+  taps: u32,
+  strides: vec3<u32>, // of the result: row, input channel, tap
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(1) var<storage, read> partials: array<f32>;
-@group(0) @binding(2) var<storage, read_write> weight: array<f32>;
-@group(0) @binding(3) var<storage, read_write> bias: array<f32>;
+@group(0) @binding(2) var<storage, read_write> result: array<Element>;
+@group(0) @binding(3) var<storage, read_write> bias: array<Element>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -39,11 +43,10 @@ fn main(
   let column = element % geometry.columns;
   if (HAS_BIAS) {
     if (column == geometry.columns - 1u) {
-      bias[row] = sum;
-    } else {
-      weight[row * (geometry.columns - 1u) + column] = sum;
+      bias[row] = Element(sum);
+      return;
     }
-  } else {
-    weight[element] = sum;
   }
+  let offset = row * geometry.strides.x + (column / geometry.taps) * geometry.strides.y + (column % geometry.taps) * geometry.strides.z;
+  result[offset] = Element(sum);
 }

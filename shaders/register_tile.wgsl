@@ -5,13 +5,16 @@
 // and takes ROWS + COLUMNS loads for ROWS * COLUMNS multiply-adds. Positions are counted through the
 // whole batch; neighbouring threads hold neighbouring positions, so their loads fall together.
 // Padding is loaded from a harmless place and zeroed by select.
-// Dispatch: groups x ceil(resultChannels / ROWS) x ceil(batch * positions / (THREADS * COLUMNS)), folded.
+// Transposed, the positions of a tile are of one phase (common/phases.wgsl), so that they meet the same taps.
+// Dispatch: phases x groups x ceil(resultChannels / ROWS) x ceil(columns / (THREADS * COLUMNS)), folded.
+import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::space::{flatten, unflatten};
+import package::common::phases::{phaseOffset, phasePosition};
+import package::common::space::flatten;
 import package::common::taps::{
-  gatherDepth, gatherHeight, gatherOrigin, gatherWidth, isInside, KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH
+  firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, VISITS_DEPTH, VISITS_HEIGHT, VISITS_WIDTH
 };
-import package::common::epilogue::{activate, activationGradient, HAS_BIAS, MASKED};
+import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
 
 const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
@@ -24,13 +27,16 @@ struct Geometry {
   sourceSize: vec3<u32>,
   resultSize: vec3<u32>,
   padBegin: vec3<i32>,
-  resultPositions: u32, // of one sample
-  columns: u32, // batch * resultPositions
+  phases: vec3<u32>,
+  gridSize: vec3<u32>, // positions of a phase along each axis
+  gridPositions: u32, // of one sample and phase
+  columns: u32, // batch * gridPositions
   resultChannels: u32, // per group, as sourceChannels
   sourceChannels: u32,
+  groups: u32,
   columnBlocks: u32,
   rowBlocks: u32,
-  tasks: u32, // groups * rowBlocks * columnBlocks
+  tasks: u32, // phases * groups * rowBlocks * columnBlocks
   sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
@@ -38,17 +44,18 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> activated: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<f32>;
+@group(0) @binding(1) var<storage, read> source: array<Element>;
+@group(0) @binding(2) var<storage, read> weight: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
+@group(0) @binding(4) var<storage, read> activated: array<Element>;
+@group(0) @binding(5) var<storage, read> residual: array<Element>;
+@group(0) @binding(6) var<storage, read_write> result: array<Element>;
 
 fn loadSource(offset: u32, inside: bool) -> f32 {
   if (MASKED) {
-    return select(0.0, activationGradient(source[offset], activated[offset]), inside);
+    return select(0.0, maskGradient(f32(source[offset]), f32(activated[offset])), inside);
   }
-  return select(0.0, source[offset], inside);
+  return select(0.0, f32(source[offset]), inside);
 }
 
 @compute @workgroup_size(THREADS)
@@ -63,7 +70,10 @@ fn main(
   }
   let rowBlock = task % geometry.rowBlocks;
   let columnBlock = (task / geometry.rowBlocks) % geometry.columnBlocks;
-  let group = task / (geometry.rowBlocks * geometry.columnBlocks);
+  let outer = task / (geometry.rowBlocks * geometry.columnBlocks);
+  let group = outer % geometry.groups;
+  let offset = phaseOffset(outer / geometry.groups, geometry.phases);
+  let first = firstTap(offset, geometry.padBegin);
   let firstRow = rowBlock * ROWS;
   let firstColumn = columnBlock * THREADS * COLUMNS + thread;
   if (firstColumn >= geometry.columns) {
@@ -74,8 +84,9 @@ fn main(
   var bases: array<u32, COLUMNS>;
   for (var j = 0u; j < COLUMNS; j++) { // @unroll
     let column = min(firstColumn + j * THREADS, geometry.columns - 1u);
-    origins[j] = gatherOrigin(unflatten(column % geometry.resultPositions, geometry.resultSize), geometry.padBegin);
-    bases[j] = (column / geometry.resultPositions) * geometry.sourceStrides.x
+    let position = phasePosition(column % geometry.gridPositions, geometry.gridSize, offset);
+    origins[j] = gatherOrigin(vec3<i32>(position), geometry.padBegin, first);
+    bases[j] = (column / geometry.gridPositions) * geometry.sourceStrides.x
       + group * geometry.sourceChannels * geometry.sourceStrides.y;
   }
   var weightRows: array<u32, ROWS>;
@@ -84,30 +95,36 @@ fn main(
       + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x;
   }
 
+  let size = geometry.sourceSize;
   var sums: array<f32, ROWS * COLUMNS>;
-  for (var kd = 0u; kd < KERNEL_DEPTH; kd++) {
-    for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) {
-      for (var kw = 0u; kw < KERNEL_WIDTH; kw++) {
+  for (var vd = 0u; vd < VISITS_DEPTH; vd++) {
+    for (var vh = 0u; vh < VISITS_HEIGHT; vh++) {
+      for (var vw = 0u; vw < VISITS_WIDTH; vw++) {
+        let visit = vec3<u32>(vd, vh, vw);
+        let tap = tapOf(first, visit);
+        if (!isTap(tap)) {
+          continue;
+        }
         var inside: array<bool, COLUMNS>;
         var offsets: array<u32, COLUMNS>;
         for (var j = 0u; j < COLUMNS; j++) { // @unroll
-          let at = vec3<u32>(gatherDepth(origins[j], kd), gatherHeight(origins[j], kh), gatherWidth(origins[j], kw));
-          inside[j] = isInside(at, geometry.sourceSize);
-          offsets[j] = bases[j] + select(0u, flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside[j]);
+          let at = gatherAt(origins[j], visit, size);
+          inside[j] = isInside(at, size);
+          offsets[j] = bases[j] + select(0u, flatten(at, size) * geometry.sourceStrides.z, inside[j]);
         }
-        let tap = ((kd * KERNEL_HEIGHT + kh) * KERNEL_WIDTH + kw) * geometry.weightStrides.z;
+        let weightTap = tapNumber(tap) * geometry.weightStrides.z;
         for (var c = 0u; c < MOST_CHANNELS; c++) {
           if (c >= geometry.sourceChannels) {
             break;
           }
           let sourceChannel = c * geometry.sourceStrides.y;
-          let weightChannel = tap + c * geometry.weightStrides.y;
+          let weightChannel = weightTap + c * geometry.weightStrides.y;
           var values: array<f32, COLUMNS>;
           for (var j = 0u; j < COLUMNS; j++) { // @unroll
             values[j] = loadSource(offsets[j] + sourceChannel, inside[j]);
           }
           for (var r = 0u; r < ROWS; r++) { // @unroll
-            let factor = weight[weightRows[r] + weightChannel];
+            let factor = f32(weight[weightRows[r] + weightChannel]);
             for (var j = 0u; j < COLUMNS; j++) { // @unroll
               sums[r * COLUMNS + j] += factor * values[j];
             }
@@ -119,18 +136,23 @@ fn main(
 
   for (var j = 0u; j < COLUMNS; j++) { // @unroll
     let column = firstColumn + j * THREADS;
-    if (column < geometry.columns) {
-      let base = (column / geometry.resultPositions) * geometry.resultStrides.x
-        + (column % geometry.resultPositions) * geometry.resultStrides.z;
+    let position = phasePosition(column % geometry.gridPositions, geometry.gridSize, offset);
+    if ((column < geometry.columns) & isInside(position, geometry.resultSize)) {
+      let base = (column / geometry.gridPositions) * geometry.resultStrides.x
+        + flatten(position, geometry.resultSize) * geometry.resultStrides.z;
       for (var r = 0u; r < ROWS; r++) { // @unroll
         let row = firstRow + r;
         if (row < geometry.resultChannels) {
           let channel = group * geometry.resultChannels + row;
           var sum = sums[r * COLUMNS + j];
           if (HAS_BIAS) {
-            sum += bias[channel];
+            sum += f32(bias[channel]);
           }
-          result[base + channel * geometry.resultStrides.y] = activate(sum);
+          let place = base + channel * geometry.resultStrides.y;
+          if (HAS_RESIDUAL) {
+            sum += f32(residual[place]);
+          }
+          result[place] = Element(activate(sum));
         }
       }
     }

@@ -5,10 +5,11 @@
 // Each thread holds ROWS x COLUMNS sums. The depth is cut into segments of one output row each, so that
 // the innermost loop walks along the width with no division. Rows, columns, partials: common/weight_columns.wgsl.
 // Dispatch: splits x groups x rowBlocks x columnBlocks workgroups of THREADS columns, folded.
+import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::taps::TAPS;
-import package::common::weight_columns::{columnOrigin, inputAt};
-import package::common::epilogue::{activationGradient, HAS_BIAS, MASKED};
+import package::common::weight_columns::{columnOrigin, inputDepth, inputHeight, inputWidth};
+import package::common::epilogue::{maskGradient, HAS_BIAS, MASKED};
 
 const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
@@ -34,9 +35,9 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> outputGradient: array<f32>;
-@group(0) @binding(3) var<storage, read> activated: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read> outputGradient: array<Element>;
+@group(0) @binding(3) var<storage, read> activated: array<Element>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 
 @compute @workgroup_size(THREADS)
@@ -74,6 +75,7 @@ fn main(
     channelRows[r] = (group * geometry.rows + min(firstRow + r, geometry.rows - 1u)) * geometry.outputStrides.y;
   }
 
+  let size = geometry.inputSize;
   var sums: array<f32, ROWS * COLUMNS>;
   let end = min(geometry.segments, (split + 1u) * geometry.segmentsPerSplit);
   for (var segment = split * geometry.segmentsPerSplit; segment < end; segment++) {
@@ -89,10 +91,11 @@ fn main(
     var inside: array<bool, COLUMNS>;
     var bases: array<u32, COLUMNS>;
     for (var j = 0u; j < COLUMNS; j++) { // @unroll
-      let at = inputAt(vec3<u32>(depth, height, start), origins[j]);
-      inside[j] = (at.x < geometry.inputSize.x) & (at.y < geometry.inputSize.y);
+      let atDepth = inputDepth(depth, origins[j], size);
+      let atHeight = inputHeight(height, origins[j], size);
+      inside[j] = (atDepth < size.x) & (atHeight < size.y);
       bases[j] = sample * geometry.inputStrides.x + channels[j]
-        + select(0u, at.x * geometry.inputSize.y + at.y, inside[j]) * geometry.inputSize.z * geometry.inputStrides.z;
+        + select(0u, atDepth * size.y + atHeight, inside[j]) * size.z * geometry.inputStrides.z;
     }
     for (var i = 0u; i < MOST_POSITIONS; i++) {
       if (i >= length) {
@@ -100,16 +103,16 @@ fn main(
       }
       var patches: array<f32, COLUMNS>;
       for (var j = 0u; j < COLUMNS; j++) { // @unroll
-        let width = inputAt(vec3<u32>(0u, 0u, start + i), origins[j]).z;
-        let meets = inside[j] & (width < geometry.inputSize.z);
-        let value = select(0.0, input[bases[j] + select(0u, width, meets) * geometry.inputStrides.z], meets);
+        let width = inputWidth(start + i, origins[j], size);
+        let meets = inside[j] & (width < size.z);
+        let value = select(0.0, f32(input[bases[j] + select(0u, width, meets) * geometry.inputStrides.z]), meets);
         patches[j] = select(value, 1.0, firstColumn + j >= weightColumns);
       }
       for (var r = 0u; r < ROWS; r++) { // @unroll
         let offset = outputBase + channelRows[r] + i * geometry.outputStrides.z;
-        var gradient = outputGradient[offset];
+        var gradient = f32(outputGradient[offset]);
         if (MASKED) {
-          gradient = activationGradient(gradient, activated[offset]);
+          gradient = maskGradient(gradient, f32(activated[offset]));
         }
         for (var j = 0u; j < COLUMNS; j++) { // @unroll
           sums[r * COLUMNS + j] += gradient * patches[j];

@@ -1,10 +1,14 @@
 /** What an engine needs of the thing that computes: a GPU, or the CPU reference. */
+import type { DType } from "./dtype.js";
 import type { ConvOperation, TensorRole } from "./operation.js";
 import type { SolverChoice } from "./options.js";
 import type { Selection } from "./select.js";
 
 /** Memory of one tensor, known only to the backend that made it. */
 export interface TensorStorage {
+  readonly dtype: DType;
+  /** Number of elements. */
+  readonly size: number;
   readonly bytes: number;
 }
 
@@ -42,7 +46,7 @@ export interface Backend {
   readonly adapter: AdapterDescription;
   /** The WebGPU device; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
-  upload(values: Float32Array<ArrayBuffer>): TensorStorage;
+  upload(values: ArrayLike<number>, dtype: DType): TensorStorage;
   /** Records the operation; the results are new storages, in the order of `resultRoles`. */
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[];
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;

@@ -1,24 +1,35 @@
 /** The CPU reference as a backend: the same engine where there is no WebGPU. Chosen only when asked for. */
 import type { AdapterDescription, Backend, BackendMemory, RoleStorages, TensorStorage, Timing } from "./backend.js";
+import { activate, activationDerivative } from "./activation.js";
+import { BYTES_PER_ELEMENT, type DType, fromHalfBits, toHalfBits } from "./dtype.js";
 import { SolverError } from "./errors.js";
 import type { ConvOperation, TensorRole } from "./operation.js";
 import type { SolverChoice } from "./options.js";
-import { forward } from "./reference/forward.js";
+import { forward, type ForwardExtras } from "./reference/forward.js";
 import { inputGradient } from "./reference/inputGradient.js";
 import { biasGradient, maskByOutput, weightGradient } from "./reference/weightGradient.js";
+import { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "./reference/unshared.js";
 import type { Selection } from "./select.js";
 
 const SOLVER = "reference";
 
+/** Values rounded to what their dtype can hold, kept as float32 for the loops. */
 class CpuStorage implements TensorStorage {
   readonly values: Float32Array<ArrayBuffer>;
+  readonly dtype: DType;
 
-  constructor(values: Float32Array<ArrayBuffer>) {
-    this.values = values;
+  constructor(values: ArrayLike<number>, dtype: DType) {
+    const rounded = dtype === "float16" ? (value: number) => fromHalfBits(toHalfBits(value)) : (value: number) => value;
+    this.values = Float32Array.from(values, rounded);
+    this.dtype = dtype;
+  }
+
+  get size(): number {
+    return this.values.length;
   }
 
   get bytes(): number {
-    return this.values.byteLength;
+    return this.size * BYTES_PER_ELEMENT[this.dtype];
   }
 }
 
@@ -35,14 +46,14 @@ export class CpuBackend implements Backend {
   readonly device = undefined;
   #liveBytes = 0;
 
-  upload(values: Float32Array<ArrayBuffer>): TensorStorage {
-    return this.#store(values);
+  upload(values: ArrayLike<number>, dtype: DType): TensorStorage {
+    return this.#store(values, dtype);
   }
 
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
     requireReference(choice);
     const results = compute(operation, (role) => (operands[role] as CpuStorage).values);
-    return results.map((values) => this.#store(Float32Array.from(values)));
+    return results.map((values) => this.#store(values, operation.dtype));
   }
 
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
@@ -55,7 +66,7 @@ export class CpuBackend implements Backend {
 
   select(_operation: ConvOperation, choice: SolverChoice | undefined): Selection {
     requireReference(choice);
-    return { plan: { solver: SOLVER, config: {}, dispatches: [], workspaceBytes: 0 }, passedOver: [] };
+    return { plan: { solver: SOLVER, config: {}, dispatches: [], scratchBytes: {} }, passedOver: [] };
   }
 
   async finish(): Promise<void> {
@@ -76,9 +87,10 @@ export class CpuBackend implements Backend {
     this.#liveBytes = 0;
   }
 
-  #store(values: Float32Array<ArrayBuffer>): CpuStorage {
-    this.#liveBytes += values.byteLength;
-    return new CpuStorage(values);
+  #store(values: ArrayLike<number>, dtype: DType): CpuStorage {
+    const storage = new CpuStorage(values, dtype);
+    this.#liveBytes += storage.bytes;
+    return storage;
   }
 }
 
@@ -90,20 +102,44 @@ function requireReference(choice: SolverChoice | undefined): void {
 
 /** The results in the order of `resultRoles`. */
 function compute(operation: ConvOperation, valuesOf: (role: TensorRole) => Float32Array): Float64Array[] {
-  const { direction, problem, bias, activation } = operation;
-  if (direction === "forward") {
-    const extras = { bias: bias ? valuesOf("bias") : undefined, activation };
-    return [forward(problem, valuesOf("x"), valuesOf("w"), extras)];
+  const { direction, problem, bias, residual, activation, masked } = operation;
+  const gradient = (): ArrayLike<number> =>
+    masked ? maskByOutput(valuesOf("y"), valuesOf("activated")) : valuesOf("y");
+  const extras = (): ForwardExtras => ({
+    activation,
+    bias: bias ? valuesOf("bias") : undefined,
+    residual: residual ? valuesOf("residual") : undefined,
+  });
+  if (problem.weightPositionStride > 0 && direction !== "biasGradient") {
+    return [computeUnshared(operation, valuesOf, gradient, extras)];
   }
-  const dy = activation === "none" ? valuesOf("y") : maskByOutput(valuesOf("y"), valuesOf("activated"));
   switch (direction) {
+    case "forward":
+      return [forward(problem, valuesOf("x"), valuesOf("w"), extras())];
     case "inputGradient":
-      return [inputGradient(problem, dy, valuesOf("w"))];
+      return [inputGradient(problem, gradient(), valuesOf("w"), extras())];
     case "weightGradient": {
-      const weight = weightGradient(problem, dy, valuesOf("x"));
-      return bias ? [weight, biasGradient(problem, dy)] : [weight];
+      const weight = weightGradient(problem, gradient(), valuesOf("x"));
+      return bias ? [weight, biasGradient(problem, gradient())] : [weight];
     }
     case "biasGradient":
-      return [biasGradient(problem, dy)];
+      return [biasGradient(problem, gradient())];
+    case "activation":
+      return [Float64Array.from(valuesOf("x"), (value) => activate(value, activation))];
+    case "activationGradient":
+      return [
+        Float64Array.from(valuesOf("y"), (dy, i) => dy * activationDerivative(valuesOf("activated")[i], activation)),
+      ];
   }
+}
+
+function computeUnshared(
+  { direction, problem }: ConvOperation,
+  valuesOf: (role: TensorRole) => Float32Array,
+  gradient: () => ArrayLike<number>,
+  extras: () => ForwardExtras,
+): Float64Array {
+  if (direction === "forward") return unsharedForward(problem, valuesOf("x"), valuesOf("w"), extras());
+  if (direction === "inputGradient") return unsharedInputGradient(problem, gradient(), valuesOf("w"));
+  return unsharedWeightGradient(problem, gradient(), valuesOf("x"));
 }

@@ -44,7 +44,12 @@ export function show(value: unknown): string {
   let text: string;
   if (Array.isArray(value)) text = `[${value.map(show).join(", ")}]`;
   else if (typeof value === "string") text = JSON.stringify(value);
-  else if (typeof value === "object" && value !== null) text = value.constructor.name || "object";
+  else if (typeof value === "object" && value !== null) text = nameOfClass(value);
   else text = String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function nameOfClass(value: object): string {
+  const { constructor } = value as { readonly constructor?: { readonly name?: unknown } };
+  return typeof constructor?.name === "string" && constructor.name !== "" ? constructor.name : "object";
 }

@@ -2,9 +2,10 @@
 import type { PassedOver, Selection } from "./select.js";
 import type { ConvOperation, Direction } from "./operation.js";
 import { operandRoles, resultRoles, shapeOfRole } from "./operation.js";
+import { BYTES_PER_ELEMENT } from "./dtype.js";
 import { product } from "./geometry.js";
 import type { ConvProblem } from "./problem.js";
-import type { SolverConfig, Workgroups } from "./solver.js";
+import { type SolverConfig, workspaceBytes, type Workgroups } from "./solver.js";
 
 /** Shapes of the forward pass' tensors, whichever pass is asked about. */
 export interface ExplainShapes {
@@ -41,16 +42,19 @@ export interface Explanation {
   toString(): string;
 }
 
-/** Multiply-adds count two; the bias gradient only adds. */
+/** Multiply-adds count two; the bias gradient and the elementwise passes count one an element. */
 export function flopsOf({ direction, problem }: ConvOperation): number {
-  if (direction === "biasGradient") return product(problem.outputShape);
-  return 2 * problem.multiplyAdds;
+  const sumsProducts = direction === "forward" || direction === "inputGradient" || direction === "weightGradient";
+  return sumsProducts ? 2 * problem.multiplyAdds : product(problem.outputShape);
 }
 
 /** Bytes of every operand and result of the operation, each once. */
 export function bytesOf(operation: ConvOperation): number {
   const roles = [...operandRoles(operation), ...resultRoles(operation)];
-  return roles.reduce((sum, role) => sum + 4 * product(shapeOfRole(operation.problem, role)), 0);
+  return roles.reduce(
+    (sum, role) => sum + BYTES_PER_ELEMENT[operation.dtype] * product(shapeOfRole(operation, role)),
+    0,
+  );
 }
 
 export function explain(operation: ConvOperation, { plan, passedOver }: Selection): Explanation {
@@ -72,7 +76,7 @@ export function explain(operation: ConvOperation, { plan, passedOver }: Selectio
     flops,
     bytes,
     arithmeticIntensity: flops / bytes,
-    workspaceBytes: plan.workspaceBytes,
+    workspaceBytes: workspaceBytes(plan),
   };
   return Object.assign(explanation, { toString: () => inWords(explanation) });
 }

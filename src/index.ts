@@ -8,20 +8,19 @@ import { type EngineOptions, makeEngine } from "./createEngine.js";
 import type { Engine } from "./engine.js";
 
 export { type EngineOptions } from "./createEngine.js";
-export { type ConvGradients, Engine, type EngineMemory, type OperationName } from "./engine.js";
+export { Engine, type EngineMemory, type ExplainOptions } from "./engine.js";
+export type { OperationName } from "./operationNames.js";
+export type { ConvGradients } from "./convolutions.js";
+export type { TransposedForwardOptions, TransposedGradientOptions } from "./transposedConvolutions.js";
+export type { Activation, ActivationName } from "./activation.js";
+export type { DType } from "./dtype.js";
+export type { Layout, TransposedWeightLayout, WeightLayout } from "./layout.js";
+export type { PaddingMode } from "./padding.js";
 export type { AdapterDescription, Timing } from "./backend.js";
 export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorError } from "./errors.js";
 export type { ExplainedDispatch, Explanation, ExplainShapes } from "./explain.js";
 export * from "./geometry.js";
-export type {
-  Activation,
-  ConvOptions,
-  ForwardOptions,
-  GradientOptions,
-  Padding,
-  PerAxis,
-  SolverChoice,
-} from "./options.js";
+export type { ConvOptions, ForwardOptions, GradientOptions, Padding, PerAxis, SolverChoice } from "./options.js";
 export type { ConvProblem, Rank, Triple } from "./problem.js";
 export type { PassedOver } from "./select.js";
 export type { Direction } from "./operation.js";
@@ -38,7 +37,8 @@ const MISSING =
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
   return await makeEngine(options, () => {
-    const { gpu } = navigator as { readonly gpu?: GPU };
+    const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: GPU } };
+    const gpu = navigator?.gpu;
     return Promise.resolve({ gpu, missing: MISSING });
   });
 }

@@ -1,63 +1,94 @@
 /** A pass over a ConvProblem together with what is fused into it: what solvers plan for. */
-import type { Activation } from "./options.js";
+import { type ActivationSpec, derivativeSource } from "./activation.js";
+import type { DType } from "./dtype.js";
 import type { ConvProblem } from "./problem.js";
 
-/** The passes of a convolution layer. */
-export const DIRECTIONS = ["forward", "inputGradient", "weightGradient", "biasGradient"] as const;
+/**
+ * The passes of a convolution layer, and the two elementwise ones that go with it. A transposed convolution is the
+ * input gradient of a convolution, and its own input gradient that convolution's forward pass.
+ */
+export const DIRECTIONS = [
+  "forward",
+  "inputGradient",
+  "weightGradient",
+  "biasGradient",
+  "activation",
+  "activationGradient",
+] as const;
 export type Direction = (typeof DIRECTIONS)[number];
 
 /**
  * A pass and its fusions.
  *
- * - forward: `y = activation(conv(x, w) + bias)`
- * - gradients: `dy` is multiplied by the activation's derivative, read off the forward output.
+ * - forward, inputGradient: `result = activation(pass + bias + residual)`
+ * - inputGradient, weightGradient, biasGradient: with `masked`, dy is zeroed where the forward output is not positive
+ *   (the derivative of relu) while it is read.
  * - weightGradient with `bias`: yields the bias gradient as well.
+ * - activation: `y = activation(x)`; activationGradient: `x = y * activation'(activated)`, element by element.
  */
 export interface ConvOperation {
   readonly direction: Direction;
   readonly problem: ConvProblem;
+  readonly dtype: DType;
   readonly bias: boolean;
-  readonly activation: Activation;
+  readonly residual: boolean;
+  readonly activation: ActivationSpec;
+  readonly masked: boolean;
+}
+
+/** Equal for two operations exactly when everything about them is. */
+export function keyOf({ direction, problem, dtype, bias, residual, activation, masked }: ConvOperation): string {
+  const { name, negativeSlope } = activation;
+  return `${direction} ${dtype} ${String(bias)} ${String(residual)} ${name} ${String(negativeSlope)} ${String(masked)} ${problem.key}`;
 }
 
 /**
  * The tensors that a pass reads and writes. `x`, `w` and `y` stand for the tensor *shaped as* input,
  * weight and output; in a gradient that is the gradient (dx, dw, dy).
  */
-export const TENSOR_ROLES = ["x", "w", "y", "bias", "activated"] as const;
-export type TensorRole = (typeof TENSOR_ROLES)[number];
+export type TensorRole = "x" | "w" | "y" | "bias" | "residual" | "activated";
 
 /** What the pass computes. The weight gradient writes `bias` too when `operation.bias` is set. */
-export function resultRoles(operation: ConvOperation): TensorRole[] {
-  switch (operation.direction) {
+export function resultRoles({ direction, bias }: ConvOperation): TensorRole[] {
+  switch (direction) {
     case "forward":
+    case "activation":
       return ["y"];
     case "inputGradient":
+    case "activationGradient":
       return ["x"];
     case "weightGradient":
-      return operation.bias ? ["w", "bias"] : ["w"];
+      return bias ? ["w", "bias"] : ["w"];
     case "biasGradient":
       return ["bias"];
   }
 }
 
-/** What the pass reads, in a fixed order. `activated` is the forward output, for the activation's mask. */
-export function operandRoles(operation: ConvOperation): TensorRole[] {
-  const masked: TensorRole[] = operation.activation === "none" ? [] : ["activated"];
-  switch (operation.direction) {
+/** What the pass reads, in a fixed order. */
+export function operandRoles({ direction, bias, residual, masked }: ConvOperation): TensorRole[] {
+  const fused: TensorRole[] = [
+    ...(bias && direction !== "weightGradient" ? (["bias"] as const) : []),
+    ...(residual ? (["residual"] as const) : []),
+    ...(masked ? (["activated"] as const) : []),
+  ];
+  switch (direction) {
     case "forward":
-      return operation.bias ? ["x", "w", "bias"] : ["x", "w"];
+      return ["x", "w", ...fused];
     case "inputGradient":
-      return ["y", "w", ...masked];
+      return ["y", "w", ...fused];
     case "weightGradient":
-      return ["y", "x", ...masked];
+      return ["y", "x", ...fused];
     case "biasGradient":
-      return ["y", ...masked];
+      return ["y", ...fused];
+    case "activation":
+      return ["x"];
+    case "activationGradient":
+      return ["y", "activated"];
   }
 }
 
 /** Shape of the tensor in a role. */
-export function shapeOfRole(problem: ConvProblem, role: TensorRole): readonly number[] {
+export function shapeOfRole({ direction, problem }: ConvOperation, role: TensorRole): readonly number[] {
   switch (role) {
     case "x":
       return problem.inputShape;
@@ -66,7 +97,14 @@ export function shapeOfRole(problem: ConvProblem, role: TensorRole): readonly nu
     case "y":
     case "activated":
       return problem.outputShape;
+    case "residual":
+      return direction === "inputGradient" ? problem.inputShape : problem.outputShape;
     case "bias":
-      return [problem.outChannels];
+      return [direction === "inputGradient" ? problem.inChannels : problem.outChannels];
   }
+}
+
+/** Whether an activation's derivative is relu's, which gradients fuse into their reads. */
+export function isFusedMask(activation: ActivationSpec): boolean {
+  return activation.name === "relu" && derivativeSource(activation) === "output";
 }

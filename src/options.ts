@@ -1,13 +1,16 @@
 /** What a caller may say about a convolution, and how it is read into one value an axis. */
 import { sameTotalPadding } from "./geometry.js";
 import { require, show } from "./errors.js";
+import type { Activation } from "./activation.js";
+import type { Layout, TransposedWeightLayout, WeightLayout } from "./layout.js";
+import type { PaddingMode } from "./padding.js";
 import type { Tensor } from "./tensor.js";
 
 /** One number for every axis, or one an axis ([h, w] in 2D). */
 export type PerAxis = number | readonly number[];
 
 /**
- * - a number: that many zeros on every side;
+ * - a number: that many on every side;
  * - `[h, w]`: on both sides of each axis;
  * - `[[top, bottom], [left, right]]`: per side, where a negative value crops;
  * - `"valid"`: none;
@@ -15,9 +18,6 @@ export type PerAxis = number | readonly number[];
  * - `"same-lower"`: likewise, extra zero at the beginning.
  */
 export type Padding = PerAxis | readonly (readonly [number, number])[] | "valid" | "same" | "same-lower";
-
-/** Function applied to each output element, inside the same kernel. */
-export type Activation = "none" | "relu";
 
 /** Asks for one solver by name, with tuning constants if wanted. It runs, or the call throws. */
 export type SolverChoice = string | { readonly name: string; readonly config?: Readonly<Record<string, number>> };
@@ -32,26 +32,46 @@ export interface ConvOptions {
   readonly dilation?: PerAxis;
   /** Splits channels into independent groups; `groups = inChannels` is depthwise. 1 when absent. */
   readonly groups?: number;
-  /** Applied after the bias; "none" when absent. In a gradient it needs {@link GradientOptions.output}. */
+  /** What lies beyond the edge; "zeros" when absent. */
+  readonly paddingMode?: PaddingMode;
+  /** Dimension order of input and output; "channels-first" when absent. */
+  readonly layout?: Layout;
+  /** Dimension order of the weight; "OIHW" (or its like in 1D and 3D) when absent. */
+  readonly weightLayout?: WeightLayout | TransposedWeightLayout;
+  /** Applied after bias and residual; "none" when absent. In a gradient it needs {@link GradientOptions.output}. */
   readonly activation?: Activation;
   /** Names the solver instead of letting the engine choose. */
   readonly solver?: SolverChoice;
 }
 
+/** Hyperparameters are signed 32-bit integers in the shaders. */
+const LARGEST = 2 ** 31 - 1;
+
 /** Options of the forward pass. */
 export interface ForwardOptions extends ConvOptions {
   /** One value an output channel, shape `[outChannels]`. Not consumed. */
   readonly bias?: Tensor;
+  /** Added before the activation, shaped as the result: a skip connection. Not consumed. */
+  readonly residual?: Tensor;
 }
 
-/** Options of the gradients. */
+/** Options of the gradients. `dy` is always the gradient after the activation, where there is one. */
 export interface GradientOptions extends ConvOptions {
   /**
-   * With `activation: "relu"`: the forward pass's output. `dy` is then the gradient after the
-   * activation, and is masked where the output is not positive while it is read, without a pass
-   * of its own. Not consumed.
+   * The forward pass' output, where there is an activation: relu, leaky-relu, relu6, sigmoid and tanh take their
+   * derivative from it. relu's is applied while dy is read, the others' in a pass over dy. Not consumed.
    */
   readonly output?: Tensor;
+  /** The value that the activation was applied to: gelu and hard-swish need it instead. Not consumed. */
+  readonly preActivation?: Tensor;
+}
+
+/** Where the output of a transposed convolution ends, which its input does not settle. At most one of the two. */
+export interface TransposedSize {
+  /** How much larger than the smallest possible the output is, at its end; below the stride. 0 when absent. */
+  readonly outputPadding?: PerAxis;
+  /** The output's spatial extents. */
+  readonly outputSize?: readonly number[];
 }
 
 /** Reads a {@link PerAxis} of `rank` axes; each must be an integer of at least `minimum`. */
@@ -59,9 +79,11 @@ export function readPerAxis(name: string, value: PerAxis | undefined, rank: numb
   if (value === undefined) return new Array<number>(rank).fill(minimum);
   const list: readonly number[] = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
   const isList: boolean = Array.isArray(list);
-  const ok = isList && list.length === rank && list.every((v) => Number.isSafeInteger(v) && v >= minimum);
+  const ok =
+    isList && list.length === rank && list.every((v) => Number.isSafeInteger(v) && v >= minimum && v <= LARGEST);
   require(ok, () => {
-    return `${name} is ${show(value)}; expected an integer of at least ${String(minimum)}, or ${String(rank)} of them, one an axis`;
+    const range = `an integer of at least ${String(minimum)} and below 2^31`;
+    return `${name} is ${show(value)}; expected ${range}, or ${String(rank)} of them, one an axis`;
   });
   return [...list];
 }
@@ -92,7 +114,8 @@ export function readPadding(padding: Padding | undefined, axes: readonly PaddedA
     require(Array.isArray(pair) && pair.length === 2, fail);
     const lowest = typeof entry === "number" ? 0 : -axes[axis].input;
     const [begin, end] = pair as [number, number];
-    require(Number.isSafeInteger(begin) && Number.isSafeInteger(end) && Math.min(begin, end) >= lowest, fail);
+    const whole = Number.isSafeInteger(begin) && Number.isSafeInteger(end);
+    require(whole && Math.min(begin, end) >= lowest && Math.max(begin, end) <= LARGEST, fail);
     return [begin, end];
   });
 }

@@ -6,7 +6,23 @@
  */
 import { require, show } from "./errors.js";
 import { dilatedExtent, product } from "./geometry.js";
+import {
+  activationDimensions,
+  activationStrides,
+  joinActivation,
+  type Layout,
+  readLayout,
+  readWeightOrder,
+  splitActivation,
+  splitWeight,
+  type TensorStrides,
+  weightDimensions,
+  type WeightOrder,
+  weightStrides,
+  type WeightStrides,
+} from "./layout.js";
 import { type ConvOptions, readPadding, readPerAxis } from "./options.js";
+import { type PaddingMode, readPaddingMode, requirePaddable } from "./padding.js";
 
 /** One value for depth, height and width. Axes that a 1D or 2D problem lacks are degenerate. */
 export type Triple = readonly [depth: number, height: number, width: number];
@@ -31,11 +47,20 @@ export interface ConvProblem {
   readonly dilation: Triple;
   readonly padBegin: Triple;
   readonly padEnd: Triple;
+  readonly paddingMode: PaddingMode;
+  readonly layout: Layout;
+  readonly weightOrder: WeightOrder;
+  /** Where elements lie in memory. */
+  readonly inputStrides: TensorStrides;
+  readonly outputStrides: TensorStrides;
+  readonly weightStrides: WeightStrides;
+  /** Elements between the filters of neighbouring output positions: 0, since a convolution shares one filter. */
+  readonly weightPositionStride: number;
   /** Product of `input`, `output` and `kernel` each. */
   readonly inputPositions: number;
   readonly outputPositions: number;
   readonly taps: number;
-  /** Tensor shapes in the caller's own rank. */
+  /** Tensor shapes in the caller's own rank and layout. */
   readonly inputShape: readonly number[];
   readonly weightShape: readonly number[];
   readonly outputShape: readonly number[];
@@ -62,17 +87,11 @@ function toTriple(values: readonly number[], missing: number): Triple {
   return [depth, height, width];
 }
 
-const spatialNames = (rank: Rank, letter = ""): string =>
-  ["D", "H", "W"]
-    .slice(3 - rank)
-    .map((n) => letter + n)
-    .join(", ");
-
 /**
  * Validates shapes and hyperparameters and derives the rest.
  *
- * @param inputShape `[batch, inChannels, ...spatial]`
- * @param weightShape `[outChannels, inChannels / groups, ...kernel]`
+ * @param inputShape `[batch, inChannels, ...spatial]`, or as `options.layout` says
+ * @param weightShape `[outChannels, inChannels / groups, ...kernel]`, or as `options.weightLayout` says
  * @throws ArgumentError naming the rule and the values.
  */
 export function makeProblem(
@@ -81,12 +100,15 @@ export function makeProblem(
   weightShape: readonly number[],
   options: ConvOptions = {},
 ): ConvProblem {
-  requireShape("input", inputShape, rank + 2, `[N, C, ${spatialNames(rank)}]`);
-  requireShape("weight", weightShape, rank + 2, `[out, in / groups, ${spatialNames(rank, "K")}]`);
-  const [batch, inChannels, ...inputSpatial] = inputShape;
-  const [outChannels, inChannelsPerGroup, ...kernelSpatial] = weightShape;
+  const layout = readLayout(options.layout);
+  const weightOrder = readWeightOrder(options.weightLayout, rank);
+  const paddingMode = readPaddingMode(options.paddingMode);
+  requireShape("input", inputShape, rank + 2, activationDimensions(layout, rank));
+  requireShape("weight", weightShape, rank + 2, weightDimensions(weightOrder, rank));
+  const { batch, channels: inChannels, spatial: inputSpatial } = splitActivation(inputShape, layout);
+  const { out: outChannels, in: inChannelsPerGroup, spatial: kernelSpatial } = splitWeight(weightShape, weightOrder);
 
-  const groups = options.groups ?? 1;
+  const { groups = 1 } = options;
   require(Number.isSafeInteger(groups) && groups >= 1, () =>
     `groups is ${show(groups)}; expected an integer of at least 1`);
   require(inChannels % groups === 0, () => {
@@ -114,6 +136,7 @@ export function makeProblem(
       const span = `dilation ${String(dilation)} * (kernel ${String(kernel)} - 1) + 1 = ${String(dilatedExtent(kernel, dilation))}`;
       return `the output would be empty along ${AXIS_NAMES[3 - rank + axis]}: ${padded} is smaller than the filter's span, ${span}`;
     });
+    requirePaddable(paddingMode, input, [begin, end], AXIS_NAMES[3 - rank + axis]);
     return Math.floor(room / stride) + 1;
   });
 
@@ -131,6 +154,7 @@ export function makeProblem(
     0,
   );
   const outputPositions = product(output);
+  const inputPositions = product(input);
   const taps = product(kernel);
   return Object.freeze({
     rank,
@@ -147,14 +171,24 @@ export function makeProblem(
     dilation,
     padBegin,
     padEnd,
-    inputPositions: product(input),
+    paddingMode,
+    layout,
+    weightOrder,
+    inputStrides: activationStrides(layout, inChannels, inputPositions),
+    outputStrides: activationStrides(layout, outChannels, outputPositions),
+    weightStrides: weightStrides(weightOrder, outChannels, inChannelsPerGroup, taps),
+    weightPositionStride: 0,
+    inputPositions,
     outputPositions,
     taps,
     inputShape: [...inputShape],
     weightShape: [...weightShape],
-    outputShape: [batch, outChannels, ...outputSpatial],
+    outputShape: joinActivation({ batch, channels: outChannels, spatial: outputSpatial }, layout),
     multiplyAdds: batch * outputPositions * outChannels * inChannelsPerGroup * taps,
-    key: [rank, batch, groups, inChannels, outChannels, input, kernel, stride, dilation, padBegin, padEnd].join(),
+    key: [
+      [rank, batch, groups, inChannels, outChannels, input, kernel, stride, dilation, padBegin, padEnd],
+      [paddingMode, layout, weightOrder],
+    ].join(),
   });
 }
 
@@ -177,4 +211,32 @@ export function requireSameShape(
 ): void {
   const same = actual.length === expected.length && expected.every((extent, axis) => extent === actual[axis]);
   require(same, () => `${name} has shape ${show([...actual])}; expected ${show([...expected])}, ${why}`);
+}
+
+/**
+ * A locally connected layer: a convolution with filters of their own at each output position.
+ *
+ * @param weightShape `[...output, outChannels, inChannels / groups, ...kernel]`
+ * @throws ArgumentError naming the rule and the values.
+ */
+export function makeUnsharedProblem(
+  rank: Rank,
+  inputShape: readonly number[],
+  weightShape: readonly number[],
+  options: ConvOptions = {},
+): ConvProblem {
+  require(options.weightLayout === undefined, () => {
+    return `weightLayout is ${show(options.weightLayout)}; unshared weights are always [...output, out, in / groups, ...kernel]`;
+  });
+  requireShape("weight", weightShape, 2 * rank + 2, "[...output, out, in / groups, ...kernel]");
+  const shared = makeProblem(rank, inputShape, weightShape.slice(rank), options);
+  const output = shared.output.slice(3 - rank);
+  requireSameShape("weight's leading part", weightShape.slice(0, rank), output, "the output's extents");
+  const weightPositionStride = shared.outChannels * shared.inChannelsPerGroup * shared.taps;
+  return Object.freeze({
+    ...shared,
+    weightShape: [...weightShape],
+    weightPositionStride,
+    key: `${shared.key},unshared`,
+  });
 }

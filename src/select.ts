@@ -4,6 +4,7 @@ import type { Capabilities } from "./gpu/capabilities.js";
 import type { ConvOperation } from "./operation.js";
 import type { SolverChoice } from "./options.js";
 import { isRefusal, type Solver, type SolverConfig, type SolverPlan } from "./solver.js";
+import { planFor } from "./solvers/halfStorage.js";
 import { SOLVERS } from "./solvers/index.js";
 
 /** A solver that was not chosen. */
@@ -58,7 +59,7 @@ function planDefault(
   capabilities: Capabilities,
 ): SolverPlan | { refused: string } {
   const [config] = solver.configs(operation, capabilities);
-  return solver.plan(operation, capabilities, config);
+  return planFor(solver, operation, capabilities, config);
 }
 
 function selectNamed(
@@ -74,7 +75,9 @@ function selectNamed(
     const known = solvers.map((candidate) => candidate.name).join(", ");
     throw new SolverError(`there is no solver "${name}" for ${operation.direction}; there are ${known}`);
   }
-  const outcome = config ? solver.plan(operation, capabilities, config) : planDefault(solver, operation, capabilities);
+  const outcome = config
+    ? planFor(solver, operation, capabilities, config)
+    : planDefault(solver, operation, capabilities);
   if (isRefusal(outcome)) throw new SolverError(`solver ${name} refuses: ${outcome.refused}`);
   const others = solvers.filter((other) => other !== solver);
   return {

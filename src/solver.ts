@@ -4,15 +4,20 @@
  */
 import type { Capabilities } from "./gpu/capabilities.js";
 import type { Kernel } from "./gpu/kernel.js";
-import type { ConstantValues } from "./gpu/specialize.js";
+import type { AliasTypes, ConstantValues } from "./gpu/specialize.js";
 import type { UniformValues } from "./gpu/uniforms.js";
 import type { ConvOperation, Direction, TensorRole } from "./operation.js";
 
 /**
- * What a storage binding is given: the tensor in a role, the plan's workspace, or nothing of
- * interest ("unused": the kernel declares the binding but its constants keep it from touching it).
+ * Scratch memory of a plan, by what it holds: partial sums of a split, or a tensor's values widened to float32.
  */
-export type BindingSource = TensorRole | "workspace" | "unused";
+export type ScratchName = "partials" | `${TensorRole} in float32`;
+
+/**
+ * What a storage binding is given: the tensor in a role, scratch memory, or nothing of interest ("unused": the
+ * kernel declares the binding but its constants keep it from touching it).
+ */
+export type BindingSource = TensorRole | ScratchName | "unused";
 
 export type Workgroups = readonly [x: number, y: number, z: number];
 
@@ -20,9 +25,17 @@ export type Workgroups = readonly [x: number, y: number, z: number];
 export interface Dispatch {
   readonly kernel: Kernel;
   readonly constants: ConstantValues;
+  readonly types: AliasTypes;
   readonly uniforms: UniformValues;
   readonly bindings: Readonly<Record<string, BindingSource>>;
   readonly workgroups: Workgroups;
+}
+
+export type Scratch = Readonly<Partial<Record<ScratchName, number>>>;
+
+/** Scratch memory of a plan in all, in bytes. */
+export function workspaceBytes({ scratchBytes }: SolverPlan): number {
+  return Object.values(scratchBytes).reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** Tuning constants of a solver, by name. */
@@ -32,8 +45,8 @@ export interface SolverPlan {
   readonly solver: string;
   readonly config: SolverConfig;
   readonly dispatches: readonly Dispatch[];
-  /** Scratch memory that lives only while the dispatches run. */
-  readonly workspaceBytes: number;
+  /** Bytes of scratch memory, which lives only while the dispatches run. */
+  readonly scratchBytes: Scratch;
 }
 
 export interface Refusal {
@@ -61,12 +74,13 @@ export function dispatch<Constant extends string, Field extends string, Binding 
   kernel: Kernel<Constant, Field, Binding>,
   parts: {
     readonly constants: Partial<Values<Constant, number | boolean>>;
+    readonly types?: AliasTypes;
     readonly uniforms: Values<NoInfer<Field>, number | readonly number[]>;
     readonly bindings: Values<NoInfer<Binding>, BindingSource>;
     readonly workgroups: Workgroups;
   },
 ): Dispatch {
-  return { kernel, ...parts, constants: parts.constants as ConstantValues };
+  return { kernel, types: {}, ...parts, constants: parts.constants as ConstantValues };
 }
 
 /** Folds a one-dimensional count of workgroups into a grid that keeps within the device's limit. */

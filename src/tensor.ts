@@ -1,5 +1,6 @@
 /** Tensor: values on an engine's device. */
 import type { TensorStorage } from "./backend.js";
+import type { DType } from "./dtype.js";
 import { TensorError } from "./errors.js";
 import { product } from "./geometry.js";
 
@@ -10,13 +11,14 @@ export interface TensorOwner {
 }
 
 /**
- * A dense float32 tensor, row-major, on the device of the engine that made it. It owns device memory:
+ * A dense tensor, row-major, on the device of the engine that made it. It owns device memory:
  * dispose of it, or declare it with `using`. It stays usable until then, whatever is computed from it.
  */
 export class Tensor implements Disposable {
   /** Extents, outermost first; `[N, C, H, W]` for a batch of images. */
   readonly shape: readonly number[];
-  readonly dtype = "float32";
+  /** How values are stored. They come and go as float32 numbers either way. */
+  readonly dtype: DType;
   /** Number of elements. */
   readonly size: number;
   readonly #owner: TensorOwner;
@@ -27,6 +29,7 @@ export class Tensor implements Disposable {
     this.#owner = owner;
     this.shape = Object.freeze([...shape]);
     this.size = product(shape);
+    this.dtype = storage.dtype;
     this.#storage = storage;
   }
 

@@ -1,10 +1,16 @@
-// Which source element a filter tap meets, for a pass that gathers (each result element sums over taps).
+// Which source elements a result element meets, for a pass that gathers (each result element sums over taps).
 //
 //   forward          source = result * stride + tap * dilation - padBegin
 //   input gradient   source = (result + padBegin - tap * dilation) / stride, where it divides
 //
-// Everything that shapes a loop or a division is a constant; only sizes come at run time.
-
+// Transposed, only every TAP_STEP-th tap divides, from a first one that is the same for all results of a phase, that is,
+// with the same remainder by the stride. So results are taken phase by phase, and a loop over taps visits those that
+// divide: the first one, then one each TAP_STEP, while the source moves by SOURCE_STEP. Forward there is one phase, and
+// both steps are 1 tap.
+//
+// Forward coordinates beyond the edge are mapped as the padding mode says. (The input gradient of a padded edge is
+// border_input_gradient.wgsl's work.) Everything that shapes a loop or a division is a constant; sizes come at run time.
+import package::common::padding::paddedSource;
 import package::common::space::RANK;
 
 const TRANSPOSED: bool = false; // @specialize
@@ -17,55 +23,95 @@ const STRIDE_WIDTH: u32 = 1u; // @specialize
 const DILATION_DEPTH: u32 = 1u; // @specialize
 const DILATION_HEIGHT: u32 = 1u; // @specialize
 const DILATION_WIDTH: u32 = 1u; // @specialize
+// stride / gcd(stride, dilation), and dilation / gcd(stride, dilation), if transposed; else 1 and the dilation.
+const TAP_STEP_DEPTH: u32 = 1u; // @specialize
+const TAP_STEP_HEIGHT: u32 = 1u; // @specialize
+const TAP_STEP_WIDTH: u32 = 1u; // @specialize
+const SOURCE_STEP_DEPTH: u32 = 1u; // @specialize
+const SOURCE_STEP_HEIGHT: u32 = 1u; // @specialize
+const SOURCE_STEP_WIDTH: u32 = 1u; // @specialize
+
 const TAPS: u32 = KERNEL_DEPTH * KERNEL_HEIGHT * KERNEL_WIDTH;
+// Taps that a phase visits, at most.
+const VISITS_DEPTH: u32 = (KERNEL_DEPTH + TAP_STEP_DEPTH - 1u) / TAP_STEP_DEPTH;
+const VISITS_HEIGHT: u32 = (KERNEL_HEIGHT + TAP_STEP_HEIGHT - 1u) / TAP_STEP_HEIGHT;
+const VISITS_WIDTH: u32 = (KERNEL_WIDTH + TAP_STEP_WIDTH - 1u) / TAP_STEP_WIDTH;
+const VISITS: u32 = VISITS_DEPTH * VISITS_HEIGHT * VISITS_WIDTH;
 
-// No element: larger than any extent, so that `coordinate < size` is the whole test.
-const NOWHERE: u32 = 0xffffffffu;
-
-// The source coordinate of tap (0, 0, 0), before the division by stride if transposed. It may be negative.
-fn gatherOrigin(result: vec3<u32>, padBegin: vec3<i32>) -> vec3<i32> {
-  if (TRANSPOSED) {
-    return vec3<i32>(result) + padBegin;
+// The first tap along an axis that divides for a result; at or above the kernel's extent if there is none.
+fn firstTapAlong(padded: i32, stride: u32, dilation: u32, step: u32) -> u32 {
+  // The remainder as mathematics has it: padded may be negative where the padding crops.
+  let remainder = u32((padded % i32(stride) + i32(stride)) % i32(stride));
+  if (dilation == 1u) {
+    return remainder;
   }
-  return vec3<i32>(result * vec3<u32>(STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH)) - padBegin;
-}
-
-// Coordinate along one axis; anything not below the axis' size means "no element".
-fn gatherCoordinate(origin: i32, distance: u32, stride: u32) -> u32 {
-  if (TRANSPOSED) {
-    let scaled = u32(origin - i32(distance));
-    let meets = (scaled % stride == 0u) & (scaled < 0x80000000u);
-    return select(NOWHERE, scaled / stride, meets);
+  var first = 0x3fffffffu;
+  for (var tap = 0u; tap < step; tap++) {
+    if ((tap * dilation) % stride == remainder) {
+      first = tap;
+    }
   }
-  return u32(origin + i32(distance));
+  return first;
 }
 
-fn gatherDepth(origin: vec3<i32>, tap: u32) -> u32 {
-  if (RANK < 3u) {
-    return 0u;
+fn firstTap(result: vec3<u32>, padBegin: vec3<i32>) -> vec3<u32> {
+  if (!TRANSPOSED) {
+    return vec3<u32>(0u);
   }
-  return gatherCoordinate(origin.x, tap * DILATION_DEPTH, STRIDE_DEPTH);
-}
-
-fn gatherHeight(origin: vec3<i32>, tap: u32) -> u32 {
-  if (RANK < 2u) {
-    return 0u;
-  }
-  return gatherCoordinate(origin.y, tap * DILATION_HEIGHT, STRIDE_HEIGHT);
-}
-
-fn gatherWidth(origin: vec3<i32>, tap: u32) -> u32 {
-  return gatherCoordinate(origin.z, tap * DILATION_WIDTH, STRIDE_WIDTH);
-}
-
-// All three coordinates of tap number `tap` (row-major over depth, height, width).
-fn gatherAt(origin: vec3<i32>, tap: u32) -> vec3<u32> {
-  let plane = tap / KERNEL_WIDTH;
+  let padded = vec3<i32>(result) + padBegin;
   return vec3<u32>(
-    gatherDepth(origin, plane / KERNEL_HEIGHT),
-    gatherHeight(origin, plane % KERNEL_HEIGHT),
-    gatherWidth(origin, tap % KERNEL_WIDTH)
+    firstTapAlong(padded.x, STRIDE_DEPTH, DILATION_DEPTH, TAP_STEP_DEPTH),
+    firstTapAlong(padded.y, STRIDE_HEIGHT, DILATION_HEIGHT, TAP_STEP_HEIGHT),
+    firstTapAlong(padded.z, STRIDE_WIDTH, DILATION_WIDTH, TAP_STEP_WIDTH)
   );
+}
+
+// Where the source of visit 0 lies. It may be negative; it means nothing if the first tap is beyond the kernel.
+fn gatherOrigin(result: vec3<i32>, padBegin: vec3<i32>, first: vec3<u32>) -> vec3<i32> {
+  let strides = vec3<i32>(vec3<u32>(STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH));
+  if (TRANSPOSED) {
+    let dilations = vec3<u32>(DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH);
+    return (result + padBegin - vec3<i32>(first * dilations)) / strides;
+  }
+  return result * strides - padBegin;
+}
+
+// The coordinate that a visit meets along one axis; anything not below the axis' size means "no element".
+fn gatherAlong(origin: i32, distance: u32, size: u32) -> u32 {
+  if (TRANSPOSED) {
+    return u32(origin - i32(distance));
+  }
+  return paddedSource(origin + i32(distance), size);
+}
+
+fn gatherAt(origin: vec3<i32>, visit: vec3<u32>, size: vec3<u32>) -> vec3<u32> {
+  let width = gatherAlong(origin.z, visit.z * SOURCE_STEP_WIDTH, size.z);
+  if (RANK == 1u) {
+    return vec3<u32>(0u, 0u, width);
+  }
+  let height = gatherAlong(origin.y, visit.y * SOURCE_STEP_HEIGHT, size.y);
+  if (RANK == 2u) {
+    return vec3<u32>(0u, height, width);
+  }
+  return vec3<u32>(gatherAlong(origin.x, visit.x * SOURCE_STEP_DEPTH, size.x), height, width);
+}
+
+// Visit number `index` (row-major over depth, height, width) along each axis.
+fn visitAt(index: u32) -> vec3<u32> {
+  let row = index / VISITS_WIDTH;
+  return vec3<u32>(row / VISITS_HEIGHT, row % VISITS_HEIGHT, index % VISITS_WIDTH);
+}
+
+fn tapOf(first: vec3<u32>, visit: vec3<u32>) -> vec3<u32> {
+  return first + visit * vec3<u32>(TAP_STEP_DEPTH, TAP_STEP_HEIGHT, TAP_STEP_WIDTH);
+}
+
+fn isTap(tap: vec3<u32>) -> bool {
+  return (tap.x < KERNEL_DEPTH) & (tap.y < KERNEL_HEIGHT) & (tap.z < KERNEL_WIDTH);
+}
+
+fn tapNumber(tap: vec3<u32>) -> u32 {
+  return (tap.x * KERNEL_HEIGHT + tap.y) * KERNEL_WIDTH + tap.z;
 }
 
 fn isInside(at: vec3<u32>, size: vec3<u32>) -> bool {

@@ -14,7 +14,7 @@ export interface PooledBuffer {
   readonly onDestroy: Set<() => void>;
 }
 
-/** Bytes of the size class that holds `bytes`: a multiple of 256, at most one eighth larger. */
+/** Bytes of the size class that holds `bytes`: a multiple of 256, larger by at most an eighth or 256 bytes. */
 export function sizeClass(bytes: number): number {
   const power = 2 ** Math.ceil(Math.log2(Math.max(bytes, SMALLEST_BYTES)));
   const step = Math.max(SMALLEST_BYTES, power / 2 / STEPS_PER_DOUBLING);

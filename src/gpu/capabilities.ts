@@ -16,6 +16,8 @@ export interface Capabilities {
   /** Runs on the CPU: workgroup memory and barriers cost more there than they save. */
   readonly software: boolean;
   readonly timestamps: boolean;
+  /** Shaders may use f16. */
+  readonly shaderF16: boolean;
   readonly limits: CapabilityLimits;
 }
 
@@ -34,6 +36,7 @@ const LIMIT_NAMES = [
 export const DEFAULT_CAPABILITIES: Capabilities = {
   software: false,
   timestamps: false,
+  shaderF16: false,
   limits: {
     maxBufferSize: 268_435_456,
     maxStorageBufferBindingSize: 134_217_728,
@@ -49,7 +52,7 @@ export const DEFAULT_CAPABILITIES: Capabilities = {
 /** The device request that asks an adapter for all it has of what this library uses. */
 export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
   const requiredLimits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, adapter.limits[name]]));
-  const wanted: GPUFeatureName[] = ["timestamp-query"];
+  const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16"];
   return {
     label: "webgpu-conv",
     requiredLimits,
@@ -70,7 +73,12 @@ export function readCapabilities(device: GPUDevice): Capabilities {
     keyof CapabilityLimits,
     number
   >;
-  return { software: isSoftware(device.adapterInfo), timestamps: device.features.has("timestamp-query"), limits };
+  return {
+    software: isSoftware(device.adapterInfo),
+    timestamps: device.features.has("timestamp-query"),
+    shaderF16: device.features.has("shader-f16"),
+    limits,
+  };
 }
 
 /** The adapter in words, as far as the browser tells: vendor, architecture, device, description. */

@@ -1,26 +1,27 @@
 /** Evaluates the integer constant expressions of a shader: names, literals, + - * / % and parentheses. */
 import { ConvError } from "../errors.js";
 
-const TOKEN = /\s*(?:(\d+)u?|([A-Za-z_]\w*)|([-+*/%()]))/y;
+const TOKEN = /\s*(?:(\d+)u?(?!\w)|([A-Za-z_]\w*)|([-+*/%()]))/y;
 
-/** The value of `text`, where `lookUp` gives the values of names. Throws on anything it does not know. */
+/** The value of `text`, where `lookUp` gives the values of names. Throws on anything that it does not know. */
 export function evaluateInteger(text: string, lookUp: (name: string) => number): number {
-  const tokens: string[] = [];
-  TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < text.trimEnd().length) {
-    const match = TOKEN.exec(text);
-    if (!match) throw new ConvError(`cannot evaluate the shader constant "${text}"`);
-    tokens.push(...match.slice(1).filter(Boolean));
-  }
+  const fail = (): never => {
+    throw new ConvError(`cannot evaluate the shader constant "${text}"`);
+  };
+  const tokens = tokenize(text) ?? fail();
   let next = 0;
+  const expect = (token: string): void => {
+    if (tokens[next++] !== token) fail();
+  };
   const factor = (): number => {
-    const token = tokens[next++];
+    const token = tokens.at(next++) ?? fail();
     if (token === "(") {
       const value = sum();
-      next++;
+      expect(")");
       return value;
     }
-    return /^\d/.test(token) ? Number(token) : lookUp(token);
+    if (/^\d/.test(token)) return Number(token);
+    return /^\w/.test(token) ? lookUp(token) : fail();
   };
   const term = (): number => {
     let value = factor();
@@ -38,7 +39,21 @@ export function evaluateInteger(text: string, lookUp: (name: string) => number):
     while (tokens[next] === "+" || tokens[next] === "-") value += tokens[next++] === "+" ? term() : -term();
     return value;
   };
-  return sum();
+  const value = sum();
+  return next === tokens.length ? value : fail();
+}
+
+/** Literals without their suffix, names and operators; undefined where the text has anything else. */
+function tokenize(text: string): string[] | undefined {
+  const tokens: string[] = [];
+  const end = text.trimEnd().length;
+  TOKEN.lastIndex = 0;
+  while (TOKEN.lastIndex < end) {
+    const match = TOKEN.exec(text);
+    if (!match) return undefined;
+    tokens.push(...match.slice(1).filter(Boolean));
+  }
+  return tokens;
 }
 
 const INTEGER_CONSTANT = /^const (\w+): [ui]32 = ([^;]+);/gm;

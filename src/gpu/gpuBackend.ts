@@ -1,10 +1,12 @@
 /** A WebGPU device as a backend: plans prepared once, operations recorded, results read back. */
 import type { AdapterDescription, Backend, BackendMemory, RoleStorages, TensorStorage, Timing } from "../backend.js";
+import { BYTES_PER_ELEMENT, decode, type DType, encode } from "../dtype.js";
 import { DeviceError } from "../errors.js";
 import { product } from "../geometry.js";
-import { type ConvOperation, resultRoles, shapeOfRole } from "../operation.js";
+import { type ConvOperation, keyOf, resultRoles, shapeOfRole } from "../operation.js";
 import type { SolverChoice } from "../options.js";
 import { select, type Selection } from "../select.js";
+import type { ScratchName } from "../solver.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
 import { type Capabilities, describeAdapter, readCapabilities } from "./capabilities.js";
 import { PipelineCache } from "./pipelineCache.js";
@@ -13,7 +15,7 @@ import { type GpuStorage, Recorder } from "./recorder.js";
 import { ReadbackRing } from "./readback.js";
 import { TimestampTimer } from "./timer.js";
 
-const ELEMENT_BYTES = 4;
+const WORD_BYTES = 4;
 /** Bound in place of tensors that a kernel declares but does not touch. */
 const UNUSED_BYTES = 256;
 /** Prepared plans kept, the least recently made leaving first. */
@@ -77,20 +79,23 @@ export class GpuBackend implements Backend {
     this.#reported ??= new DeviceError(`the device reported: ${event.error.message}`);
   };
 
-  upload(values: Float32Array<ArrayBuffer>): TensorStorage {
+  upload(values: ArrayLike<number>, dtype: DType): TensorStorage {
     this.#requireDevice();
-    const storage = this.#allocate(values.byteLength);
-    this.#device.queue.writeBuffer(storage.pooled.buffer, 0, values);
+    const storage = this.#allocate(values.length, dtype);
+    this.#device.queue.writeBuffer(storage.pooled.buffer, 0, encode(values, dtype));
     return storage;
   }
 
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
     this.#requireDevice();
     const prepared = this.#prepare(operation, choice);
-    const { workspaceBytes } = prepared.plan;
-    const workspace = workspaceBytes > 0 ? this.#acquire(workspaceBytes) : undefined;
     const buffers: OperationBuffers = { unused: this.#unused };
-    if (workspace) buffers.workspace = workspace;
+    const scratch: PooledBuffer[] = [];
+    for (const [name, bytes] of Object.entries(prepared.plan.scratchBytes) as [ScratchName, number][]) {
+      const pooled = this.#acquire(bytes);
+      buffers[name] = pooled;
+      scratch.push(pooled);
+    }
     const reads: GpuStorage[] = [];
     for (const role in operands) {
       const storage = operands[role as keyof RoleStorages] as GpuStorage;
@@ -99,12 +104,12 @@ export class GpuBackend implements Backend {
     }
     const writes: GpuStorage[] = [];
     for (const role of resultRoles(operation)) {
-      const storage = this.#allocate(ELEMENT_BYTES * product(shapeOfRole(operation.problem, role)));
+      const storage = this.#allocate(product(shapeOfRole(operation, role)), operation.dtype);
       buffers[role] = storage.pooled;
       writes.push(storage);
     }
     this.#recorder.record({ dispatches: prepared.bind(buffers), reads, writes });
-    if (workspace) this.#recorder.release(workspace);
+    for (const pooled of scratch) this.#recorder.release(pooled);
     return writes;
   }
 
@@ -122,7 +127,7 @@ export class GpuBackend implements Backend {
       throw this.#lost ?? new DeviceError(`reading back failed: ${String(cause)}`, { cause });
     });
     this.#throwReported();
-    return new Float32Array(values);
+    return decode(values, source.size, source.dtype);
   }
 
   release(storage: TensorStorage): void {
@@ -169,21 +174,20 @@ export class GpuBackend implements Backend {
     this.#heldAlive.clear();
   }
 
-  #allocate(bytes: number): GpuStorage {
-    return { pooled: this.#acquire(bytes), bytes, error: undefined };
+  #allocate(size: number, dtype: DType): GpuStorage {
+    const bytes = WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
+    return { pooled: this.#acquire(bytes), dtype, size, bytes, error: undefined };
   }
 
   #acquire(bytes: number): PooledBuffer {
     const pooled = this.#pool.acquire(bytes);
     if (this.#poison)
-      this.#device.queue.writeBuffer(pooled.buffer, 0, new Float32Array(pooled.bytes / ELEMENT_BYTES).fill(NaN));
+      this.#device.queue.writeBuffer(pooled.buffer, 0, new Float32Array(pooled.bytes / WORD_BYTES).fill(NaN));
     return pooled;
   }
 
   #prepare(operation: ConvOperation, choice: SolverChoice | undefined): PreparedPlan {
-    const { direction, bias, activation, problem } = operation;
-    const named = choice === undefined ? "" : JSON.stringify(choice);
-    const key = `${direction} ${String(bias)} ${activation} ${problem.key} ${named}`;
+    const key = choice === undefined ? keyOf(operation) : `${keyOf(operation)} ${JSON.stringify(choice)}`;
     const known = this.#plans.get(key);
     if (known && !known.failed) return known;
     const prepared = new PreparedPlan(this.#device, this.#pipelines, this.select(operation, choice).plan);

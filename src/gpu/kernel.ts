@@ -34,6 +34,8 @@ export interface Kernel<
   readonly name: string;
   readonly code: string;
   readonly constants: Readonly<Record<Constant, SpecializableConstant>>;
+  /** `alias` lines marked likewise, with the types that they name. */
+  readonly aliases: Readonly<Record<string, string>>;
   readonly uniforms: { readonly bytes: number; readonly fields: Readonly<Record<Field, UniformField>> };
   readonly bindings: Readonly<Record<Binding, StorageBinding>>;
 }

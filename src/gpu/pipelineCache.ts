@@ -1,7 +1,7 @@
 /** Compute pipelines, compiled asynchronously and kept by the text that was compiled. */
 import { DeviceError } from "../errors.js";
 import type { Kernel } from "./kernel.js";
-import { type ConstantValues, specialize } from "./specialize.js";
+import { type AliasTypes, type ConstantValues, specialize } from "./specialize.js";
 
 /** A pipeline that is being compiled, is ready, or has failed. */
 export interface PipelineEntry {
@@ -29,9 +29,9 @@ export class PipelineCache {
     return this.#entries.size;
   }
 
-  /** The pipeline of `kernel` with these constants; starts compiling it if it is new. */
-  get(kernel: Kernel, constants: ConstantValues): PipelineEntry {
-    const code = specialize(kernel, constants);
+  /** The pipeline of `kernel` with these constants and types; starts compiling it if it is new. */
+  get(kernel: Kernel, constants: ConstantValues, types: AliasTypes = {}): PipelineEntry {
+    const code = specialize(kernel, constants, types);
     const known = this.#entries.get(code);
     if (known) return known;
     const layout = this.#layoutOf(kernel);

@@ -25,10 +25,10 @@ class PreparedDispatch {
   constructor(
     device: GPUDevice,
     cache: PipelineCache,
-    { kernel, constants, uniforms, bindings, workgroups }: Dispatch,
+    { kernel, constants, types, uniforms, bindings, workgroups }: Dispatch,
   ) {
     this.#device = device;
-    this.pipeline = cache.get(kernel, constants);
+    this.pipeline = cache.get(kernel, constants, types);
     this.workgroups = workgroups;
     this.#sources = Object.entries(kernel.bindings).map(([name, { binding }]) => [binding, bindings[name]] as const);
     const bytes = packUniforms(kernel, uniforms);

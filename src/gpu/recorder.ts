@@ -4,6 +4,7 @@
  * Recording never waits. Submitting waits for pipelines that are still compiling, and keeps the order of
  * recording whatever the order in which they become ready.
  */
+import type { DType } from "../dtype.js";
 import { DeviceError } from "../errors.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { PipelineEntry } from "./pipelineCache.js";
@@ -11,7 +12,9 @@ import type { PipelineEntry } from "./pipelineCache.js";
 /** Memory of a tensor on the device. */
 export interface GpuStorage {
   readonly pooled: PooledBuffer;
-  /** Bytes of the values, at most those of the buffer. */
+  readonly dtype: DType;
+  readonly size: number;
+  /** Bytes of the values in whole 32-bit words, at most those of the buffer. */
   readonly bytes: number;
   /** Why the values are not there: what should have computed them failed. */
   error: DeviceError | undefined;

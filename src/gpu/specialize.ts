@@ -66,8 +66,21 @@ export function unrollLoops(code: string): string {
   return expand(code);
 }
 
-/** The WGSL text of `kernel` with these constants. Throws for a name that the kernel does not have. */
-export function specialize(kernel: Kernel, values: ConstantValues): string {
-  const code = setConstants(kernel, values);
+/** Types that a kernel's `alias ... // @specialize` lines get; absent ones keep the file's. */
+export type AliasTypes = Readonly<Record<string, string>>;
+
+function setAliases(kernel: Kernel, code: string, types: AliasTypes): string {
+  for (const name of Object.keys(types)) {
+    if (!(name in kernel.aliases)) throw new ConvError(`kernel ${kernel.name} has no alias ${name}`);
+  }
+  const set = code.replace(/^alias (\w+) = (\w+); \/\/ @specialize/gm, (_line, name: string, type: string) => {
+    return `alias ${name} = ${name in types ? types[name] : type};`;
+  });
+  return Object.values(types).includes("f16") ? `enable f16;\n${set}` : set;
+}
+
+/** The WGSL text of `kernel` with these constants and types. Throws for a name that the kernel does not have. */
+export function specialize(kernel: Kernel, values: ConstantValues, types: AliasTypes = {}): string {
+  const code = setAliases(kernel, setConstants(kernel, values), types);
   return unrollLoops(code).replace(/^\s*\/\/.*\n/gm, "");
 }

@@ -6,26 +6,41 @@
  * and Stability of Numerical Algorithms", 2nd ed., eq. 3.3; a fused multiply-add only lowers it).
  * sum|products| is the same pass over the absolute values.
  */
-import type { Direction } from "../operation.js";
 import type { ConvProblem } from "../problem.js";
 import { forward } from "./forward.js";
 import { inputGradient } from "./inputGradient.js";
+import { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "./unshared.js";
 import { biasGradient, weightGradient } from "./weightGradient.js";
+
+/** The passes that sum products. */
+export type PassDirection = "forward" | "inputGradient" | "weightGradient" | "biasGradient";
 
 /** Unit roundoff of float32, 2^-24. */
 export const UNIT_ROUNDOFF = 2 ** -24;
 
-/** Terms that one element of a pass sums, at most: products, and the bias. */
-export function termsOf(problem: ConvProblem, direction: Direction): number {
+/**
+ * Products that one element of a pass sums, at most. With a padding mode other than zeros an
+ * element's gradient also gathers what flowed to its copies.
+ */
+export function termsOf(problem: ConvProblem, direction: PassDirection): number {
   switch (direction) {
     case "forward":
-      return problem.inChannelsPerGroup * problem.taps + 1;
+      return problem.inChannelsPerGroup * problem.taps;
     case "inputGradient":
-      return problem.outChannelsPerGroup * problem.taps;
+      return problem.outChannelsPerGroup * problem.taps * mostCopies(problem);
     case "weightGradient":
     case "biasGradient":
       return problem.batch * problem.outputPositions;
   }
+}
+
+/** Places of the padded input that show the same element, at most. */
+function mostCopies({ paddingMode, padBegin, padEnd }: ConvProblem): number {
+  const along = padBegin.map((begin, axis) => {
+    const padding = Math.max(begin, 0) + Math.max(padEnd[axis], 0);
+    return paddingMode === "zeros" ? 1 : paddingMode === "replicate" ? 1 + padding : Math.min(3, 1 + padding);
+  });
+  return along.reduce((product, copies) => product * copies, 1);
 }
 
 /** Values a pass reads, in the reference's own order. */
@@ -34,18 +49,20 @@ export interface PassOperands {
   readonly w?: ArrayLike<number> | undefined;
   readonly dy?: ArrayLike<number> | undefined;
   readonly bias?: ArrayLike<number> | undefined;
+  readonly residual?: ArrayLike<number> | undefined;
 }
 
 const NONE: readonly number[] = [];
 
-/** Runs a pass of the reference by its name. `dy` must be masked already where an activation is fused. */
-export function referencePass(problem: ConvProblem, direction: Direction, operands: PassOperands): Float64Array {
-  const { x = NONE, w = NONE, dy = NONE, bias } = operands;
+/** Runs a pass of the reference by its name. `dy` must be taken before the activation; none is applied to the result. */
+export function referencePass(problem: ConvProblem, direction: PassDirection, operands: PassOperands): Float64Array {
+  const { x = NONE, w = NONE, dy = NONE, bias, residual } = operands;
+  if (problem.weightPositionStride > 0) return unsharedPass(problem, direction, operands);
   switch (direction) {
     case "forward":
-      return forward(problem, x, w, { bias });
+      return forward(problem, x, w, { bias, residual });
     case "inputGradient":
-      return inputGradient(problem, dy, w);
+      return inputGradient(problem, dy, w, { bias, residual });
     case "weightGradient":
       return weightGradient(problem, dy, x);
     case "biasGradient":
@@ -53,15 +70,31 @@ export function referencePass(problem: ConvProblem, direction: Direction, operan
   }
 }
 
-/** For each element of the result: `terms * 2^-24 * sum|products|`. */
-export function errorBound(problem: ConvProblem, direction: Direction, operands: PassOperands): Float64Array {
+function unsharedPass(problem: ConvProblem, direction: PassDirection, operands: PassOperands): Float64Array {
+  const { x = NONE, w = NONE, dy = NONE, bias, residual } = operands;
+  switch (direction) {
+    case "forward":
+      return unsharedForward(problem, x, w, { bias, residual });
+    case "inputGradient":
+      return unsharedInputGradient(problem, dy, w);
+    case "weightGradient":
+      return unsharedWeightGradient(problem, dy, x);
+    case "biasGradient":
+      return biasGradient(problem, dy);
+  }
+}
+
+/** For each element of the result: `terms * 2^-24 * sum|terms|`, with bias and residual among the terms. */
+export function errorBound(problem: ConvProblem, direction: PassDirection, operands: PassOperands): Float64Array {
   const magnitudes: PassOperands = {
     x: absolute(operands.x),
     w: absolute(operands.w),
     dy: absolute(operands.dy),
     bias: absolute(operands.bias),
+    residual: absolute(operands.residual),
   };
-  const factor = termsOf(problem, direction) * UNIT_ROUNDOFF;
+  const extras = [operands.bias, operands.residual].filter((extra) => extra !== undefined).length;
+  const factor = (termsOf(problem, direction) + extras) * UNIT_ROUNDOFF;
   return referencePass(problem, direction, magnitudes).map((sum) => sum * factor);
 }
 

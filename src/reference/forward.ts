@@ -1,33 +1,57 @@
-/** Forward pass in float64: `y[n, o, p] = activation(bias[o] + sum over c, k of w[o, c, k] * x[n, c, p * S + k * D - P])`. */
-import type { Activation } from "../options.js";
+/** Forward pass in float64: `y[n, o, p] = activation(residual[n, o, p] + bias[o] + sum over c, k of w[o, c, k] * x[n, c, p * S + k * D - P])`. */
+import { activate, type Activation, readActivation } from "../activation.js";
 import type { ConvProblem } from "../problem.js";
+import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";
+
+/** What is added to the sums, and what is applied to them. */
+export interface ForwardExtras {
+  /** One value an output channel. */
+  readonly bias?: ArrayLike<number> | undefined;
+  /** Values shaped as the result. */
+  readonly residual?: ArrayLike<number> | undefined;
+  readonly activation?: Activation | undefined;
+}
 
 /**
  * @param x values shaped as `problem.inputShape`
  * @param w values shaped as `problem.weightShape`
- * @param bias `outChannels` values
  * @returns values shaped as `problem.outputShape`
  */
 export function forward(
   problem: ConvProblem,
   x: ArrayLike<number>,
   w: ArrayLike<number>,
-  extras: { readonly bias?: ArrayLike<number> | undefined; readonly activation?: Activation } = {},
+  extras: ForwardExtras = {},
 ): Float64Array {
-  const { batch, outChannels, outputPositions } = problem;
-  const input = Float64Array.from(x);
-  const weight = Float64Array.from(w);
-  const output = new Float64Array(batch * outChannels * outputPositions);
-  const { bias, activation = "none" } = extras;
-  if (bias !== undefined) {
-    for (let plane = 0; plane < batch * outChannels; plane++) {
-      output.fill(bias[plane % outChannels], plane * outputPositions, (plane + 1) * outputPositions);
-    }
-  }
-  visitRows(problem, (yStart, xStart, xStep, wIndex, count) => {
+  const view = plainView(problem);
+  const { outputPositions, outChannels } = problem;
+  const input = view.xIn(x);
+  const weight = view.wIn(w);
+  const output = new Float64Array(problem.batch * outChannels * outputPositions);
+  fillWithBias(output, extras.bias, outChannels, outputPositions);
+  visitRows(view.problem, (yStart, xStart, xStep, wIndex, count) => {
     const factor = weight[wIndex];
     for (let i = 0; i < count; i++) output[yStart + i] += factor * input[xStart + i * xStep];
   });
-  return activation === "relu" ? output.map((value) => Math.max(value, 0)) : output;
+  return finish(view.yOut(output), extras);
+}
+
+/** Starts the sums of a channels-first result with its bias. */
+export function fillWithBias(
+  result: Float64Array,
+  bias: ArrayLike<number> | undefined,
+  channels: number,
+  positions: number,
+): void {
+  if (bias === undefined) return;
+  for (let plane = 0; plane * positions < result.length; plane++) {
+    result.fill(bias[plane % channels], plane * positions, (plane + 1) * positions);
+  }
+}
+
+/** Adds the residual and applies the activation. */
+export function finish(sums: Float64Array, { residual, activation }: ForwardExtras): Float64Array {
+  const spec = readActivation(activation);
+  return sums.map((sum, i) => activate(sum + (residual ? residual[i] : 0), spec));
 }

@@ -9,16 +9,26 @@
  * const verdict = compare(actual, expected, errorBound(problem, "forward", { x, w }));
  * ```
  */
-export { type ConvProblem, makeProblem, outputShapeOf, type Rank, type Triple } from "../problem.js";
-export { forward } from "./forward.js";
+export {
+  type ConvProblem,
+  makeProblem,
+  makeUnsharedProblem,
+  outputShapeOf,
+  type Rank,
+  type Triple,
+} from "../problem.js";
+export { forward, type ForwardExtras } from "./forward.js";
 export { inputGradient } from "./inputGradient.js";
-export { biasGradient, maskByOutput, weightGradient } from "./weightGradient.js";
+export { activationGradient, biasGradient, maskByOutput, weightGradient } from "./weightGradient.js";
 export {
   compare,
   type Comparison,
   errorBound,
+  type PassDirection,
   type PassOperands,
   referencePass,
   termsOf,
   UNIT_ROUNDOFF,
 } from "./bound.js";
+export { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "./unshared.js";
+export { makeTransposedProblem } from "../transposed.js";

@@ -1,19 +1,29 @@
 /** Input gradient in float64: each product of the forward pass hands `w * dy` back to its x. */
 import type { ConvProblem } from "../problem.js";
+import { fillWithBias, finish, type ForwardExtras } from "./forward.js";
+import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";
 
 /**
  * @param dy values shaped as `problem.outputShape`
  * @param w values shaped as `problem.weightShape`
+ * @param extras what a transposed convolution, which is this pass, adds and applies at its end
  * @returns dx, shaped as `problem.inputShape`
  */
-export function inputGradient(problem: ConvProblem, dy: ArrayLike<number>, w: ArrayLike<number>): Float64Array {
-  const outputGradient = Float64Array.from(dy);
-  const weight = Float64Array.from(w);
-  const result = new Float64Array(problem.batch * problem.inChannels * problem.inputPositions);
-  visitRows(problem, (yStart, xStart, xStep, wIndex, count) => {
+export function inputGradient(
+  problem: ConvProblem,
+  dy: ArrayLike<number>,
+  w: ArrayLike<number>,
+  extras: ForwardExtras = {},
+): Float64Array {
+  const view = plainView(problem);
+  const outputGradient = view.yIn(dy);
+  const weight = view.wIn(w);
+  const result = new Float64Array(problem.batch * problem.inChannels * view.problem.inputPositions);
+  fillWithBias(result, extras.bias, problem.inChannels, view.problem.inputPositions);
+  visitRows(view.problem, (yStart, xStart, xStep, wIndex, count) => {
     const factor = weight[wIndex];
     for (let i = 0; i < count; i++) result[xStart + i * xStep] += factor * outputGradient[yStart + i];
   });
-  return result;
+  return finish(view.xOut(result), extras);
 }

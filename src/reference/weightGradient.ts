@@ -1,5 +1,7 @@
 /** Weight and bias gradients in float64: each product of the forward pass hands `x * dy` back to its w. */
+import { type Activation, activationDerivative, readActivation } from "../activation.js";
 import type { ConvProblem } from "../problem.js";
+import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";
 
 /**
@@ -8,15 +10,16 @@ import { visitRows } from "./rows.js";
  * @returns dw, shaped as `problem.weightShape`
  */
 export function weightGradient(problem: ConvProblem, dy: ArrayLike<number>, x: ArrayLike<number>): Float64Array {
-  const outputGradient = Float64Array.from(dy);
-  const input = Float64Array.from(x);
+  const view = plainView(problem);
+  const outputGradient = view.yIn(dy);
+  const input = view.xIn(x);
   const result = new Float64Array(problem.outChannels * problem.inChannelsPerGroup * problem.taps);
-  visitRows(problem, (yStart, xStart, xStep, wIndex, count) => {
+  visitRows(view.problem, (yStart, xStart, xStep, wIndex, count) => {
     let sum = 0;
     for (let i = 0; i < count; i++) sum += outputGradient[yStart + i] * input[xStart + i * xStep];
     result[wIndex] += sum;
   });
-  return result;
+  return view.wOut(result);
 }
 
 /**
@@ -24,17 +27,29 @@ export function weightGradient(problem: ConvProblem, dy: ArrayLike<number>, x: A
  * @returns db, one value an output channel: the sum of dy over batch and positions
  */
 export function biasGradient(problem: ConvProblem, dy: ArrayLike<number>): Float64Array {
-  const { batch, outChannels, outputPositions } = problem;
+  const { batch, outChannels, outputPositions, outputStrides } = problem;
+  const [batchStride, channelStride, positionStride] = outputStrides;
   const result = new Float64Array(outChannels);
-  for (let plane = 0; plane < batch * outChannels; plane++) {
-    let sum = 0;
-    for (let i = 0; i < outputPositions; i++) sum += dy[plane * outputPositions + i];
-    result[plane % outChannels] += sum;
+  for (let n = 0; n < batch; n++) {
+    for (let channel = 0; channel < outChannels; channel++) {
+      const start = n * batchStride + channel * channelStride;
+      for (let i = 0; i < outputPositions; i++) result[channel] += dy[start + i * positionStride];
+    }
   }
   return result;
 }
 
-/** dy before the activation: dy where the forward output is positive, 0 elsewhere (relu). */
+/** dy before the activation: dy times the derivative, which `source` gives (see `derivativeSource`). */
+export function activationGradient(
+  dy: ArrayLike<number>,
+  source: ArrayLike<number>,
+  activation: Activation,
+): Float64Array {
+  const spec = readActivation(activation);
+  return Float64Array.from(dy, (value, i) => value * activationDerivative(source[i], spec));
+}
+
+/** dy before a relu: dy where the forward output is positive, 0 elsewhere. */
 export function maskByOutput(dy: ArrayLike<number>, output: ArrayLike<number>): Float64Array {
-  return Float64Array.from(dy, (value, i) => (output[i] > 0 ? value : 0));
+  return activationGradient(dy, output, "relu");
 }

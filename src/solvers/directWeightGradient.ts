@@ -1,15 +1,17 @@
 /** Direct weight gradient: one thread a weight and split. Takes every problem. */
 import kernel from "../../shaders/direct_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
+import { elementTypes } from "./constants.js";
 import {
   chooseSplits,
   gradientBindings,
   gradientConstants,
   gradientMatrix,
   gradientUniforms,
-  partialSums,
   twoStagePlan,
+  weightSums,
 } from "./partials.js";
+import { planUnshared } from "./unsharedWeightGradient.js";
 
 const THREADS = 64;
 const LEAST_DEPTH = 64;
@@ -19,14 +21,16 @@ export const directWeightGradient: Solver = {
   directions: ["weightGradient"],
   configs: () => [{}],
   plan(operation, capabilities) {
-    const { problem, bias } = operation;
-    const { rows, columns, elements } = gradientMatrix(operation);
+    if (operation.problem.weightPositionStride > 0) return planUnshared(operation, capabilities);
+    const { problem } = operation;
+    const { elements } = gradientMatrix(operation);
     const depth = problem.batch * problem.outputPositions;
     const tasks = Math.ceil(elements / THREADS);
     const splits = chooseSplits({ tasks, elements, depth, leastDepth: LEAST_DEPTH }, capabilities);
-    const sums = partialSums({ splits, rows, columns, bias, result: "w" }, capabilities);
+    const sums = weightSums(operation, splits, capabilities);
     const first = dispatch(kernel, {
       constants: { ...gradientConstants(operation), RANK: problem.rank },
+      types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
         outputPositions: problem.outputPositions,

@@ -3,70 +3,95 @@
  * filter's taps, from a source. Forward: x gives y. Input gradient: dy gives dx, and the map from result
  * to source is the transpose. The kernels take both through this one description.
  */
+import { product } from "../geometry.js";
 import type { ConvOperation } from "../operation.js";
+import type { Triple } from "../problem.js";
 import type { BindingSource } from "../solver.js";
-import { type TensorStrides, tapConstants, tensorStrides, weightStrides } from "./layout.js";
+import { activationConstants, paddingConstant, stepConstants, tapConstants } from "./constants.js";
 
 export interface Gather {
   readonly transposed: boolean;
-  readonly resultPositions: number;
+  /** Results are taken in this many phases along each axis, all of whose positions meet the same taps. */
+  readonly phases: Triple;
+  readonly phaseCount: number;
+  /** Positions of a phase along each axis, and of one sample in all. */
+  readonly gridSize: Triple;
+  readonly gridPositions: number;
   readonly resultChannels: number;
   readonly sourceChannels: number;
-  /** Result positions counted through the batch. */
+  /** Positions of a phase counted through the batch. */
   readonly columns: number;
-  /** Terms of a sum: source channels of a group times taps. */
+  /** Terms of a sum: source channels of a group times the taps that a phase visits. */
   readonly depth: number;
   readonly constants: ReturnType<typeof gatherConstants>;
   readonly uniforms: ReturnType<typeof gatherUniforms>;
-  readonly bindings: Readonly<Record<"source" | "weight" | "bias" | "activated" | "result", BindingSource>>;
+  readonly bindings: Readonly<
+    Record<"source" | "weight" | "bias" | "activated" | "residual" | "result", BindingSource>
+  >;
 }
 
 /** Describes a forward pass or an input gradient as a gather. */
 export function describeGather(operation: ConvOperation): Gather {
   const { problem } = operation;
   const transposed = operation.direction === "inputGradient";
-  const resultPositions = transposed ? problem.inputPositions : problem.outputPositions;
   const uniforms = gatherUniforms(operation);
+  const constants = gatherConstants(operation);
+  const step: Triple = transposed ? problem.stride : [1, 1, 1];
+  const phases = mapTriple((axis) => Math.min(step[axis], uniforms.resultSize[axis]));
+  const gridSize = mapTriple((axis) => Math.ceil(uniforms.resultSize[axis] / step[axis]));
+  const tapSteps = [constants.TAP_STEP_DEPTH, constants.TAP_STEP_HEIGHT, constants.TAP_STEP_WIDTH];
+  const visits = product(problem.kernel.map((extent, axis) => Math.ceil(extent / tapSteps[axis])));
   return {
     transposed,
-    resultPositions,
+    phases,
+    phaseCount: product(phases),
+    gridSize,
+    gridPositions: product(gridSize),
     resultChannels: uniforms.resultChannels,
     sourceChannels: uniforms.sourceChannels,
-    columns: problem.batch * resultPositions,
-    depth: uniforms.sourceChannels * problem.taps,
-    constants: gatherConstants(operation),
+    columns: problem.batch * product(gridSize),
+    depth: uniforms.sourceChannels * visits,
+    constants,
     uniforms,
     bindings: {
       source: transposed ? "y" : "x",
       weight: "w",
       bias: operation.bias ? "bias" : "unused",
-      activated: isMasked(operation) ? "activated" : "unused",
+      activated: operation.masked ? "activated" : "unused",
+      residual: operation.residual ? "residual" : "unused",
       result: transposed ? "x" : "y",
     },
   };
 }
 
-/** Whether dy is masked by the activation's derivative while it is read. */
-export function isMasked(operation: ConvOperation): boolean {
-  return operation.direction !== "forward" && operation.activation !== "none";
+function mapTriple(valueOf: (axis: number) => number): Triple {
+  return [valueOf(0), valueOf(1), valueOf(2)];
+}
+
+/** Uniform fields of the tiled gather kernels, which take results phase by phase. */
+export function phaseUniforms({ phases, gridSize, gridPositions, columns }: Gather) {
+  return { phases, gridSize, gridPositions, columns };
 }
 
 function gatherConstants(operation: ConvOperation) {
   const forward = operation.direction === "forward";
   return {
     ...tapConstants(operation.problem),
+    ...stepConstants(operation.problem, !forward),
+    ...activationConstants(operation),
     RANK: operation.problem.rank,
     TRANSPOSED: !forward,
+    // What flows back to copied elements of a padded edge is added by a pass of its own.
+    PADDING_MODE: forward ? paddingConstant(operation.problem) : 0,
     HAS_BIAS: operation.bias,
-    ACTIVATION: forward && operation.activation === "relu" ? 1 : 0,
-    MASKED: isMasked(operation),
+    HAS_RESIDUAL: operation.residual,
+    MASKED: operation.masked,
   };
 }
 
-function gatherUniforms({ direction, problem }: ConvOperation) {
-  const weight = weightStrides(problem);
-  const x: TensorStrides = tensorStrides(problem.inChannels, problem.inputPositions);
-  const y: TensorStrides = tensorStrides(problem.outChannels, problem.outputPositions);
+/** Uniform fields of every gather kernel. */
+export function gatherUniforms({ direction, problem }: ConvOperation) {
+  const { inputStrides, outputStrides, weightStrides: weight } = problem;
   const common = { padBegin: problem.padBegin, weightGroupStride: problem.outChannelsPerGroup * weight.out };
   if (direction === "forward") {
     return {
@@ -75,8 +100,8 @@ function gatherUniforms({ direction, problem }: ConvOperation) {
       resultSize: problem.output,
       resultChannels: problem.outChannelsPerGroup,
       sourceChannels: problem.inChannelsPerGroup,
-      sourceStrides: x,
-      resultStrides: y,
+      sourceStrides: inputStrides,
+      resultStrides: outputStrides,
       weightStrides: [weight.out, weight.in, weight.tap],
     };
   }
@@ -86,8 +111,8 @@ function gatherUniforms({ direction, problem }: ConvOperation) {
     resultSize: problem.input,
     resultChannels: problem.inChannelsPerGroup,
     sourceChannels: problem.outChannelsPerGroup,
-    sourceStrides: y,
-    resultStrides: x,
+    sourceStrides: outputStrides,
+    resultStrides: inputStrides,
     weightStrides: [weight.in, weight.out, weight.tap],
   };
 }

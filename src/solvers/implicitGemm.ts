@@ -2,19 +2,21 @@
 import kernel from "../../shaders/implicit_gemm.wgsl";
 import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
-import { describeGather, type Gather, isMasked } from "./gather.js";
+import { borderDispatches } from "./border.js";
+import { elementTypes, unsharedRefusal } from "./constants.js";
+import { describeGather, type Gather, phaseUniforms } from "./gather.js";
 import { candidateTiles, tileColumns, tileConstants, tileDiscouraged, tileRefusal, tileRows } from "./workgroupTile.js";
 
 /** Whether the four weights of neighbouring depth lie in one aligned vector. */
-function vectorWeight(gather: Gather): boolean {
-  return !gather.transposed && gather.depth % 4 === 0;
+function vectorWeight(operation: ConvOperation, gather: Gather): boolean {
+  return !gather.transposed && operation.problem.weightOrder === "OIS" && gather.depth % 4 === 0;
 }
 
 /** Whether four neighbouring columns are four neighbouring, aligned source elements: a plain 1x1 layer. */
-function vectorSource(operation: ConvOperation): boolean {
-  const { taps, stride, padBegin, padEnd, inputPositions } = operation.problem;
+function vectorSource({ problem, masked }: ConvOperation): boolean {
+  const { taps, stride, padBegin, padEnd, inputPositions, layout } = problem;
   const plain = taps === 1 && stride.every((s) => s === 1) && [...padBegin, ...padEnd].every((p) => p === 0);
-  return plain && inputPositions % 4 === 0 && !isMasked(operation);
+  return plain && layout === "channels-first" && inputPositions % 4 === 0 && !masked;
 }
 
 export const implicitGemm: Solver = {
@@ -22,8 +24,8 @@ export const implicitGemm: Solver = {
   directions: ["forward", "inputGradient"],
 
   configs(operation) {
-    const { resultChannels, columns } = describeGather(operation);
-    return candidateTiles(resultChannels, columns, operation.problem.groups);
+    const { resultChannels, columns, phaseCount } = describeGather(operation);
+    return candidateTiles(resultChannels, columns, phaseCount * operation.problem.groups);
   },
 
   discouraged(operation, capabilities) {
@@ -31,23 +33,24 @@ export const implicitGemm: Solver = {
   },
 
   plan(operation, capabilities, config) {
-    const refused = tileRefusal(config, capabilities);
+    const refused = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities);
     if (refused !== undefined) return { refused };
     const gather = describeGather(operation);
     const rowBlocks = Math.ceil(gather.resultChannels / tileRows(config));
     const columnBlocks = Math.ceil(gather.columns / tileColumns(config));
-    const tasks = operation.problem.groups * rowBlocks * columnBlocks;
+    const tasks = gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks;
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
         ...tileConstants(config),
-        VECTOR_WEIGHT: vectorWeight(gather),
+        VECTOR_WEIGHT: vectorWeight(operation, gather),
         VECTOR_SOURCE: vectorSource(operation),
       },
+      types: elementTypes(operation),
       uniforms: {
         ...gather.uniforms,
-        resultPositions: gather.resultPositions,
-        columns: gather.columns,
+        ...phaseUniforms(gather),
+        groups: operation.problem.groups,
         depth: gather.depth,
         rowBlocks,
         columnBlocks,
@@ -56,6 +59,11 @@ export const implicitGemm: Solver = {
       bindings: { ...gather.bindings, weightVectors: gather.bindings.weight, sourceVectors: gather.bindings.source },
       workgroups: foldWorkgroups(tasks, capabilities),
     });
-    return { solver: "implicit-gemm", config, dispatches: [step], workspaceBytes: 0 };
+    return {
+      solver: "implicit-gemm",
+      config,
+      dispatches: [step, ...borderDispatches(operation, capabilities)],
+      scratchBytes: {},
+    };
   },
 };

@@ -1,14 +1,15 @@
 /** Tiled implicit GEMM in workgroup memory: weight gradient, its long sum split in two stages. */
 import kernel from "../../shaders/implicit_gemm_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
+import { elementTypes, unsharedRefusal } from "./constants.js";
 import {
   chooseSplits,
   gradientBindings,
   gradientConstants,
   gradientMatrix,
   gradientUniforms,
-  partialSums,
   twoStagePlan,
+  weightSums,
 } from "./partials.js";
 import { candidateTiles, tileColumns, tileConstants, tileDiscouraged, tileRefusal, tileRows } from "./workgroupTile.js";
 
@@ -31,10 +32,10 @@ export const implicitGemmWeightGradient: Solver = {
   },
 
   plan(operation, capabilities, config) {
-    const refused = tileRefusal(config, capabilities);
+    const refused = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities);
     if (refused !== undefined) return { refused };
-    const { problem, bias } = operation;
-    const { rows, columns, elements } = gradientMatrix(operation);
+    const { problem } = operation;
+    const { columns, elements } = gradientMatrix(operation);
     const rowBlocks = Math.ceil(problem.outChannelsPerGroup / tileRows(config));
     const columnBlocks = Math.ceil(columns / tileColumns(config));
     const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
@@ -44,7 +45,7 @@ export const implicitGemmWeightGradient: Solver = {
     const depthPerSplit = Math.ceil(depth / wanted / config.tileDepth) * config.tileDepth;
     const splits = Math.ceil(depth / depthPerSplit);
 
-    const sums = partialSums({ splits, rows, columns, bias, result: "w" }, capabilities);
+    const sums = weightSums(operation, splits, capabilities);
     const tasks = splits * tasksPerSplit;
     const bindings = gradientBindings(operation);
     const first = dispatch(kernel, {
@@ -52,8 +53,9 @@ export const implicitGemmWeightGradient: Solver = {
         ...gradientConstants(operation),
         ...tileConstants(config),
         RANK: problem.rank,
-        VECTOR_GRADIENT: problem.outputPositions % 4 === 0,
+        VECTOR_GRADIENT: problem.layout === "channels-first" && problem.outputPositions % 4 === 0,
       },
+      types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
         columnBlocks,

@@ -1,8 +1,10 @@
-/** Every solver, in the order in which selection considers them; the last one of each direction refuses nothing. */
+/** Every solver, in the order in which selection considers them; the last one of each
+ * direction refuses nothing. */
 import type { Solver } from "../solver.js";
 import { channelSum } from "./channelSum.js";
 import { direct } from "./direct.js";
 import { directWeightGradient } from "./directWeightGradient.js";
+import { elementwise } from "./elementwise.js";
 import { implicitGemm } from "./implicitGemm.js";
 import { implicitGemmWeightGradient } from "./implicitGemmWeightGradient.js";
 import { registerTile } from "./registerTile.js";
@@ -16,4 +18,5 @@ export const SOLVERS: readonly Solver[] = [
   registerTileWeightGradient,
   directWeightGradient,
   channelSum,
+  elementwise,
 ];

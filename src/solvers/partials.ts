@@ -6,11 +6,19 @@
 import kernel from "../../shaders/reduce_partials.wgsl";
 import type { Capabilities } from "../gpu/capabilities.js";
 import type { ConvOperation } from "../operation.js";
-import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type SolverPlan } from "../solver.js";
-import { isMasked } from "./gather.js";
-import { ELEMENT_BYTES, tapConstants, tensorStrides } from "./layout.js";
+import {
+  type BindingSource,
+  type Dispatch,
+  dispatch,
+  foldWorkgroups,
+  type Scratch,
+  type SolverPlan,
+} from "../solver.js";
+import { elementTypes, paddingConstant, strideList, tapConstants } from "./constants.js";
 
 const REDUCE_THREADS = 64;
+/** Partial sums are float32 whatever the tensors are. */
+const ELEMENT_BYTES = 4;
 
 /** Workgroups that keep a device busy; more splits than that only make more partials. */
 const ENOUGH_TASKS = { software: 16, gpu: 512 };
@@ -53,7 +61,8 @@ export function chooseSplits(
 
 /** Constants of every weight gradient kernel. */
 export function gradientConstants(operation: ConvOperation) {
-  return { ...tapConstants(operation.problem), HAS_BIAS: operation.bias, MASKED: isMasked(operation) };
+  const { problem, bias, masked } = operation;
+  return { ...tapConstants(problem), PADDING_MODE: paddingConstant(problem), HAS_BIAS: bias, MASKED: masked };
 }
 
 /** Uniform fields of every weight gradient kernel. */
@@ -65,48 +74,53 @@ export function gradientUniforms({ problem }: ConvOperation) {
     groups: problem.groups,
     rows: problem.outChannelsPerGroup,
     inputChannels: problem.inChannelsPerGroup,
-    inputStrides: tensorStrides(problem.inChannels, problem.inputPositions),
-    outputStrides: tensorStrides(problem.outChannels, problem.outputPositions),
+    inputStrides: problem.inputStrides,
+    outputStrides: problem.outputStrides,
   };
 }
 
 /** Tensor bindings of every weight gradient kernel. */
 export function gradientBindings(operation: ConvOperation) {
-  return { input: "x", outputGradient: "y", activated: isMasked(operation) ? "activated" : "unused" } as const;
+  return { input: "x", outputGradient: "y", activated: operation.masked ? "activated" : "unused" } as const;
 }
 
 /** What follows the first stage: nothing if it may write the result itself, or the second stage. */
 export interface PartialSums {
   /** What the first stage's `partials` binding is given. */
   readonly target: BindingSource;
-  readonly workspaceBytes: number;
+  readonly scratchBytes: Scratch;
   readonly reduction: readonly Dispatch[];
 }
 
-/**
- * @param result the tensor that gets the sums
- * @param columns of the matrix; with `bias` the last one goes to the bias gradient instead
- */
-export function partialSums(
-  sums: {
-    readonly splits: number;
-    readonly rows: number;
-    readonly columns: number;
-    readonly bias: boolean;
-    readonly result: "w" | "bias";
-  },
-  capabilities: Capabilities,
-): PartialSums {
-  const { splits, rows, columns, bias, result } = sums;
-  if (splits === 1 && !bias) return { target: result, workspaceBytes: 0, reduction: [] };
-  const elements = rows * columns;
+/** The second stage of a weight gradient split `splits` ways. */
+export function weightSums(operation: ConvOperation, splits: number, capabilities: Capabilities): PartialSums {
+  const { problem, bias, dtype } = operation;
+  const matrix = gradientMatrix(operation);
+  const inPlace = splits === 1 && !bias && dtype === "float32" && problem.weightOrder === "OIS";
+  if (inPlace) return { target: "w", scratchBytes: {}, reduction: [] };
+  const { elements, columns } = matrix;
   const reduction = dispatch(kernel, {
     constants: { HAS_BIAS: bias },
-    uniforms: { elements, splits, columns },
-    bindings: { partials: "workspace", weight: result, bias: bias ? "bias" : "unused" },
+    types: elementTypes(operation),
+    uniforms: { elements, splits, columns, taps: problem.taps, strides: strideList(problem.weightStrides) },
+    bindings: { partials: "partials", result: "w", bias: bias ? "bias" : "unused" },
     workgroups: foldWorkgroups(Math.ceil(elements / REDUCE_THREADS), capabilities),
   });
-  return { target: "workspace", workspaceBytes: splits * elements * ELEMENT_BYTES, reduction: [reduction] };
+  return { target: "partials", scratchBytes: { partials: splits * elements * ELEMENT_BYTES }, reduction: [reduction] };
+}
+
+/** The second stage of a sum with one result a channel. */
+export function channelSums(operation: ConvOperation, splits: number, capabilities: Capabilities): PartialSums {
+  if (splits === 1 && operation.dtype === "float32") return { target: "bias", scratchBytes: {}, reduction: [] };
+  const elements = operation.problem.outChannels;
+  const reduction = dispatch(kernel, {
+    constants: { HAS_BIAS: false },
+    types: elementTypes(operation),
+    uniforms: { elements, splits, columns: 1, taps: 1, strides: [1, 0, 0] },
+    bindings: { partials: "partials", result: "bias", bias: "unused" },
+    workgroups: foldWorkgroups(Math.ceil(elements / REDUCE_THREADS), capabilities),
+  });
+  return { target: "partials", scratchBytes: { partials: splits * elements * ELEMENT_BYTES }, reduction: [reduction] };
 }
 
 /** The first stage, followed by the second where there is one. */
@@ -116,5 +130,5 @@ export function twoStagePlan(
   first: Dispatch,
   sums: PartialSums,
 ): SolverPlan {
-  return { solver, config, dispatches: [first, ...sums.reduction], workspaceBytes: sums.workspaceBytes };
+  return { solver, config, dispatches: [first, ...sums.reduction], scratchBytes: sums.scratchBytes };
 }

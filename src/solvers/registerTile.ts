@@ -1,8 +1,9 @@
 /** Register-tiled convolution without workgroup memory: forward pass and input gradient of any problem. */
 import kernel from "../../shaders/register_tile.wgsl";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
-import { describeGather } from "./gather.js";
-import { powerOfTwoAtLeast } from "./layout.js";
+import { borderDispatches } from "./border.js";
+import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, unsharedRefusal } from "./constants.js";
+import { describeGather, phaseUniforms } from "./gather.js";
 
 const TILES: readonly SolverConfig[] = [
   { threads: 64, rows: 8, columns: 8 },
@@ -20,30 +21,38 @@ export const registerTile: Solver = {
   directions: ["forward", "inputGradient"],
 
   configs(operation, capabilities) {
-    const { columns, resultChannels } = describeGather(operation);
+    const { columns, phaseCount, resultChannels } = describeGather(operation);
     const enough = capabilities.software ? ENOUGH_THREADS.software : ENOUGH_THREADS.gpu;
     const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
     const threadsOf = (tile: SolverConfig): number => {
-      return operation.problem.groups * Math.ceil(resultChannels / tile.rows) * Math.ceil(columns / tile.columns);
+      return (
+        phaseCount *
+        operation.problem.groups *
+        Math.ceil(resultChannels / tile.rows) *
+        Math.ceil(columns / tile.columns)
+      );
     };
     const preferred = fitting.find((tile) => threadsOf(tile) >= enough) ?? fitting[fitting.length - 1];
     return [preferred, ...fitting.filter((tile) => tile !== preferred)];
   },
 
   plan(operation, capabilities, config) {
+    const refused = unsharedRefusal(operation.problem) ?? registerTileRefusal(config, capabilities);
+    if (refused !== undefined) return { refused };
     const { threads, rows, columns } = config;
     const gather = describeGather(operation);
     const rowBlocks = Math.ceil(gather.resultChannels / rows);
     const threadsNeeded = powerOfTwoAtLeast(Math.ceil(gather.columns / columns));
     const workgroupThreads = Math.min(threads, threadsNeeded);
     const columnBlocks = Math.ceil(gather.columns / (workgroupThreads * columns));
-    const tasks = operation.problem.groups * rowBlocks * columnBlocks;
+    const tasks = gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks;
     const step = dispatch(kernel, {
       constants: { ...gather.constants, THREADS: workgroupThreads, ROWS: rows, COLUMNS: columns },
+      types: elementTypes(operation),
       uniforms: {
         ...gather.uniforms,
-        resultPositions: gather.resultPositions,
-        columns: gather.columns,
+        ...phaseUniforms(gather),
+        groups: operation.problem.groups,
         rowBlocks,
         columnBlocks,
         tasks,
@@ -51,6 +60,11 @@ export const registerTile: Solver = {
       bindings: gather.bindings,
       workgroups: foldWorkgroups(tasks, capabilities),
     });
-    return { solver: "register-tile", config, dispatches: [step], workspaceBytes: 0 };
+    return {
+      solver: "register-tile",
+      config,
+      dispatches: [step, ...borderDispatches(operation, capabilities)],
+      scratchBytes: {},
+    };
   },
 };

@@ -1,15 +1,15 @@
 /** Register-tiled weight gradient without workgroup memory. Takes every problem. */
 import kernel from "../../shaders/register_tile_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
-import { powerOfTwoAtLeast } from "./layout.js";
+import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, unsharedRefusal } from "./constants.js";
 import {
   chooseSplits,
   gradientBindings,
   gradientConstants,
   gradientMatrix,
   gradientUniforms,
-  partialSums,
   twoStagePlan,
+  weightSums,
 } from "./partials.js";
 
 const TILES: readonly SolverConfig[] = [
@@ -36,8 +36,10 @@ export const registerTileWeightGradient: Solver = {
   },
 
   plan(operation, capabilities, config) {
+    const refused = unsharedRefusal(operation.problem) ?? registerTileRefusal(config, capabilities);
+    if (refused !== undefined) return { refused };
     const { threads, rows, columns } = config;
-    const { problem, bias } = operation;
+    const { problem } = operation;
     const matrix = gradientMatrix(operation);
     const rowBlocks = Math.ceil(problem.outChannelsPerGroup / rows);
     const workgroupThreads = Math.min(threads, powerOfTwoAtLeast(Math.ceil(matrix.columns / columns)));
@@ -56,10 +58,11 @@ export const registerTileWeightGradient: Solver = {
     const segmentsPerSplit = Math.ceil(segments / wanted);
     const splits = Math.ceil(segments / segmentsPerSplit);
 
-    const sums = partialSums({ splits, rows: matrix.rows, columns: matrix.columns, bias, result: "w" }, capabilities);
+    const sums = weightSums(operation, splits, capabilities);
     const tasks = splits * tasksPerSplit;
     const first = dispatch(kernel, {
       constants: { ...gradientConstants(operation), THREADS: workgroupThreads, ROWS: rows, COLUMNS: columns },
+      types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
         columnBlocks,

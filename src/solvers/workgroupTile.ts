@@ -37,7 +37,11 @@ export function candidateTiles(rows: number, columns: number, copies: number): r
 
 /** Why a device, or the kernel itself, cannot use a tile; undefined when it can. */
 export function tileRefusal(tile: SolverConfig, { limits }: Capabilities): string | undefined {
-  const { threadsX, threadsY, vectors, tileDepth } = tile;
+  const { threadsX, threadsY, rows, vectors, tileDepth } = tile;
+  for (const [name, value] of Object.entries({ threadsX, threadsY, rows, vectors, tileDepth })) {
+    if (!(Number.isInteger(value) && value >= 1))
+      return `${name} is ${String(value)}; expected an integer of at least 1`;
+  }
   const threads = threadsX * threadsY;
   if (threads > limits.maxComputeInvocationsPerWorkgroup) {
     return `the tile needs ${String(threads)} threads in a workgroup; the device has at most ${String(limits.maxComputeInvocationsPerWorkgroup)}`;

@@ -4,7 +4,7 @@ import { describe, expect } from "vitest";
 import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
 import type { ConvOperation } from "../../src/operation.js";
 import { solversFor } from "../../src/select.js";
-import { isRefusal } from "../../src/solver.js";
+import { isRefusal, workspaceBytes } from "../../src/solver.js";
 import { type ConvCase, namedCase } from "../support/cases.js";
 import { reals, smallIntegers } from "../support/data.js";
 import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
@@ -12,9 +12,12 @@ import { boundMismatch, exactMismatch } from "../support/mismatch.js";
 import {
   disposeOperands,
   expectedResults,
+  isFusedBias,
   makeValues,
   maskedGradient,
   operationName,
+  operationsOf,
+  passOf,
   type RoleValues,
   runOnEngine,
   takeAll,
@@ -25,21 +28,21 @@ const SEED = 7;
 
 /** The bound for each result. Relu keeps it: |relu(a) - relu(b)| <= |a - b|. */
 function boundsOf(operation: ConvOperation, values: RoleValues): Float64Array[] {
-  const { direction, problem, bias } = operation;
-  const dy = direction === "forward" ? undefined : maskedGradient(operation, values);
-  const operands = { x: values.x, w: values.w, dy, bias: direction === "forward" && bias ? values.bias : undefined };
+  const { problem, bias } = operation;
+  const direction = passOf(operation);
+  const forward = direction === "forward";
+  const dy = forward ? undefined : maskedGradient(operation, values);
+  const extras = forward && bias ? { bias: values.bias, residual: values.residual } : {};
+  const operands = { x: values.x, w: values.w, dy, ...extras };
   const bound = errorBound(problem, direction, operands);
   return direction === "weightGradient" && bias ? [bound, errorBound(problem, "biasGradient", operands)] : [bound];
 }
 
 /** One operation a direction, with all that can be fused and named. */
 function operationsWithin(problem: ConvProblem): ConvOperation[] {
-  return [
-    { direction: "forward", problem, bias: true, activation: "relu" },
-    { direction: "inputGradient", problem, bias: false, activation: "relu" },
-    { direction: "weightGradient", problem, bias: false, activation: "relu" },
-    { direction: "biasGradient", problem, bias: false, activation: "relu" },
-  ];
+  const fullest = new Map(operationsOf(problem).map((operation) => [operation.direction, operation]));
+  const weight = operationsOf(problem).filter(({ direction, bias }) => direction === "weightGradient" && !bias);
+  return [...fullest.values()].map((operation) => (isFusedBias(operation) ? weight[weight.length - 1] : operation));
 }
 
 async function expectWithinBound(conv: Omit<ConvCase, "name" | "variant">, { engine }: GpuFixtures): Promise<void> {
@@ -87,7 +90,7 @@ describe("every solver is within the derived bound on reals", () => {
 describe("weight gradients split as for a GPU of 512 workgroups", () => {
   const conv = { input: [3, 3, 64, 66], weight: [5, 3, 3, 3], options: { padding: 1 } };
   const problem = makeProblem(2, conv.input, conv.weight, conv.options);
-  const operation: ConvOperation = { direction: "weightGradient", problem, bias: true, activation: "relu" };
+  const [operation] = operationsOf(problem).filter(isFusedBias);
 
   for (const solver of solversFor(operation)) {
     gpuTest(`${solver.name}: exact on small integers, within the bound on reals`, async ({ runner }) => {
@@ -95,7 +98,7 @@ describe("weight gradients split as for a GPU of 512 workgroups", () => {
       const plan = solver.plan(operation, DEFAULT_CAPABILITIES, config);
       if (isRefusal(plan)) throw new Error(plan.refused);
       const partialBytes = 4 * problem.outChannels * (problem.inChannels * problem.taps + 1);
-      expect(plan.workspaceBytes / partialBytes, "splits").toBeGreaterThan(16);
+      expect(workspaceBytes(plan) / partialBytes, "splits").toBeGreaterThan(16);
 
       const integers = makeValues(problem, SEED, smallIntegers);
       const exact = await runner.run(operation, plan, integers);

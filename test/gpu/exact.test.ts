@@ -78,7 +78,8 @@ async function expectExact(
 /** Families that differ from 3x3 in extent, stride or dilation of the kernel alone. */
 const KERNEL_ALONE = /^(first layer|5x5|7x7|dilated|strided|transposed-like),/;
 
-const isPlain = ({ bias, activation }: ConvOperation): boolean => !bias && activation === "none";
+const isPlain = ({ bias, activation, masked }: ConvOperation): boolean =>
+  !bias && !masked && activation.name === "none";
 
 /**
  * Compiling takes nearly all the time on a software device, and what is fused does not depend on the kernel's
@@ -86,8 +87,9 @@ const isPlain = ({ bias, activation }: ConvOperation): boolean => !bias && activ
  * choice in every form. A GPU runs all of it.
  */
 function isWorthwhile(conv: ConvCase, operation: ConvOperation, software: boolean): boolean {
-  const { direction, bias, activation } = operation;
-  const most = activation === "relu" && bias === (direction === "forward" || direction === "weightGradient");
+  const { direction, bias, activation, masked } = operation;
+  const most =
+    (masked || activation.name === "relu") && bias === (direction === "forward" || direction === "weightGradient");
   return !software || !KERNEL_ALONE.test(conv.name) || most;
 }
 

@@ -18,8 +18,8 @@ const groupedProblem = (groups: number): ConvProblem =>
 
 /** Each direction once. */
 const operationsWithin = (problem: ConvProblem): ConvOperation[] =>
-  operationsOf(problem).filter(({ direction, bias, activation }) => {
-    return activation === "none" ? direction === "biasGradient" || direction === "inputGradient" : bias;
+  operationsOf(problem).filter(({ direction, bias, activation, masked }) => {
+    return activation.name === "none" && !masked ? direction === "biasGradient" || direction === "inputGradient" : bias;
   });
 
 /** Runs the solver as if the device took at most `limit` workgroups along a dimension. */

@@ -4,7 +4,7 @@ import { makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
 import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
-import type { ConvOperation } from "../../src/operation.js";
+import { plainOperation } from "../../src/calls.js";
 import { select } from "../../src/select.js";
 import type { SolverPlan } from "../../src/solver.js";
 import { countCalls } from "../support/countingDevice.js";
@@ -98,7 +98,7 @@ describe("while kernels compile", () => {
   });
 
   const problem = makeProblem(2, [1, 1, 2, 2], [1, 1, 1, 1]);
-  const operation: ConvOperation = { direction: "forward", problem, bias: false, activation: "none" };
+  const operation = plainOperation("forward", problem, { dtype: "float32" });
   const { plan } = select(operation, DEFAULT_CAPABILITIES, "direct");
 
   /** The plan, with a kernel that no compiler takes. */
@@ -112,7 +112,7 @@ describe("while kernels compile", () => {
     const x = runner.upload(Float32Array.of(1, 2, 3, 4));
     const w = runner.upload(Float32Array.of(5));
     const failed = runner.record(
-      problem,
+      operation,
       brokenPlan(),
       [
         ["x", x],
@@ -121,7 +121,7 @@ describe("while kernels compile", () => {
       ["y"],
     )[0];
     const dependent = runner.record(
-      problem,
+      operation,
       plan,
       [
         ["x", failed],
@@ -130,7 +130,7 @@ describe("while kernels compile", () => {
       ["y"],
     )[0];
     const independent = runner.record(
-      problem,
+      operation,
       plan,
       [
         ["x", x],

@@ -6,11 +6,11 @@ import {
   compare,
   errorBound,
   makeProblem,
+  type PassDirection,
   type PassOperands,
   referencePass,
 } from "webgpu-conv/reference";
 import { product } from "../../src/geometry.js";
-import type { Direction } from "../../src/operation.js";
 import type { ConvProblem } from "../../src/problem.js";
 import { SOLVERS } from "../../src/solvers/index.js";
 import { Random, reals } from "./data.js";
@@ -71,7 +71,7 @@ function refuses(engine: Engine, { input, weight, options }: ForwardCase): boole
 /** Compares one pass with the reference, within the derived bound. */
 export function comparePass(
   problem: ConvProblem,
-  direction: Direction,
+  direction: PassDirection,
   operands: PassOperands,
   actual: ArrayLike<number>,
 ): Comparison {

@@ -6,14 +6,17 @@ import {
   forward,
   inputGradient,
   maskByOutput,
+  type PassDirection,
   weightGradient,
 } from "webgpu-conv/reference";
+import { readActivation } from "../../src/activation.js";
+import { plainOperation } from "../../src/calls.js";
 import {
   type ConvOperation,
+  type Direction,
   operandRoles,
   resultRoles,
   shapeOfRole,
-  TENSOR_ROLES,
   type TensorRole,
 } from "../../src/operation.js";
 import { product } from "../../src/geometry.js";
@@ -22,43 +25,59 @@ import { type Fill, Random } from "./data.js";
 /** Values by role: `y` is dy in a gradient, `activated` the forward output. */
 export type RoleValues = Readonly<Record<TensorRole, Float32Array<ArrayBuffer>>>;
 
-/** Values for every role, each role with numbers of its own. */
+const ROLES: readonly TensorRole[] = ["x", "w", "y", "bias", "residual", "activated"];
+
+/** Values for every role of a forward pass and of its gradients, each role with numbers of its own. */
 export function makeValues(problem: ConvProblem, seed: number, fill: Fill): RoleValues {
   const random = new Random(seed);
-  const entries = TENSOR_ROLES.map((role) => [role, fill(random, product(shapeOfRole(problem, role)))] as const);
+  const forwardPass = plainOperation("forward", problem, FLOAT32);
+  const entries = ROLES.map((role) => [role, fill(random, product(shapeOfRole(forwardPass, role)))] as const);
   return Object.fromEntries(entries) as RoleValues;
 }
 
+const FLOAT32 = { dtype: "float32" } as const;
+const RELU = readActivation("relu");
+
 /** Every direction, with nothing fused and with all that can be. */
 export function operationsOf(problem: ConvProblem): ConvOperation[] {
+  const plain = (direction: Direction): ConvOperation => plainOperation(direction, problem, FLOAT32);
+  const masked = (direction: Direction): ConvOperation => ({ ...plain(direction), masked: true });
   return [
-    { direction: "forward", problem, bias: false, activation: "none" },
-    { direction: "forward", problem, bias: true, activation: "relu" },
-    { direction: "inputGradient", problem, bias: false, activation: "none" },
-    { direction: "inputGradient", problem, bias: false, activation: "relu" },
-    { direction: "weightGradient", problem, bias: false, activation: "none" },
-    { direction: "weightGradient", problem, bias: false, activation: "relu" },
-    { direction: "weightGradient", problem, bias: true, activation: "relu" },
-    { direction: "biasGradient", problem, bias: false, activation: "none" },
-    { direction: "biasGradient", problem, bias: false, activation: "relu" },
+    plain("forward"),
+    { ...plain("forward"), bias: true, residual: true, activation: RELU },
+    plain("inputGradient"),
+    masked("inputGradient"),
+    plain("weightGradient"),
+    masked("weightGradient"),
+    { ...masked("weightGradient"), bias: true },
+    plain("biasGradient"),
+    masked("biasGradient"),
   ];
 }
 
 /** The operation in words: `weightGradient + bias, relu`. */
-export function operationName({ direction, bias, activation }: ConvOperation): string {
-  return `${direction}${bias ? " + bias" : ""}${activation === "relu" ? ", relu" : ""}`;
+export function operationName({ direction, bias, activation, masked }: ConvOperation): string {
+  return `${direction}${bias ? " + bias" : ""}${masked || activation.name === "relu" ? ", relu" : ""}`;
 }
 
-/** dy as the operation uses it: masked where an activation is fused into a gradient. */
-export function maskedGradient({ activation }: ConvOperation, { y, activated }: RoleValues): ArrayLike<number> {
-  return activation === "relu" ? maskByOutput(y, activated) : y;
+/** dy as the operation uses it: masked where relu's derivative is fused into a gradient. */
+export function maskedGradient({ masked }: ConvOperation, { y, activated }: RoleValues): ArrayLike<number> {
+  return masked ? maskByOutput(y, activated) : y;
+}
+
+/** The direction of an operation that sums products. */
+export function passOf({ direction }: ConvOperation): PassDirection {
+  if (direction === "activation" || direction === "activationGradient") throw new Error(`${direction} sums nothing`);
+  return direction;
 }
 
 /** What the reference computes, in the order of `resultRoles`. */
 export function expectedResults(operation: ConvOperation, values: RoleValues): Float64Array[] {
-  const { direction, problem, bias, activation } = operation;
-  if (direction === "forward")
-    return [forward(problem, values.x, values.w, { activation, bias: bias ? values.bias : undefined })];
+  const { direction, problem, bias, residual, activation } = operation;
+  if (direction === "forward") {
+    const extras = { bias: bias ? values.bias : undefined, residual: residual ? values.residual : undefined };
+    return [forward(problem, values.x, values.w, { ...extras, activation })];
+  }
   const dy = maskedGradient(operation, values);
   switch (direction) {
     case "inputGradient":
@@ -67,7 +86,7 @@ export function expectedResults(operation: ConvOperation, values: RoleValues): F
       const dw = weightGradient(problem, dy, values.x);
       return bias ? [dw, biasGradient(problem, dy)] : [dw];
     }
-    case "biasGradient":
+    default:
       return [biasGradient(problem, dy)];
   }
 }
@@ -80,7 +99,7 @@ export function uploadOperands(engine: Engine, operations: readonly ConvOperatio
   const tensors: RoleTensors = {};
   for (const operation of operations) {
     for (const role of operandRoles(operation))
-      tensors[role] ??= engine.tensor(values[role], shapeOfRole(operation.problem, role));
+      tensors[role] ??= engine.tensor(values[role], shapeOfRole(operation, role));
   }
   return tensors;
 }
@@ -108,12 +127,14 @@ export function runOnEngine(
   tensors: RoleTensors,
   solver?: SolverChoice,
 ): Tensor[] {
-  const { direction, problem, bias, activation } = operation;
+  const { direction, problem, bias, residual, activation, masked } = operation;
   const at = (role: TensorRole): Tensor => operand(tensors, role);
-  const options = { ...layer, activation, ...(solver !== undefined && { solver }) };
-  if (direction === "forward")
-    return [engine.conv2d(at("x"), at("w"), bias ? { ...options, bias: at("bias") } : options)];
-  const gradient = activation === "none" ? options : { ...options, output: at("activated") };
+  const options = { ...layer, ...(solver !== undefined && { solver }) };
+  if (direction === "forward") {
+    const fused = { ...(bias && { bias: at("bias") }), ...(residual && { residual: at("residual") }) };
+    return [engine.conv2d(at("x"), at("w"), { ...options, ...fused, activation })];
+  }
+  const gradient = masked ? { ...options, activation: "relu" as const, output: at("activated") } : options;
   switch (direction) {
     case "inputGradient":
       return [engine.conv2dInputGradient(at("y"), at("w"), problem.inputShape, gradient)];
@@ -124,7 +145,7 @@ export function runOnEngine(
       gradients.input.dispose();
       return [gradients.weight, gradients.bias];
     }
-    case "biasGradient":
+    default:
       return [engine.conv2dBiasGradient(at("y"), gradient)];
   }
 }

@@ -2,7 +2,6 @@
  * Runs one plan on a device, below the engine: plans that an engine would not choose here (another solver's
  * fused bias, those meant for another kind of device) and kernels that are broken on purpose.
  */
-import type { ConvProblem } from "webgpu-conv/reference";
 import { product } from "../../src/geometry.js";
 import { BufferPool, type PooledBuffer } from "../../src/gpu/bufferPool.js";
 import { PipelineCache } from "../../src/gpu/pipelineCache.js";
@@ -10,7 +9,7 @@ import { type OperationBuffers, PreparedPlan } from "../../src/gpu/prepared.js";
 import { ReadbackRing } from "../../src/gpu/readback.js";
 import { type GpuStorage, Recorder } from "../../src/gpu/recorder.js";
 import { type ConvOperation, operandRoles, resultRoles, shapeOfRole, type TensorRole } from "../../src/operation.js";
-import type { SolverPlan } from "../../src/solver.js";
+import type { ScratchName, SolverPlan } from "../../src/solver.js";
 import type { RoleValues } from "./operations.js";
 
 export class PlanRunner {
@@ -33,36 +32,41 @@ export class PlanRunner {
   /** Runs the plan on these operands; the results come in the order of `resultRoles`. */
   async run(operation: ConvOperation, plan: SolverPlan, values: RoleValues): Promise<Float32Array[]> {
     const operands = operandRoles(operation).map((role) => [role, this.upload(values[role])] as const);
-    const results = this.record(operation.problem, plan, operands, resultRoles(operation));
+    const results = this.record(operation, plan, operands, resultRoles(operation));
     for (const [, storage] of operands) this.recorder.release(storage.pooled);
     return await Promise.all(results.map((storage) => this.take(storage)));
   }
 
   /** Records a plan on storages that exist; makes those of its results. */
   record(
-    problem: ConvProblem,
+    operation: ConvOperation,
     plan: SolverPlan,
     operands: readonly (readonly [TensorRole, GpuStorage])[],
     results: readonly TensorRole[],
   ): GpuStorage[] {
     const prepared = new PreparedPlan(this.#device, this.pipelines, plan);
-    const workspace = plan.workspaceBytes > 0 ? this.#poisoned(plan.workspaceBytes) : undefined;
-    const buffers: OperationBuffers = { unused: this.#unused, ...(workspace && { workspace: workspace.pooled }) };
+    const buffers: OperationBuffers = { unused: this.#unused };
+    const scratch: PooledBuffer[] = [];
+    for (const [name, bytes] of Object.entries(plan.scratchBytes) as [ScratchName, number][]) {
+      const { pooled } = this.#poisoned(bytes);
+      buffers[name] = pooled;
+      scratch.push(pooled);
+    }
     for (const [role, storage] of operands) buffers[role] = storage.pooled;
     const writes = results.map((role) => {
-      const storage = this.#poisoned(4 * product(shapeOfRole(problem, role)));
+      const storage = this.#poisoned(4 * product(shapeOfRole(operation, role)));
       buffers[role] = storage.pooled;
       return storage;
     });
     this.recorder.record({ dispatches: prepared.bind(buffers), reads: operands.map(([, storage]) => storage), writes });
-    if (workspace) this.recorder.release(workspace.pooled);
+    for (const pooled of scratch) this.recorder.release(pooled);
     return writes;
   }
 
   upload(values: Float32Array<ArrayBuffer>): GpuStorage {
     const pooled = this.#pool.acquire(values.byteLength);
     this.#device.queue.writeBuffer(pooled.buffer, 0, values);
-    return { pooled, bytes: values.byteLength, error: undefined };
+    return { pooled, dtype: "float32", size: values.length, bytes: values.byteLength, error: undefined };
   }
 
   /** Reads a storage back and gives it up. Rejects where what should have computed it failed. */

@@ -1,6 +1,8 @@
 /** Random operations for planning: any size at all, since nothing is run. */
 import { makeProblem } from "webgpu-conv/reference";
-import { type ConvOperation, DIRECTIONS } from "../../src/operation.js";
+import { readActivation } from "../../src/activation.js";
+import { plainOperation } from "../../src/calls.js";
+import type { ConvOperation } from "../../src/operation.js";
 import type { Random } from "./data.js";
 
 /** Small sizes often, large ones sometimes: uniform in the exponent. */
@@ -32,8 +34,14 @@ export function randomOperation(random: Random): ConvOperation {
       padding: axes.map(({ padding }) => padding),
     },
   );
-  const direction = random.pick(DIRECTIONS);
-  const activation = random.pick(["none", "relu"] as const);
+  const direction = random.pick(["forward", "inputGradient", "weightGradient", "biasGradient"] as const);
+  const activation = readActivation(direction === "forward" ? random.pick(["none", "relu", "gelu"]) : "none");
   const mayHaveBias = direction === "forward" || direction === "weightGradient";
-  return { direction, problem, activation, bias: mayHaveBias && random.pick([true, false]) };
+  return {
+    ...plainOperation(direction, problem, { dtype: random.pick(["float32", "float16"]) }),
+    activation,
+    masked: direction !== "forward" && random.pick([true, false]),
+    residual: direction === "forward" && random.pick([true, false]),
+    bias: mayHaveBias && random.pick([true, false]),
+  };
 }

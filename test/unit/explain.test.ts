@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { createEngine } from "webgpu-conv";
 import { makeProblem } from "webgpu-conv/reference";
+import { plainOperation } from "../../src/calls.js";
 import { bytesOf, explain, flopsOf } from "../../src/explain.js";
 import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
 import type { ConvOperation, Direction } from "../../src/operation.js";
@@ -9,7 +10,7 @@ import { select } from "../../src/select.js";
 
 function operationOf(direction: Direction, parts: Partial<ConvOperation> = {}): ConvOperation {
   const problem = makeProblem(2, [2, 3, 8, 9], [4, 3, 3, 2], { stride: [2, 1], dilation: [1, 3] });
-  return { direction, problem, bias: false, activation: "none", ...parts };
+  return { ...plainOperation(direction, problem, { dtype: "float32" }), ...parts };
 }
 
 // x [2, 3, 8, 9] 432 values, w [4, 3, 3, 2] 72, y [2, 4, 3, 6] 144
@@ -23,7 +24,7 @@ describe("counts", () => {
   test("bytes of each operand and result once", () => {
     expect(bytesOf(operationOf("forward"))).toBe(4 * (432 + 72 + 144));
     expect(bytesOf(operationOf("forward", { bias: true }))).toBe(4 * (432 + 72 + 144 + 4));
-    expect(bytesOf(operationOf("inputGradient", { activation: "relu" }))).toBe(4 * (432 + 72 + 2 * 144));
+    expect(bytesOf(operationOf("inputGradient", { masked: true }))).toBe(4 * (432 + 72 + 2 * 144));
     expect(bytesOf(operationOf("weightGradient", { bias: true }))).toBe(4 * (432 + 72 + 144 + 4));
     expect(bytesOf(operationOf("biasGradient"))).toBe(4 * (144 + 4));
   });
@@ -94,8 +95,8 @@ describe("engine.explain", () => {
 
   test("refuses what it does not know, and shapes that break a rule", async () => {
     using engine = await createEngine({ backend: "cpu" });
-    expect(() => engine.explain("conv3d" as "conv2d", shapes)).toThrow(
-      'operation is "conv3d"; expected "conv2d", "conv2dInputGradient", "conv2dWeightGradient", "conv2dBiasGradient"',
+    expect(() => engine.explain("conv4d" as "conv2d", shapes)).toThrow(
+      'operation is "conv4d"; expected conv1d, conv2d, conv3d, convTranspose2d... or one of their gradients',
     );
     expect(() => engine.explain("conv2d", { ...shapes, weight: [4, 2, 3, 3] })).toThrow(
       "weight has 2 input channels; expected 3 / 1 groups = 3",

@@ -18,7 +18,7 @@ describe("one value an axis", () => {
     expect(readPerAxis("stride", list, 2, 1)).not.toBe(list);
   });
 
-  const rule = "expected an integer of at least 1, or 2 of them, one an axis";
+  const rule = "expected an integer of at least 1 and below 2^31, or 2 of them, one an axis";
   test.each<[unknown, string]>([
     [0, "stride is 0"],
     [-1, "stride is -1"],

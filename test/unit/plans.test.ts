@@ -92,14 +92,18 @@ function checkBindings(operation: ConvOperation, plan: SolverPlan): void {
       const source = bindings[name];
       if (source === "unused") continue;
       if (access === "read") expect([...readable, ...written], `${kernel.name}.${name}`).toContain(source);
-      else expect([...resultRoles(operation), "workspace"], `${kernel.name}.${name}`).toContain(source);
+      else
+        expect([...resultRoles(operation), ...Object.keys(plan.scratchBytes)], `${kernel.name}.${name}`).toContain(
+          source,
+        );
     }
     for (const [name, { access }] of Object.entries(kernel.bindings)) {
       if (access === "read_write" && bindings[name] !== "unused") written.add(bindings[name]);
     }
   }
-  expect([...written].filter((source) => source !== "workspace").sort()).toEqual(resultRoles(operation).sort());
-  expect(written.has("workspace")).toBe(plan.workspaceBytes > 0);
+  const isScratch = (source: string): boolean => source in plan.scratchBytes;
+  expect([...written].filter((source) => !isScratch(source)).sort()).toEqual(resultRoles(operation).sort());
+  expect([...written].filter(isScratch).sort()).toEqual(Object.keys(plan.scratchBytes).sort());
 }
 
 describe.each(Object.entries(DEVICES))("on %s", (_, capabilities) => {
@@ -113,8 +117,10 @@ describe.each(Object.entries(DEVICES))("on %s", (_, capabilities) => {
         checkUniforms(dispatch);
       }
       checkBindings(operation, plan);
-      expect(plan.workspaceBytes % 4).toBe(0);
-      expect(plan.workspaceBytes).toBeLessThanOrEqual(capabilities.limits.maxStorageBufferBindingSize);
+      for (const bytes of Object.values(plan.scratchBytes)) {
+        expect(bytes % 4).toBe(0);
+        expect(bytes).toBeLessThanOrEqual(capabilities.limits.maxStorageBufferBindingSize);
+      }
     }
   });
 });

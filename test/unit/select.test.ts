@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { SolverError } from "webgpu-conv";
 import { makeProblem } from "webgpu-conv/reference";
+import { plainOperation } from "../../src/calls.js";
 import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
 import { type ConvOperation, type Direction, DIRECTIONS } from "../../src/operation.js";
 import { select, solversFor } from "../../src/select.js";
@@ -15,7 +16,7 @@ const LEAST_LIMITS = { ...DEFAULT_CAPABILITIES.limits, maxComputeInvocationsPerW
 
 function operationOf(direction: Direction, groups = 1): ConvOperation {
   const problem = makeProblem(2, [2, 64, 28, 28], [64, 64 / groups, 3, 3], { padding: 1, groups });
-  return { direction, problem, bias: false, activation: "none" };
+  return plainOperation(direction, problem, { dtype: "float32" });
 }
 
 describe("the list of solvers", () => {

@@ -8,7 +8,7 @@ import { specialize, unrollLoops } from "../../src/gpu/specialize.js";
 
 /** A kernel that consists of the given text. */
 function kernelOf(code: string, constants: Kernel["constants"] = {}): Kernel {
-  return { name: "test", code, constants, uniforms: { bytes: 16, fields: {} }, bindings: {} };
+  return { name: "test", code, constants, aliases: {}, uniforms: { bytes: 16, fields: {} }, bindings: {} };
 }
 
 const withoutSpace = (code: string): string => code.replaceAll(/\s+/g, " ").trim();

@@ -9,6 +9,7 @@ const KERNEL: Kernel = {
   name: "test",
   code: "",
   constants: {},
+  aliases: {},
   bindings: {},
   uniforms: {
     bytes: 36,

@@ -65,8 +65,8 @@ describe.each(KERNEL_FILES)("%s", (file) => {
   });
 
   test("every constant marked in the linked text is tunable, and no import is left", async () => {
-    const { code, constants } = await buildKernel(file, SHADERS);
-    expect(Object.keys(constants)).toHaveLength(code.split("// @specialize").length - 1);
+    const { code, constants, aliases } = await buildKernel(file, SHADERS);
+    expect([...Object.keys(constants), ...Object.keys(aliases)]).toHaveLength(code.split("// @specialize").length - 1);
     expect(code).not.toMatch(/^import /m);
     for (const [name, { type, value }] of Object.entries(constants)) {
       expect(code).toContain(`const ${name}: ${type} = ${String(value)}${type === "u32" ? "u" : ""}; // @specialize`);

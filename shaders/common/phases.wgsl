@@ -1,0 +1,22 @@
+// Result positions, phase by phase (common/taps.wgsl): a phase is every PHASE_STRIDE-th position from an offset, so
+// that all of its positions meet the same taps. Forward there is one phase, with every position.
+import package::common::space::{RANK, unflatten};
+import package::common::taps::{STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TRANSPOSED};
+
+// Phase number to its offset along each axis.
+fn phaseOffset(phase: u32, phases: vec3<u32>) -> vec3<u32> {
+  if (!TRANSPOSED) {
+    return vec3<u32>(0u);
+  }
+  let row = phase / phases.z;
+  return vec3<u32>(row / phases.y, row % phases.y, phase % phases.z);
+}
+
+// Position number `index` of a phase. The last ones of an uneven phase may lie outside the result.
+fn phasePosition(index: u32, gridSize: vec3<u32>, offset: vec3<u32>) -> vec3<u32> {
+  let at = unflatten(index, gridSize);
+  if (!TRANSPOSED) {
+    return at;
+  }
+  return at * vec3<u32>(STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH) + offset;
+}

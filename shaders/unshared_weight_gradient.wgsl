@@ -1,0 +1,66 @@
+// Weight gradient of a locally connected layer: one thread a weight, whose sum runs over the batch alone.
+//
+//   result[p, o, c, k] = sum over n of dy[n, o, p] * x[n, c, p * stride + k * dilation - pad]
+//
+// Dispatch: ceil(elements / 64) workgroups, folded.
+import package::common::element::Element;
+import package::common::epilogue::{maskGradient, MASKED};
+import package::common::grid::workgroupIndex;
+import package::common::space::{flatten, unflatten};
+import package::common::taps::{isInside, TAPS};
+import package::common::weight_columns::{columnOrigin, inputAt};
+
+const THREADS: u32 = 64u;
+
+struct Geometry {
+  inputSize: vec3<u32>,
+  outputSize: vec3<u32>,
+  padBegin: vec3<i32>,
+  elements: u32, // positions * groups * rows * inputChannels * TAPS
+  batch: u32,
+  groups: u32,
+  rows: u32, // output channels of a group
+  inputChannels: u32, // of a group
+  inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
+  outputStrides: vec3<u32>,
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read> outputGradient: array<Element>;
+@group(0) @binding(3) var<storage, read> activated: array<Element>;
+@group(0) @binding(4) var<storage, read_write> result: array<Element>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let element = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (element >= geometry.elements) {
+    return;
+  }
+  let columns = geometry.inputChannels * TAPS;
+  let column = element % columns;
+  let channel = (element / columns) % (geometry.groups * geometry.rows);
+  let position = element / (columns * geometry.groups * geometry.rows);
+  let group = channel / geometry.rows;
+
+  let at = inputAt(unflatten(position, geometry.outputSize), columnOrigin(column, geometry.padBegin), geometry.inputSize);
+  let inside = isInside(at, geometry.inputSize);
+  var inputOffset = (group * geometry.inputChannels + column / TAPS) * geometry.inputStrides.y
+    + select(0u, flatten(at, geometry.inputSize), inside) * geometry.inputStrides.z;
+  var outputOffset = channel * geometry.outputStrides.y + position * geometry.outputStrides.z;
+  var sum = 0.0;
+  for (var sample = 0u; sample < geometry.batch; sample++) {
+    var gradient = f32(outputGradient[outputOffset]);
+    if (MASKED) {
+      gradient = maskGradient(gradient, f32(activated[outputOffset]));
+    }
+    sum += gradient * select(0.0, f32(input[inputOffset]), inside);
+    inputOffset += geometry.inputStrides.x;
+    outputOffset += geometry.outputStrides.x;
+  }
+  result[element] = Element(sum);
+}

@@ -1,0 +1,198 @@
+/** Public calls read into operations: arguments checked, problem made, tensors put in their roles. */
+import { type ActivationSpec, derivativeSource, NO_ACTIVATION, readActivation } from "./activation.js";
+import { require, show } from "./errors.js";
+import { activationDimensions, joinActivation, readLayout, splitActivation } from "./layout.js";
+import { type ConvOperation, type Direction, isFusedMask, type TensorRole } from "./operation.js";
+import type { ConvOptions, ForwardOptions, GradientOptions, SolverChoice, TransposedSize } from "./options.js";
+import { type ConvProblem, makeProblem, type Rank, requireSameShape, requireShape } from "./problem.js";
+import { Tensor } from "./tensor.js";
+import { makeTransposedProblem } from "./transposed.js";
+
+/** Tensors by role, and what the caller calls them. */
+export type RoleTensors = Partial<Record<TensorRole, Tensor>>;
+
+/** An operation ready to run. */
+export interface Call {
+  readonly operation: ConvOperation;
+  readonly operands: RoleTensors;
+  /** The caller's names of the operands, for messages. */
+  readonly names: Partial<Record<TensorRole, string>>;
+  readonly solver: SolverChoice | undefined;
+}
+
+export function requireTensor(name: string, value: unknown): asserts value is Tensor {
+  require(value instanceof Tensor, () => {
+    return `${name} is ${show(value)}; expected a tensor made by engine.tensor or an operation`;
+  });
+}
+
+const PLAIN = { bias: false, residual: false, activation: NO_ACTIVATION, masked: false };
+
+/** The pass of a problem with nothing fused, for planning and for gradients. */
+export function plainOperation(
+  direction: Direction,
+  problem: ConvProblem,
+  tensor: Pick<Tensor, "dtype">,
+): ConvOperation {
+  return { ...PLAIN, direction, problem, dtype: tensor.dtype };
+}
+
+function requireSameDType(names: Call["names"], operands: RoleTensors): void {
+  const [[firstRole, first], ...others] = Object.entries(operands) as [TensorRole, Tensor][];
+  for (const [role, tensor] of others) {
+    require(tensor.dtype === first.dtype, () => {
+      return `${names[role] ?? role} is ${tensor.dtype}; expected ${first.dtype}, as ${names[firstRole] ?? firstRole}`;
+    });
+  }
+}
+
+function makeCall(
+  operation: ConvOperation,
+  operands: RoleTensors,
+  names: Call["names"],
+  { solver }: Pick<ConvOptions, "solver">,
+): Call {
+  requireSameDType(names, operands);
+  return { operation, operands, names, solver };
+}
+
+/** `activation(pass + bias + residual)` for a forward pass or, transposed, for an input gradient. */
+function epilogue(
+  resultShape: readonly number[],
+  channels: number,
+  options: ForwardOptions,
+): Pick<Call, "operands"> & {
+  readonly fused: Pick<ConvOperation, "bias" | "residual" | "activation">;
+} {
+  const { bias, residual } = options;
+  const operands: RoleTensors = {};
+  if (bias !== undefined) {
+    requireTensor("bias", bias);
+    requireSameShape("bias", bias.shape, [channels], "one value an output channel");
+    operands.bias = bias;
+  }
+  if (residual !== undefined) {
+    requireTensor("residual", residual);
+    requireSameShape("residual", residual.shape, resultShape, "the result's shape");
+    operands.residual = residual;
+  }
+  const activation = readActivation(options.activation);
+  return { operands, fused: { bias: bias !== undefined, residual: residual !== undefined, activation } };
+}
+
+/** Makes the problem of a call: shared filters, or a filter for each output position. */
+export type MakeProblem = typeof makeProblem;
+
+export function forwardCall(
+  rank: Rank,
+  x: Tensor,
+  w: Tensor,
+  options: ForwardOptions,
+  make: MakeProblem = makeProblem,
+): Call {
+  requireTensor("x", x);
+  requireTensor("w", w);
+  const problem = make(rank, x.shape, w.shape, options);
+  const { operands, fused } = epilogue(problem.outputShape, problem.outChannels, options);
+  const operation = { ...plainOperation("forward", problem, x), ...fused };
+  return makeCall(operation, { x, w, ...operands }, { x: "x", w: "w", bias: "bias", residual: "residual" }, options);
+}
+
+export function transposedForwardCall(
+  rank: Rank,
+  x: Tensor,
+  w: Tensor,
+  options: ForwardOptions & TransposedSize,
+): Call {
+  requireTensor("x", x);
+  requireTensor("w", w);
+  const problem = makeTransposedProblem(rank, x.shape, w.shape, options);
+  const { operands, fused } = epilogue(problem.inputShape, problem.inChannels, options);
+  const operation = { ...plainOperation("inputGradient", problem, x), ...fused };
+  return makeCall(operation, { y: x, w, ...operands }, { y: "x", w: "w", bias: "bias", residual: "residual" }, options);
+}
+
+/** The caller's names of the tensors that a gradient reads. */
+const GRADIENT_NAMES = { x: "x", w: "w", y: "dy", activated: "output" };
+/** Likewise for a transposed convolution, whose dy has the shape of the problem's x. */
+const TRANSPOSED_GRADIENT_NAMES = { x: "dy", w: "w", y: "x" };
+
+/** A gradient of a convolution. With `activated` among the operands dy is masked by it while it is read. */
+export function gradientCall(
+  direction: "inputGradient" | "weightGradient" | "biasGradient",
+  problem: ConvProblem,
+  operands: RoleTensors & { readonly y: Tensor },
+  options: Pick<ConvOptions, "solver">,
+): Call {
+  const masked = operands.activated !== undefined;
+  const operation = { ...plainOperation(direction, problem, operands.y), masked };
+  return makeCall(operation, operands, GRADIENT_NAMES, options);
+}
+
+/** The weight gradient with the bias gradient computed inside it. */
+export function weightAndBiasGradientCall(problem: ConvProblem, operands: RoleTensors & { readonly y: Tensor }): Call {
+  const call = gradientCall("weightGradient", problem, operands, {});
+  return { ...call, operation: { ...call.operation, bias: true } };
+}
+
+/** A gradient of a transposed convolution: the forward pass, or the weight gradient, of the convolution behind it. */
+export function transposedGradientCall(
+  direction: "forward" | "weightGradient",
+  problem: ConvProblem,
+  operands: RoleTensors & { readonly x: Tensor },
+  options: Pick<ConvOptions, "solver">,
+): Call {
+  return makeCall(plainOperation(direction, problem, operands.x), operands, TRANSPOSED_GRADIENT_NAMES, options);
+}
+
+/** What a gradient must do about the layer's activation before, or while, it reads dy. */
+export interface ActivationGradient {
+  readonly activation: ActivationSpec;
+  /** What the derivative is computed from; undefined where there is no activation. */
+  readonly source: Tensor | undefined;
+  /** Whether the gradient's kernels apply it themselves. */
+  readonly fused: boolean;
+}
+
+/** Checks dy and what the activation's derivative needs, against the shape of the layer's result. */
+export function readActivationGradient(
+  dy: Tensor,
+  shape: readonly number[],
+  options: GradientOptions,
+): ActivationGradient {
+  requireTensor("dy", dy);
+  requireSameShape("dy", dy.shape, shape, "the output's shape");
+  const activation = readActivation(options.activation);
+  if (activation.name === "none") return { activation, source: undefined, fused: false };
+  const wanted = derivativeSource(activation);
+  const source = options[wanted];
+  require(source !== undefined, () => {
+    const meaning = wanted === "output" ? "the forward pass' output" : "the value that it was applied to";
+    return `activation ${show(activation.name)} in a gradient needs options.${wanted}, ${meaning}; got none`;
+  });
+  requireTensor(wanted, source);
+  requireSameShape(wanted, source.shape, shape, "the shape of dy");
+  return { activation, source, fused: isFusedMask(activation) };
+}
+
+/** A pointwise problem over tensors of this shape: all that an elementwise pass depends on. */
+export function elementwiseCall(
+  direction: "activation" | "activationGradient",
+  x: Tensor,
+  activation: ActivationSpec,
+  source?: Tensor,
+): Call {
+  const problem = makeProblem(1, [1, 1, x.size], [1, 1, 1]);
+  const operation = { ...plainOperation(direction, problem, x), activation };
+  const operands: RoleTensors = source ? { y: x, activated: source } : { x };
+  return makeCall(operation, operands, { x: "x", y: "dy", activated: derivativeSource(activation) }, {});
+}
+
+/** A pointwise problem whose output has this shape: all that the bias gradient depends on. */
+export function biasProblem(rank: Rank, outputShape: readonly number[], options: ConvOptions): ConvProblem {
+  const layout = readLayout(options.layout);
+  requireShape("dy", outputShape, rank + 2, activationDimensions(layout, rank));
+  const { batch, channels, spatial } = splitActivation(outputShape, layout);
+  const inputShape = joinActivation({ batch, channels: 1, spatial }, layout);
+  return makeProblem(rank, inputShape, [channels, 1, ...spatial.map(() => 1)], { layout });
+}

@@ -1,0 +1,234 @@
+/** The convolution methods of an engine, for every rank, in terms of running one call. */
+import { type Activation, readActivation } from "./activation.js";
+import {
+  biasProblem,
+  type Call,
+  elementwiseCall,
+  forwardCall,
+  gradientCall,
+  type MakeProblem,
+  readActivationGradient,
+  requireTensor,
+  weightAndBiasGradientCall,
+} from "./calls.js";
+import type { ForwardOptions, GradientOptions } from "./options.js";
+import { makeProblem, type Rank } from "./problem.js";
+import type { Tensor } from "./tensor.js";
+
+/** All gradients of a layer. Each tensor is the caller's to dispose of. */
+export interface ConvGradients {
+  readonly input: Tensor;
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+}
+
+type Shape = readonly number[];
+
+/**
+ * Convolutions and their gradients. Names and meanings are PyTorch's; every result is the caller's to dispose of.
+ * Errors (ArgumentError, TensorError, LimitError, SolverError) name the rule and the values, and come from the call.
+ */
+export abstract class Convolutions {
+  /** Runs a call; the results come in the order of `resultRoles`, in these shapes or the problem's own. */
+  protected abstract run(call: Call, shapes?: readonly Shape[]): Tensor[];
+
+  /** {@link conv2d} over one spatial axis: x `[N, C, W]`, w `[out, C / groups, kw]`. */
+  conv1d(x: Tensor, w: Tensor, options: ForwardOptions = {}): Tensor {
+    return this.one(forwardCall(1, x, w, options));
+  }
+
+  /**
+   * 2D convolution (cross-correlation, as everywhere in deep learning):
+   * `y[n, o, i, j] = activation(residual + bias[o] + sum over c, k, l of w[o, c, k, l] * x[n, c, i * S + k * D - P, j * S + l * D - P])`.
+   *
+   * @param x input `[N, C, H, W]`, or as `options.layout` says
+   * @param w weight `[out, C / groups, kh, kw]`, or as `options.weightLayout` says
+   * @returns `[N, out, OH, OW]` with `OH = floor((H + padTop + padBottom - D * (kh - 1) - 1) / S) + 1`
+   */
+  conv2d(x: Tensor, w: Tensor, options: ForwardOptions = {}): Tensor {
+    return this.one(forwardCall(2, x, w, options));
+  }
+
+  /** {@link conv2d} over three spatial axes: x `[N, C, D, H, W]`, w `[out, C / groups, kd, kh, kw]`. */
+  conv3d(x: Tensor, w: Tensor, options: ForwardOptions = {}): Tensor {
+    return this.one(forwardCall(3, x, w, options));
+  }
+
+  /** Gradient of {@link conv1d} with respect to its input, as {@link conv2dInputGradient}. */
+  conv1dInputGradient(dy: Tensor, w: Tensor, inputShape: Shape, options: GradientOptions = {}): Tensor {
+    return this.inputGradient(1, dy, w, inputShape, options);
+  }
+
+  /**
+   * Gradient of {@link conv2d} with respect to its input: a transposed convolution of dy with w.
+   *
+   * @param dy gradient of the output, `[N, out, OH, OW]`
+   * @param w weight `[out, C / groups, kh, kw]`
+   * @param inputShape shape of x, `[N, C, H, W]`
+   * @param options those of the forward pass; with `activation`, also its `output` (or `preActivation`)
+   * @returns dx, shaped as x
+   */
+  conv2dInputGradient(dy: Tensor, w: Tensor, inputShape: Shape, options: GradientOptions = {}): Tensor {
+    return this.inputGradient(2, dy, w, inputShape, options);
+  }
+
+  /** Gradient of {@link conv3d} with respect to its input, as {@link conv2dInputGradient}. */
+  conv3dInputGradient(dy: Tensor, w: Tensor, inputShape: Shape, options: GradientOptions = {}): Tensor {
+    return this.inputGradient(3, dy, w, inputShape, options);
+  }
+
+  /** Gradient of {@link conv1d} with respect to its weight, as {@link conv2dWeightGradient}. */
+  conv1dWeightGradient(dy: Tensor, x: Tensor, weightShape: Shape, options: GradientOptions = {}): Tensor {
+    return this.weightGradient(1, dy, x, weightShape, options);
+  }
+
+  /**
+   * Gradient of {@link conv2d} with respect to its weight: x correlated with dy, summed over the batch.
+   *
+   * @param dy gradient of the output, `[N, out, OH, OW]`
+   * @param x input `[N, C, H, W]`
+   * @param weightShape shape of w, `[out, C / groups, kh, kw]`
+   * @param options those of the forward pass; with `activation`, also its `output` (or `preActivation`)
+   * @returns dw, shaped as w
+   */
+  conv2dWeightGradient(dy: Tensor, x: Tensor, weightShape: Shape, options: GradientOptions = {}): Tensor {
+    return this.weightGradient(2, dy, x, weightShape, options);
+  }
+
+  /** Gradient of {@link conv3d} with respect to its weight, as {@link conv2dWeightGradient}. */
+  conv3dWeightGradient(dy: Tensor, x: Tensor, weightShape: Shape, options: GradientOptions = {}): Tensor {
+    return this.weightGradient(3, dy, x, weightShape, options);
+  }
+
+  /** Gradient of {@link conv1d} with respect to its bias, as {@link conv2dBiasGradient}. */
+  conv1dBiasGradient(dy: Tensor, options: GradientOptions = {}): Tensor {
+    return this.#biasGradient(1, dy, options);
+  }
+
+  /**
+   * Gradient of {@link conv2d} (and of a transposed convolution) with respect to its bias: dy summed over batch and
+   * positions.
+   *
+   * @param dy gradient of the output, `[N, out, OH, OW]`
+   * @returns db, `[out]`
+   */
+  conv2dBiasGradient(dy: Tensor, options: GradientOptions = {}): Tensor {
+    return this.#biasGradient(2, dy, options);
+  }
+
+  /** Gradient of {@link conv3d} with respect to its bias, as {@link conv2dBiasGradient}. */
+  conv3dBiasGradient(dy: Tensor, options: GradientOptions = {}): Tensor {
+    return this.#biasGradient(3, dy, options);
+  }
+
+  /** All three gradients of {@link conv1d}, as {@link conv2dBackward}. */
+  conv1dBackward(dy: Tensor, x: Tensor, w: Tensor, options: Omit<GradientOptions, "solver"> = {}): ConvGradients {
+    return this.#backward(1, dy, x, w, options);
+  }
+
+  /**
+   * All three gradients of {@link conv2d}. The bias gradient is computed inside the weight gradient's kernel, so this
+   * takes one pass over dy less than the three calls. Both kernels are the engine's choice.
+   *
+   * @param dy gradient of the output, `[N, out, OH, OW]`
+   * @param x input `[N, C, H, W]`
+   * @param w weight `[out, C / groups, kh, kw]`
+   */
+  conv2dBackward(dy: Tensor, x: Tensor, w: Tensor, options: Omit<GradientOptions, "solver"> = {}): ConvGradients {
+    return this.#backward(2, dy, x, w, options);
+  }
+
+  /** All three gradients of {@link conv3d}, as {@link conv2dBackward}. */
+  conv3dBackward(dy: Tensor, x: Tensor, w: Tensor, options: Omit<GradientOptions, "solver"> = {}): ConvGradients {
+    return this.#backward(3, dy, x, w, options);
+  }
+
+  /** Applies an activation to every element: for layers whose gradient needs the value before it (gelu, hard-swish). */
+  activate(x: Tensor, activation: Activation): Tensor {
+    requireTensor("x", x);
+    return this.one(elementwiseCall("activation", x, readActivation(activation)), x.shape);
+  }
+
+  /**
+   * dy before an activation from dy after it: `dy * activation'`, element by element.
+   *
+   * @param options the `activation`, and its `output` or `preActivation`, shaped as dy
+   */
+  activationGradient(dy: Tensor, options: Pick<GradientOptions, "activation" | "output" | "preActivation">): Tensor {
+    requireTensor("dy", dy);
+    const { activation, source } = readActivationGradient(dy, dy.shape, options);
+    return this.one(elementwiseCall("activationGradient", dy, activation, source ?? dy), dy.shape);
+  }
+
+  /** Runs a call with one result. */
+  protected one(call: Call, shape?: Shape): Tensor {
+    const [result] = this.run(call, shape && [shape]);
+    return result;
+  }
+
+  /**
+   * Hands `use` what a gradient reads: dy and, where the kernels apply the activation's derivative themselves, the
+   * tensor that it comes from; else dy taken back through the activation in a pass of its own.
+   */
+  protected withGradient<Result>(
+    dy: Tensor,
+    shape: Shape,
+    options: GradientOptions & { readonly mayFuse: boolean },
+    use: (operands: { readonly y: Tensor; readonly activated?: Tensor }) => Result,
+  ): Result {
+    const { activation, source, fused } = readActivationGradient(dy, shape, options);
+    if (!source) return use({ y: dy });
+    if (fused && options.mayFuse) return use({ y: dy, activated: source });
+    using before = this.one(elementwiseCall("activationGradient", dy, activation, source), dy.shape);
+    return use({ y: before });
+  }
+
+  protected inputGradient(
+    rank: Rank,
+    dy: Tensor,
+    w: Tensor,
+    inputShape: Shape,
+    options: GradientOptions,
+    make: MakeProblem = makeProblem,
+  ): Tensor {
+    requireTensor("w", w);
+    const problem = make(rank, inputShape, w.shape, options);
+    return this.withGradient(dy, problem.outputShape, { ...options, mayFuse: true }, (operands) => {
+      return this.one(gradientCall("inputGradient", problem, { ...operands, w }, options));
+    });
+  }
+
+  protected weightGradient(
+    rank: Rank,
+    dy: Tensor,
+    x: Tensor,
+    weightShape: Shape,
+    options: GradientOptions,
+    make: MakeProblem = makeProblem,
+  ): Tensor {
+    requireTensor("x", x);
+    const problem = make(rank, x.shape, weightShape, options);
+    return this.withGradient(dy, problem.outputShape, { ...options, mayFuse: true }, (operands) => {
+      return this.one(gradientCall("weightGradient", problem, { ...operands, x }, options));
+    });
+  }
+
+  #biasGradient(rank: Rank, dy: Tensor, options: GradientOptions): Tensor {
+    requireTensor("dy", dy);
+    const problem = biasProblem(rank, dy.shape, options);
+    return this.withGradient(dy, dy.shape, { ...options, mayFuse: true }, (operands) => {
+      return this.one(gradientCall("biasGradient", problem, operands, options));
+    });
+  }
+
+  #backward(rank: Rank, dy: Tensor, x: Tensor, w: Tensor, options: GradientOptions): ConvGradients {
+    requireTensor("x", x);
+    requireTensor("w", w);
+    const problem = makeProblem(rank, x.shape, w.shape, options);
+    return this.withGradient(dy, problem.outputShape, { ...options, mayFuse: true }, (operands) => {
+      const [weight, bias] = this.run(weightAndBiasGradientCall(problem, { ...operands, x }));
+      const input = this.one(gradientCall("inputGradient", problem, { ...operands, w }, {}));
+      return { input, weight, bias };
+    });
+  }
+}

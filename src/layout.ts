@@ -1,0 +1,149 @@
+/** Memory layouts: how a tensor's dimensions are ordered, and what that makes of a problem's sizes. */
+import { require, show } from "./errors.js";
+
+/** Dimensions of inputs and outputs: `[N, C, ...spatial]` or `[N, ...spatial, C]`. */
+export type Layout = "channels-first" | "channels-last";
+
+/**
+ * Dimensions of a weight, O output channels, I input channels of a group, then the spatial axes of its rank:
+ * "OIHW" (the default), "HWIO", "OHWI", "IHWO"; in 1D without H ("OIW"), in 3D with D ("OIDHW").
+ */
+export type WeightLayout =
+  ("OIW" | "WIO" | "OWI" | "IWO") | ("OIHW" | "HWIO" | "OHWI" | "IHWO") | ("OIDHW" | "DHWIO" | "ODHWI" | "IDHWO");
+
+/**
+ * Dimensions of a transposed convolution's weight, I its input channels, O output channels of a group: "IOHW" (the
+ * default), "HWOI", "OHWI", "IHWO", and their forms in 1D and 3D.
+ */
+export type TransposedWeightLayout =
+  ("IOW" | "WOI" | "OWI" | "IWO") | ("IOHW" | "HWOI" | "OHWI" | "IHWO") | ("IODHW" | "DHWOI" | "ODHWI" | "IDHWO");
+
+/** A weight layout whatever its rank: S stands for the spatial axes. */
+export type WeightOrder = "OIS" | "SIO" | "OSI" | "ISO";
+
+const LAYOUTS: readonly Layout[] = ["channels-first", "channels-last"];
+const WEIGHT_ORDERS: readonly WeightOrder[] = ["OIS", "SIO", "OSI", "ISO"];
+const SPATIAL = ["W", "HW", "DHW"];
+
+/** The spatial axes' letters for a rank: "W", "HW" or "DHW". */
+export const spatialLetters = (rank: number): string => SPATIAL[rank - 1];
+
+const namesOf = (rank: number): string[] => WEIGHT_ORDERS.map((order) => order.replace("S", spatialLetters(rank)));
+
+export function readLayout(layout: Layout = "channels-first"): Layout {
+  require(LAYOUTS.includes(layout), () => `layout is ${show(layout)}; expected ${LAYOUTS.map(show).join(" or ")}`);
+  return layout;
+}
+
+export function readWeightOrder(layout: string | undefined, rank: number): WeightOrder {
+  if (layout === undefined) return "OIS";
+  const index = namesOf(rank).indexOf(layout);
+  require(index >= 0, () => {
+    const expected = namesOf(rank).map(show).join(", ");
+    return `weightLayout is ${show(layout)}; expected ${expected} for ${String(rank)} spatial dimensions`;
+  });
+  return WEIGHT_ORDERS[index];
+}
+
+/**
+ * A transposed convolution's weight layout as the convolution's whose input gradient it is, where input and output
+ * channels change places.
+ */
+export function transposedWeightLayout(
+  layout: string | undefined,
+  rank: number,
+): { order: WeightOrder; weightLayout: WeightLayout } {
+  const exchange = (text: string): string => text.replace(/[IO]/g, (letter) => (letter === "I" ? "O" : "I"));
+  const index = layout === undefined ? 0 : namesOf(rank).indexOf(exchange(layout));
+  require(index >= 0, () => {
+    const expected = namesOf(rank).map(exchange).map(show).join(", ");
+    return `weightLayout is ${show(layout)}; expected ${expected} for a transposed convolution with ${String(rank)} spatial dimensions`;
+  });
+  return { order: WEIGHT_ORDERS[index], weightLayout: namesOf(rank)[index] as WeightLayout };
+}
+
+/** The shape of an input or output, in words: "[N, C, H, W]". */
+export function activationDimensions(layout: Layout, rank: number, prefix = ""): string {
+  const spatial = Array.from(spatialLetters(rank)).map((letter) => prefix + letter);
+  return `[${(layout === "channels-first" ? ["N", "C", ...spatial] : ["N", ...spatial, "C"]).join(", ")}]`;
+}
+
+/** The shape of a weight, in words: "[out, in / groups, KH, KW]". */
+export function weightDimensions(
+  order: WeightOrder,
+  rank: number,
+  channels: { readonly out: string; readonly in: string } = { out: "out", in: "in / groups" },
+): string {
+  const spatial = Array.from(spatialLetters(rank)).map((letter) => `K${letter}`);
+  const words = { O: [channels.out], I: [channels.in], S: spatial };
+  return `[${Array.from(order)
+    .flatMap((letter) => words[letter as keyof typeof words])
+    .join(", ")}]`;
+}
+
+/** Batch, channels and spatial extents of an input or output. */
+export interface ActivationExtents {
+  readonly batch: number;
+  readonly channels: number;
+  readonly spatial: readonly number[];
+}
+
+export function splitActivation(shape: readonly number[], layout: Layout): ActivationExtents {
+  const last = shape.length - 1;
+  return layout === "channels-first"
+    ? { batch: shape[0], channels: shape[1], spatial: shape.slice(2) }
+    : { batch: shape[0], channels: shape[last], spatial: shape.slice(1, last) };
+}
+
+export function joinActivation({ batch, channels, spatial }: ActivationExtents, layout: Layout): number[] {
+  return layout === "channels-first" ? [batch, channels, ...spatial] : [batch, ...spatial, channels];
+}
+
+/** Output channels, input channels of a group and spatial extents of a weight. */
+export interface WeightExtents {
+  readonly out: number;
+  readonly in: number;
+  readonly spatial: readonly number[];
+}
+
+export function splitWeight(shape: readonly number[], order: WeightOrder): WeightExtents {
+  const rank = shape.length - 2;
+  const extents = { out: 0, in: 0, spatial: [] as readonly number[] };
+  let next = 0;
+  for (const letter of order) {
+    if (letter === "O") extents.out = shape[next++];
+    else if (letter === "I") extents.in = shape[next++];
+    else extents.spatial = shape.slice(next, (next += rank));
+  }
+  return extents;
+}
+
+export function joinWeight(extents: WeightExtents, order: WeightOrder): number[] {
+  const parts = { O: [extents.out], I: [extents.in], S: extents.spatial };
+  return Array.from(order).flatMap((letter) => parts[letter as keyof typeof parts]);
+}
+
+/** Elements between neighbours along batch, channel and flattened position. */
+export type TensorStrides = readonly [batch: number, channel: number, position: number];
+
+export function activationStrides(layout: Layout, channels: number, positions: number): TensorStrides {
+  return layout === "channels-first" ? [channels * positions, positions, 1] : [channels * positions, 1, channels];
+}
+
+/** Elements between neighbouring output channels, input channels and taps. */
+export interface WeightStrides {
+  readonly out: number;
+  readonly in: number;
+  readonly tap: number;
+}
+
+export function weightStrides(order: WeightOrder, out: number, inputs: number, taps: number): WeightStrides {
+  const sizes = { O: out, I: inputs, S: taps };
+  const strides = { O: 0, I: 0, S: 0 };
+  let stride = 1;
+  for (const letter of Array.from(order).reverse() as (keyof typeof sizes)[]) {
+    strides[letter] = stride;
+    stride *= sizes[letter];
+  }
+  return { out: strides.O, in: strides.I, tap: strides.S };
+}

@@ -1,0 +1,116 @@
+/**
+ * Any problem as a plain one: channels first, weight [O, I, taps], zero padding. Other layouts are permuted on the way
+ * in and out; other padding modes are applied to a padded copy of x, and the gradient of that copy is folded back.
+ */
+import type { TensorStrides, WeightStrides } from "../layout.js";
+import { paddedSource } from "../padding.js";
+import { type ConvProblem, makeProblem, type Triple } from "../problem.js";
+
+/** A plain problem, and the ways between its tensors and the original's. "In" goes to the plain one. */
+export interface PlainView {
+  readonly problem: ConvProblem;
+  readonly xIn: (x: ArrayLike<number>) => Float64Array;
+  readonly xOut: (x: Float64Array) => Float64Array;
+  readonly wIn: (w: ArrayLike<number>) => Float64Array;
+  readonly wOut: (w: Float64Array) => Float64Array;
+  readonly yIn: (y: ArrayLike<number>) => Float64Array;
+  readonly yOut: (y: Float64Array) => Float64Array;
+}
+
+export function plainView(problem: ConvProblem): PlainView {
+  const { batch, inChannels, outChannels, inputPositions, outputPositions } = problem;
+  const xPlaces = activationPlaces(batch, inChannels, inputPositions, problem.inputStrides);
+  const yPlaces = activationPlaces(batch, outChannels, outputPositions, problem.outputStrides);
+  const wPlaces = weightPlaces(problem, problem.weightStrides);
+  const xIn = (x: ArrayLike<number>): Float64Array => gather(x, xPlaces);
+  const xOut = (x: Float64Array): Float64Array => scatter(x, xPlaces);
+  const rest = {
+    wIn: (w: ArrayLike<number>) => gather(w, wPlaces),
+    wOut: (w: Float64Array) => scatter(w, wPlaces),
+    yIn: (y: ArrayLike<number>) => gather(y, yPlaces),
+    yOut: (y: Float64Array) => scatter(y, yPlaces),
+  };
+  if (problem.paddingMode === "zeros") {
+    return { problem: plainProblem(problem, problem.input, problem.padBegin, problem.padEnd), xIn, xOut, ...rest };
+  }
+  const { extents, sources } = paddedVolume(problem);
+  return {
+    problem: plainProblem(problem, extents, [0, 0, 0], [0, 0, 0]),
+    xIn: (x) => padPlanes(xIn(x), inputPositions, sources),
+    xOut: (x) => xOut(foldPlanes(x, inputPositions, sources)),
+    ...rest,
+  };
+}
+
+function plainProblem(problem: ConvProblem, input: Triple, padBegin: Triple, padEnd: Triple): ConvProblem {
+  const { batch, groups, inChannels, outChannels, inChannelsPerGroup, kernel, stride, dilation } = problem;
+  const padding = padBegin.map((begin, axis) => [begin, padEnd[axis]] as const);
+  const weightShape = [outChannels, inChannelsPerGroup, ...kernel];
+  return makeProblem(3, [batch, inChannels, ...input], weightShape, { stride, dilation, groups, padding });
+}
+
+/** Where each element of a channels-first tensor lies in one with other strides. */
+function activationPlaces(batch: number, channels: number, positions: number, strides: TensorStrides): Uint32Array {
+  const places = new Uint32Array(batch * channels * positions);
+  let next = 0;
+  for (let n = 0; n < batch; n++) {
+    for (let c = 0; c < channels; c++) {
+      for (let p = 0; p < positions; p++) places[next++] = n * strides[0] + c * strides[1] + p * strides[2];
+    }
+  }
+  return places;
+}
+
+/** Where each element of a weight [O, I, taps] lies in one with other strides. */
+function weightPlaces({ outChannels, inChannelsPerGroup, taps }: ConvProblem, strides: WeightStrides): Uint32Array {
+  const places = new Uint32Array(outChannels * inChannelsPerGroup * taps);
+  let next = 0;
+  for (let o = 0; o < outChannels; o++) {
+    for (let i = 0; i < inChannelsPerGroup; i++) {
+      for (let t = 0; t < taps; t++) places[next++] = o * strides.out + i * strides.in + t * strides.tap;
+    }
+  }
+  return places;
+}
+
+function gather(values: ArrayLike<number>, places: Uint32Array): Float64Array {
+  return Float64Array.from(places, (place) => values[place]);
+}
+
+function scatter(values: Float64Array, places: Uint32Array): Float64Array {
+  const result = new Float64Array(values.length);
+  places.forEach((place, i) => (result[place] = values[i]));
+  return result;
+}
+
+/** The padded extents, and for each position of the padded volume the input position that it copies. */
+function paddedVolume({ input, padBegin, padEnd, paddingMode }: ConvProblem): { extents: Triple; sources: Int32Array } {
+  const along = input.map((size, axis) => {
+    const padded = size + padBegin[axis] + padEnd[axis];
+    return Array.from({ length: padded }, (_, i) => paddedSource(i - padBegin[axis], size, paddingMode));
+  });
+  const [depths, heights, widths] = along;
+  const sources = new Int32Array(depths.length * heights.length * widths.length);
+  let next = 0;
+  for (const d of depths)
+    for (const h of heights) for (const w of widths) sources[next++] = (d * input[1] + h) * input[2] + w;
+  return { extents: [depths.length, heights.length, widths.length], sources };
+}
+
+function padPlanes(x: Float64Array, positions: number, sources: Int32Array): Float64Array {
+  const planes = x.length / positions;
+  const result = new Float64Array(planes * sources.length);
+  for (let plane = 0; plane < planes; plane++) {
+    sources.forEach((source, i) => (result[plane * sources.length + i] = x[plane * positions + source]));
+  }
+  return result;
+}
+
+function foldPlanes(padded: Float64Array, positions: number, sources: Int32Array): Float64Array {
+  const planes = padded.length / sources.length;
+  const result = new Float64Array(planes * positions);
+  for (let plane = 0; plane < planes; plane++) {
+    sources.forEach((source, i) => (result[plane * positions + source] += padded[plane * sources.length + i]));
+  }
+  return result;
+}

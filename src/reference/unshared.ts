@@ -1,0 +1,64 @@
+/** The passes of a locally connected layer: as a convolution's, with the filter that belongs to the output position. */
+import { fillWithBias, finish, type ForwardExtras } from "./forward.js";
+import type { ConvProblem } from "../problem.js";
+import { plainView } from "./plain.js";
+import { type RowVisitor, visitRows } from "./rows.js";
+
+/** Visits every product: `y[yIndex]`, `x[xIndex]` and `w[wIndex]` belong together. */
+function visitProducts(
+  problem: ConvProblem,
+  plain: ConvProblem,
+  visit: (yIndex: number, xIndex: number, wIndex: number) => void,
+): void {
+  const visitRow: RowVisitor = (yStart, xStart, xStep, wIndex, count) => {
+    for (let i = 0; i < count; i++) {
+      const position = (yStart + i) % problem.outputPositions;
+      visit(yStart + i, xStart + i * xStep, position * problem.weightPositionStride + wIndex);
+    }
+  };
+  visitRows(plain, visitRow);
+}
+
+/** @param w values shaped as `problem.weightShape`, `[...output, out, in / groups, ...kernel]` */
+export function unsharedForward(
+  problem: ConvProblem,
+  x: ArrayLike<number>,
+  w: ArrayLike<number>,
+  extras: ForwardExtras = {},
+): Float64Array {
+  const view = plainView(problem);
+  const input = view.xIn(x);
+  const output = new Float64Array(problem.batch * problem.outChannels * problem.outputPositions);
+  fillWithBias(output, extras.bias, problem.outChannels, problem.outputPositions);
+  visitProducts(problem, view.problem, (yIndex, xIndex, wIndex) => (output[yIndex] += w[wIndex] * input[xIndex]));
+  return finish(view.yOut(output), extras);
+}
+
+export function unsharedInputGradient(problem: ConvProblem, dy: ArrayLike<number>, w: ArrayLike<number>): Float64Array {
+  const view = plainView(problem);
+  const outputGradient = view.yIn(dy);
+  const result = new Float64Array(problem.batch * problem.inChannels * view.problem.inputPositions);
+  visitProducts(
+    problem,
+    view.problem,
+    (yIndex, xIndex, wIndex) => (result[xIndex] += w[wIndex] * outputGradient[yIndex]),
+  );
+  return view.xOut(result);
+}
+
+export function unsharedWeightGradient(
+  problem: ConvProblem,
+  dy: ArrayLike<number>,
+  x: ArrayLike<number>,
+): Float64Array {
+  const view = plainView(problem);
+  const outputGradient = view.yIn(dy);
+  const input = view.xIn(x);
+  const result = new Float64Array(problem.outputPositions * problem.weightPositionStride);
+  visitProducts(
+    problem,
+    view.problem,
+    (yIndex, xIndex, wIndex) => (result[wIndex] += outputGradient[yIndex] * input[xIndex]),
+  );
+  return result;
+}

@@ -1,0 +1,91 @@
+/** What an operation bakes into every kernel that it runs. */
+import { ACTIVATION_NAMES } from "../activation.js";
+import type { Capabilities } from "../gpu/capabilities.js";
+import type { AliasTypes } from "../gpu/specialize.js";
+import type { ConvOperation } from "../operation.js";
+import { PADDING_MODES } from "../padding.js";
+import type { ConvProblem } from "../problem.js";
+import type { WeightStrides } from "../layout.js";
+import type { SolverConfig } from "../solver.js";
+
+/** Filter extent, stride and dilation: they shape loops and divisions, so they are compiled in. */
+export function tapConstants({ kernel, stride, dilation }: ConvProblem) {
+  return {
+    KERNEL_DEPTH: kernel[0],
+    KERNEL_HEIGHT: kernel[1],
+    KERNEL_WIDTH: kernel[2],
+    STRIDE_DEPTH: stride[0],
+    STRIDE_HEIGHT: stride[1],
+    STRIDE_WIDTH: stride[2],
+    DILATION_DEPTH: dilation[0],
+    DILATION_HEIGHT: dilation[1],
+    DILATION_WIDTH: dilation[2],
+  };
+}
+
+/** Steps from one tap that meets a result to the next, in taps and in source elements (shaders/common/taps.wgsl). */
+export function stepConstants({ stride, dilation }: ConvProblem, transposed: boolean) {
+  const shared = stride.map((s, axis) => greatestCommonDivisor(s, dilation[axis]));
+  const tapStep = transposed ? stride.map((s, axis) => s / shared[axis]) : [1, 1, 1];
+  const sourceStep = transposed ? dilation.map((d, axis) => d / shared[axis]) : dilation;
+  return {
+    TAP_STEP_DEPTH: tapStep[0],
+    TAP_STEP_HEIGHT: tapStep[1],
+    TAP_STEP_WIDTH: tapStep[2],
+    SOURCE_STEP_DEPTH: sourceStep[0],
+    SOURCE_STEP_HEIGHT: sourceStep[1],
+    SOURCE_STEP_WIDTH: sourceStep[2],
+  };
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/** In the order of the constants in shaders/common/padding.wgsl. */
+export function paddingConstant({ paddingMode }: ConvProblem): number {
+  return PADDING_MODES.indexOf(paddingMode);
+}
+
+/** In the order of the constants in shaders/common/epilogue.wgsl. */
+export function activationConstants({ activation }: ConvOperation) {
+  return { ACTIVATION: ACTIVATION_NAMES.indexOf(activation.name), NEGATIVE_SLOPE: activation.negativeSlope };
+}
+
+/** What tensors are stored as in a kernel that reads and writes them as they are. */
+export function elementTypes({ dtype }: ConvOperation): AliasTypes {
+  return { Element: dtype === "float16" ? "f16" : "f32" };
+}
+
+/** A weight's strides in the order that kernels have them. */
+export function strideList({ out, in: inputs, tap }: WeightStrides): readonly number[] {
+  return [out, inputs, tap];
+}
+
+/** Smallest power of two that is at least `value`. */
+export function powerOfTwoAtLeast(value: number): number {
+  return 2 ** Math.ceil(Math.log2(value));
+}
+
+/** Why a kernel that shares filters over positions cannot take a problem; undefined when it can. */
+export function unsharedRefusal({ weightPositionStride }: ConvProblem): string | undefined {
+  return weightPositionStride === 0 ? undefined : "every output position has filters of its own";
+}
+
+/** Registers that a tile may take in each direction; loops over them are written out. */
+const LARGEST_TILE = 64;
+
+/** Why a register tile cannot be: its constants must be whole, positive and within the device's limits. */
+export function registerTileRefusal(
+  { threads, rows, columns }: SolverConfig,
+  { limits }: Capabilities,
+): string | undefined {
+  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  const wanted = { threads: [threads, most], rows: [rows, LARGEST_TILE], columns: [columns, LARGEST_TILE] } as const;
+  for (const [name, [value, largest]] of Object.entries(wanted)) {
+    if (!(Number.isInteger(value) && value >= 1 && value <= largest)) {
+      return `${name} is ${String(value)}; expected an integer from 1 to ${String(largest)}`;
+    }
+  }
+  return undefined;
+}
