@@ -119,6 +119,7 @@ export class GpuBackend implements Backend {
     const staging = this.#readback.acquire(source.bytes);
     this.#recorder.copy(source, staging);
     await this.#recorder.submit();
+    this.#requireDevice();
     if (source.error) {
       this.#readback.release(staging);
       throw source.error;
@@ -159,6 +160,7 @@ export class GpuBackend implements Backend {
   }
 
   memory(): BackendMemory {
+    if (this.#disposed) return { liveBytes: 0, pooledBytes: 0 };
     return { liveBytes: this.#pool.liveBytes - this.#unused.bytes, pooledBytes: this.#pool.pooledBytes };
   }
 

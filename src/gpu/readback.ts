@@ -7,6 +7,7 @@ const KEPT_BYTES = 2 ** 26;
 export class ReadbackRing {
   readonly #device: GPUDevice;
   #free: GPUBuffer[] = [];
+  readonly #taken = new Set<GPUBuffer>();
   #keptBytes = 0;
 
   constructor(device: GPUDevice) {
@@ -16,11 +17,19 @@ export class ReadbackRing {
   /** A buffer of at least `bytes` that the device can copy to. */
   acquire(bytes: number): GPUBuffer {
     const size = sizeClass(bytes);
+    const buffer = this.#takeFree(size) ?? this.#create(size);
+    this.#taken.add(buffer);
+    return buffer;
+  }
+
+  #takeFree(size: number): GPUBuffer | undefined {
     const index = this.#free.findIndex((buffer) => buffer.size === size);
-    if (index >= 0) {
-      this.#keptBytes -= size;
-      return this.#free.splice(index, 1)[0];
-    }
+    if (index < 0) return undefined;
+    this.#keptBytes -= size;
+    return this.#free.splice(index, 1)[0];
+  }
+
+  #create(size: number): GPUBuffer {
     return this.#device.createBuffer({
       label: "webgpu-conv readback",
       size,
@@ -33,6 +42,7 @@ export class ReadbackRing {
     try {
       await buffer.mapAsync(GPUMapMode.READ, 0, bytes);
     } catch (error) {
+      this.#taken.delete(buffer);
       buffer.destroy();
       throw error;
     }
@@ -44,6 +54,7 @@ export class ReadbackRing {
 
   /** Gives a buffer back that is not mapped and waits for no copy. */
   release(buffer: GPUBuffer): void {
+    this.#taken.delete(buffer);
     if (this.#keptBytes + buffer.size > KEPT_BYTES) {
       buffer.destroy();
       return;
@@ -52,8 +63,10 @@ export class ReadbackRing {
     this.#free.push(buffer);
   }
 
+  /** Destroys every buffer; reads that wait reject. */
   dispose(): void {
-    for (const buffer of this.#free) buffer.destroy();
+    for (const buffer of [...this.#free, ...this.#taken]) buffer.destroy();
+    this.#taken.clear();
     this.#free = [];
     this.#keptBytes = 0;
   }
