@@ -1,0 +1,208 @@
+/** The filters example: its bank, what it shows of the responses, and the command as a whole. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decode } from "fast-png";
+import { createEngine } from "test-engine";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { createEngine as createCpuEngine } from "webgpu-conv";
+import { activationMap } from "../../examples/filters/activationMap.js";
+import { parseArguments, UsageError } from "../../examples/filters/arguments.js";
+import { run } from "../../examples/filters/command.js";
+import { contactSheet } from "../../examples/filters/contactSheet.js";
+import { bankTensors, type Filter, FILTERS } from "../../examples/filters/filterBank.js";
+import { drawText } from "../../examples/filters/font.js";
+import { encodePng, type Picture } from "../../examples/filters/pictureFile.js";
+import { runBank } from "../../examples/filters/runBank.js";
+
+/** A grey picture whose brightness at a place is `valueAt(x, y)`. */
+function greyPicture(width: number, height: number, valueAt: (x: number, y: number) => number): Picture {
+  const pixels = width * height;
+  const planes = Float32Array.from({ length: 3 * pixels }, (_, i) => {
+    return valueAt(i % width, Math.floor((i % pixels) / width));
+  });
+  return { width, height, planes };
+}
+
+const indexOf = (name: string): number => FILTERS.findIndex((filter) => filter.name === name);
+
+/**
+ * How far a response may lie from the real-valued one: 75 products and a bias are summed, of weights each rounded once,
+ * that is 77 roundings of 2^-24 relatively; magnitudes of a filter's weights sum to at most 8, of pixels to at most 1.
+ */
+const ROUNDING = 77 * 2 ** -24 * 8;
+
+describe("the bank", () => {
+  test("has filters of one extent, by different names", () => {
+    expect(new Set(FILTERS.map(({ name }) => name)).size).toBe(FILTERS.length);
+    for (const { taps } of FILTERS) expect(taps).toHaveLength(25);
+    const { weight, weightShape, bias } = bankTensors(FILTERS);
+    expect(weightShape).toEqual([FILTERS.length, 3, 5, 5]);
+    expect(weight).toHaveLength(FILTERS.length * 75);
+    expect(bias).toHaveLength(FILTERS.length);
+  });
+
+  test("spreads taps over the colours, colour by colour", () => {
+    const taps = Array.from({ length: 25 }, (_, i) => i + 1);
+    const filter: Filter = { name: "ramp", taps, colour: [1, -1, 2], bias: 3, display: "unit" };
+    const { weight, bias } = bankTensors([filter]);
+    expect([...weight]).toEqual([...taps, ...taps.map((tap) => -tap), ...taps.map((tap) => 2 * tap)]);
+    expect([...bias]).toEqual([3]);
+  });
+
+  // A flat picture of value v gives v times the sum of the taps, plus the bias.
+  test.each([
+    ["sobel-x", 0],
+    ["sobel-y", 0],
+    ["sobel-rising", 0],
+    ["sobel-falling", 0],
+    ["laplacian", 0],
+    ["sharpen", 0.25],
+    ["box-blur", 0.25],
+    ["gaussian-blur", 0.25],
+    ["emboss", 0.5],
+    ["red-green", 0.5],
+    ["blue-yellow", 0.5],
+  ])("%s of a flat picture of 0.25 is %d away from the edge", async (name, expected) => {
+    using engine = await createCpuEngine({ backend: "cpu" });
+    const { responses } = await runBank(
+      engine,
+      greyPicture(5, 5, () => 0.25),
+      FILTERS,
+    );
+    expect(Math.abs(responses[indexOf(name)][12] - expected)).toBeLessThan(ROUNDING);
+  });
+
+  test("tells directions apart, on the device", async () => {
+    using engine = await createEngine({ poison: true });
+    // Brightness rises by 1/16 a pixel to the right: Sobel's x sees 8 steps, its y none.
+    const { responses, verdict, elements } = await runBank(
+      engine,
+      greyPicture(9, 7, (x) => x / 16),
+      FILTERS,
+    );
+    expect(verdict.pass).toBe(true);
+    expect(elements).toBe(FILTERS.length * 63);
+    const middle = 3 * 9 + 4;
+    const expected = { "sobel-x": 0.5, "sobel-y": 0, "sobel-rising": -0.375, "sobel-falling": 0.375 };
+    for (const [name, value] of Object.entries(expected)) {
+      expect(Math.abs(responses[indexOf(name)][middle] - value), name).toBeLessThan(ROUNDING);
+    }
+  });
+});
+
+describe("an activation map", () => {
+  test("by the rule unit shows 0 to 1, and clamps", () => {
+    const { data } = activationMap(Float32Array.of(-1, 0, 0.5, 1, 2, 0.2), 3, 2, "unit");
+    expect([...data]).toEqual([0, 0, 128, 255, 255, 51]);
+  });
+
+  test("by the rule magnitude takes white from the responses that see no padding", () => {
+    const responses = new Float32Array(49).fill(0.5);
+    responses[0] = 9;
+    responses[24] = -2;
+    const { data } = activationMap(responses, 7, 7, "magnitude");
+    expect([data[0], data[1], data[24], data[25]]).toEqual([255, 64, 255, 64]);
+  });
+
+  test("of a picture that is all rim takes white from every response", () => {
+    expect([...activationMap(Float32Array.of(1, -4), 2, 1, "magnitude").data]).toEqual([64, 255]);
+  });
+
+  test("of nothing is black", () => {
+    expect([...activationMap(new Float32Array(4), 2, 2, "magnitude").data]).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe("a contact sheet", () => {
+  test("has letters for every label", () => {
+    for (const { name } of [...FILTERS, { name: "source" }]) {
+      const columns = new Set<number>();
+      drawText(name, (x) => columns.add(Math.floor(x / 4)));
+      expect(columns.size, name).toBe(name.length);
+    }
+  });
+
+  test("shows pictures of any size, grey or in colour, five in two rows", () => {
+    const grey = { width: 1, height: 1, channels: 1 as const, data: Uint8Array.of(200) };
+    const colour = { width: 1, height: 1, channels: 3 as const, data: Uint8Array.of(4, 100, 252) };
+    const entries = [colour, grey, grey, grey, grey].map((bitmap) => ({ label: "i", bitmap }));
+    const { width, height, data } = contactSheet(entries);
+    const pixels = Array.from({ length: width * height }, (_, i) => [...data.subarray(3 * i, 3 * i + 3)].join());
+    expect(pixels.filter((pixel) => pixel === "4,100,252")).toHaveLength(1);
+    expect(pixels.filter((pixel) => pixel === "200,200,200")).toHaveLength(4);
+  });
+
+  test("makes large pictures smaller by a mean", () => {
+    const data = Uint8Array.from({ length: 401 * 2 }, (_, i) => (i % 2 ? 0 : 96));
+    const sheet = contactSheet([{ label: "", bitmap: { width: 401, height: 2, channels: 1, data } }]);
+    // 401 wide at a third: blocks of 3 x 2 hold three of either value, since a row has an odd number.
+    expect(sheet.data.filter((value) => value === 48).length).toBeGreaterThanOrEqual(3 * 133);
+  });
+});
+
+describe("the command", () => {
+  let folder: string;
+  let lines: string[];
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "filters-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  beforeEach(() => {
+    lines = [];
+    const keep = (...words: unknown[]): void => void lines.push(words.join(" "));
+    vi.spyOn(console, "log").mockImplementation(keep);
+    vi.spyOn(console, "error").mockImplementation(keep);
+  });
+  afterEach(() => vi.restoreAllMocks());
+
+  const smallPng = (): string => {
+    const file = join(folder, "small.png");
+    const data = Uint8Array.from({ length: 6 * 4 * 3 }, (_, i) => (i * 37) % 256);
+    writeFileSync(file, encodePng({ width: 6, height: 4, channels: 3, data }));
+    return file;
+  };
+
+  test("takes nothing, a picture, or a picture and a folder", () => {
+    expect(parseArguments([])).toEqual({ photo: undefined, out: "out/filters" });
+    expect(parseArguments(["a.png"])).toEqual({ photo: "a.png", out: "out/filters" });
+    expect(parseArguments(["a.png", "b/"])).toEqual({ photo: "a.png", out: "b/" });
+    for (const words of [["a", "b", "c"], ["--what"], [""]]) expect(() => parseArguments(words)).toThrow(UsageError);
+  });
+
+  test("writes a map for each filter and a sheet, and says what it found", async () => {
+    const out = join(folder, "new", "folder");
+    expect(await run([smallPng(), out], createEngine)).toBe(0);
+    expect(readdirSync(out).sort()).toEqual([...FILTERS.map(({ name }) => `${name}.png`), "sheet.png"].sort());
+    for (const { name } of FILTERS) {
+      const map = decode(readFileSync(join(out, `${name}.png`)));
+      expect([map.width, map.height, map.channels, map.depth]).toEqual([6, 4, 1, 8]);
+    }
+    const text = lines.join("\n");
+    expect(text).toMatch(/6 x 4/);
+    expect(text).toMatch(/\d ms on the device/);
+    expect(text).toMatch(/verified 264 values .* largest error .* of .*: pass/);
+  });
+
+  test("exits with 1 when the result is wrong", async () => {
+    const engineWithoutBias = async () => {
+      const engine = await createCpuEngine({ backend: "cpu" });
+      const conv2d = engine.conv2d.bind(engine);
+      vi.spyOn(engine, "conv2d").mockImplementation((x, w) => conv2d(x, w, { padding: "same" }));
+      return engine;
+    };
+    expect(await run([smallPng(), join(folder, "wrong")], engineWithoutBias)).toBe(1);
+    expect(lines.join("\n")).toMatch(/FAIL/);
+  });
+
+  test.each<[words: string[], message: RegExp]>([
+    [["a", "b", "c"], /^UsageError: got 3 arguments, a b c; expected at most 2.*\nusage:/s],
+    [["missing.png"], /^PictureError: cannot read missing.png: there is no such file$/],
+    [["package.json"], /^PictureError: package.json is not a PNG file/],
+    [["docs/filters.png", "package.json"], /cannot make the folder package.json: it is a file, not a folder$/],
+  ])("exits with 2 for %j, before it looks for a device", async (words, message) => {
+    const noEngine = () => Promise.reject(new Error("asked for an engine"));
+    expect(await run(words, noEngine)).toBe(2);
+    expect(lines.filter((line) => !line.startsWith("picture")).join("\n")).toMatch(message);
+  });
+});
