@@ -20,7 +20,15 @@ export type { AdapterDescription, Timing } from "./backend.js";
 export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorError } from "./errors.js";
 export type { ExplainedDispatch, Explanation, ExplainShapes } from "./explain.js";
 export * from "./geometry.js";
-export type { ConvOptions, ForwardOptions, GradientOptions, Padding, PerAxis, SolverChoice } from "./options.js";
+export type {
+  ConvOptions,
+  ForwardOptions,
+  GradientOptions,
+  Padding,
+  PerAxis,
+  SolverChoice,
+  TransposedSize,
+} from "./options.js";
 export type { ConvProblem, Rank, Triple } from "./problem.js";
 export type { PassedOver } from "./select.js";
 export type { Direction } from "./operation.js";

@@ -21,20 +21,12 @@ import {
   uploadOperands,
 } from "../support/operations.js";
 import { describeProblem, type RandomProblem, randomProblem } from "../support/randomProblem.js";
+import { seedsToRun } from "../support/seeds.js";
 
 const DEFAULT_COUNT = 60;
 const PROBLEMS_A_TEST = 10;
 
-function environmentInteger(name: string, text: string, fallback: number): number {
-  if (text === "") return fallback;
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`${name} is "${text}"; expected a whole number`);
-  return value;
-}
-
-const firstSeed = environmentInteger("CONV_SEED", __CONV_SEED__, 1);
-const count = environmentInteger("CONV_COUNT", __CONV_COUNT__, __CONV_SEED__ === "" ? DEFAULT_COUNT : 1);
-const seeds = Array.from({ length: count }, (_, i) => firstSeed + i);
+const seeds = seedsToRun(DEFAULT_COUNT);
 
 /** One form of each direction. The fused bias belongs to `conv2dBackward`, which chooses its own solver. */
 function someOperations(problem: ConvProblem, random: Random): ConvOperation[] {
