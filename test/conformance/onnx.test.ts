@@ -1,8 +1,15 @@
-/** ONNX backend tests, operator Conv: 2D on the engine, every rank in the reference. */
+/** ONNX backend tests, operators Conv and ConvTranspose: every rank, in the reference and on the engine. */
 import { describe, expect, test } from "vitest";
-import type { ConvOptions } from "webgpu-conv";
-import { compare, errorBound, forward, makeProblem, type Rank } from "webgpu-conv/reference";
-import { checkGradients, comparePass, problemOf, runByEverySolver, WITHIN_BOUND } from "../support/conformance.js";
+import { compare, errorBound, type Rank, referencePass } from "webgpu-conv/reference";
+import {
+  checkGradients,
+  comparePass,
+  type ForwardCase,
+  passOfCase,
+  runByChoice,
+  runByEverySolver,
+  WITHIN_BOUND,
+} from "../support/conformance.js";
 import { parseCases, withCorpus } from "../support/corpora.js";
 import { gpuTest } from "../support/gpuTest.js";
 import type { HostTensor } from "../support/layout.js";
@@ -17,6 +24,8 @@ interface OnnxCase {
     readonly group: number;
     readonly padsBegin: readonly number[];
     readonly padsEnd: readonly number[];
+    /** Only of ConvTranspose. */
+    readonly outputPadding?: readonly number[];
   };
   readonly X: HostTensor;
   readonly W: HostTensor;
@@ -24,45 +33,52 @@ interface OnnxCase {
   readonly Y: HostTensor;
 }
 
-function toOptions({ strides, dilations, group, padsBegin, padsEnd }: OnnxCase["resolved"]): ConvOptions {
+function toForwardCase({ op, spatialRank, resolved, X, W, B, Y }: OnnxCase): ForwardCase {
+  const { strides, dilations, group, padsBegin, padsEnd, outputPadding } = resolved;
   const padding = padsBegin.map((begin, axis) => [begin, padsEnd[axis]] as const);
-  return { stride: strides, dilation: dilations, groups: group, padding };
+  return {
+    operation: op === "Conv" ? "conv" : "convTranspose",
+    rank: spatialRank,
+    dtype: "float32",
+    input: X,
+    weight: W,
+    bias: B?.data,
+    options: { stride: strides, dilation: dilations, groups: group, padding, ...(outputPadding && { outputPadding }) },
+    expected: Y,
+  };
 }
 
-/** The values as a float32 device has them. */
-const toFloat32 = ({ shape, data }: HostTensor): HostTensor => ({ shape, data: Float32Array.from(data) });
+const parseOnnx = (text: string): readonly OnnxCase[] => parseCases(text) as readonly OnnxCase[];
 
-const convolutions = (text: string): OnnxCase[] =>
-  (parseCases(text) as readonly OnnxCase[]).filter(({ op }) => op === "Conv");
-
-await withCorpus("onnx_conv.json", convolutions, (cases) => {
-  describe("ONNX Conv, the float64 reference", () => {
-    test.each(cases)("$name", ({ spatialRank, resolved, X, W, B, Y }) => {
-      const problem = makeProblem(spatialRank, X.shape, W.shape, toOptions(resolved));
-      expect(problem.outputShape).toEqual(Y.shape);
+await withCorpus("onnx_conv.json", parseOnnx, (cases) => {
+  describe("ONNX, the float64 reference", () => {
+    test.each(cases)("$name", (onnxCase) => {
+      const { problem, direction, operands, resultShape } = passOfCase(toForwardCase(onnxCase));
+      expect(resultShape).toEqual(onnxCase.Y.shape);
       // The expected values were summed in float32, so they lie within its bound of the float64 ones.
-      const [x, w, bias] = [toFloat32(X).data, toFloat32(W).data, B ? toFloat32(B).data : undefined];
-      const bound = errorBound(problem, "forward", { x, w, bias });
-      expect(compare(Y.data, forward(problem, x, w, { bias }), bound)).toMatchObject(WITHIN_BOUND);
+      const bound = errorBound(problem, direction, operands);
+      const result = referencePass(problem, direction, operands);
+      expect(compare(onnxCase.Y.data, result, bound)).toMatchObject(WITHIN_BOUND);
     });
   });
 
-  describe("ONNX Conv, 2D on the engine", () => {
-    for (const { name, spatialRank, resolved, X, W, B, Y } of cases) {
-      if (spatialRank !== 2) continue;
-      const [input, weight, bias] = [toFloat32(X), toFloat32(W), B ? toFloat32(B).data : undefined];
-      const testCase = { input, weight, bias, options: toOptions(resolved), expected: Y };
-      const problem = problemOf(testCase);
-      const operands = { x: input.data, w: weight.data, bias };
-      gpuTest(`${name}: forward by every solver`, async ({ engine }) => {
+  describe("ONNX, on the engine", () => {
+    for (const onnxCase of cases) {
+      const testCase = toForwardCase(onnxCase);
+      const { operation, rank } = testCase;
+      // In 1D the solvers' kernels are those of the other ranks with two axes of extent 1.
+      const run = rank === 1 ? runByChoice : runByEverySolver;
+      gpuTest(`${onnxCase.name}: forward${rank === 1 ? "" : " by every solver"}`, async ({ engine }) => {
+        const { problem, direction, operands } = passOfCase(testCase);
         // Two float32 sums, each within the bound of the true value.
-        const twice = errorBound(problem, "forward", operands).map((bound) => 2 * bound);
-        await runByEverySolver(engine, testCase, (actual, solver) => {
-          expect(comparePass(problem, "forward", operands, actual), solver).toMatchObject(WITHIN_BOUND);
-          expect(compare(actual, Y.data, twice), solver).toMatchObject(WITHIN_BOUND);
+        const twice = errorBound(problem, direction, operands).map((bound) => 2 * bound);
+        await run(engine, testCase, (actual, solver) => {
+          expect(comparePass(problem, direction, operands, actual), solver).toMatchObject(WITHIN_BOUND);
+          expect(compare(actual, testCase.expected.data, twice), solver).toMatchObject(WITHIN_BOUND);
         });
       });
-      gpuTest(`${name}: both gradients`, async ({ engine }) => await checkGradients(engine, testCase));
+      if (operation === "conv" && rank !== 2) continue;
+      gpuTest(`${onnxCase.name}: both gradients`, async ({ engine }) => await checkGradients(engine, testCase));
     }
   });
 });

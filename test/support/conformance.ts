@@ -1,11 +1,20 @@
-/** What every conformance test does with a problem: run it by each solver, compare it with the reference. */
+/** What every conformance test does with a case: run it as it stands and by each solver, compare it with the reference. */
 import { expect } from "vitest";
-import { type ConvOptions, type Engine, SolverError } from "webgpu-conv";
+import {
+  type DType,
+  type Engine,
+  type ForwardOptions,
+  type Rank,
+  SolverError,
+  type Tensor,
+  type TransposedSize,
+} from "webgpu-conv";
 import {
   type Comparison,
   compare,
   errorBound,
   makeProblem,
+  makeTransposedProblem,
   type PassDirection,
   type PassOperands,
   referencePass,
@@ -16,40 +25,78 @@ import { SOLVERS } from "../../src/solvers/index.js";
 import { Random, reals } from "./data.js";
 import type { HostTensor } from "./layout.js";
 
-/** A forward pass with its expected result: NCHW input and output, OIHW weight. */
+/** A forward pass with its expected result. Tensors are laid out as the options say. */
 export interface ForwardCase {
+  readonly operation: "conv" | "convTranspose";
+  readonly rank: Rank;
+  readonly dtype: DType;
   readonly input: HostTensor;
   readonly weight: HostTensor;
   readonly bias: ArrayLike<number> | undefined;
-  readonly options: ConvOptions;
+  readonly options: Omit<ForwardOptions, "bias"> & TransposedSize;
   readonly expected: HostTensor;
 }
+
+/** A case without the result: what its gradients need. */
+type LayerCase = Omit<ForwardCase, "bias" | "expected">;
 
 /** Solvers that take any problem: each of them must have run every case. */
 const GENERAL_SOLVERS = ["implicit-gemm", "register-tile", "direct"];
 
-export function problemOf({ input, weight, options }: Pick<ForwardCase, "input" | "weight" | "options">): ConvProblem {
-  return makeProblem(2, input.shape, weight.shape, options);
+/** The convolution of a case; of a transposed one, the convolution whose input gradient it is. */
+function problemOf({ operation, rank, input, weight, options }: LayerCase): ConvProblem {
+  const make = operation === "conv" ? makeProblem : makeTransposedProblem;
+  return make(rank, input.shape, weight.shape, options);
 }
 
-async function runForward(engine: Engine, { input, weight, bias, options }: ForwardCase): Promise<Float32Array> {
-  using x = engine.tensor(input.data, input.shape);
-  using w = engine.tensor(weight.data, weight.shape);
-  using b = bias && engine.tensor(bias, [bias.length]);
-  using y = engine.conv2d(x, w, b ? { ...options, bias: b } : options);
+/** A forward pass as the reference knows it. */
+export interface ReferencePass {
+  readonly problem: ConvProblem;
+  readonly direction: PassDirection;
+  readonly operands: PassOperands;
+  readonly resultShape: readonly number[];
+}
+
+/** The values as a float32 device has them. */
+const toFloat32 = (values: ArrayLike<number>): Float32Array => Float32Array.from(values);
+
+/** The pass that a case is, on operands rounded to float32. */
+export function passOfCase(testCase: ForwardCase): ReferencePass {
+  const problem = problemOf(testCase);
+  const [input, w] = [toFloat32(testCase.input.data), toFloat32(testCase.weight.data)];
+  const bias = testCase.bias && toFloat32(testCase.bias);
+  return testCase.operation === "conv"
+    ? { problem, direction: "forward", operands: { x: input, w, bias }, resultShape: problem.outputShape }
+    : { problem, direction: "inputGradient", operands: { dy: input, w, bias }, resultShape: problem.inputShape };
+}
+
+/** Runs the case as it stands: its layouts and dtype, and the solver of its options or the engine's choice. */
+async function runForward(
+  engine: Engine,
+  { operation, rank, dtype, input, weight, bias, options }: ForwardCase,
+): Promise<Float32Array> {
+  using x = engine.tensor(input.data, input.shape, { dtype });
+  using w = engine.tensor(weight.data, weight.shape, { dtype });
+  using b = bias && engine.tensor(bias, [bias.length], { dtype });
+  using y = engine[`${operation}${rank}d`](x, w, b ? { ...options, bias: b } : options);
   return await y.data();
 }
 
-/** Runs the case as the engine chooses and by every solver that takes it; `check` sees each result. */
-export async function runByEverySolver(
-  engine: Engine,
-  testCase: ForwardCase,
-  check: (actual: Float32Array, solver: string) => void,
-): Promise<void> {
-  expect(problemOf(testCase).outputShape).toEqual(testCase.expected.shape);
+/** Sees the result of a case, and which solver computed it. */
+type Check = (actual: Float32Array, solver: string) => void;
+
+/** Runs the case as the engine chooses. */
+export async function runByChoice(engine: Engine, testCase: ForwardCase, check: Check): Promise<void> {
+  expect(passOfCase(testCase).resultShape).toEqual(testCase.expected.shape);
   check(await runForward(engine, testCase), "the engine's choice");
+}
+
+/** Runs the case as the engine chooses and by every solver that takes it. */
+export async function runByEverySolver(engine: Engine, testCase: ForwardCase, check: Check): Promise<void> {
+  await runByChoice(engine, testCase, check);
+  const { direction } = passOfCase(testCase);
   const ran: string[] = [];
-  for (const { name } of SOLVERS.filter(({ directions }) => directions.includes("forward"))) {
+  for (const { name } of SOLVERS.filter(({ directions }) => directions.includes(direction))) {
     const options = { ...testCase.options, solver: name };
     if (refuses(engine, { ...testCase, options })) continue;
     check(await runForward(engine, { ...testCase, options }), name);
@@ -58,9 +105,9 @@ export async function runByEverySolver(
   expect(ran).toEqual(expect.arrayContaining(GENERAL_SOLVERS));
 }
 
-function refuses(engine: Engine, { input, weight, options }: ForwardCase): boolean {
+function refuses(engine: Engine, { operation, rank, dtype, input, weight, options }: ForwardCase): boolean {
   try {
-    engine.explain("conv2d", { input: input.shape, weight: weight.shape }, options);
+    engine.explain(`${operation}${rank}d`, { input: input.shape, weight: weight.shape }, { ...options, dtype });
     return false;
   } catch (error) {
     if (error instanceof SolverError) return true;
@@ -81,21 +128,34 @@ export function comparePass(
 /** What a comparison must say: every element within its bound. `toMatchObject` then shows the worst one. */
 export const WITHIN_BOUND = { pass: true } as const;
 
-/** Runs both gradients as the engine chooses and compares them with the reference. */
-export async function checkGradients(
+/** Runs both gradients of a float32 case as the engine chooses and compares them with the reference. */
+export async function checkGradients(engine: Engine, testCase: LayerCase): Promise<void> {
+  const { operation, input, weight } = testCase;
+  const problem = problemOf(testCase);
+  const resultShape = operation === "conv" ? problem.outputShape : problem.inputShape;
+  const dy = reals(new Random(1), product(resultShape));
+  const [x, w] = [toFloat32(input.data), toFloat32(weight.data)];
+  using gradient = engine.tensor(dy, resultShape);
+  using inputTensor = engine.tensor(x, input.shape);
+  using weightTensor = engine.tensor(w, weight.shape);
+  const tensors = { gradient, input: inputTensor, weight: weightTensor };
+  const [toInput, toWeight] = await runGradients(engine, testCase, tensors);
+  if (operation === "conv") {
+    expect(comparePass(problem, "inputGradient", { dy, w }, toInput), "dx").toMatchObject(WITHIN_BOUND);
+    expect(comparePass(problem, "weightGradient", { dy, x }, toWeight), "dw").toMatchObject(WITHIN_BOUND);
+  } else {
+    // In the convolution behind a transposed one its x is the gradient, and its dy the x.
+    expect(comparePass(problem, "forward", { x: dy, w }, toInput), "dx").toMatchObject(WITHIN_BOUND);
+    expect(comparePass(problem, "weightGradient", { dy: x, x: dy }, toWeight), "dw").toMatchObject(WITHIN_BOUND);
+  }
+}
+
+async function runGradients(
   engine: Engine,
-  { input, weight, options }: Pick<ForwardCase, "input" | "weight" | "options">,
-): Promise<void> {
-  const problem = problemOf({ input, weight, options });
-  const dy = reals(new Random(1), product(problem.outputShape));
-  using gradient = engine.tensor(dy, problem.outputShape);
-  using x = engine.tensor(input.data, input.shape);
-  using w = engine.tensor(weight.data, weight.shape);
-  using dx = engine.conv2dInputGradient(gradient, w, input.shape, options);
-  using dw = engine.conv2dWeightGradient(gradient, x, weight.shape, options);
-  const [toInput, toWeight] = await Promise.all([dx.data(), dw.data()]);
-  // The engine works on float32 values: so must the reference.
-  const operands = { dy, x: Float32Array.from(input.data), w: Float32Array.from(weight.data) };
-  expect(comparePass(problem, "inputGradient", operands, toInput)).toMatchObject(WITHIN_BOUND);
-  expect(comparePass(problem, "weightGradient", operands, toWeight)).toMatchObject(WITHIN_BOUND);
+  { operation, rank, options }: LayerCase,
+  { gradient, input, weight }: Readonly<Record<"gradient" | "input" | "weight", Tensor>>,
+): Promise<Float32Array[]> {
+  using dx = engine[`${operation}${rank}dInputGradient`](gradient, weight, input.shape, options);
+  using dw = engine[`${operation}${rank}dWeightGradient`](gradient, input, weight.shape, options);
+  return await Promise.all([dx.data(), dw.data()]);
 }
