@@ -2,8 +2,8 @@
  * Turns a kernel into the text that is compiled: constants get their values, marked loops are written out.
  *
  * Both are done here and not left to the driver because it pays: WGSL compilers do not unroll, and arrays
- * that are indexed by a loop counter stay in memory on some devices (4 to 12 times slower on SwiftShader,
- * and no gain anywhere from leaving them). A file still compiles, and reads, as it stands.
+ * that are indexed by a loop counter stay in memory on some devices (4 to 8 times slower on SwiftShader,
+ * see docs/performance-log.md). A file still compiles, and reads, as it stands.
  */
 import { ConvError } from "../errors.js";
 import { evaluateInteger, integerConstants } from "./constants.js";
