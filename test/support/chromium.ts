@@ -21,7 +21,7 @@ import { createBrotliDecompress } from "node:zlib";
 /** Where the browser and its driver are unpacked, once a machine. */
 const FOLDER = join(tmpdir(), `webgpu-conv-chromium-147-${String(process.getuid?.() ?? "user")}`);
 const BINARY = join(FOLDER, "chromium");
-const LIBRARIES = join(FOLDER, "libraries");
+const LIBRARIES = join(FOLDER, "libraries", "lib");
 
 export const LAUNCH_ARGUMENTS = [
   "--no-sandbox",
@@ -44,7 +44,7 @@ export interface LaunchOptions {
 export async function chromiumLaunchOptions(): Promise<LaunchOptions> {
   if (process.platform !== "linux" || process.arch !== "x64") return { args: LAUNCH_ARGUMENTS };
   if (!existsSync(BINARY)) await unpackChromium();
-  // Its own copies of libnss3, libnspr4 and libexpat come last: the system's are used where it has them.
+  // libnss3, libnspr4 and libexpat come with it: a machine without a desktop has none.
   const path = [process.env.LD_LIBRARY_PATH, LIBRARIES].filter((part) => part !== undefined && part !== "").join(":");
   return { executablePath: BINARY, args: LAUNCH_ARGUMENTS, env: { ...definedEnvironment(), LD_LIBRARY_PATH: path } };
 }
