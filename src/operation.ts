@@ -1,5 +1,5 @@
 /** A pass over a ConvProblem together with what is fused into it: what solvers plan for. */
-import { type ActivationSpec, derivativeSource } from "./activation.js";
+import type { ActivationSpec } from "./activation.js";
 import type { DType } from "./dtype.js";
 import type { ConvProblem } from "./problem.js";
 
@@ -106,5 +106,5 @@ export function shapeOfRole({ direction, problem }: ConvOperation, role: TensorR
 
 /** Whether an activation's derivative is relu's, which gradients fuse into their reads. */
 export function isFusedMask(activation: ActivationSpec): boolean {
-  return activation.name === "relu" && derivativeSource(activation) === "output";
+  return activation.name === "relu";
 }
