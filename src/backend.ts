@@ -39,6 +39,25 @@ export interface Timing {
   readonly clock: "timestamp" | "wall-clock";
 }
 
+/** What {@link Engine.check} finds in a tensor. */
+export interface SpecialValues {
+  /** Infinities: in float16, what grew beyond 65,504. */
+  readonly infinite: number;
+  readonly nan: number;
+  /** The largest finite magnitude; 0 where there is none. */
+  readonly largest: number;
+}
+
+/** What only a WebGPU backend has: memory that it can share, and a place in the caller's own GPU work. */
+export interface Interop {
+  /** A caller's buffer as a storage. It is not copied, and stays the caller's. */
+  wrap(buffer: GPUBuffer, offset: number, size: number, dtype: DType): TensorStorage;
+  /** Where a storage lies. */
+  binding(storage: TensorStorage): Required<GPUBufferBinding>;
+  /** Writes what `record` records into the encoder. Gives what is to be called once that was submitted. */
+  encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void>;
+}
+
 /** Tensors by the role they play in an operation. */
 export type RoleStorages = Partial<Record<TensorRole, TensorStorage>>;
 
@@ -46,14 +65,20 @@ export interface Backend {
   readonly adapter: AdapterDescription;
   /** The WebGPU device; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
+  /** Undefined on the CPU. */
+  readonly interop: Interop | undefined;
   upload(values: ArrayLike<number>, dtype: DType): TensorStorage;
   /** Records the operation; the results are new storages, in the order of `resultRoles`. */
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[];
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
+  /** Counts infinities and NaNs where the values are. */
+  check(storage: TensorStorage): Promise<SpecialValues>;
   /** The storage must not be used again. */
   release(storage: TensorStorage): void;
   /** Chooses a solver as `run` would, without running. */
   select(operation: ConvOperation, choice: SolverChoice | undefined): Selection;
+  /** Hands all recorded work to the device; resolves once that has happened. */
+  submit(): Promise<void>;
   /** Resolves when all recorded work is done; rejects with what went wrong on the device since last asked. */
   finish(): Promise<void>;
   /** Runs what `record` records and measures that alone. */

@@ -1,5 +1,13 @@
 /** The CPU reference as a backend: the same engine where there is no WebGPU. Chosen only when asked for. */
-import type { AdapterDescription, Backend, BackendMemory, RoleStorages, TensorStorage, Timing } from "./backend.js";
+import type {
+  AdapterDescription,
+  Backend,
+  BackendMemory,
+  RoleStorages,
+  SpecialValues,
+  TensorStorage,
+  Timing,
+} from "./backend.js";
 import { activate, activationDerivative } from "./activation.js";
 import { BYTES_PER_ELEMENT, type DType, fromHalfBits, toHalfBits } from "./dtype.js";
 import { SolverError } from "./errors.js";
@@ -44,6 +52,7 @@ export class CpuBackend implements Backend {
     maxTensorBytes: 2 ** 31 - 4,
   };
   readonly device = undefined;
+  readonly interop = undefined;
   #liveBytes = 0;
 
   upload(values: ArrayLike<number>, dtype: DType): TensorStorage {
@@ -60,6 +69,16 @@ export class CpuBackend implements Backend {
     return Promise.resolve((storage as CpuStorage).values.slice());
   }
 
+  check(storage: TensorStorage): Promise<SpecialValues> {
+    const counts = { infinite: 0, nan: 0, largest: 0 };
+    for (const value of (storage as CpuStorage).values) {
+      if (Number.isNaN(value)) counts.nan++;
+      else if (Number.isFinite(value)) counts.largest = Math.max(counts.largest, Math.abs(value));
+      else counts.infinite++;
+    }
+    return Promise.resolve(counts);
+  }
+
   release(storage: TensorStorage): void {
     this.#liveBytes -= storage.bytes;
   }
@@ -67,6 +86,10 @@ export class CpuBackend implements Backend {
   select(_operation: ConvOperation, choice: SolverChoice | undefined): Selection {
     requireReference(choice);
     return { plan: { solver: SOLVER, config: {}, dispatches: [], scratchBytes: {} }, passedOver: [] };
+  }
+
+  async submit(): Promise<void> {
+    // As finish.
   }
 
   async finish(): Promise<void> {

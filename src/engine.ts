@@ -1,9 +1,17 @@
 /** Engine: what a caller holds. Tensors, convolutions, and the device behind them. */
 import { NO_ACTIVATION, readActivation } from "./activation.js";
-import type { AdapterDescription, Backend, RoleStorages, TensorStorage, Timing } from "./backend.js";
-import { type Call, plainOperation } from "./calls.js";
+import type {
+  AdapterDescription,
+  Backend,
+  Interop,
+  RoleStorages,
+  SpecialValues,
+  TensorStorage,
+  Timing,
+} from "./backend.js";
+import { type Call, plainOperation, requireTensor } from "./calls.js";
 import { BYTES_PER_ELEMENT, type DType, readDType } from "./dtype.js";
-import { LimitError, require, show, TensorError } from "./errors.js";
+import { DeviceError, LimitError, require, show, TensorError } from "./errors.js";
 import { type Explanation, explain, type ExplainShapes } from "./explain.js";
 import { product } from "./geometry.js";
 import { operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./operation.js";
@@ -21,6 +29,17 @@ export interface EngineMemory {
   /** Device memory kept for later use. */
   readonly pooledBytes: number;
   readonly liveTensors: number;
+}
+
+/** Operations that were written into a caller's encoder. */
+export interface Encoded<Result> {
+  /** What the recording returned. */
+  readonly result: Result;
+  /**
+   * To be called once the encoder was submitted (or given up): results may be used from then on, and memory that
+   * was disposed of in the meantime may be used again.
+   */
+  readonly submitted: () => void;
 }
 
 /** What {@link Engine.explain} may be told: the operation's options, and what would be fused into it. */
@@ -69,19 +88,34 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * @throws ArgumentError when their product is not the number of values; LimitError beyond the device's limits.
    */
   tensor(data: ArrayLike<number>, shape: readonly number[], options: { readonly dtype?: DType } = {}): Tensor {
-    this.#requireLive();
     const dtype = readDType(options.dtype);
-    require(Array.isArray(shape) && shape.length >= 1, () => {
-      return `shape is ${show(shape)}; expected a list of at least one dimension`;
-    });
-    requireShape("tensor", shape, shape.length, "");
-    const size = product(shape);
+    const size = this.#readSize(shape, dtype);
     const length: unknown = (data as Partial<ArrayLike<number>> | null | undefined)?.length;
     require(typeof length === "number", () => `data is ${show(data)}; expected an array of numbers`);
     require(length === size, () =>
       `data has ${String(length)} values; expected ${shape.join(" * ")} = ${String(size)}`);
-    this.#requireFits("tensor", shape, dtype);
     return this.#adopt(shape, this.#backend.upload(data, dtype));
+  }
+
+  /**
+   * A caller's buffer as a tensor, without copying. The buffer stays the caller's: disposing of the tensor, or of the
+   * engine, leaves it alone. Operations read it when they are submitted, so until `await engine.submit()` it must live
+   * and its values stay.
+   *
+   * @param buffer on the engine's device, with `GPUBufferUsage.STORAGE`, and `COPY_SRC` if it is to be read back
+   * @param shape extents of the values in it, row-major
+   * @param options `dtype`: how the values are stored, "float32" when absent; `offset` where they begin, in bytes, a
+   *   multiple of the device's `minStorageBufferOffsetAlignment`; 0 when absent
+   * @throws ArgumentError when the buffer is too small or lacks the usage; DeviceError on an engine without a GPU.
+   */
+  wrap(
+    buffer: GPUBuffer,
+    shape: readonly number[],
+    options: { readonly dtype?: DType; readonly offset?: number } = {},
+  ): Tensor {
+    const dtype = readDType(options.dtype);
+    const size = this.#readSize(shape, dtype);
+    return this.#adopt(shape, this.#requireGpu("wrap").wrap(buffer, options.offset ?? 0, size, dtype));
   }
 
   /**
@@ -110,6 +144,43 @@ export class Engine extends UnsharedConvolutions implements Disposable {
       masked: !isForward && !transposed && readActivation(options.activation).name === "relu",
     };
     return explain(operation, this.#backend.select(operation, options.solver));
+  }
+
+  /**
+   * Records operations into the caller's own command encoder, as one compute pass, in place of the engine's next
+   * submission. Waits for kernels that still compile; everything recorded before is submitted first.
+   *
+   * Results can be used by later operations, and read, once the caller has submitted the encoder and said so.
+   *
+   * @param encoder of the engine's device, open, with no pass begun
+   * @param record calls operations, and nothing that waits; what it returns comes back as `result`
+   * @throws DeviceError on an engine without a GPU; whatever `record` throws, and then nothing was encoded.
+   */
+  async encode<Result>(encoder: GPUCommandEncoder, record: () => Result): Promise<Encoded<Result>> {
+    this.#requireLive();
+    const results: Result[] = [];
+    const submitted = await this.#requireGpu("encode").encode(encoder, () => void results.push(record()));
+    return { result: results[0], submitted };
+  }
+
+  /**
+   * Counts infinities and NaNs of a tensor on the device: overflow, above all in float16, is never silent to who asks.
+   *
+   * @throws TensorError if disposed or another engine's; DeviceError if the values could not be computed.
+   */
+  async check(tensor: Tensor): Promise<SpecialValues> {
+    this.#requireLive();
+    requireTensor("tensor", tensor);
+    return await this.#backend.check(tensor.storage(this.#owner, "tensor"));
+  }
+
+  /**
+   * Submits all recorded work; resolves once it is on the device's queue. What the caller submits after that comes
+   * after it. Doesn't wait for results.
+   */
+  async submit(): Promise<void> {
+    this.#requireLive();
+    await this.#backend.submit();
   }
 
   /** Submits all recorded work and waits for it. Rejects with a DeviceError if the device reported one. */
@@ -145,6 +216,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
 
   readonly #owner = {
     read: async (storage: TensorStorage) => await this.#backend.read(storage),
+    binding: (storage: TensorStorage) => this.#requireGpu("binding").binding(storage),
     release: (tensor: Tensor, storage: TensorStorage) => {
       this.#live.delete(tensor);
       if (!this.#disposed) this.#backend.release(storage);
@@ -171,6 +243,23 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     const tensor = new Tensor(this.#owner, shape, storage);
     this.#live.add(tensor);
     return tensor;
+  }
+
+  /** The number of elements of a new tensor, once its shape is checked. */
+  #readSize(shape: readonly number[], dtype: DType): number {
+    this.#requireLive();
+    require(Array.isArray(shape) && shape.length >= 1, () => {
+      return `shape is ${show(shape)}; expected a list of at least one dimension`;
+    });
+    requireShape("tensor", shape, shape.length, "");
+    this.#requireFits("tensor", shape, dtype);
+    return product(shape);
+  }
+
+  #requireGpu(method: string): Interop {
+    const { interop, adapter } = this.#backend;
+    if (!interop) throw new DeviceError(`${method} needs a WebGPU device; this engine runs on ${adapter.description}`);
+    return interop;
   }
 
   #requireFits(name: string, shape: readonly number[], dtype: DType): void {

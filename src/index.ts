@@ -8,7 +8,7 @@ import { type EngineOptions, makeEngine } from "./createEngine.js";
 import type { Engine } from "./engine.js";
 
 export { type EngineOptions } from "./createEngine.js";
-export { Engine, type EngineMemory, type ExplainOptions } from "./engine.js";
+export { type Encoded, Engine, type EngineMemory, type ExplainOptions } from "./engine.js";
 export type { OperationName } from "./operationNames.js";
 export type { ConvGradients } from "./convolutions.js";
 export type { TransposedForwardOptions, TransposedGradientOptions } from "./transposedConvolutions.js";
@@ -16,7 +16,7 @@ export type { Activation, ActivationName } from "./activation.js";
 export type { DType } from "./dtype.js";
 export type { Layout, TransposedWeightLayout, WeightLayout } from "./layout.js";
 export type { PaddingMode } from "./padding.js";
-export type { AdapterDescription, Timing } from "./backend.js";
+export type { AdapterDescription, SpecialValues, Timing } from "./backend.js";
 export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorError } from "./errors.js";
 export type { ExplainedDispatch, Explanation, ExplainShapes } from "./explain.js";
 export * from "./geometry.js";

@@ -7,12 +7,13 @@ import { product } from "./geometry.js";
 /** What a tensor needs of the engine that owns it. */
 export interface TensorOwner {
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
+  binding(storage: TensorStorage): Required<GPUBufferBinding>;
   release(tensor: Tensor, storage: TensorStorage): void;
 }
 
 /**
- * A dense tensor, row-major, on the device of the engine that made it. It owns device memory:
- * dispose of it, or declare it with `using`. It stays usable until then, whatever is computed from it.
+ * A dense tensor, row-major, on the device of the engine that made it. It owns device memory (but for one made by
+ * `engine.wrap`): dispose of it, or declare it with `using`. It stays usable until then, whatever is computed from it.
  */
 export class Tensor implements Disposable {
   /** Extents, outermost first; `[N, C, H, W]` for a batch of images. */
@@ -46,6 +47,17 @@ export class Tensor implements Disposable {
    */
   async data(): Promise<Float32Array<ArrayBuffer>> {
     return await this.#owner.read(this.storage(this.#owner, "tensor"));
+  }
+
+  /**
+   * Where the values lie, without a copy, as a resource for the caller's own bind groups: buffer, offset and size in
+   * bytes. They are there for what the caller submits after `await engine.submit()`. The buffer stays the tensor's: its
+   * memory serves other tensors once this one is disposed of.
+   *
+   * @throws TensorError if disposed; DeviceError on an engine without a GPU.
+   */
+  binding(): Required<GPUBufferBinding> {
+    return this.#owner.binding(this.storage(this.#owner, "tensor"));
   }
 
   /** Gives the device memory back. Work recorded before still sees the values. Twice is harmless. */

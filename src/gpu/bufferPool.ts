@@ -1,4 +1,4 @@
-/** Storage buffers by size class: a released one serves the next request of its class. */
+/** Storage buffers by size class: a released one serves the next request of its class. Callers' buffers pass through. */
 
 /** Waste from rounding a size up to its class is below one part in this many. */
 const STEPS_PER_DOUBLING = 8;
@@ -8,9 +8,13 @@ const SMALLEST_BYTES = 256;
 export interface PooledBuffer {
   readonly id: number;
   readonly buffer: GPUBuffer;
-  /** Bytes of the class, at least what was asked for. */
+  /** Where in the buffer it begins: 0, but in a caller's buffer. */
+  readonly offset: number;
+  /** Bytes of the class, at least what was asked for; in a caller's buffer exactly that. */
   readonly bytes: number;
-  /** Called once, when the buffer is destroyed: what was built on it must go. */
+  /** Whether the buffer is a caller's, and not the pool's to keep or destroy. */
+  readonly borrowed: boolean;
+  /** Called once, when the buffer is destroyed or leaves: what was built on it must go. */
   readonly onDestroy: Set<() => void>;
 }
 
@@ -56,13 +60,26 @@ export class BufferPool {
     }
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffer = this.#device.createBuffer({ label: "webgpu-conv tensor", size: classBytes, usage });
-    const pooled = { id: this.#nextId++, buffer, bytes: classBytes, onDestroy: new Set<() => void>() };
+    const pooled = this.#describe(buffer, 0, classBytes, false);
     this.#all.add(pooled);
     return pooled;
   }
 
+  /** A caller's buffer, to be used like one of the pool's. Releasing it leaves the buffer alone. */
+  borrow(buffer: GPUBuffer, offset: number, bytes: number): PooledBuffer {
+    return this.#describe(buffer, offset, bytes, true);
+  }
+
+  #describe(buffer: GPUBuffer, offset: number, bytes: number, borrowed: boolean): PooledBuffer {
+    return { id: this.#nextId++, buffer, offset, bytes, borrowed, onDestroy: new Set<() => void>() };
+  }
+
   /** Gives a buffer back. Every command that uses it must have been submitted. */
   release(pooled: PooledBuffer): void {
+    if (pooled.borrowed) {
+      this.#forget(pooled);
+      return;
+    }
     this.#liveBytes -= pooled.bytes;
     if (this.#pooledBytes + pooled.bytes > this.#capBytes) {
       this.#destroy(pooled);
@@ -91,6 +108,10 @@ export class BufferPool {
   #destroy(pooled: PooledBuffer): void {
     this.#all.delete(pooled);
     pooled.buffer.destroy();
+    this.#forget(pooled);
+  }
+
+  #forget(pooled: PooledBuffer): void {
     for (const forget of pooled.onDestroy) forget();
     pooled.onDestroy.clear();
   }

@@ -1,18 +1,28 @@
 /** A WebGPU device as a backend: plans prepared once, operations recorded, results read back. */
-import type { AdapterDescription, Backend, BackendMemory, RoleStorages, TensorStorage, Timing } from "../backend.js";
+import type {
+  AdapterDescription,
+  Backend,
+  BackendMemory,
+  RoleStorages,
+  SpecialValues,
+  TensorStorage,
+  Timing,
+} from "../backend.js";
 import { BYTES_PER_ELEMENT, decode, type DType, encode } from "../dtype.js";
 import { DeviceError } from "../errors.js";
 import { product } from "../geometry.js";
 import { type ConvOperation, keyOf, resultRoles, shapeOfRole } from "../operation.js";
 import type { SolverChoice } from "../options.js";
 import { select, type Selection } from "../select.js";
-import type { ScratchName } from "../solver.js";
+import type { ScratchName, SolverPlan } from "../solver.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
 import { type Capabilities, describeAdapter, readCapabilities } from "./capabilities.js";
+import { GpuInterop } from "./interop.js";
 import { PipelineCache } from "./pipelineCache.js";
 import { type OperationBuffers, PreparedPlan } from "./prepared.js";
 import { type GpuStorage, Recorder } from "./recorder.js";
 import { ReadbackRing } from "./readback.js";
+import { COUNT_WORDS, planSpecials, readSpecials } from "./specials.js";
 import { TimestampTimer } from "./timer.js";
 
 const WORD_BYTES = 4;
@@ -34,6 +44,7 @@ export interface GpuBackendOptions {
 
 export class GpuBackend implements Backend {
   readonly adapter: AdapterDescription;
+  readonly interop: GpuInterop;
   readonly #device: GPUDevice;
   readonly #ownsDevice: boolean;
   readonly #poison: boolean;
@@ -64,6 +75,7 @@ export class GpuBackend implements Backend {
     this.#timer = this.#capabilities.timestamps ? new TimestampTimer(device, this.#readback) : undefined;
     this.#unused = this.#pool.acquire(UNUSED_BYTES);
     this.adapter = describe(device, this.#capabilities);
+    this.interop = new GpuInterop(device, this.#pool, this.#recorder, () => this.#requireDevice());
     device.addEventListener("uncapturederror", this.#onError);
     void device.lost.then(({ reason, message }) => {
       this.#lost = new DeviceError(`the device was lost (${reason}): ${message || "no reason given"}`);
@@ -88,7 +100,9 @@ export class GpuBackend implements Backend {
 
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
     this.#requireDevice();
-    const prepared = this.#prepare(operation, choice);
+    for (const storage of Object.values(operands)) this.#recorder.requireUsable(storage as GpuStorage);
+    const key = choice === undefined ? keyOf(operation) : `${keyOf(operation)} ${JSON.stringify(choice)}`;
+    const prepared = this.#prepare(key, () => this.select(operation, choice).plan);
     const buffers: OperationBuffers = { unused: this.#unused };
     const scratch: PooledBuffer[] = [];
     for (const [name, bytes] of Object.entries(prepared.plan.scratchBytes) as [ScratchName, number][]) {
@@ -114,8 +128,30 @@ export class GpuBackend implements Backend {
   }
 
   async read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
-    this.#requireDevice();
     const source = storage as GpuStorage;
+    this.interop.requireReadable(source);
+    return decode(await this.#readBytes(source), source.size, source.dtype);
+  }
+
+  async check(storage: TensorStorage): Promise<SpecialValues> {
+    this.#requireDevice();
+    const { pooled, size, dtype } = storage as GpuStorage;
+    this.#recorder.requireUsable(storage as GpuStorage);
+    const prepared = this.#prepare(`specials ${dtype} ${String(size)}`, () => {
+      return planSpecials(size, dtype, this.#capabilities);
+    });
+    const counts = this.#allocate(COUNT_WORDS, "float32");
+    this.#device.queue.writeBuffer(counts.pooled.buffer, 0, new Uint32Array(COUNT_WORDS));
+    const dispatches = prepared.bind({ x: pooled, y: counts.pooled });
+    this.#recorder.record({ dispatches, reads: [storage as GpuStorage], writes: [counts] });
+    const bytes = this.#readBytes(counts);
+    this.release(counts);
+    return readSpecials(await bytes, dtype);
+  }
+
+  async #readBytes(source: GpuStorage): Promise<ArrayBuffer> {
+    this.#requireDevice();
+    this.#recorder.requireUsable(source);
     const staging = this.#readback.acquire(source.bytes);
     this.#recorder.copy(source, staging);
     await this.#recorder.submit();
@@ -128,7 +164,7 @@ export class GpuBackend implements Backend {
       throw this.#lost ?? new DeviceError(`reading back failed: ${String(cause)}`, { cause });
     });
     this.#throwReported();
-    return decode(values, source.size, source.dtype);
+    return values;
   }
 
   release(storage: TensorStorage): void {
@@ -137,6 +173,11 @@ export class GpuBackend implements Backend {
 
   select(operation: ConvOperation, choice: SolverChoice | undefined): Selection {
     return select(operation, this.#capabilities, choice);
+  }
+
+  async submit(): Promise<void> {
+    this.#requireDevice();
+    await this.#recorder.submit();
   }
 
   async finish(): Promise<void> {
@@ -178,7 +219,7 @@ export class GpuBackend implements Backend {
 
   #allocate(size: number, dtype: DType): GpuStorage {
     const bytes = WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
-    return { pooled: this.#acquire(bytes), dtype, size, bytes, error: undefined };
+    return { pooled: this.#acquire(bytes), dtype, size, bytes, error: undefined, unsubmitted: undefined };
   }
 
   #acquire(bytes: number): PooledBuffer {
@@ -188,11 +229,10 @@ export class GpuBackend implements Backend {
     return pooled;
   }
 
-  #prepare(operation: ConvOperation, choice: SolverChoice | undefined): PreparedPlan {
-    const key = choice === undefined ? keyOf(operation) : `${keyOf(operation)} ${JSON.stringify(choice)}`;
+  #prepare(key: string, makePlan: () => SolverPlan): PreparedPlan {
     const known = this.#plans.get(key);
     if (known && !known.failed) return known;
-    const prepared = new PreparedPlan(this.#device, this.#pipelines, this.select(operation, choice).plan);
+    const prepared = new PreparedPlan(this.#device, this.#pipelines, makePlan());
     known?.dispose();
     if (this.#plans.size >= PLANS_KEPT) this.#forgetOldestPlan();
     this.#plans.set(key, prepared);
@@ -203,7 +243,7 @@ export class GpuBackend implements Backend {
     for (const [key, prepared] of this.#plans) {
       this.#plans.delete(key);
       // Its uniforms may be in work that is recorded but not submitted.
-      void this.#recorder.submit().then(() => prepared.dispose());
+      this.#recorder.afterwards(() => prepared.dispose());
       return;
     }
   }

@@ -55,7 +55,8 @@ class PreparedDispatch {
     for (const [binding, source] of this.#sources) {
       const pooled = buffers[source];
       if (!pooled) throw new Error(`kernel ${this.pipeline.label} needs a buffer for "${source}"`);
-      entries.push({ binding, resource: { buffer: pooled.buffer } });
+      const { buffer, offset, bytes } = pooled;
+      entries.push({ binding, resource: { buffer, offset, size: bytes } });
       pooled.onDestroy.add(forget);
     }
     const bindGroup = this.#device.createBindGroup({

@@ -3,9 +3,12 @@
  *
  * Recording never waits. Submitting waits for pipelines that are still compiling, and keeps the order of
  * recording whatever the order in which they become ready.
+ *
+ * Work may also be recorded apart, into a caller's encoder. Until the caller has submitted that, its results cannot
+ * be used elsewhere, and no memory changes hands: what would be reused might run before it.
  */
 import type { DType } from "../dtype.js";
-import { DeviceError } from "../errors.js";
+import { DeviceError, require, TensorError } from "../errors.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { PipelineEntry } from "./pipelineCache.js";
 
@@ -18,6 +21,8 @@ export interface GpuStorage {
   readonly bytes: number;
   /** Why the values are not there: what should have computed them failed. */
   error: DeviceError | undefined;
+  /** The caller's encoder that is to compute the values, from its recording until it was submitted. */
+  unsubmitted: Batch | undefined;
 }
 
 export interface RecordedDispatch {
@@ -37,15 +42,17 @@ interface RecordedCopy {
   readonly target: GPUBuffer;
 }
 
-class Batch {
+/** What goes into one submission. */
+export class Batch {
   readonly operations: RecordedOperation[] = [];
   readonly copies: RecordedCopy[] = [];
-  readonly releases: PooledBuffer[] = [];
+  /** What may be done once all of this is submitted: memory given back, plans taken down. */
+  readonly afterwards: (() => void)[] = [];
   readonly unready = new Set<PipelineEntry>();
   releasedBytes = 0;
 
   get isEmpty(): boolean {
-    return this.operations.length === 0 && this.copies.length === 0 && this.releases.length === 0;
+    return this.operations.length === 0 && this.copies.length === 0 && this.afterwards.length === 0;
   }
 }
 
@@ -64,6 +71,11 @@ export class Recorder {
   readonly #pool: BufferPool;
   #batch = new Batch();
   #held = false;
+  /** Whether the current batch goes into a caller's encoder. */
+  #apart = false;
+  /** Callers' encoders that have not been submitted, and what waits for that. */
+  #callersEncoders = 0;
+  #deferred: (() => void)[] = [];
   /** Submissions that wait for pipelines; undefined when none does. */
   #waiting: Promise<void> | undefined;
 
@@ -74,6 +86,7 @@ export class Recorder {
 
   record(operation: RecordedOperation): void {
     this.#batch.operations.push(operation);
+    if (this.#apart) for (const storage of operation.writes) storage.unsubmitted = this.#batch;
     for (const { pipeline } of operation.dispatches) {
       if (!pipeline.pipeline) this.#batch.unready.add(pipeline);
     }
@@ -82,28 +95,51 @@ export class Recorder {
 
   /** Copies a tensor out, after everything recorded so far. `target` must outlive the submission. */
   copy(source: GpuStorage, target: GPUBuffer): void {
+    this.#requireOutside("reading back");
     this.#batch.copies.push({ source, target });
+  }
+
+  /** Throws if the values are for a caller's encoder to compute that was not submitted yet. */
+  requireUsable({ unsubmitted }: GpuStorage): void {
+    if (unsubmitted && unsubmitted !== this.#batch) {
+      throw new TensorError(
+        "the values are computed by a command encoder that is not known to be submitted; " +
+          "expected queue.submit and then submitted() of what engine.encode gave",
+      );
+    }
   }
 
   /** Gives a buffer back to the pool as soon as everything recorded so far has been submitted. */
   release(pooled: PooledBuffer): void {
-    if (this.#batch.isEmpty && !this.#waiting) {
-      this.#pool.release(pooled);
-      return;
-    }
-    this.#batch.releases.push(pooled);
+    if (this.afterwards(() => this.#pool.release(pooled))) return;
     this.#batch.releasedBytes += pooled.bytes;
     this.#submitIfLarge();
   }
 
+  /** Calls `action` as soon as everything recorded so far has been submitted; gives whether that was at once. */
+  afterwards(action: () => void): boolean {
+    if (this.#callersEncoders > 0) {
+      this.#deferred.push(action);
+      return false;
+    }
+    if (this.#batch.isEmpty && !this.#waiting) {
+      action();
+      return true;
+    }
+    this.#batch.afterwards.push(action);
+    return false;
+  }
+
   /** Submits everything recorded so far; resolves once that has happened. */
   async submit(timing?: PassTiming): Promise<void> {
+    this.#requireOutside("submitting");
     this.#submitNow(timing);
     await this.#waiting;
   }
 
   /** Keeps all that `record` records for one submission, however much it is. */
   hold(record: () => void): void {
+    this.#requireOutside("recording once more");
     this.#held = true;
     try {
       record();
@@ -112,8 +148,69 @@ export class Recorder {
     }
   }
 
+  /**
+   * Writes what `record` records into a caller's encoder, as a compute pass; everything recorded before is submitted.
+   *
+   * @returns what must be called once the encoder was submitted, or given up
+   */
+  async encodeApart(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
+    this.#requireOutside("recording once more");
+    this.#submitNow();
+    const batch = this.#recordApart(record);
+    this.#callersEncoders++;
+    try {
+      await this.#waiting;
+      await Promise.all([...batch.unready].map((entry) => entry.settled));
+      encodePass(encoder, batch, undefined);
+    } catch (error) {
+      this.#onCallerSubmitted(batch);
+      throw error;
+    }
+    let told = false;
+    return () => {
+      if (!told) this.#onCallerSubmitted(batch);
+      told = true;
+    };
+  }
+
+  /** A batch with what `record` records. Where that throws, what it recorded is dropped and its memory given back. */
+  #recordApart(record: () => void): Batch {
+    const outer = this.#batch;
+    const batch = new Batch();
+    this.#batch = batch;
+    this.#apart = true;
+    try {
+      record();
+      return batch;
+    } catch (error) {
+      const cause = new DeviceError(`never computed: the recording threw ${String(error)}`, { cause: error });
+      for (const { writes } of batch.operations) for (const storage of writes) failStorage(storage, cause);
+      for (const action of batch.afterwards) action();
+      throw error;
+    } finally {
+      this.#apart = false;
+      this.#batch = outer;
+    }
+  }
+
+  #onCallerSubmitted(batch: Batch): void {
+    for (const { writes } of batch.operations) for (const storage of writes) storage.unsubmitted = undefined;
+    this.#callersEncoders--;
+    this.#deferred.push(...batch.afterwards);
+    if (this.#callersEncoders > 0) return;
+    const deferred = this.#deferred;
+    this.#deferred = [];
+    for (const action of deferred) this.afterwards(action);
+  }
+
+  #requireOutside(what: string): void {
+    require(!this.#held && !this.#apart, () => {
+      return `${what} is not possible while a callback records; expected nothing but operations in it`;
+    });
+  }
+
   #submitIfLarge(): void {
-    if (this.#held) return;
+    if (this.#held || this.#apart) return;
     const { operations, releasedBytes } = this.#batch;
     if (operations.length >= OPERATIONS_PER_BATCH || releasedBytes >= RELEASED_BYTES_PER_BATCH) this.#submitNow();
   }
@@ -147,24 +244,27 @@ export class Recorder {
 
   #encode(batch: Batch, timing?: PassTiming): void {
     const encoder = this.#device.createCommandEncoder({ label: "webgpu-conv" });
-    if (batch.operations.length > 0 || timing) {
-      const pass = encoder.beginComputePass(timing ? { timestampWrites: timing.writes } : undefined);
-      for (const operation of batch.operations) encodeOperation(pass, operation);
-      pass.end();
-    }
+    if (batch.operations.length > 0 || timing) encodePass(encoder, batch, timing);
     timing?.resolve(encoder);
     for (const { source, target } of batch.copies) {
-      if (!source.error) encoder.copyBufferToBuffer(source.pooled.buffer, 0, target, 0, source.bytes);
+      const { buffer, offset } = source.pooled;
+      if (!source.error) encoder.copyBufferToBuffer(buffer, offset, target, 0, source.bytes);
     }
     this.#device.queue.submit([encoder.finish()]);
-    for (const pooled of batch.releases) this.#pool.release(pooled);
+    for (const action of batch.afterwards) action();
   }
+}
+
+function encodePass(encoder: GPUCommandEncoder, batch: Batch, timing: PassTiming | undefined): void {
+  const pass = encoder.beginComputePass(timing ? { timestampWrites: timing.writes } : undefined);
+  for (const operation of batch.operations) encodeOperation(pass, operation);
+  pass.end();
 }
 
 function encodeOperation(pass: GPUComputePassEncoder, operation: RecordedOperation): void {
   const error = failureOf(operation);
   if (error) {
-    for (const storage of operation.writes) storage.error = error;
+    for (const storage of operation.writes) failStorage(storage, error);
     return;
   }
   for (const { pipeline, bindGroup, workgroups } of operation.dispatches) {
@@ -173,6 +273,11 @@ function encodeOperation(pass: GPUComputePassEncoder, operation: RecordedOperati
     pass.setBindGroup(0, bindGroup);
     pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
   }
+}
+
+function failStorage(storage: GpuStorage, error: DeviceError): void {
+  storage.error = error;
+  storage.unsubmitted = undefined;
 }
 
 /** An operation fails when a kernel of its own failed, or one that should have computed what it reads. */

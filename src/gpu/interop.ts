@@ -1,0 +1,72 @@
+/** Shares memory and encoders with the caller's own WebGPU work on the same device. */
+import type { Interop, TensorStorage } from "../backend.js";
+import { BYTES_PER_ELEMENT, type DType } from "../dtype.js";
+import { require, show, TensorError } from "../errors.js";
+import type { BufferPool } from "./bufferPool.js";
+import type { GpuStorage, Recorder } from "./recorder.js";
+
+const WORD_BYTES = 4;
+
+export class GpuInterop implements Interop {
+  readonly #device: GPUDevice;
+  readonly #pool: BufferPool;
+  readonly #recorder: Recorder;
+  readonly #requireDevice: () => void;
+
+  constructor(device: GPUDevice, pool: BufferPool, recorder: Recorder, requireDevice: () => void) {
+    this.#device = device;
+    this.#pool = pool;
+    this.#recorder = recorder;
+    this.#requireDevice = requireDevice;
+  }
+
+  wrap(buffer: GPUBuffer, offset: number, size: number, dtype: DType): TensorStorage {
+    this.#requireDevice();
+    require(isBuffer(buffer), () => `buffer is ${show(buffer)}; expected a GPUBuffer`);
+    require((buffer.usage & GPUBufferUsage.STORAGE) !== 0, () => {
+      return `the buffer's usage is ${String(buffer.usage)}; expected it to have GPUBufferUsage.STORAGE = ${String(GPUBufferUsage.STORAGE)}`;
+    });
+    const alignment = this.#device.limits.minStorageBufferOffsetAlignment;
+    require(Number.isSafeInteger(offset) && offset >= 0 && offset % alignment === 0, () => {
+      return `offset is ${show(offset)}; expected a multiple of minStorageBufferOffsetAlignment = ${String(alignment)}`;
+    });
+    const bytes = WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
+    require(offset + bytes <= buffer.size, () => {
+      return `the buffer has ${String(buffer.size)} bytes; expected at least offset ${String(offset)} + ${String(bytes)} for ${String(size)} values in ${dtype}`;
+    });
+    const pooled = this.#pool.borrow(buffer, offset, bytes);
+    const storage: GpuStorage = { pooled, dtype, size, bytes, error: undefined, unsubmitted: undefined };
+    return storage;
+  }
+
+  binding(storage: TensorStorage): Required<GPUBufferBinding> {
+    const { pooled, bytes } = storage as GpuStorage;
+    return { buffer: pooled.buffer, offset: pooled.offset, size: bytes };
+  }
+
+  /** Throws if the values cannot be copied out of a caller's buffer. */
+  requireReadable({ pooled }: GpuStorage): void {
+    const { usage } = pooled.buffer;
+    if (pooled.borrowed && (usage & GPUBufferUsage.COPY_SRC) === 0) {
+      throw new TensorError(
+        `the wrapped buffer's usage is ${String(usage)}; reading back expects it to have GPUBufferUsage.COPY_SRC = ${String(GPUBufferUsage.COPY_SRC)}`,
+      );
+    }
+  }
+
+  async encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
+    this.#requireDevice();
+    require(isEncoder(encoder), () => `encoder is ${show(encoder)}; expected a GPUCommandEncoder`);
+    return await this.#recorder.encodeApart(encoder, record);
+  }
+}
+
+// By what they have: a wrapped device (for debugging, say) need not give instances of the global classes.
+
+function isBuffer(value: Partial<GPUBuffer> | null | undefined): boolean {
+  return typeof value?.size === "number" && typeof value.usage === "number";
+}
+
+function isEncoder(value: Partial<GPUCommandEncoder> | null | undefined): boolean {
+  return typeof value?.beginComputePass === "function";
+}
