@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
-import { defineConfig } from "vitest/config";
+import { type ConfigEnv, defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { wgsl } from "./build/wgslPlugin.js";
 import { chromiumLaunchOptions } from "./test/support/chromium.js";
 
@@ -23,7 +23,68 @@ const define = {
 /** A software device compiles kernels for seconds. */
 const timeouts = { testTimeout: 120_000, hookTimeout: 120_000 };
 
-/** The library (`vite build`): three entries, no runtime dependency. Its tests: in Node, and the GPU ones in Chromium too. */
+/** The tests that need a device, which run on every platform. */
+const GPU_TESTS = "test/{gpu,properties,conformance}/**/*.test.ts";
+/** A test for one platform says so in its name; the others leave it out. */
+const onlyFor = (platform: string): string => `test/**/*.${platform}.test.ts`;
+
+/** What the projects share, on the engine that this module gives. */
+const platform = (engine: string): Pick<TestProjectInlineConfiguration, "plugins" | "define" | "resolve"> => ({
+  plugins: [wgsl(root)],
+  define: { ...define },
+  resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support", engine) } },
+});
+
+const nodeProject = (): TestProjectInlineConfiguration => ({
+  ...platform("engine.node.ts"),
+  test: {
+    ...timeouts,
+    name: "node",
+    include: ["test/**/*.test.ts"],
+    exclude: [onlyFor("browser")],
+    environment: "node",
+    // A worker thread's environment does not reach the Vulkan loader: processes, not threads.
+    pool: "forks",
+  },
+});
+
+/** Deno's own WebGPU (wgpu and naga): only there, where vitest itself runs in Deno (test/run/deno.ts). */
+const denoProject = (): TestProjectInlineConfiguration => ({
+  ...platform("engine.deno.ts"),
+  test: {
+    ...timeouts,
+    name: "deno",
+    include: [GPU_TESTS],
+    exclude: [onlyFor("browser"), onlyFor("node")],
+    environment: "node",
+    pool: "forks",
+  },
+});
+
+const chromiumProject = async ({ command, mode }: ConfigEnv): Promise<TestProjectInlineConfiguration> => ({
+  ...platform("engine.browser.ts"),
+  server: { fs: { allow: [root, corpora] } },
+  test: {
+    ...timeouts,
+    name: "chromium",
+    include: [GPU_TESTS],
+    exclude: [onlyFor("node")],
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: command === "serve" && mode === "test" ? await chromiumLaunchOptions() : {},
+      }),
+      instances: [{ browser: "chromium" as const }],
+    },
+  },
+});
+
+/**
+ * The library (`vite build`): three entries, no runtime dependency. Its tests: in Node, and the ones that need a device
+ * in Chromium and Deno too.
+ */
 export default defineConfig(async ({ command, mode }) => ({
   plugins: [wgsl(root)],
   build: {
@@ -37,42 +98,6 @@ export default defineConfig(async ({ command, mode }) => ({
     rolldownOptions: { external: [/^node:/, "webgpu"] },
   },
   test: {
-    projects: [
-      {
-        plugins: [wgsl(root)],
-        define: { ...define },
-        resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support/engine.node.ts") } },
-        test: {
-          ...timeouts,
-          name: "node",
-          include: ["test/**/*.test.ts"],
-          environment: "node",
-          // A worker thread's environment does not reach the Vulkan loader: processes, not threads.
-          pool: "forks",
-        },
-      },
-      {
-        plugins: [wgsl(root)],
-        define: { ...define },
-        resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support/engine.browser.ts") } },
-        server: { fs: { allow: [root, corpora] } },
-        test: {
-          ...timeouts,
-          name: "chromium",
-          include: ["test/{gpu,properties,conformance}/**/*.test.ts"],
-          // The file system's part of a test stays in Node.
-          exclude: ["test/**/*.node.test.ts"],
-          browser: {
-            enabled: true,
-            headless: true,
-            screenshotFailures: false,
-            provider: playwright({
-              launchOptions: command === "serve" && mode === "test" ? await chromiumLaunchOptions() : {},
-            }),
-            instances: [{ browser: "chromium" as const }],
-          },
-        },
-      },
-    ],
+    projects: "Deno" in globalThis ? [denoProject()] : [nodeProject(), await chromiumProject({ command, mode })],
   },
 }));

@@ -35,19 +35,35 @@ function findPackage(): DriverPackage | undefined {
   }
 }
 
+/** The driver's files, unpacked. */
+export interface SoftwareDriverFiles {
+  /** The driver's description, for the Vulkan loader's variable VK_DRIVER_FILES. */
+  readonly driver: string;
+  /** A Vulkan loader, for machines without one. */
+  readonly loader: string;
+}
+
 /**
- * Unpacks the driver (once a machine, below the system's temporary folder) and makes it the process' Vulkan
- * driver. Call before Dawn looks for adapters. Gives false where the package or the platform is missing.
+ * Unpacks the driver, once a machine, below the system's temporary folder. Gives undefined where the package or the
+ * platform is missing.
  */
-export async function installSoftwareDriver(): Promise<boolean> {
-  if (process.platform !== "linux" || process.arch !== "x64") return false;
+export async function unpackSoftwareDriver(): Promise<SoftwareDriverFiles | undefined> {
+  if (process.platform !== "linux" || process.arch !== "x64") return undefined;
   const found = findPackage();
-  if (!found) return false;
+  if (!found) return undefined;
   const user = String(process.getuid?.() ?? "user");
   const folder = join(tmpdir(), `webgpu-conv-swiftshader-${found.version}-${user}`);
-  if (!existsSync(join(folder, DRIVER))) await unpack(found, folder);
-  process.env.VK_DRIVER_FILES = join(folder, DRIVER);
-  loadVulkanLoader(join(folder, LOADER));
+  const files = { driver: join(folder, DRIVER), loader: join(folder, LOADER) };
+  if (!existsSync(files.driver)) await unpack(found, folder);
+  return files;
+}
+
+/** Makes it the process' Vulkan driver. Call before Dawn looks for adapters. Gives false where there is none. */
+export async function installSoftwareDriver(): Promise<boolean> {
+  const files = await unpackSoftwareDriver();
+  if (!files) return false;
+  process.env.VK_DRIVER_FILES = files.driver;
+  loadVulkanLoader(files.loader);
   return true;
 }
 

@@ -46,12 +46,15 @@ export async function chromiumLaunchOptions(): Promise<LaunchOptions> {
   if (!existsSync(BINARY)) await unpackChromium();
   // libnss3, libnspr4 and libexpat come with it: a machine without a desktop has none.
   const path = [process.env.LD_LIBRARY_PATH, LIBRARIES].filter((part) => part !== undefined && part !== "").join(":");
-  return { executablePath: BINARY, args: LAUNCH_ARGUMENTS, env: { ...definedEnvironment(), LD_LIBRARY_PATH: path } };
+  return { executablePath: BINARY, args: LAUNCH_ARGUMENTS, env: { ...ownEnvironment(), LD_LIBRARY_PATH: path } };
 }
 
-function definedEnvironment(): Record<string, string> {
+/** This process' environment, but for the choice of a driver, which is meant for Node: the browser brings its own. */
+function ownEnvironment(): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    Object.entries(process.env).filter((entry): entry is [string, string] => {
+      return entry[1] !== undefined && !["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].includes(entry[0]);
+    }),
   );
 }
 

@@ -1,0 +1,67 @@
+/**
+ * `npm test`: every test on every platform that there is, one report of all.
+ *
+ *     tsx test/run/main.ts [all | node | browser | deno | lavapipe | swiftshader] [vitest's options and file names]
+ *
+ * Node and Chromium run in one vitest, side by side; Deno after them, in a vitest that itself runs in Deno.
+ */
+import { writeFileSync } from "node:fs";
+import { describeCounts, readCommandLine, type Suite } from "./commandLine.js";
+import { denoCommand } from "./deno.js";
+import { chooseForDeno, chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
+import { mergeReports, type Run, runVitest } from "./vitest.js";
+
+/** A run, and what it runs on, for people. A run that cannot be is a note alone. */
+interface Planned {
+  readonly run?: Run;
+  readonly note: string;
+}
+
+const NODE = [process.execPath];
+
+function inNode({ note, environment }: Driver, projects: readonly string[]): Planned {
+  return { run: { runtime: NODE, projects, environment }, note: `Node runs on ${note}` };
+}
+
+async function planDeno(): Promise<Planned> {
+  const runtime = denoCommand();
+  if (!runtime) return { note: "DENO IS NOT TESTED: the npm package deno has no binary here (npm install deno)" };
+  const { note, environment } = await chooseForDeno();
+  return { run: { runtime, projects: ["deno"], environment }, note: `Deno runs on ${note}` };
+}
+
+/** The driver that was asked for by name: there, or an error. */
+function demand(driver: Driver | { readonly missing: string } | undefined): Driver {
+  if (!driver || "missing" in driver) throw new Error(driver?.missing ?? "there is no SwiftShader for this platform");
+  return driver;
+}
+
+async function plan(suite: Suite): Promise<readonly Planned[]> {
+  switch (suite) {
+    case "all":
+      return [inNode(await chooseForNode(), ["node", "chromium"]), await planDeno()];
+    case "node":
+      return [inNode(await chooseForNode(), ["node"])];
+    case "browser":
+      return [
+        { run: { runtime: NODE, projects: ["chromium"], environment: {} }, note: "Chromium runs on its own driver" },
+      ];
+    case "deno":
+      return [await planDeno()];
+    case "lavapipe":
+      return [inNode(demand(findLavapipe()), ["node"])];
+    case "swiftshader":
+      return [inNode(demand(await findSwiftShader()), ["node"])];
+  }
+}
+
+const { suite, reportFile, options } = readCommandLine(process.argv.slice(2));
+const planned = await plan(suite);
+const notes = planned.map(({ note }) => note).join("\n");
+console.log(notes);
+const outcomes = [];
+for (const { run } of planned) if (run) outcomes.push(await runVitest(run, options));
+const merged = mergeReports(outcomes.flatMap(({ report }) => report ?? []));
+if (reportFile !== undefined) writeFileSync(reportFile, JSON.stringify(merged));
+console.log(`\n${notes}\n${describeCounts(merged)}`);
+process.exitCode = outcomes.every(({ status }) => status === 0) ? 0 : 1;

@@ -1,0 +1,74 @@
+/** Runs vitest in a process of its own, in Node or in Deno, and reads what it reports. */
+import { spawn } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+const packages = createRequire(import.meta.url);
+const VITEST = join(dirname(packages.resolve("vitest/package.json")), "vitest.mjs");
+
+/** What vitest's JSON reporter writes, as far as it is used here. */
+export interface Report {
+  readonly success: boolean;
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly testResults: readonly unknown[];
+  readonly [count: `num${string}`]: number;
+}
+
+/** One run of vitest. */
+export interface Run {
+  /** What it runs in: the command and its arguments before vitest's own. */
+  readonly runtime: readonly string[];
+  readonly projects: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A run's exit status (0: all passed), and its report where it got as far as writing one. */
+export interface Outcome {
+  readonly status: number;
+  readonly report: Report | undefined;
+}
+
+export async function runVitest({ runtime, projects, environment }: Run, options: readonly string[]): Promise<Outcome> {
+  const file = join(tmpdir(), `webgpu-conv-report-${String(process.pid)}-${projects.join("-")}.json`);
+  const [command, ...before] = [...runtime, VITEST, "run", "--passWithNoTests"];
+  const chosen = projects.flatMap((name) => ["--project", name]);
+  const reporters = ["--reporter=json", `--outputFile.json=${file}`];
+  const child = spawn(command, [...before, ...chosen, ...reporters, ...options], {
+    stdio: "inherit",
+    env: { ...process.env, ...environment },
+  });
+  const status = await new Promise<number>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code) => resolve(code ?? 1));
+  });
+  try {
+    return { status, report: JSON.parse(readFileSync(file, "utf8")) as Report };
+  } catch {
+    // It failed before there was anything to report: its status says so.
+    return { status: status || 1, report: undefined };
+  } finally {
+    rmSync(file, { force: true });
+  }
+}
+
+/** The runs' reports as one: counts added up, files one after the other. */
+export function mergeReports(reports: readonly Report[]): Report {
+  const counts: Record<string, number> = {};
+  for (const report of reports) {
+    for (const [name, value] of Object.entries(report)) {
+      if (name.startsWith("num") && typeof value === "number") counts[name] = (counts[name] ?? 0) + value;
+    }
+  }
+  return {
+    numPassedTests: 0,
+    numFailedTests: 0,
+    numPendingTests: 0,
+    ...counts,
+    success: reports.every(({ success }) => success),
+    testResults: reports.flatMap(({ testResults }) => testResults),
+  };
+}

@@ -1,0 +1,2 @@
+/** The engine that tests run on, in Deno: its own WebGPU (wgpu and naga). */
+export { createEngine } from "../../src/index.js";

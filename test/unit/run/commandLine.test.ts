@@ -1,0 +1,57 @@
+/** How `npm test` reads its command line and adds up reports. */
+import { describe, expect, test } from "vitest";
+import { describeCounts, readCommandLine } from "../../run/commandLine.js";
+import { mergeReports } from "../../run/vitest.js";
+
+describe("the command line", () => {
+  test("without anything: every suite, whole, reported to people", () => {
+    expect(readCommandLine([])).toEqual({
+      suite: "all",
+      reportFile: undefined,
+      options: ["--reporter=default"],
+      whole: true,
+    });
+  });
+
+  test("a suite comes first; the JSON report is the runner's own business", () => {
+    const parameters = ["deno", "--reporter=dot", "--reporter=json", "--outputFile.json=out.json"];
+    expect(readCommandLine(parameters)).toEqual({
+      suite: "deno",
+      reportFile: "out.json",
+      options: ["--reporter=dot"],
+      whole: true,
+    });
+    expect(readCommandLine(["--reporter=json", "--outputFile=out.json"]).reportFile).toBe("out.json");
+  });
+
+  test.each([["test/gpu/exact.test.ts"], ["node", "exact"], ["--testNamePattern=odd"], ["--shard=1/2"]])(
+    "%s %s is not the whole suite, and is passed on",
+    (...parameters) => {
+      const { whole, options } = readCommandLine(parameters);
+      expect(whole).toBe(false);
+      expect(options).toContain(parameters[parameters.length - 1]);
+    },
+  );
+});
+
+describe("reports", () => {
+  const report = (passed: number, failed: number, pending: number): Parameters<typeof mergeReports>[0][number] => ({
+    success: failed === 0,
+    numPassedTests: passed,
+    numFailedTests: failed,
+    numPendingTests: pending,
+    testResults: [`${String(passed)} passed`],
+  });
+
+  test("are added up; one failure is a failure of all", () => {
+    const merged = mergeReports([report(3, 0, 0), report(4, 1, 2)]);
+    expect(merged).toEqual({ ...report(7, 1, 2), testResults: ["3 passed", "4 passed"] });
+    expect(merged.success).toBe(false);
+    expect(mergeReports([report(3, 0, 0), report(4, 0, 0)]).success).toBe(true);
+    expect(describeCounts(merged)).toBe("7 passed, 1 failed, 2 skipped");
+  });
+
+  test("that are all missing count nothing", () => {
+    expect(describeCounts(mergeReports([]))).toBe("0 passed, 0 failed");
+  });
+});
