@@ -6,11 +6,9 @@
  */
 import { describe, expect, test } from "vitest";
 import { makeProblem } from "webgpu-conv/reference";
-import { product } from "../../src/geometry.js";
 import { type BenchdnnShape, readLayer } from "../support/benchdnn.js";
-import { comparePass, WITHIN_BOUND } from "../support/conformance.js";
+import { checkLayer } from "../support/conformance.js";
 import { parseLines, withCorpus } from "../support/corpora.js";
-import { Random, reals } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { describeCuts, layerShapes, multiplyAddsOf, reduceLayer } from "../support/reduceLayer.js";
 
@@ -25,24 +23,7 @@ await withCorpus("benchdnn_shapes_sample.jsonl", readShapes, (shapes) => {
       const original = readLayer(shape);
       const layer = reduceLayer(original, MOST_MULTIPLY_ADDS);
       const name = `${shape.file}:${String(shape.line)} ${shape.desc}${describeCuts(original, layer)}`;
-      const { inputShape, weightShape, options } = layerShapes(layer);
-      const problem = makeProblem(2, inputShape, weightShape, options);
-
-      gpuTest(name, async ({ engine }) => {
-        const x = reals(new Random(1), product(inputShape));
-        const w = reals(new Random(2), product(weightShape));
-        const dy = reals(new Random(3), product(problem.outputShape));
-        using input = engine.tensor(x, inputShape);
-        using weight = engine.tensor(w, weightShape);
-        using gradient = engine.tensor(dy, problem.outputShape);
-        using y = engine.conv2d(input, weight, options);
-        using dx = engine.conv2dInputGradient(gradient, weight, inputShape, options);
-        using dw = engine.conv2dWeightGradient(gradient, input, weightShape, options);
-        const [output, toInput, toWeight] = await Promise.all([y.data(), dx.data(), dw.data()]);
-        expect(comparePass(problem, "forward", { x, w }, output), "forward").toMatchObject(WITHIN_BOUND);
-        expect(comparePass(problem, "inputGradient", { dy, w }, toInput), "dx").toMatchObject(WITHIN_BOUND);
-        expect(comparePass(problem, "weightGradient", { dy, x }, toWeight), "dw").toMatchObject(WITHIN_BOUND);
-      });
+      gpuTest(name, async ({ engine }) => await checkLayer(engine, layer));
     }
   });
 

@@ -24,6 +24,7 @@ import type { ConvProblem } from "../../src/problem.js";
 import { SOLVERS } from "../../src/solvers/index.js";
 import { Random, reals } from "./data.js";
 import type { HostTensor } from "./layout.js";
+import { type Layer, layerShapes } from "./reduceLayer.js";
 
 /** A forward pass with its expected result. Tensors are laid out as the options say. */
 export interface ForwardCase {
@@ -158,4 +159,23 @@ async function runGradients(
   using dx = engine[`${operation}${rank}dInputGradient`](gradient, weight, input.shape, options);
   using dw = engine[`${operation}${rank}dWeightGradient`](gradient, input, weight.shape, options);
   return await Promise.all([dx.data(), dw.data()]);
+}
+
+/** Runs a layer on reals, forward and both gradients as the engine chooses, and compares them with the reference. */
+export async function checkLayer(engine: Engine, layer: Layer): Promise<void> {
+  const { inputShape, weightShape, options } = layerShapes(layer);
+  const problem = makeProblem(2, inputShape, weightShape, options);
+  const x = reals(new Random(1), product(inputShape));
+  const w = reals(new Random(2), product(weightShape));
+  const dy = reals(new Random(3), product(problem.outputShape));
+  using input = engine.tensor(x, inputShape);
+  using weight = engine.tensor(w, weightShape);
+  using gradient = engine.tensor(dy, problem.outputShape);
+  using y = engine.conv2d(input, weight, options);
+  using dx = engine.conv2dInputGradient(gradient, weight, inputShape, options);
+  using dw = engine.conv2dWeightGradient(gradient, input, weightShape, options);
+  const [output, toInput, toWeight] = await Promise.all([y.data(), dx.data(), dw.data()]);
+  expect(comparePass(problem, "forward", { x, w }, output), "forward").toMatchObject(WITHIN_BOUND);
+  expect(comparePass(problem, "inputGradient", { dy, w }, toInput), "dx").toMatchObject(WITHIN_BOUND);
+  expect(comparePass(problem, "weightGradient", { dy, x }, toWeight), "dw").toMatchObject(WITHIN_BOUND);
 }
