@@ -7,6 +7,7 @@
 // Dispatch: ceil(resultElements / 64) workgroups, folded. Nothing is assumed of the sizes.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
+import package::common::pixels::{pixelValue, PIXELS, Source};
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
   firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, TRANSPOSED, VISITS_DEPTH, VISITS_HEIGHT, VISITS_WIDTH
@@ -28,10 +29,12 @@ struct Geometry {
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
   weightPositionStride: u32, // between the filters of neighbouring output positions; 0 where they share one
+  pixelScale: vec4<f32>, // of an image
+  pixelShift: vec4<f32>,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<Element>;
+@group(0) @binding(1) var<storage, read> source: array<Source>;
 @group(0) @binding(2) var<storage, read> weight: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read> activated: array<Element>;
@@ -39,6 +42,9 @@ struct Geometry {
 @group(0) @binding(6) var<storage, read_write> result: array<Element>;
 
 fn loadSource(offset: u32) -> f32 {
+  if (PIXELS != 0u) {
+    return pixelValue(u32(source[offset / 4u]), offset, geometry.pixelScale, geometry.pixelShift);
+  }
   if (MASKED) {
     return maskGradient(f32(source[offset]), f32(activated[offset]));
   }

@@ -1,6 +1,7 @@
 /** What an engine needs of the thing that computes: a GPU, or the CPU reference. */
 import type { DType } from "./dtype.js";
 import type { ConvOperation, TensorRole } from "./operation.js";
+import type { ImageSize, ImageSource, PixelOrder, Pixels } from "./pixels.js";
 import type { SolverChoice } from "./options.js";
 import type { Selection } from "./select.js";
 
@@ -10,6 +11,8 @@ export interface TensorStorage {
   /** Number of elements. */
   readonly size: number;
   readonly bytes: number;
+  /** What the bytes mean where they are an image's pixels, and not values of `dtype`. */
+  readonly pixels?: Pixels | undefined;
 }
 
 /** The device an engine runs on. */
@@ -48,6 +51,17 @@ export interface SpecialValues {
   readonly largest: number;
 }
 
+/** On the host. */
+export function countSpecials(values: Float32Array): SpecialValues {
+  const counts = { infinite: 0, nan: 0, largest: 0 };
+  for (const value of values) {
+    if (Number.isNaN(value)) counts.nan++;
+    else if (Number.isFinite(value)) counts.largest = Math.max(counts.largest, Math.abs(value));
+    else counts.infinite++;
+  }
+  return counts;
+}
+
 /** What only a WebGPU backend has: memory that it can share, and a place in the caller's own GPU work. */
 export interface Interop {
   /** A caller's buffer as a storage. It is not copied, and stays the caller's. */
@@ -68,6 +82,10 @@ export interface Backend {
   /** Undefined on the CPU. */
   readonly interop: Interop | undefined;
   upload(values: ArrayLike<number>, dtype: DType): TensorStorage;
+  /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be. */
+  pixelOrder(image: ImageSource): PixelOrder;
+  /** Images of one size, as the tensor of pixels that `pixels` describes. */
+  uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): TensorStorage;
   /** Records the operation; the results are new storages, in the order of `resultRoles`. */
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[];
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;

@@ -1,4 +1,5 @@
 /** Public calls read into operations: arguments checked, problem made, tensors put in their roles. */
+import type { DType } from "./dtype.js";
 import { type ActivationSpec, derivativeSource, NO_ACTIVATION, readActivation } from "./activation.js";
 import { require, show } from "./errors.js";
 import { activationDimensions, joinActivation, readLayout, splitActivation } from "./layout.js";
@@ -26,22 +27,35 @@ export function requireTensor(name: string, value: unknown): asserts value is Te
   });
 }
 
-const PLAIN = { bias: false, residual: false, activation: NO_ACTIVATION, masked: false };
+const PLAIN = { bias: false, residual: false, activation: NO_ACTIVATION, masked: false, pixels: undefined };
 
 /** The pass of a problem with nothing fused, for planning and for gradients. */
 export function plainOperation(
   direction: Direction,
   problem: ConvProblem,
-  tensor: Pick<Tensor, "dtype">,
+  { dtype }: { readonly dtype: DType },
 ): ConvOperation {
-  return { ...PLAIN, direction, problem, dtype: tensor.dtype };
+  return { ...PLAIN, direction, problem, dtype };
 }
 
-function requireSameDType(names: Call["names"], operands: RoleTensors): void {
-  const [[firstRole, first], ...others] = Object.entries(operands) as [TensorRole, Tensor][];
-  for (const [role, tensor] of others) {
-    require(tensor.dtype === first.dtype, () => {
-      return `${names[role] ?? role} is ${tensor.dtype}; expected ${first.dtype}, as ${names[firstRole] ?? firstRole}`;
+/** What an operation on `tensor` computes in. Only x of a convolution may be an image. */
+function valuesOf(tensor: Tensor, name: string): { readonly dtype: DType } {
+  const { dtype } = tensor;
+  require(dtype !== "rgba8unorm", () => {
+    return `${name} is an image (${dtype}); expected float32 or float16: an image can be x of a convolution and of its weight gradient`;
+  });
+  return { dtype };
+}
+
+function requireSameDType({ pixels }: ConvOperation, names: Call["names"], operands: RoleTensors): void {
+  const all = Object.entries(operands) as [TensorRole, Tensor][];
+  const values = all.filter(([role]) => !(role === "x" && pixels));
+  const [[firstRole]] = values;
+  const { dtype } = valuesOf(values[0][1], names[firstRole] ?? firstRole);
+  for (const [role, tensor] of values) {
+    const name = names[role] ?? role;
+    require(valuesOf(tensor, name).dtype === dtype, () => {
+      return `${name} is ${tensor.dtype}; expected ${dtype}, as ${names[firstRole] ?? firstRole}`;
     });
   }
 }
@@ -52,7 +66,7 @@ function makeCall(
   names: Call["names"],
   { solver }: Pick<ConvOptions, "solver">,
 ): Call {
-  requireSameDType(names, operands);
+  requireSameDType(operation, names, operands);
   return { operation, operands, names, solver };
 }
 
@@ -94,7 +108,8 @@ export function forwardCall(
   requireTensor("w", w);
   const problem = make(rank, x.shape, w.shape, options);
   const { operands, fused } = epilogue(problem.outputShape, problem.outChannels, options);
-  const operation = { ...plainOperation("forward", problem, x), ...fused };
+  const values = x.pixels ? valuesOf(w, "w") : valuesOf(x, "x");
+  const operation = { ...plainOperation("forward", problem, values), ...fused, pixels: x.pixels };
   return makeCall(operation, { x, w, ...operands }, { x: "x", w: "w", bias: "bias", residual: "residual" }, options);
 }
 
@@ -108,7 +123,7 @@ export function transposedForwardCall(
   requireTensor("w", w);
   const problem = makeTransposedProblem(rank, x.shape, w.shape, options);
   const { operands, fused } = epilogue(problem.inputShape, problem.inChannels, options);
-  const operation = { ...plainOperation("inputGradient", problem, x), ...fused };
+  const operation = { ...plainOperation("inputGradient", problem, valuesOf(x, "x")), ...fused };
   return makeCall(operation, { y: x, w, ...operands }, { y: "x", w: "w", bias: "bias", residual: "residual" }, options);
 }
 
@@ -125,7 +140,8 @@ export function gradientCall(
   options: Pick<ConvOptions, "solver">,
 ): Call {
   const masked = operands.activated !== undefined;
-  const operation = { ...plainOperation(direction, problem, operands.y), masked };
+  const plain = plainOperation(direction, problem, valuesOf(operands.y, "dy"));
+  const operation = { ...plain, masked, pixels: operands.x?.pixels };
   return makeCall(operation, operands, GRADIENT_NAMES, options);
 }
 
@@ -142,7 +158,12 @@ export function transposedGradientCall(
   operands: RoleTensors & { readonly x: Tensor },
   options: Pick<ConvOptions, "solver">,
 ): Call {
-  return makeCall(plainOperation(direction, problem, operands.x), operands, TRANSPOSED_GRADIENT_NAMES, options);
+  return makeCall(
+    plainOperation(direction, problem, valuesOf(operands.x, "dy")),
+    operands,
+    TRANSPOSED_GRADIENT_NAMES,
+    options,
+  );
 }
 
 /** What a gradient must do about the layer's activation before, or while, it reads dy. */
@@ -183,7 +204,8 @@ export function elementwiseCall(
   source?: Tensor,
 ): Call {
   const problem = makeProblem(1, [1, 1, x.size], [1, 1, 1]);
-  const operation = { ...plainOperation(direction, problem, x), activation };
+  const values = valuesOf(x, direction === "activation" ? "x" : "dy");
+  const operation = { ...plainOperation(direction, problem, values), activation };
   const operands: RoleTensors = source ? { y: x, activated: source } : { x };
   return makeCall(operation, operands, { x: "x", y: "dy", activated: derivativeSource(activation) }, {});
 }

@@ -1,18 +1,20 @@
 /** The CPU reference as a backend: the same engine where there is no WebGPU. Chosen only when asked for. */
-import type {
-  AdapterDescription,
-  Backend,
-  BackendMemory,
-  RoleStorages,
-  SpecialValues,
-  TensorStorage,
-  Timing,
+import {
+  type AdapterDescription,
+  type Backend,
+  type BackendMemory,
+  countSpecials,
+  type RoleStorages,
+  type SpecialValues,
+  type TensorStorage,
+  type Timing,
 } from "./backend.js";
 import { activate, activationDerivative } from "./activation.js";
 import { BYTES_PER_ELEMENT, type DType, fromHalfBits, toHalfBits } from "./dtype.js";
-import { SolverError } from "./errors.js";
+import { require, show, SolverError } from "./errors.js";
 import type { ConvOperation, TensorRole } from "./operation.js";
 import type { SolverChoice } from "./options.js";
+import { decodePixels, type ImageSize, type ImageSource, isImageData, type Pixels } from "./pixels.js";
 import { forward, type ForwardExtras } from "./reference/forward.js";
 import { inputGradient } from "./reference/inputGradient.js";
 import { biasGradient, maskByOutput, weightGradient } from "./reference/weightGradient.js";
@@ -59,6 +61,21 @@ export class CpuBackend implements Backend {
     return this.#store(values, dtype);
   }
 
+  pixelOrder(image: ImageSource): "rgba" {
+    require(isImageData(image), () => `image is ${show(image)}; expected ImageData, the only kind without a GPU`);
+    return "rgba";
+  }
+
+  /** Values, not pixels: there is no upload to save here. */
+  uploadImages(images: readonly ImageSource[], _size: ImageSize, pixels: Pixels): TensorStorage {
+    const valuesPerImage = pixels.positions * pixels.channels;
+    const values = new Float32Array(images.length * valuesPerImage);
+    for (const [i, { data }] of images.filter(isImageData).entries()) {
+      values.set(decodePixels(new Uint8Array(data), pixels), i * valuesPerImage);
+    }
+    return this.#store(values, "float32");
+  }
+
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
     requireReference(choice);
     const results = compute(operation, (role) => (operands[role] as CpuStorage).values);
@@ -70,13 +87,7 @@ export class CpuBackend implements Backend {
   }
 
   check(storage: TensorStorage): Promise<SpecialValues> {
-    const counts = { infinite: 0, nan: 0, largest: 0 };
-    for (const value of (storage as CpuStorage).values) {
-      if (Number.isNaN(value)) counts.nan++;
-      else if (Number.isFinite(value)) counts.largest = Math.max(counts.largest, Math.abs(value));
-      else counts.infinite++;
-    }
-    return Promise.resolve(counts);
+    return Promise.resolve(countSpecials((storage as CpuStorage).values));
   }
 
   release(storage: TensorStorage): void {

@@ -18,6 +18,7 @@ import { operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./opera
 import { type OperationName, readOperationName } from "./operationNames.js";
 import type { ConvOptions, TransposedSize } from "./options.js";
 import { makeProblem, requireShape } from "./problem.js";
+import { type ImageOptions, imageShape, imageSize, type ImageSource, readPixels } from "./pixels.js";
 import { Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
 import { UnsharedConvolutions } from "./unsharedConvolutions.js";
@@ -50,6 +51,8 @@ export interface ExplainOptions extends ConvOptions, TransposedSize {
   readonly residual?: boolean | Tensor;
   /** Of the tensors; "float32" when absent. */
   readonly dtype?: DType;
+  /** The input, where it is an image. */
+  readonly image?: Tensor;
 }
 
 /**
@@ -98,6 +101,33 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   }
 
   /**
+   * A picture as a tensor, for the first layer of a network: `(channel / 255 - mean) / std`, as torchvision's
+   * `ToTensor` and `Normalize`. The pixels are kept as they are, four bytes each, and convolutions (and their weight
+   * gradients) read and normalise them themselves. The source may change, or be closed, once this has returned.
+   *
+   * @param source ImageData, ImageBitmap, VideoFrame, canvas, image or video element, or a GPUTexture (of the engine's
+   *   device, 8 bits a channel, with `COPY_SRC`); or a list of them, all of one size, for a batch
+   * @returns `[N, channels, H, W]`, or as `options.layout` says; on the CPU, where only ImageData will do, in float32
+   * @throws ArgumentError for what is no image, or none that can be read; LimitError beyond the device's limits.
+   */
+  image(source: ImageSource | readonly ImageSource[], options: ImageOptions = {}): Tensor {
+    this.#requireLive();
+    const images: readonly ImageSource[] = Array.isArray(source) ? source : [source];
+    require(images.length > 0, () => "images is []; expected at least one");
+    const [size, ...others] = images.map(imageSize);
+    const odd = others.find(({ width, height }) => width !== size.width || height !== size.height);
+    require(odd === undefined, () => {
+      return `images have ${show(size.width)} x ${show(size.height)} and ${show(odd?.width)} x ${show(odd?.height)} pixels; expected one size`;
+    });
+    const orders = new Set(images.map((image) => this.#backend.pixelOrder(image)));
+    require(orders.size === 1, () => `images come as ${[...orders].join(" and ")}; expected one order`);
+    const [order] = orders;
+    const pixels = readPixels(options, size.width * size.height, order);
+    this.#requireFits("the image", [images.length, size.height, size.width], "float32");
+    return this.#adopt(imageShape(pixels, images.length, size), this.#backend.uploadImages(images, size, pixels));
+  }
+
+  /**
    * A caller's buffer as a tensor, without copying. The buffer stays the caller's: disposing of the tensor, or of the
    * engine, leaves it alone. Operations read it when they are submitted, so until `await engine.submit()` it must live
    * and its values stay.
@@ -141,6 +171,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
       bias: has(options.bias) && (isForward || (direction === "weightGradient" && !transposed)),
       residual: has(options.residual) && isForward,
       activation: isForward ? readActivation(options.activation) : NO_ACTIVATION,
+      pixels: direction === "forward" || direction === "weightGradient" ? options.image?.pixels : undefined,
       masked: !isForward && !transposed && readActivation(options.activation).name === "relu",
     };
     return explain(operation, this.#backend.select(operation, options.solver));

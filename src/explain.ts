@@ -1,11 +1,13 @@
 /** Explanation: the plan of an operation, as data and in words. */
 import type { PassedOver, Selection } from "./select.js";
-import type { ConvOperation, Direction } from "./operation.js";
+import type { ConvOperation, Direction, TensorRole } from "./operation.js";
 import { operandRoles, resultRoles, shapeOfRole } from "./operation.js";
 import { BYTES_PER_ELEMENT } from "./dtype.js";
 import { product } from "./geometry.js";
 import type { ConvProblem } from "./problem.js";
 import { type SolverConfig, workspaceBytes, type Workgroups } from "./solver.js";
+
+const BYTES_PER_PIXEL = 4;
 
 /** Shapes of the forward pass' tensors, whichever pass is asked about. */
 export interface ExplainShapes {
@@ -39,6 +41,8 @@ export interface Explanation {
   readonly arithmeticIntensity: number;
   /** Scratch memory while the operation runs. */
   readonly workspaceBytes: number;
+  /** Tensors that are copied into another form for the solver, in words: "x from float16 to float32". */
+  readonly conversions: readonly string[];
   toString(): string;
 }
 
@@ -51,10 +55,12 @@ export function flopsOf({ direction, problem }: ConvOperation): number {
 /** Bytes of every operand and result of the operation, each once. */
 export function bytesOf(operation: ConvOperation): number {
   const roles = [...operandRoles(operation), ...resultRoles(operation)];
-  return roles.reduce(
-    (sum, role) => sum + BYTES_PER_ELEMENT[operation.dtype] * product(shapeOfRole(operation, role)),
-    0,
-  );
+  const { dtype, pixels, problem } = operation;
+  const bytesOfRole = (role: TensorRole): number => {
+    if (role === "x" && pixels) return BYTES_PER_PIXEL * problem.batch * problem.inputPositions;
+    return BYTES_PER_ELEMENT[dtype] * product(shapeOfRole(operation, role));
+  };
+  return roles.reduce((sum, role) => sum + bytesOfRole(role), 0);
 }
 
 export function explain(operation: ConvOperation, { plan, passedOver }: Selection): Explanation {
@@ -77,13 +83,14 @@ export function explain(operation: ConvOperation, { plan, passedOver }: Selectio
     bytes,
     arithmeticIntensity: flops / bytes,
     workspaceBytes: workspaceBytes(plan),
+    conversions: plan.conversions ?? [],
   };
   return Object.assign(explanation, { toString: () => inWords(explanation) });
 }
 
 function inWords(explanation: Omit<Explanation, "toString">): string {
-  const { direction, problem, solver, config, refused, dispatches, flops, bytes, arithmeticIntensity, workspaceBytes } =
-    explanation;
+  const { direction, problem, solver, config, refused, dispatches, conversions } = explanation;
+  const { flops, bytes, arithmeticIntensity, workspaceBytes } = explanation;
   const settings = Object.entries(config).map(([name, value]) => `${name} ${String(value)}`);
   const geometry =
     `x [${problem.inputShape.join(", ")}], w [${problem.weightShape.join(", ")}], y [${problem.outputShape.join(", ")}], ` +
@@ -92,6 +99,7 @@ function inWords(explanation: Omit<Explanation, "toString">): string {
   return [
     `${direction}: ${geometry}`,
     `solver ${solver}${settings.length > 0 ? ` (${settings.join(", ")})` : ""}`,
+    ...conversions.map((conversion) => `  repacks ${conversion}`),
     ...dispatches.map(({ kernel, workgroups }) => `  dispatch ${kernel}: ${workgroups.join(" x ")} workgroups`),
     `${flops.toLocaleString("en")} FLOPs, ${bytes.toLocaleString("en")} bytes, ${arithmeticIntensity.toFixed(1)} FLOPs a byte, ` +
       `${workspaceBytes.toLocaleString("en")} bytes of workspace`,

@@ -1,6 +1,7 @@
 /** A pass over a ConvProblem together with what is fused into it: what solvers plan for. */
 import type { ActivationSpec } from "./activation.js";
 import type { DType } from "./dtype.js";
+import type { Pixels } from "./pixels.js";
 import type { ConvProblem } from "./problem.js";
 
 /**
@@ -34,12 +35,24 @@ export interface ConvOperation {
   readonly residual: boolean;
   readonly activation: ActivationSpec;
   readonly masked: boolean;
+  /** What x means where it is an image; undefined where it is values of `dtype`. */
+  readonly pixels: Pixels | undefined;
 }
 
 /** Equal for two operations exactly when everything about them is. */
-export function keyOf({ direction, problem, dtype, bias, residual, activation, masked }: ConvOperation): string {
+export function keyOf({
+  direction,
+  problem,
+  dtype,
+  bias,
+  residual,
+  activation,
+  masked,
+  pixels,
+}: ConvOperation): string {
   const { name, negativeSlope } = activation;
-  return `${direction} ${dtype} ${String(bias)} ${String(residual)} ${name} ${String(negativeSlope)} ${String(masked)} ${problem.key}`;
+  const image = pixels ? ` ${JSON.stringify(pixels)}` : "";
+  return `${direction} ${dtype} ${String(bias)} ${String(residual)} ${name} ${String(negativeSlope)} ${String(masked)} ${problem.key}${image}`;
 }
 
 /**

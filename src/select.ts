@@ -4,7 +4,7 @@ import type { Capabilities } from "./gpu/capabilities.js";
 import type { ConvOperation } from "./operation.js";
 import type { SolverChoice } from "./options.js";
 import { isRefusal, type Solver, type SolverConfig, type SolverPlan } from "./solver.js";
-import { planFor } from "./solvers/halfStorage.js";
+import { planFor } from "./solvers/storage.js";
 import { SOLVERS } from "./solvers/index.js";
 
 /** A solver that was not chosen. */

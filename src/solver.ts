@@ -9,9 +9,9 @@ import type { UniformValues } from "./gpu/uniforms.js";
 import type { ConvOperation, Direction, TensorRole } from "./operation.js";
 
 /**
- * Scratch memory of a plan, by what it holds: partial sums of a split, or a tensor's values widened to float32.
+ * Scratch memory of a plan, by what it holds: partial sums of a split, or a tensor's values as the solver reads them.
  */
-export type ScratchName = "partials" | `${TensorRole} in float32`;
+export type ScratchName = "partials" | `${TensorRole} converted`;
 
 /**
  * What a storage binding is given: the tensor in a role, scratch memory, or nothing of interest ("unused": the
@@ -47,6 +47,8 @@ export interface SolverPlan {
   readonly dispatches: readonly Dispatch[];
   /** Bytes of scratch memory, which lives only while the dispatches run. */
   readonly scratchBytes: Scratch;
+  /** Tensors that are copied into another form first, or afterwards, in words; none when absent. */
+  readonly conversions?: readonly string[];
 }
 
 export interface Refusal {
@@ -57,6 +59,8 @@ export interface Refusal {
 export interface Solver {
   readonly name: string;
   readonly directions: readonly Direction[];
+  /** Whether it reads an image's pixels as they are. Otherwise they are converted first. */
+  readonly readsPixels?: boolean;
   /** Tuning candidates, the default for this operation and device first. */
   configs(operation: ConvOperation, capabilities: Capabilities): readonly SolverConfig[];
   /** A plan with these tuning constants, or why there is none. */

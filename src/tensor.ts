@@ -3,6 +3,7 @@ import type { TensorStorage } from "./backend.js";
 import type { DType } from "./dtype.js";
 import { TensorError } from "./errors.js";
 import { product } from "./geometry.js";
+import type { Pixels } from "./pixels.js";
 
 /** What a tensor needs of the engine that owns it. */
 export interface TensorOwner {
@@ -18,8 +19,10 @@ export interface TensorOwner {
 export class Tensor implements Disposable {
   /** Extents, outermost first; `[N, C, H, W]` for a batch of images. */
   readonly shape: readonly number[];
-  /** How values are stored. They come and go as float32 numbers either way. */
-  readonly dtype: DType;
+  /** How values are stored: they come and go as float32 numbers either way. "rgba8unorm" is an image's pixels. */
+  readonly dtype: DType | "rgba8unorm";
+  /** What pixels mean; undefined where this is no image. */
+  readonly pixels: Pixels | undefined;
   /** Number of elements. */
   readonly size: number;
   readonly #owner: TensorOwner;
@@ -30,7 +33,8 @@ export class Tensor implements Disposable {
     this.#owner = owner;
     this.shape = Object.freeze([...shape]);
     this.size = product(shape);
-    this.dtype = storage.dtype;
+    this.pixels = storage.pixels;
+    this.dtype = storage.pixels ? "rgba8unorm" : storage.dtype;
     this.#storage = storage;
   }
 

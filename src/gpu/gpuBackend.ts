@@ -1,22 +1,25 @@
 /** A WebGPU device as a backend: plans prepared once, operations recorded, results read back. */
-import type {
-  AdapterDescription,
-  Backend,
-  BackendMemory,
-  RoleStorages,
-  SpecialValues,
-  TensorStorage,
-  Timing,
+import {
+  type AdapterDescription,
+  type Backend,
+  type BackendMemory,
+  countSpecials,
+  type RoleStorages,
+  type SpecialValues,
+  type TensorStorage,
+  type Timing,
 } from "../backend.js";
 import { BYTES_PER_ELEMENT, decode, type DType, encode } from "../dtype.js";
 import { DeviceError } from "../errors.js";
 import { product } from "../geometry.js";
 import { type ConvOperation, keyOf, resultRoles, shapeOfRole } from "../operation.js";
 import type { SolverChoice } from "../options.js";
+import { decodePixels, type ImageSize, type ImageSource, type PixelOrder, type Pixels } from "../pixels.js";
 import { select, type Selection } from "../select.js";
 import type { ScratchName, SolverPlan } from "../solver.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
 import { type Capabilities, describeAdapter, readCapabilities } from "./capabilities.js";
+import { pixelOrder, writeImage } from "./images.js";
 import { GpuInterop } from "./interop.js";
 import { PipelineCache } from "./pipelineCache.js";
 import { type OperationBuffers, PreparedPlan } from "./prepared.js";
@@ -98,6 +101,23 @@ export class GpuBackend implements Backend {
     return storage;
   }
 
+  pixelOrder(image: ImageSource): PixelOrder {
+    return pixelOrder(image);
+  }
+
+  uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): TensorStorage {
+    this.#requireDevice();
+    const storage = { ...this.#allocate(images.length * pixels.positions, "float32"), pixels };
+    const imageBytes = WORD_BYTES * pixels.positions;
+    try {
+      images.forEach((image, i) => writeImage(this.#device, image, size, storage.pooled.buffer, i * imageBytes));
+    } catch (error) {
+      this.release(storage);
+      throw error;
+    }
+    return storage;
+  }
+
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
     this.#requireDevice();
     for (const storage of Object.values(operands)) this.#recorder.requireUsable(storage as GpuStorage);
@@ -130,11 +150,15 @@ export class GpuBackend implements Backend {
   async read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
     const source = storage as GpuStorage;
     this.interop.requireReadable(source);
-    return decode(await this.#readBytes(source), source.size, source.dtype);
+    const bytes = await this.#readBytes(source);
+    if (source.pixels) return decodePixels(new Uint8Array(bytes), source.pixels);
+    return decode(bytes, source.size, source.dtype);
   }
 
   async check(storage: TensorStorage): Promise<SpecialValues> {
     this.#requireDevice();
+    // Pixels are bytes: there is nothing special among them, unless the normalisation puts it there.
+    if (storage.pixels) return countSpecials(await this.read(storage));
     const { pooled, size, dtype } = storage as GpuStorage;
     this.#recorder.requireUsable(storage as GpuStorage);
     const prepared = this.#prepare(`specials ${dtype} ${String(size)}`, () => {

@@ -9,6 +9,7 @@
  */
 import type { DType } from "../dtype.js";
 import { DeviceError, require, TensorError } from "../errors.js";
+import type { Pixels } from "../pixels.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { PipelineEntry } from "./pipelineCache.js";
 
@@ -21,6 +22,7 @@ export interface GpuStorage {
   readonly bytes: number;
   /** Why the values are not there: what should have computed them failed. */
   error: DeviceError | undefined;
+  readonly pixels?: Pixels | undefined;
   /** The caller's encoder that is to compute the values, from its recording until it was submitted. */
   unsubmitted: Batch | undefined;
 }

@@ -4,6 +4,7 @@ import { product } from "../geometry.js";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
 import { borderDispatches } from "./border.js";
 import { elementTypes } from "./constants.js";
+import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 import { describeGather } from "./gather.js";
 
 const THREADS = 64;
@@ -11,16 +12,18 @@ const THREADS = 64;
 export const direct: Solver = {
   name: "direct",
   directions: ["forward", "inputGradient"],
+  readsPixels: true,
   configs: () => [{}],
   plan(operation, capabilities) {
     const gather = describeGather(operation);
     const { batch, groups } = operation.problem;
     const resultElements = batch * groups * gather.resultChannels * product(gather.uniforms.resultSize);
     const step = dispatch(kernel, {
-      constants: gather.constants,
-      types: elementTypes(operation),
+      constants: { ...gather.constants, ...pixelConstants(operation) },
+      types: { ...elementTypes(operation), ...sourceTypes(operation) },
       uniforms: {
         ...gather.uniforms,
+        ...pixelUniforms(operation),
         groups,
         resultElements,
         weightPositionStride: operation.problem.weightPositionStride,

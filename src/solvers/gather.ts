@@ -7,6 +7,7 @@ import { product } from "../geometry.js";
 import type { ConvOperation } from "../operation.js";
 import type { Triple } from "../problem.js";
 import type { BindingSource } from "../solver.js";
+import { imageStrides } from "./pixels.js";
 import { activationConstants, paddingConstant, stepConstants, tapConstants } from "./constants.js";
 
 export interface Gather {
@@ -90,7 +91,7 @@ function gatherConstants(operation: ConvOperation) {
 }
 
 /** Uniform fields of every gather kernel. */
-export function gatherUniforms({ direction, problem }: ConvOperation) {
+export function gatherUniforms({ direction, problem, pixels }: ConvOperation) {
   const { inputStrides, outputStrides, weightStrides: weight } = problem;
   const common = { padBegin: problem.padBegin, weightGroupStride: problem.outChannelsPerGroup * weight.out };
   if (direction === "forward") {
@@ -100,7 +101,7 @@ export function gatherUniforms({ direction, problem }: ConvOperation) {
       resultSize: problem.output,
       resultChannels: problem.outChannelsPerGroup,
       sourceChannels: problem.inChannelsPerGroup,
-      sourceStrides: inputStrides,
+      sourceStrides: pixels ? imageStrides(problem) : inputStrides,
       resultStrides: outputStrides,
       weightStrides: [weight.out, weight.in, weight.tap],
     };

@@ -3,6 +3,7 @@ import kernel from "../../shaders/register_tile.wgsl";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
 import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, unsharedRefusal } from "./constants.js";
+import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 import { describeGather, phaseUniforms } from "./gather.js";
 
 const TILES: readonly SolverConfig[] = [
@@ -19,6 +20,7 @@ const ENOUGH_THREADS = { software: 64, gpu: 16_384 };
 export const registerTile: Solver = {
   name: "register-tile",
   directions: ["forward", "inputGradient"],
+  readsPixels: true,
 
   configs(operation, capabilities) {
     const { columns, phaseCount, resultChannels } = describeGather(operation);
@@ -47,10 +49,17 @@ export const registerTile: Solver = {
     const columnBlocks = Math.ceil(gather.columns / (workgroupThreads * columns));
     const tasks = gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks;
     const step = dispatch(kernel, {
-      constants: { ...gather.constants, THREADS: workgroupThreads, ROWS: rows, COLUMNS: columns },
-      types: elementTypes(operation),
+      constants: {
+        ...gather.constants,
+        ...pixelConstants(operation),
+        THREADS: workgroupThreads,
+        ROWS: rows,
+        COLUMNS: columns,
+      },
+      types: { ...elementTypes(operation), ...sourceTypes(operation) },
       uniforms: {
         ...gather.uniforms,
+        ...pixelUniforms(operation),
         ...phaseUniforms(gather),
         groups: operation.problem.groups,
         rowBlocks,

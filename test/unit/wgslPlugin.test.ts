@@ -19,6 +19,7 @@ const LAYOUT: Readonly<Record<string, readonly [alignment: number, bytes: number
   "vec3<u32>": [16, 12],
   "vec3<i32>": [16, 12],
   "vec4<u32>": [16, 16],
+  "vec4<f32>": [16, 16],
 };
 
 const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;
