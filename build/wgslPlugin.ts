@@ -66,8 +66,10 @@ export async function buildKernel(file: string, shaders: Record<string, string>)
   const [uniform] = reflection.uniforms;
   if (reflection.uniforms.length !== 1 || uniform.binding !== 0)
     throw new Error(`${file}: expected one uniform, at binding 0`);
-  if (reflection.entry.compute.map(({ name }) => name).join() !== "main")
-    throw new Error(`${file}: expected a compute entry point named main`);
+  const { compute, vertex, fragment } = reflection.entry;
+  const draws = compute.length === 0 && vertex.length === 1 && fragment.length === 1;
+  if (!draws && compute.map(({ name }) => name).join() !== "main")
+    throw new Error(`${file}: expected a compute entry point named main, or one vertex and one fragment entry point`);
   const bindings = reflection.storage.map((storage): [string, StorageBinding] => {
     return [storage.name, { binding: storage.binding, access: storage.access === "read" ? "read" : "read_write" }];
   });
@@ -81,10 +83,10 @@ export async function buildKernel(file: string, shaders: Record<string, string>)
   };
 }
 
-function declare(kernel: Kernel): string {
+function declare(kernel: Kernel, file: string): string {
   const union = (names: string[]): string => names.map((name) => JSON.stringify(name)).join(" | ") || "never";
   return `// Written by build/wgslPlugin.ts from ${kernel.name}.wgsl.
-import type { Kernel } from "../src/gpu/kernel.js";
+import type { Kernel } from "${"../".repeat(file.split("/").length)}src/gpu/kernel.js";
 
 declare const kernel: Kernel<
   ${union(Object.keys(kernel.constants))},
@@ -99,14 +101,14 @@ function writeIfChanged(file: string, text: string): void {
   if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
 }
 
-/** Builds every kernel of the folder (files in subfolders are shared parts) and writes their declarations. */
+/** Builds every kernel of the folder (files in its subfolder common are shared parts) and writes their declarations. */
 export async function buildKernels(shaderRoot: string): Promise<Kernel[]> {
   const shaders = readShaders(shaderRoot);
-  const files = Object.keys(shaders).filter((file) => !file.includes("/"));
+  const files = Object.keys(shaders).filter((file) => !file.startsWith("common/"));
   return await Promise.all(
     files.map(async (file) => {
       const kernel = await buildKernel(file, shaders);
-      writeIfChanged(join(shaderRoot, file.replace(/\.wgsl$/, ".d.wgsl.ts")), declare(kernel));
+      writeIfChanged(join(shaderRoot, file.replace(/\.wgsl$/, ".d.wgsl.ts")), declare(kernel, file));
       return kernel;
     }),
   );

@@ -1,4 +1,5 @@
 /** What an engine needs of the thing that computes: a GPU, or the CPU reference. */
+import type { DrawTarget, Planes } from "./draw.js";
 import type { DType } from "./dtype.js";
 import type { ConvOperation, TensorRole } from "./operation.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "./pixels.js";
@@ -70,6 +71,8 @@ export interface Interop {
   binding(storage: TensorStorage): Required<GPUBufferBinding>;
   /** Writes what `record` records into the encoder. Gives what is to be called once that was submitted. */
   encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void>;
+  /** Draws planes of a storage; resolves once that is submitted. */
+  draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void>;
 }
 
 /** Tensors by the role they play in an operation. */

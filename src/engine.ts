@@ -10,6 +10,7 @@ import type {
   Timing,
 } from "./backend.js";
 import { type Call, plainOperation, requireTensor } from "./calls.js";
+import { type DrawOptions, type DrawTarget, readPlanes } from "./draw.js";
 import { BYTES_PER_ELEMENT, type DType, readDType } from "./dtype.js";
 import { DeviceError, LimitError, require, show, TensorError } from "./errors.js";
 import { type Explanation, explain, type ExplainShapes } from "./explain.js";
@@ -203,6 +204,23 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     this.#requireLive();
     requireTensor("tensor", tensor);
     return await this.#backend.check(tensor.storage(this.#owner, "tensor"));
+  }
+
+  /**
+   * Draws a channel of a tensor (or three, as colours) onto a canvas, or a texture, without reading anything back.
+   * Submits all recorded work; resolves once the drawing is on the device's queue. Where nothing needs compiling that
+   * is at once, so that several draws in one task share a canvas' frame.
+   *
+   * @param tensor `[N, C, H, W]`, or as `options.layout` says; an image too
+   * @param target the context of a canvas configured for {@link device}, or a texture of it, with `RENDER_ATTACHMENT`
+   * @throws ArgumentError, TensorError; DeviceError on an engine without a GPU, or if the values could not be computed.
+   */
+  async draw(tensor: Tensor, target: DrawTarget, options: DrawOptions = {}): Promise<void> {
+    this.#requireLive();
+    requireTensor("tensor", tensor);
+    const storage = tensor.storage(this.#owner, "tensor");
+    const planes = readPlanes(tensor.shape, options, tensor.pixels !== undefined);
+    await this.#requireGpu("draw").draw(storage, planes, target);
   }
 
   /**

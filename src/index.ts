@@ -15,6 +15,7 @@ export type { TransposedForwardOptions, TransposedGradientOptions } from "./tran
 export type { Activation, ActivationName } from "./activation.js";
 export type { DType } from "./dtype.js";
 export type { Layout, TransposedWeightLayout, WeightLayout } from "./layout.js";
+export type { DrawOptions, DrawTarget } from "./draw.js";
 export type { ImageOptions, ImageSource, Pixels } from "./pixels.js";
 export type { PaddingMode } from "./padding.js";
 export type { AdapterDescription, SpecialValues, Timing } from "./backend.js";

@@ -243,7 +243,15 @@ export class GpuBackend implements Backend {
 
   #allocate(size: number, dtype: DType): GpuStorage {
     const bytes = WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
-    return { pooled: this.#acquire(bytes), dtype, size, bytes, error: undefined, unsubmitted: undefined };
+    return {
+      pooled: this.#acquire(bytes),
+      dtype,
+      size,
+      bytes,
+      pixels: undefined,
+      error: undefined,
+      unsubmitted: undefined,
+    };
   }
 
   #acquire(bytes: number): PooledBuffer {

@@ -36,7 +36,7 @@ export function pixelOrder(source: ImageSource): PixelOrder {
   return ORDERS[format];
 }
 
-/** Writes an image of this size to `target` at `offset` bytes. */
+/** Writes an image to `target` at `offset` bytes. */
 export function writeImage(
   device: GPUDevice,
   source: ImageSource,

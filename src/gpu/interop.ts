@@ -1,8 +1,10 @@
 /** Shares memory and encoders with the caller's own WebGPU work on the same device. */
 import type { Interop, TensorStorage } from "../backend.js";
+import type { DrawTarget, Planes } from "../draw.js";
 import { BYTES_PER_ELEMENT, type DType } from "../dtype.js";
 import { require, show, TensorError } from "../errors.js";
 import type { BufferPool } from "./bufferPool.js";
+import { Painter } from "./painter.js";
 import type { GpuStorage, Recorder } from "./recorder.js";
 
 const WORD_BYTES = 4;
@@ -11,12 +13,14 @@ export class GpuInterop implements Interop {
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   readonly #recorder: Recorder;
+  readonly #painter: Painter;
   readonly #requireDevice: () => void;
 
   constructor(device: GPUDevice, pool: BufferPool, recorder: Recorder, requireDevice: () => void) {
     this.#device = device;
     this.#pool = pool;
     this.#recorder = recorder;
+    this.#painter = new Painter(device);
     this.#requireDevice = requireDevice;
   }
 
@@ -35,7 +39,15 @@ export class GpuInterop implements Interop {
       return `the buffer has ${String(buffer.size)} bytes; expected at least offset ${String(offset)} + ${String(bytes)} for ${String(size)} values in ${dtype}`;
     });
     const pooled = this.#pool.borrow(buffer, offset, bytes);
-    const storage: GpuStorage = { pooled, dtype, size, bytes, error: undefined, unsubmitted: undefined };
+    const storage: GpuStorage = {
+      pooled,
+      dtype,
+      size,
+      bytes,
+      pixels: undefined,
+      error: undefined,
+      unsubmitted: undefined,
+    };
     return storage;
   }
 
@@ -58,6 +70,20 @@ export class GpuInterop implements Interop {
     this.#requireDevice();
     require(isEncoder(encoder), () => `encoder is ${show(encoder)}; expected a GPUCommandEncoder`);
     return await this.#recorder.encodeApart(encoder, record);
+  }
+
+  async draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void> {
+    this.#requireDevice();
+    const source = storage as GpuStorage;
+    this.#recorder.requireUsable(source);
+    const waiting = this.#recorder.flush();
+    const { format } = this.#painter.textureOf(target);
+    const entry = this.#painter.pipelineFor(source, planes, format);
+    // Nothing is awaited unless it must be: a page draws many maps into one frame of its canvas.
+    if (waiting) await waiting;
+    const pipeline = entry.pipeline ?? (await entry.ready);
+    if (source.error) throw source.error;
+    this.#painter.paint(pipeline, source, planes, this.#painter.textureOf(target));
   }
 }
 

@@ -22,7 +22,7 @@ export interface GpuStorage {
   readonly bytes: number;
   /** Why the values are not there: what should have computed them failed. */
   error: DeviceError | undefined;
-  readonly pixels?: Pixels | undefined;
+  readonly pixels: Pixels | undefined;
   /** The caller's encoder that is to compute the values, from its recording until it was submitted. */
   unsubmitted: Batch | undefined;
 }
@@ -134,9 +134,14 @@ export class Recorder {
 
   /** Submits everything recorded so far; resolves once that has happened. */
   async submit(timing?: PassTiming): Promise<void> {
+    await this.flush(timing);
+  }
+
+  /** Likewise; gives undefined where that has happened already, with every kernel compiled. */
+  flush(timing?: PassTiming): Promise<void> | undefined {
     this.#requireOutside("submitting");
     this.#submitNow(timing);
-    await this.#waiting;
+    return this.#waiting;
   }
 
   /** Keeps all that `record` records for one submission, however much it is. */

@@ -15,11 +15,11 @@ export function imageStrides({ inputPositions }: ConvProblem): TensorStrides {
   return [BYTES_PER_PIXEL * inputPositions, 1, BYTES_PER_PIXEL];
 }
 
-export function pixelConstants({ pixels }: ConvOperation) {
+export function pixelConstants({ pixels }: Pick<ConvOperation, "pixels">) {
   return { PIXELS: pixels ? 1 + PIXEL_ORDERS.indexOf(pixels.order) : 0 };
 }
 
-export function pixelUniforms({ pixels }: ConvOperation) {
+export function pixelUniforms({ pixels }: Pick<ConvOperation, "pixels">) {
   return { pixelScale: pixels?.scale ?? NO_NORMALISATION, pixelShift: pixels?.shift ?? NO_NORMALISATION };
 }
 

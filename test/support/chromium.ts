@@ -27,6 +27,11 @@ export const LAUNCH_ARGUMENTS = [
   "--no-sandbox",
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
+  // Without these the browser's GPU process ends when WebGPU meets a canvas or a video frame.
+  "--enable-features=Vulkan",
+  "--use-vulkan=swiftshader",
+  "--use-gl=angle",
+  "--use-angle=swiftshader",
   "--disable-background-networking",
   "--disable-quic",
   "--no-first-run",

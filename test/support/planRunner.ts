@@ -66,7 +66,15 @@ export class PlanRunner {
   upload(values: Float32Array<ArrayBuffer>): GpuStorage {
     const pooled = this.#pool.acquire(values.byteLength);
     this.#device.queue.writeBuffer(pooled.buffer, 0, values);
-    return { pooled, dtype: "float32", size: values.length, bytes: values.byteLength, error: undefined, unsubmitted: undefined };
+    return {
+      pooled,
+      dtype: "float32",
+      size: values.length,
+      bytes: values.byteLength,
+      pixels: undefined,
+      error: undefined,
+      unsubmitted: undefined,
+    };
   }
 
   /** Reads a storage back and gives it up. Rejects where what should have computed it failed. */

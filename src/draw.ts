@@ -1,0 +1,72 @@
+/** What a caller may say about drawing a tensor, and how it is read. */
+import { require, show } from "./errors.js";
+import { type Layout, readLayout, splitActivation } from "./layout.js";
+
+/** A canvas configured for the engine's device, or a texture of that device with `RENDER_ATTACHMENT`. */
+export type DrawTarget = GPUCanvasContext | GPUTexture;
+
+export interface DrawOptions {
+  /** Which of the batch; 0 when absent. */
+  readonly sample?: number;
+  /** Which channel, in shades; or three of them, drawn as red, green and blue. 0 when absent. */
+  readonly channel?: number | readonly [red: number, green: number, blue: number];
+  /** The values drawn black and white (or blue and red); what lies beyond is clamped. [0, 1] when absent. */
+  readonly range?: readonly [low: number, high: number];
+  /** "gray" (when absent), or "diverging": blue, white in the middle of the range, red. */
+  readonly colors?: "gray" | "diverging";
+  /** Where, in pixels of the target: [x, y, width, height]. Absent, all of it, cleared first. */
+  readonly viewport?: readonly [x: number, y: number, width: number, height: number];
+  /** Dimension order of the tensor; "channels-first" when absent. */
+  readonly layout?: Layout;
+}
+
+/** Planes of a tensor, as the shader takes them. */
+export interface Planes {
+  readonly size: readonly [width: number, height: number];
+  /** First elements of the red, green and blue plane, and the elements between neighbours in each. */
+  readonly elements: readonly [red: number, green: number, blue: number, step: number];
+  readonly range: readonly [low: number, factor: number];
+  readonly diverging: boolean;
+  readonly viewport: readonly [x: number, y: number, width: number, height: number] | undefined;
+}
+
+/** Checks the options against the tensor's shape, `[N, C, H, W]` or as `layout` says. */
+export function readPlanes(shape: readonly number[], options: DrawOptions, pixels: boolean): Planes {
+  const layout = readLayout(options.layout);
+  require(shape.length === 4, () => `the tensor has shape ${show([...shape])}; expected 4 dimensions [N, C, H, W]`);
+  const { batch, channels, spatial } = splitActivation(shape, layout);
+  const [height, width] = spatial;
+  const { sample = 0, channel = 0, range = [0, 1], colors = "gray", viewport } = options;
+  const chosen = typeof channel === "number" ? [channel, channel, channel] : channel;
+  require(isBelow(sample, batch), () => `sample is ${show(sample)}; expected an integer below ${String(batch)}`);
+  require(chosen.length === 3 && chosen.every((one) => isBelow(one, channels)), () => {
+    return `channel is ${show(channel)}; expected an integer below ${String(channels)}, or three of them`;
+  });
+  const [low, high] = range;
+  require(Number.isFinite(low) && Number.isFinite(high) && low < high, () => {
+    return `range is ${show(range)}; expected two finite numbers, the first below the second`;
+  });
+  require(["gray", "diverging"].includes(colors), () => `colors is ${show(colors)}; expected "gray" or "diverging"`);
+  require(viewport === undefined || isArea(viewport), () => {
+    return `viewport is ${show(viewport)}; expected [x, y, width, height] with a positive size`;
+  });
+  const positions = height * width;
+  // Pixels are four bytes each, whatever the tensor's channels.
+  const stored = pixels ? 4 : channels;
+  const isLast = pixels || layout === "channels-last";
+  const first = (one: number): number => sample * stored * positions + (isLast ? one : one * positions);
+  return {
+    size: [width, height],
+    elements: [first(chosen[0]), first(chosen[1]), first(chosen[2]), isLast ? stored : 1],
+    range: [low, 1 / (high - low)],
+    diverging: colors === "diverging",
+    viewport,
+  };
+}
+
+const isBelow = (value: number, limit: number): boolean => Number.isInteger(value) && value >= 0 && value < limit;
+
+function isArea(viewport: readonly number[]): boolean {
+  const [x, y, width, height] = viewport;
+  return viewport.length === 4 && viewport.every(Number.isFinite) && x >= 0 && y >= 0 && width > 0 && height > 0;
+}

@@ -1,0 +1,99 @@
+/** Draws planes of tensors onto textures, straight from the device's memory (shaders/render/draw_plane.wgsl). */
+import kernel from "../../shaders/render/draw_plane.wgsl";
+import type { DrawTarget, Planes } from "../draw.js";
+import { DeviceError, require, show } from "../errors.js";
+import { pixelConstants, pixelUniforms } from "../solvers/pixels.js";
+import type { GpuStorage } from "./recorder.js";
+import { specialize } from "./specialize.js";
+import { packUniforms } from "./uniforms.js";
+
+interface RenderEntry {
+  pipeline: GPURenderPipeline | undefined;
+  readonly ready: Promise<GPURenderPipeline>;
+}
+
+/** Whole-target draws begin with this. */
+const BLACK = { r: 0, g: 0, b: 0, a: 1 };
+
+export class Painter {
+  readonly #device: GPUDevice;
+  readonly #pipelines = new Map<string, RenderEntry>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** The texture to draw on: a canvas' current one, which is the page's only until its task ends. */
+  textureOf(target: DrawTarget): GPUTexture {
+    const given: unknown = target;
+    require(typeof given === "object" &&
+      given !== null &&
+      ("getCurrentTexture" in given || "createView" in given), () => {
+      return `target is ${show(target)}; expected a GPUCanvasContext or a GPUTexture`;
+    });
+    const texture = "getCurrentTexture" in target ? target.getCurrentTexture() : target;
+    require((texture.usage & GPUTextureUsage.RENDER_ATTACHMENT) !== 0, () => {
+      return `the texture's usage is ${String(texture.usage)}; expected it to have GPUTextureUsage.RENDER_ATTACHMENT = ${String(GPUTextureUsage.RENDER_ATTACHMENT)}`;
+    });
+    return texture;
+  }
+
+  /** The pipeline for a storage and a target's format: at once where it was made before. */
+  pipelineFor(storage: GpuStorage, planes: Planes, format: GPUTextureFormat): RenderEntry {
+    const constants = { ...pixelConstants(storage), HALF: storage.dtype === "float16", DIVERGING: planes.diverging };
+    const key = `${format} ${JSON.stringify(constants)}`;
+    const known = this.#pipelines.get(key);
+    if (known) return known;
+    const module = this.#device.createShaderModule({ label: kernel.name, code: specialize(kernel, constants) });
+    const ready = this.#device
+      .createRenderPipelineAsync({
+        label: kernel.name,
+        layout: "auto",
+        vertex: { module, entryPoint: "corner" },
+        fragment: { module, entryPoint: "paint", targets: [{ format }] },
+      })
+      .then((pipeline) => (entry.pipeline = pipeline))
+      .catch((cause: unknown) => {
+        this.#pipelines.delete(key);
+        throw new DeviceError(`kernel ${kernel.name} did not compile for ${format}: ${String(cause)}`, { cause });
+      });
+    const entry: RenderEntry = { pipeline: undefined, ready };
+    this.#pipelines.set(key, entry);
+    return entry;
+  }
+
+  /** Submits the drawing. Whatever computes the storage's values must have been submitted. */
+  paint(pipeline: GPURenderPipeline, storage: GpuStorage, planes: Planes, texture: GPUTexture): void {
+    const device = this.#device;
+    const { size, elements, range, viewport } = planes;
+    const [x, y, width, height] = viewport ?? [0, 0, texture.width, texture.height];
+    require(x + width <= texture.width && y + height <= texture.height, () => {
+      return `viewport is ${show(viewport)}; expected it within the target's ${String(texture.width)} x ${String(texture.height)} pixels`;
+    });
+    const uniforms = { size, corner: [x, y], viewport: [width, height], elements, range, ...pixelUniforms(storage) };
+    const bytes = packUniforms(kernel, uniforms);
+    const usage = GPUBufferUsage.UNIFORM;
+    const uniform = device.createBuffer({ label: kernel.name, size: bytes.byteLength, usage, mappedAtCreation: true });
+    new Uint8Array(uniform.getMappedRange()).set(new Uint8Array(bytes));
+    uniform.unmap();
+    const { buffer, offset } = storage.pooled;
+    const bindGroup = device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [
+        { binding: 0, resource: { buffer: uniform } },
+        { binding: 1, resource: { buffer, offset, size: storage.bytes } },
+      ],
+    });
+    const encoder = device.createCommandEncoder({ label: kernel.name });
+    const loadOp = viewport ? "load" : "clear";
+    const attachment = { view: texture.createView(), loadOp, clearValue: BLACK, storeOp: "store" } as const;
+    const pass = encoder.beginRenderPass({ colorAttachments: [attachment] });
+    pass.setViewport(x, y, width, height, 0, 1);
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindGroup);
+    pass.draw(3);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+    uniform.destroy();
+  }
+}
