@@ -1,0 +1,54 @@
+/** docs/benchmarks.md, from the results of whole runs that lie in docs/benchmarks/: one a device. */
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { format } from "prettier";
+import { drawChart } from "./chart.js";
+import type { PeerReport } from "./row.js";
+import { formatMeans, formatRemarks, formatTable } from "./table.js";
+
+const DOCS = join(import.meta.dirname, "../../../docs");
+const RESULTS = join(DOCS, "benchmarks");
+const PRINT_WIDTH = 120;
+
+const INTRODUCTION = `# Benchmarks against the peers
+
+Written by \`npm run bench:peers -- --write-docs\`; what is measured and how is told in
+[examples/benchmark/peers](../examples/benchmark/peers/README.md). A software device runs on the CPU: there only ratios
+within one run mean anything, and they tell little about GPUs.`;
+
+/** Adds a run's results, or puts them in the place of older ones from the same device. */
+export async function writeDocs(report: PeerReport): Promise<void> {
+  await mkdir(RESULTS, { recursive: true });
+  const name = fileName(report.adapter);
+  const json = await format(JSON.stringify(report), { parser: "json", printWidth: PRINT_WIDTH });
+  await writeFile(join(RESULTS, `${name}.json`), json);
+  await writeFile(join(RESULTS, `${name}.svg`), await drawChart(report));
+  const files = (await readdir(RESULTS)).filter((file) => file.endsWith(".json")).sort();
+  const sections = await Promise.all(files.map(readSection));
+  const text = [INTRODUCTION, ...sections].join("\n\n");
+  await writeFile(join(DOCS, "benchmarks.md"), await format(text, { parser: "markdown", printWidth: PRINT_WIDTH }));
+}
+
+/** The adapter's name without what it says in parentheses, in letters that suit a file. */
+function fileName(adapter: string): string {
+  const words = adapter
+    .replaceAll(/\(.*?\)/g, " ")
+    .toLowerCase()
+    .match(/[a-z0-9]+/g) ?? ["adapter"];
+  return words.join("-");
+}
+
+async function readSection(file: string): Promise<string> {
+  const report = JSON.parse(await readFile(join(RESULTS, file), "utf8")) as PeerReport;
+  const { adapter, platform, date, rounds, tuned, engines } = report;
+  const versions = Object.entries(engines).map(([engine, version]) => `${engine} ${version}`);
+  const facts = [
+    `- Adapter: ${adapter}`,
+    `- In: ${platform}`,
+    `- Engines: ${versions.join(", ")}`,
+    `- Date: ${date}; medians of ${rounds} rounds; webgpu-conv ${tuned ? "tuned by measuring" : "not tuned"}`,
+  ].join("\n");
+  const image = `![GFLOP/s of each engine, by layer and pass](benchmarks/${file.replace(/json$/, "svg")})`;
+  const parts = [`## ${adapter}`, facts, image, formatMeans(report), formatTable(report), ...formatRemarks(report)];
+  return parts.join("\n\n");
+}

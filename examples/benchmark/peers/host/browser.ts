@@ -1,0 +1,72 @@
+/** The benchmark in a page of a headless Chromium: the place that all these engines were made for. */
+import type { AddressInfo } from "node:net";
+import { type Browser, chromium, type Page } from "playwright";
+import { createServer, type ViteDevServer } from "vite";
+import { chromiumLaunchOptions } from "../../../../test/support/chromium.js";
+import type { Bench, Opened, Task } from "../bench.js";
+import type { Row } from "../row.js";
+import type { Host } from "./host.js";
+import { repository, VITE } from "./vite.js";
+
+export type BrowserDevice = "swiftshader" | "default";
+
+const ADAPTER_ARGUMENT = "--use-webgpu-adapter=";
+
+/** With these headers a page may share memory between threads, without which the CPU's baseline has but one. */
+const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+declare global {
+  interface Window {
+    bench?: Bench;
+  }
+}
+
+export async function openBrowser(device: BrowserDevice, tune: boolean): Promise<Host> {
+  const server = await createServer({
+    ...VITE,
+    server: { headers: ISOLATION, fs: { allow: [repository] }, hmr: false, watch: null },
+  });
+  await server.listen(0);
+  const browser = await launch(device);
+  const page = await browser.newPage();
+  page.on("console", (message) => {
+    if (message.type() === "error") console.error(`in the page: ${message.text()}`);
+  });
+  const opened = await openPage(page, server, tune);
+  return {
+    platform: `headless Chromium ${browser.version()}`,
+    opened,
+    measure: (task) => measure(page, task),
+    close: async () => {
+      await browser.close();
+      await server.close();
+    },
+  };
+}
+
+async function launch(device: BrowserDevice): Promise<Browser> {
+  const options = await chromiumLaunchOptions();
+  const args = options.args.filter((argument) => !argument.startsWith(ADAPTER_ARGUMENT));
+  return await chromium.launch({ ...options, args: [...args, `${ADAPTER_ARGUMENT}${device}`] });
+}
+
+async function openPage(page: Page, server: ViteDevServer, tune: boolean): Promise<Opened> {
+  const { port } = server.httpServer?.address() as AddressInfo;
+  await page.goto(`http://localhost:${port}/`);
+  await page.waitForFunction(() => window.openBench !== undefined);
+  return await page.evaluate(async (tuned) => {
+    if (!window.openBench) throw new Error("the page has not loaded");
+    window.bench = await window.openBench(tuned);
+    return window.bench.opened;
+  }, tune);
+}
+
+async function measure(page: Page, task: Task): Promise<Row[]> {
+  return await page.evaluate(async (given) => {
+    if (!window.bench) throw new Error("the page has lost its engines");
+    return await window.bench.measure(given);
+  }, task);
+}

@@ -1,0 +1,33 @@
+/** What a run found, as it is written to JSON. */
+import type { Pass } from "./layers.js";
+
+export interface Row {
+  readonly layer: string;
+  readonly pass: Pass;
+  readonly engine: string;
+  /** Of a call: median of the rounds. Null where the engine could not do it. */
+  readonly ms: number | null;
+  /** Padding counted as if multiplied. */
+  readonly gflops: number | null;
+  /** Largest |result - reference| of all elements; null also where one is not a number. */
+  readonly maxError: number | null;
+  readonly verdict: "pass" | "fail" | "unsupported";
+  /** What the engine said. */
+  readonly unsupported?: string;
+}
+
+export interface PeerReport {
+  readonly adapter: string;
+  /** True where the device is a CPU. */
+  readonly software: boolean;
+  /** What the engines ran in, in words. */
+  readonly platform: string;
+  /** Day of the run, YYYY-MM-DD. */
+  readonly date: string;
+  readonly rounds: number;
+  /** Whether this engine chose its kernels by measuring. */
+  readonly tuned: boolean;
+  /** Versions by name. */
+  readonly engines: Readonly<Record<string, string>>;
+  readonly rows: readonly Row[];
+}
