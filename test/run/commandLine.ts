@@ -10,7 +10,7 @@ export interface CommandLine {
   readonly reportFile: string | undefined;
   /** What vitest is to be given: reporters for people, and what was passed on. */
   readonly options: readonly string[];
-  /** Whether every test of the suite was asked for: no file, no name, no other choice. */
+  /** Whether every test of the suite was asked for: no file, no name, no other number of random problems. */
   readonly whole: boolean;
 }
 
@@ -18,7 +18,13 @@ const REPORT_FILE = /^--outputFile(?:\.json)?=(.+)$/;
 /** Options that choose no tests. */
 const PRESENTATION = /^--(reporter|outputFile|silent|no-color|color)/;
 
-export function readCommandLine(parameters: readonly string[]): CommandLine {
+/** Variables that choose random problems. */
+const CHOICES = ["CONV_SEED", "CONV_COUNT"];
+
+export function readCommandLine(
+  parameters: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
+): CommandLine {
   const [first = "all", ...rest] = parameters;
   const named = SUITES.find((name) => name === first);
   const passed = named === undefined ? parameters : rest;
@@ -28,7 +34,7 @@ export function readCommandLine(parameters: readonly string[]): CommandLine {
     suite: named ?? "all",
     reportFile: passed.map((option) => REPORT_FILE.exec(option)?.[1]).find((file) => file !== undefined),
     options: hasReporter ? others : ["--reporter=default", ...others],
-    whole: others.every((option) => PRESENTATION.test(option)),
+    whole: others.every((option) => PRESENTATION.test(option)) && CHOICES.every((name) => !environment[name]),
   };
 }
 

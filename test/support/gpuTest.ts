@@ -3,10 +3,13 @@ import type { Engine } from "webgpu-conv";
 import { afterAll, test as base, expect } from "vitest";
 import { createEngine } from "test-engine";
 import { type Capabilities, readCapabilities } from "../../src/gpu/capabilities.js";
+import { FeatureRecorder } from "./features.js";
 import { PlanRunner } from "./planRunner.js";
 
 interface Shared {
+  /** The file's engine, as tests use it: what they cover is recorded. */
   readonly engine: Engine;
+  readonly recorder: FeatureRecorder;
   readonly device: GPUDevice;
   readonly runner: PlanRunner;
   readonly capabilities: Capabilities;
@@ -15,9 +18,10 @@ interface Shared {
 let shared: Promise<Shared> | undefined;
 
 async function makeShared(): Promise<Shared> {
-  const engine = await createEngine({ poison: true });
+  const recorder = new FeatureRecorder(await createEngine({ poison: true }));
+  const { engine } = recorder;
   const device = deviceOf(engine);
-  return { engine, device, runner: new PlanRunner(device), capabilities: readCapabilities(device) };
+  return { engine, recorder, device, runner: new PlanRunner(device), capabilities: readCapabilities(device) };
 }
 
 /** The device of an engine that has one. */
@@ -34,21 +38,23 @@ afterAll(async () => {
 });
 
 /** What a test gets: the file's engine, what its device can do, and a runner of plans on the same device. */
-export type GpuFixtures = Omit<Shared, "device">;
+export type GpuFixtures = Omit<Shared, "device" | "recorder">;
 
 /**
  * `test` with the file's engine. A test leaves it as found: the test fails when the device reports a validation
  * error, or when tensors or storages are left behind.
  */
 export const gpuTest = base.extend<{ shared: Shared } & GpuFixtures>({
-  shared: async ({}, use) => {
+  shared: async ({ task }, use) => {
     shared ??= makeShared();
     const made = await shared;
-    const { engine, device, runner } = made;
+    const { engine, recorder, device, runner } = made;
     const tensorsBefore = engine.memory().liveTensors;
     const bytesBefore = runner.liveBytes;
     device.pushErrorScope("validation");
+    recorder.take();
     await use(made);
+    task.meta.coverage = recorder.take();
     await engine.finish();
     await runner.recorder.submit();
     const error = await device.popErrorScope();
