@@ -28,15 +28,21 @@ const GPU_TESTS = "test/{gpu,properties,conformance}/**/*.test.ts";
 /** A test for one platform says so in its name; the others leave it out. */
 const onlyFor = (platform: string): string => `test/**/*.${platform}.test.ts`;
 
-/** What the projects share, on the engine that this module gives. */
-const platform = (engine: string): Pick<TestProjectInlineConfiguration, "plugins" | "define" | "resolve"> => ({
+/**
+ * What the projects share, on the engine that this module gives, and with so many random layers of
+ * test/properties/space. Most are checked in the browser: lavapipe, in Node, compiles for seconds a layer.
+ */
+const platform = (
+  engine: string,
+  randomLayers: number,
+): Pick<TestProjectInlineConfiguration, "plugins" | "define" | "resolve"> => ({
   plugins: [wgsl(root)],
-  define: { ...define },
+  define: { ...define, __CONV_LAYERS__: JSON.stringify(randomLayers) },
   resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support", engine) } },
 });
 
 const nodeProject = (): TestProjectInlineConfiguration => ({
-  ...platform("engine.node.ts"),
+  ...platform("engine.node.ts", 40),
   test: {
     ...timeouts,
     name: "node",
@@ -50,7 +56,7 @@ const nodeProject = (): TestProjectInlineConfiguration => ({
 
 /** Deno's own WebGPU (wgpu and naga): only there, where vitest itself runs in Deno (test/run/deno.ts). */
 const denoProject = (): TestProjectInlineConfiguration => ({
-  ...platform("engine.deno.ts"),
+  ...platform("engine.deno.ts", 100),
   test: {
     ...timeouts,
     name: "deno",
@@ -62,7 +68,7 @@ const denoProject = (): TestProjectInlineConfiguration => ({
 });
 
 const chromiumProject = async ({ command, mode }: ConfigEnv): Promise<TestProjectInlineConfiguration> => ({
-  ...platform("engine.browser.ts"),
+  ...platform("engine.browser.ts", 200),
   server: { fs: { allow: [root, corpora] } },
   test: {
     ...timeouts,

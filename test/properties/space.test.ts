@@ -21,7 +21,6 @@ import { exactMismatch } from "../support/mismatch.js";
 import { type RandomLayer, randomLayer } from "../support/randomSpace.js";
 import { seedsToRun } from "../support/seeds.js";
 
-const DEFAULT_COUNT = 200;
 const LAYERS_A_TEST = 10;
 
 /** Sums of products of these are exact. */
@@ -121,7 +120,7 @@ function failure(seed: number, what: string): string {
   return `CONV_SEED=${String(seed)} npx vitest run test/properties/space  # ${layer} ${what}`;
 }
 
-const seeds = seedsToRun(DEFAULT_COUNT);
+const seeds = seedsToRun(__CONV_LAYERS__);
 for (let start = 0; start < seeds.length; start += LAYERS_A_TEST) {
   const some = seeds.slice(start, start + LAYERS_A_TEST);
   gpuTest(`random layers ${String(some[0])} to ${String(some[some.length - 1])}`, async ({ engine }) => {

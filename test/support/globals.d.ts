@@ -5,6 +5,9 @@ declare const __CORPORA__: string;
 declare const __CONV_SEED__: string;
 declare const __CONV_COUNT__: string;
 
+/** How many random layers this platform checks by default. */
+declare const __CONV_LAYERS__: number;
+
 /** The engine of the platform that the tests run on (aliased in vite.config.ts). */
 declare module "test-engine" {
   export { createEngine } from "webgpu-conv/node";
