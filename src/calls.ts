@@ -1,9 +1,9 @@
 /** Public calls read into operations: arguments checked, problem made, tensors put in their roles. */
 import type { DType } from "./dtype.js";
-import { type ActivationSpec, derivativeSource, NO_ACTIVATION, readActivation } from "./activation.js";
+import { type ActivationSpec, derivativeSource, readActivation } from "./activation.js";
 import { require, show } from "./errors.js";
 import { activationDimensions, joinActivation, readLayout, splitActivation } from "./layout.js";
-import { type ConvOperation, type Direction, isFusedMask, type TensorRole } from "./operation.js";
+import { type ConvOperation, type Direction, isFusedMask, NOTHING_FUSED, type TensorRole } from "./operation.js";
 import type { ConvOptions, ForwardOptions, GradientOptions, SolverChoice, TransposedSize } from "./options.js";
 import { type ConvProblem, makeProblem, type Rank, requireSameShape, requireShape } from "./problem.js";
 import { Tensor } from "./tensor.js";
@@ -27,15 +27,13 @@ export function requireTensor(name: string, value: unknown): asserts value is Te
   });
 }
 
-const PLAIN = { bias: false, residual: false, activation: NO_ACTIVATION, masked: false, pixels: undefined };
-
 /** The pass of a problem with nothing fused, for planning and for gradients. */
 export function plainOperation(
   direction: Direction,
   problem: ConvProblem,
   { dtype }: { readonly dtype: DType },
 ): ConvOperation {
-  return { ...PLAIN, direction, problem, dtype };
+  return { ...NOTHING_FUSED, direction, problem, dtype };
 }
 
 /** What an operation on `tensor` computes in. Only x of a convolution may be an image. */

@@ -1,5 +1,5 @@
 /** A pass over a ConvProblem together with what is fused into it: what solvers plan for. */
-import type { ActivationSpec } from "./activation.js";
+import { type ActivationSpec, NO_ACTIVATION } from "./activation.js";
 import type { DType } from "./dtype.js";
 import type { Pixels } from "./pixels.js";
 import type { ConvProblem } from "./problem.js";
@@ -38,6 +38,15 @@ export interface ConvOperation {
   /** What x means where it is an image; undefined where it is values of `dtype`. */
   readonly pixels: Pixels | undefined;
 }
+
+/** Of an operation with nothing fused into it. */
+export const NOTHING_FUSED = {
+  bias: false,
+  residual: false,
+  activation: NO_ACTIVATION,
+  masked: false,
+  pixels: undefined,
+} as const satisfies Partial<ConvOperation>;
 
 /** Equal for two operations exactly when everything about them is. */
 export function keyOf({

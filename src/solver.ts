@@ -9,9 +9,11 @@ import type { UniformValues } from "./gpu/uniforms.js";
 import type { ConvOperation, Direction, TensorRole } from "./operation.js";
 
 /**
- * Scratch memory of a plan, by what it holds: partial sums of a split, or a tensor's values as the solver reads them.
+ * Scratch memory of a plan, by what it holds: partial sums of a split, a tensor's values as the solver reads them, or
+ * what is between the steps of an algorithm.
  */
-export type ScratchName = "partials" | `${TensorRole} converted`;
+export type ScratchName =
+  "partials" | `${TensorRole} converted` | "winograd sources" | "winograd filters" | "winograd sums";
 
 /**
  * What a storage binding is given: the tensor in a role, scratch memory, or nothing of interest ("unused": the
@@ -59,6 +61,11 @@ export interface Refusal {
 export interface Solver {
   readonly name: string;
   readonly directions: readonly Direction[];
+  /**
+   * Whether sums of products of small integers come out exact with these tuning constants, as they do where nothing but
+   * the order of the sum is up to the solver. True when absent.
+   */
+  isExact?(config: SolverConfig): boolean;
   /** Whether it reads an image's pixels as they are. Otherwise they are converted first. */
   readonly readsPixels?: boolean;
   /** Tuning candidates, the default for this operation and device first. */

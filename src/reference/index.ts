@@ -30,5 +30,6 @@ export {
   termsOf,
   UNIT_ROUNDOFF,
 } from "./bound.js";
+export { winogradErrorBound } from "./winograd.js";
 export { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "./unshared.js";
 export { makeTransposedProblem } from "../transposed.js";

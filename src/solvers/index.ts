@@ -9,8 +9,10 @@ import { implicitGemm } from "./implicitGemm.js";
 import { implicitGemmWeightGradient } from "./implicitGemmWeightGradient.js";
 import { registerTile } from "./registerTile.js";
 import { registerTileWeightGradient } from "./registerTileWeightGradient.js";
+import { winograd } from "./winograd.js";
 
 export const SOLVERS: readonly Solver[] = [
+  winograd,
   implicitGemm,
   registerTile,
   direct,

@@ -1,10 +1,11 @@
 /** Real-valued tensors: every solver within the bound derived for float32 sums in any order. */
-import { type ConvProblem, errorBound, makeProblem } from "webgpu-conv/reference";
+import { type ConvProblem, errorBound, makeProblem, winogradErrorBound } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
 import type { ConvOperation } from "../../src/operation.js";
 import { solversFor } from "../../src/select.js";
 import { isRefusal, workspaceBytes } from "../../src/solver.js";
+import { candidatesOf } from "../support/candidates.js";
 import { type ConvCase, namedCase } from "../support/cases.js";
 import { reals, smallIntegers } from "../support/data.js";
 import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
@@ -38,6 +39,15 @@ function boundsOf(operation: ConvOperation, values: RoleValues): Float64Array[] 
   return direction === "weightGradient" && bias ? [bound, errorBound(problem, "biasGradient", operands)] : [bound];
 }
 
+/** The bound of a 3x3 layer by Winograd's tiles. */
+function winogradBoundOf(operation: ConvOperation, values: RoleValues, tile: number): Float64Array {
+  const { problem, direction, bias } = operation;
+  const operands = { x: values.x, w: values.w, ...(bias && { bias: values.bias, residual: values.residual }) };
+  if (direction === "forward") return winogradErrorBound(problem, "forward", operands, tile === 2 ? 2 : 4);
+  const dy = maskedGradient(operation, values);
+  return winogradErrorBound(problem, "inputGradient", { w: values.w, dy }, tile === 2 ? 2 : 4);
+}
+
 /** One operation a direction, with all that can be fused and named. */
 function operationsWithin(problem: ConvProblem): ConvOperation[] {
   const fullest = new Map(operationsOf(problem).map((operation) => [operation.direction, operation]));
@@ -45,7 +55,10 @@ function operationsWithin(problem: ConvProblem): ConvOperation[] {
   return [...fullest.values()].map((operation) => (isFusedBias(operation) ? weight[weight.length - 1] : operation));
 }
 
-async function expectWithinBound(conv: Omit<ConvCase, "name" | "variant">, { engine }: GpuFixtures): Promise<void> {
+async function expectWithinBound(
+  conv: Omit<ConvCase, "name" | "variant">,
+  { engine, capabilities }: GpuFixtures,
+): Promise<void> {
   const problem = makeProblem(2, conv.input, conv.weight, conv.options);
   const operations = operationsWithin(problem);
   const values = makeValues(problem, SEED, reals);
@@ -53,11 +66,18 @@ async function expectWithinBound(conv: Omit<ConvCase, "name" | "variant">, { eng
   const found = await Promise.all(
     operations.flatMap((operation) => {
       const [expected] = expectedResults(operation, values);
-      const [bound] = boundsOf(operation, values);
-      return solversFor(operation).map(async ({ name }) => {
-        const [actual] = await takeAll(runOnEngine(engine, operation, conv.options, tensors, name));
+      const [plainBound] = boundsOf(operation, values);
+      // Each solver by its default, and Winograd's tiles all.
+      const candidates = candidatesOf(operation, capabilities).filter(({ solver, config }, i, all) => {
+        return "tile" in config || all.findIndex((other) => other.solver === solver) === i;
+      });
+      return candidates.map(async ({ solver: { name }, config }) => {
+        const bound = "tile" in config ? winogradBoundOf(operation, values, config.tile) : plainBound;
+        const [actual] = await takeAll(runOnEngine(engine, operation, conv.options, tensors, { name, config }));
         const mismatch = boundMismatch(actual, expected, bound);
-        return mismatch === undefined ? [] : [`${operationName(operation)}, ${name}: ${mismatch}`];
+        return mismatch === undefined
+          ? []
+          : [`${operationName(operation)}, ${name} ${JSON.stringify(config)}: ${mismatch}`];
       });
     }),
   );

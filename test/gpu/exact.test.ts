@@ -3,8 +3,9 @@ import { makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import type { Capabilities } from "../../src/gpu/capabilities.js";
 import type { ConvOperation } from "../../src/operation.js";
-import { solversFor } from "../../src/select.js";
-import { isRefusal, type Solver, type SolverConfig } from "../../src/solver.js";
+import { select, solversFor } from "../../src/select.js";
+import { isRefusal, type SolverConfig } from "../../src/solver.js";
+import { type Candidate, candidatesOf, defaultsOf, isExact } from "../support/candidates.js";
 import { CASES, type ConvCase, namedCase } from "../support/cases.js";
 import { smallIntegers } from "../support/data.js";
 import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
@@ -25,8 +26,8 @@ import {
 
 const SEED = 20_240_601;
 
-/** A solver with one of its candidates; undefined leaves both to the engine. */
-type Choice = { readonly solver: Solver; readonly config: SolverConfig } | undefined;
+/** undefined leaves solver and tuning constants to the engine. */
+type Choice = Candidate | undefined;
 
 interface Layer extends GpuFixtures {
   readonly conv: ConvCase;
@@ -99,10 +100,10 @@ describe("every solver is exact on small integers", () => {
       const operations = operationsOf(makeProblem(2, conv.input, conv.weight, conv.options));
       await expectExact(conv, { engine, runner, capabilities }, operations, (operation) => {
         if (!isWorthwhile(conv, operation, capabilities.software)) return [undefined];
-        const defaults = solversFor(operation).map((solver) => {
-          return { solver, config: solver.configs(operation, capabilities)[0] };
-        });
-        return [undefined, ...defaults];
+        const { plan } = select(operation, capabilities);
+        const chosen = solversFor(operation).find(({ name }) => name === plan.solver);
+        const choices: Choice[] = defaultsOf(operation, capabilities, isExact);
+        return chosen?.isExact?.(plan.config) === false ? choices : [undefined, ...choices];
       });
     });
   }
@@ -114,6 +115,7 @@ const CANDIDATE_CASES = ["1x1, large", "3x3, large", "grouped, tail"];
 /** Multiply-adds that one pass through the unrolled loops of a tile holds: what its compile time grows with. */
 function unrolledMultiplyAdds(config: SolverConfig): number {
   const { rows, columns, vectors, tileDepth } = config;
+  if ("tile" in config) return 0;
   return "vectors" in config ? rows * 4 * vectors * tileDepth : rows * columns;
 }
 
@@ -134,12 +136,8 @@ describe("every tuning candidate is exact on small integers", () => {
         (operation) => isPlain(operation) || !capabilities.software,
       );
       await expectExact(conv, { engine, runner, capabilities }, operations, (operation) =>
-        solversFor(operation).flatMap((solver) =>
-          solver
-            .configs(operation, capabilities)
-            .filter((config) => isCheapEnough(conv, config, capabilities))
-            .filter((config) => !isRefusal(solver.plan(operation, capabilities, config)))
-            .map((config) => ({ solver, config })),
+        candidatesOf(operation, capabilities).filter(
+          (candidate) => isExact(candidate) && isCheapEnough(conv, candidate.config, capabilities),
         ),
       );
     });

@@ -5,7 +5,7 @@
 import { type ConvProblem, makeProblem } from "webgpu-conv/reference";
 import { expect } from "vitest";
 import type { ConvOperation } from "../../src/operation.js";
-import { solversFor } from "../../src/select.js";
+import { defaultsOf, isExact } from "../support/candidates.js";
 import { smallIntegers, Random } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";
@@ -42,33 +42,37 @@ function failure(seed: number, problem: RandomProblem, what: string): string {
 
 for (let start = 0; start < seeds.length; start += PROBLEMS_A_TEST) {
   const some = seeds.slice(start, start + PROBLEMS_A_TEST);
-  gpuTest(`random problems ${String(some[0])} to ${String(some[some.length - 1])}`, async ({ engine }) => {
-    const check = async (seed: number): Promise<string[]> => {
-      const random = new Random(seed);
-      const drawn = randomProblem(random);
-      const problem = makeProblem(2, drawn.input, drawn.weight, drawn.options);
-      const operations = someOperations(problem, random);
-      const values = makeValues(problem, seed, smallIntegers);
-      const tensors = uploadOperands(engine, operations, values);
-      const found = operations.map(async (operation) => {
-        const solver = isFusedBias(operation) ? undefined : random.pick(solversFor(operation)).name;
-        const expected = expectedResults(operation, values);
-        const results = await takeAll(runOnEngine(engine, operation, drawn.options, tensors, solver));
-        return expected.flatMap((wanted, i) => {
-          const mismatch = exactMismatch(results[i], wanted);
-          const how = `${operationName(operation)} by ${solver ?? "the engine's choice"}`;
-          return mismatch === undefined ? [] : [failure(seed, drawn, `${how}: ${mismatch}`)];
+  gpuTest(
+    `random problems ${String(some[0])} to ${String(some[some.length - 1])}`,
+    async ({ engine, capabilities }) => {
+      const check = async (seed: number): Promise<string[]> => {
+        const random = new Random(seed);
+        const drawn = randomProblem(random);
+        const problem = makeProblem(2, drawn.input, drawn.weight, drawn.options);
+        const operations = someOperations(problem, random);
+        const values = makeValues(problem, seed, smallIntegers);
+        const tensors = uploadOperands(engine, operations, values);
+        const found = operations.map(async (operation) => {
+          const picked = random.pick(defaultsOf(operation, capabilities, isExact));
+          const choice = isFusedBias(operation) ? undefined : { name: picked.solver.name, config: picked.config };
+          const expected = expectedResults(operation, values);
+          const results = await takeAll(runOnEngine(engine, operation, drawn.options, tensors, choice));
+          return expected.flatMap((wanted, i) => {
+            const mismatch = exactMismatch(results[i], wanted);
+            const how = `${operationName(operation)} by ${choice?.name ?? "the engine's choice"}`;
+            return mismatch === undefined ? [] : [failure(seed, drawn, `${how}: ${mismatch}`)];
+          });
         });
+        disposeOperands(tensors);
+        return (await Promise.all(found)).flat();
+      };
+      const checked = some.map(async (seed) => {
+        // A call that throws is a failure of its problem too.
+        return await check(seed).catch((error: unknown) => [
+          failure(seed, randomProblem(new Random(seed)), String(error)),
+        ]);
       });
-      disposeOperands(tensors);
-      return (await Promise.all(found)).flat();
-    };
-    const checked = some.map(async (seed) => {
-      // A call that throws is a failure of its problem too.
-      return await check(seed).catch((error: unknown) => [
-        failure(seed, randomProblem(new Random(seed)), String(error)),
-      ]);
-    });
-    expect((await Promise.all(checked)).flat().join("\n")).toBe("");
-  });
+      expect((await Promise.all(checked)).flat().join("\n")).toBe("");
+    },
+  );
 }

@@ -5,7 +5,7 @@ import { makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls.js";
 import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
 import { type ConvOperation, type Direction, DIRECTIONS } from "../../src/operation.js";
-import { select, solversFor } from "../../src/select.js";
+import { select, type Selection, solversFor } from "../../src/select.js";
 import { isRefusal } from "../../src/solver.js";
 import { SOLVERS } from "../../src/solvers/index.js";
 import { Random } from "../support/data.js";
@@ -15,9 +15,13 @@ const SOFTWARE = { ...DEFAULT_CAPABILITIES, software: true };
 const LEAST_LIMITS = { ...DEFAULT_CAPABILITIES.limits, maxComputeInvocationsPerWorkgroup: 64 };
 
 function operationOf(direction: Direction, groups = 1): ConvOperation {
-  const problem = makeProblem(2, [2, 64, 28, 28], [64, 64 / groups, 3, 3], { padding: 1, groups });
+  const problem = makeProblem(2, [2, 64, 28, 28], [64, 64 / groups, 5, 5], { padding: 2, groups });
   return plainOperation(direction, problem, { dtype: "float32" });
 }
+
+/** Why a selection passed the solver over. */
+const reasonAgainst = (name: string, { passedOver }: Selection): string | undefined =>
+  passedOver.find(({ solver }) => solver === name)?.reason;
 
 describe("the list of solvers", () => {
   test.each(DIRECTIONS)("%s ends with a general one, which refuses and discourages nothing", (direction) => {
@@ -48,10 +52,10 @@ describe("the list of solvers", () => {
 });
 
 describe("the engine's choice", () => {
-  test("on a GPU is the first solver, and the later ones are told what came first", () => {
+  test("on a GPU is the first that takes the operation, and the later ones are told what came first", () => {
     const { plan, passedOver } = select(operationOf("forward"), DEFAULT_CAPABILITIES);
     expect(plan.solver).toBe("implicit-gemm");
-    expect(passedOver).toEqual([
+    expect(passedOver.slice(1)).toEqual([
       { solver: "register-tile", reason: "implicit-gemm comes first" },
       { solver: "direct", reason: "implicit-gemm comes first" },
     ]);
@@ -60,26 +64,56 @@ describe("the engine's choice", () => {
   test.each(["forward", "inputGradient", "weightGradient"] as const)(
     "on a software device passes workgroup memory over in %s, and says why",
     (direction) => {
-      const { plan, passedOver } = select(operationOf(direction), SOFTWARE);
-      expect(plan.solver).toBe("register-tile");
-      expect(passedOver[0]).toEqual({
-        solver: "implicit-gemm",
-        reason: "the device is software: workgroup memory and barriers cost more there than they save",
-      });
+      const selection = select(operationOf(direction), SOFTWARE);
+      expect(selection.plan.solver).toBe("register-tile");
+      expect(reasonAgainst("implicit-gemm", selection)).toBe(
+        "the device is software: workgroup memory and barriers cost more there than they save",
+      );
     },
   );
 
   test("passes a tile over that a depthwise layer would leave idle", () => {
-    const { plan, passedOver } = select(operationOf("forward", 64), DEFAULT_CAPABILITIES);
-    expect(plan.solver).toBe("register-tile");
-    expect(passedOver[0].reason).toBe("1 channels a group would leave most of a tile idle (fewer than 8)");
+    const selection = select(operationOf("forward", 64), DEFAULT_CAPABILITIES);
+    expect(selection.plan.solver).toBe("register-tile");
+    expect(reasonAgainst("implicit-gemm", selection)).toBe(
+      "1 channels a group would leave most of a tile idle (fewer than 8)",
+    );
+  });
+
+  test.each([
+    ["64 to 64 channels, 28x28", [2, 64, 28, 28], [64, 64, 3, 3], 4],
+    ["256 to 256 channels, 14x14", [1, 256, 14, 14], [256, 256, 3, 3], 2],
+  ] as const)("for 3x3 filters is Winograd's, in tiles as many as there are: %s", (_, input, weight, tile) => {
+    const problem = makeProblem(2, input, weight, { padding: 1 });
+    for (const direction of ["forward", "inputGradient"] as const) {
+      for (const capabilities of [DEFAULT_CAPABILITIES, SOFTWARE]) {
+        const { plan } = select(plainOperation(direction, problem, { dtype: "float32" }), capabilities);
+        expect([plan.solver, plan.config]).toEqual(["winograd", { tile }]);
+      }
+    }
+    const half = select(plainOperation("forward", problem, { dtype: "float16" }), DEFAULT_CAPABILITIES);
+    expect(half.plan.config, "never F(4x4) for float16").toEqual({ tile: 2 });
+  });
+
+  test.each([
+    ["few channels", [1, 16, 56, 56], [64, 16, 3, 3], {}, /^16 channels a group are too few/],
+    ["few tiles", [1, 64, 7, 7], [64, 64, 3, 3], { padding: 1 }, /^16 tiles are too few/],
+    ["other filters", [1, 64, 28, 28], [64, 64, 5, 5], {}, /^the filter is 5x5; Winograd takes 3x3$/],
+    ["a stride", [1, 64, 56, 56], [64, 64, 3, 3], { stride: [1, 2] }, /^stride is 1x2; Winograd takes 1$/],
+    ["a dilation", [1, 64, 56, 56], [64, 64, 3, 3], { dilation: 2 }, /^dilation is 2x2; Winograd takes 1$/],
+    ["too much memory", [8, 512, 224, 224], [512, 512, 3, 3], {}, /^winograd sources need \d+ bytes; the device/],
+  ] as const)("is not Winograd's with %s, and says why", (_, input, weight, options, reason) => {
+    const operation = plainOperation("forward", makeProblem(2, input, weight, options), { dtype: "float32" });
+    expect(reasonAgainst("winograd", select(operation, DEFAULT_CAPABILITIES))).toMatch(reason);
   });
 
   test("passes a solver over that refuses, with its reason", () => {
     const limits = { ...DEFAULT_CAPABILITIES.limits, maxComputeWorkgroupStorageSize: 1024 };
-    const { plan, passedOver } = select(operationOf("forward"), { ...DEFAULT_CAPABILITIES, limits });
-    expect(plan.solver).toBe("register-tile");
-    expect(passedOver[0].reason).toMatch(/^the tile needs \d+ bytes of workgroup memory; the device has 1024$/);
+    const selection = select(operationOf("forward"), { ...DEFAULT_CAPABILITIES, limits });
+    expect(selection.plan.solver).toBe("register-tile");
+    expect(reasonAgainst("implicit-gemm", selection)).toMatch(
+      /^the tile needs \d+ bytes of workgroup memory; the device has 1024$/,
+    );
   });
 
   test.each(DIRECTIONS)("accounts for every solver of %s", (direction) => {
@@ -98,7 +132,7 @@ describe("a solver asked for by name", () => {
   test.each(["implicit-gemm", "register-tile", "direct"])("%s runs, discouraged or not", (name) => {
     const { plan, passedOver } = select(operationOf("forward", 64), SOFTWARE, name);
     expect(plan.solver).toBe(name);
-    expect(passedOver).toHaveLength(2);
+    expect(passedOver).toHaveLength(3);
     for (const { reason } of passedOver) expect(reason).toBe(`${name} was asked for`);
   });
 
@@ -110,7 +144,7 @@ describe("a solver asked for by name", () => {
   });
 
   test("that does not exist throws with those that do", () => {
-    const message = 'there is no solver "fft" for forward; there are implicit-gemm, register-tile, direct';
+    const message = 'there is no solver "fft" for forward; there are winograd, implicit-gemm, register-tile, direct';
     expect(() => select(operationOf("forward"), SOFTWARE, "fft")).toThrow(new SolverError(message));
     expect(() => select(operationOf("biasGradient"), SOFTWARE, "direct")).toThrow(
       new SolverError('there is no solver "direct" for biasGradient; there are channel-sum'),

@@ -1,0 +1,76 @@
+// Winograd's transform back (common/winograd.wgsl), and the pass' epilogue: one thread a tile of one channel.
+//
+//   result[n, c, tile t] = activation(A^T m A + bias + residual), m the PATCH x PATCH sums of t in channel c
+//
+// Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
+import package::common::element::Element;
+import package::common::epilogue::{activate, HAS_BIAS, HAS_RESIDUAL};
+import package::common::grid::workgroupIndex;
+import package::common::winograd::{transformResult, PATCH, TILE};
+
+const THREADS: u32 = 64u;
+
+struct Geometry {
+  tiles: u32, // of all samples
+  tilePitch: u32, // elements from one row of the sums to the next
+  tileRows: u32, // of one sample
+  tileColumns: u32,
+  channels: u32, // of all groups
+  resultHeight: u32,
+  resultWidth: u32,
+  resultStrides: vec3<u32>, // batch, channel, position
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> sums: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<Element>;
+@group(0) @binding(3) var<storage, read> residual: array<Element>;
+@group(0) @binding(4) var<storage, read_write> result: array<Element>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (index >= geometry.channels * geometry.tiles) {
+    return;
+  }
+  let tile = index % geometry.tiles;
+  let channel = index / geometry.tiles;
+  let column = tile % geometry.tileColumns;
+  let row = (tile / geometry.tileColumns) % geometry.tileRows;
+  let sample = tile / (geometry.tileColumns * geometry.tileRows);
+  var columns: array<array<f32, 4>, PATCH>;
+  for (var x = 0u; x < PATCH; x++) { // @unroll
+    var values: array<f32, 6>;
+    for (var y = 0u; y < PATCH; y++) { // @unroll
+      values[y] = sums[((y * PATCH + x) * geometry.channels + channel) * geometry.tilePitch + tile];
+    }
+    columns[x] = transformResult(values);
+  }
+  let base = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y;
+  for (var y = 0u; y < TILE; y++) { // @unroll
+    var values: array<f32, 6>;
+    for (var x = 0u; x < PATCH; x++) { // @unroll
+      values[x] = columns[x][y];
+    }
+    let results = transformResult(values);
+    for (var x = 0u; x < TILE; x++) { // @unroll
+      let h = row * TILE + y;
+      let w = column * TILE + x;
+      if ((h < geometry.resultHeight) & (w < geometry.resultWidth)) {
+        let place = base + (h * geometry.resultWidth + w) * geometry.resultStrides.z;
+        var sum = results[x];
+        if (HAS_BIAS) {
+          sum += f32(bias[channel]);
+        }
+        if (HAS_RESIDUAL) {
+          sum += f32(residual[place]);
+        }
+        result[place] = Element(activate(sum));
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+// Winograd's transform of patches (common/winograd.wgsl): one thread a patch of one channel. Patches overlap by two.
+//
+//   result[p * channels + c, t] = product p of B^T d B, d the patch of tile t in channel c
+//
+// Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
+import package::common::element::Element;
+import package::common::epilogue::{maskGradient, MASKED};
+import package::common::grid::workgroupIndex;
+import package::common::padding::paddedSource;
+import package::common::winograd::{transformPatch, PATCH, TILE};
+
+const THREADS: u32 = 64u;
+
+struct Geometry {
+  tiles: u32, // of all samples
+  tilePitch: u32, // elements from one row of the result to the next
+  tileRows: u32, // of one sample
+  tileColumns: u32,
+  channels: u32, // of all groups
+  sourceHeight: u32,
+  sourceWidth: u32,
+  padTop: i32,
+  padLeft: i32,
+  sourceStrides: vec3<u32>, // batch, channel, position
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> source: array<Element>;
+@group(0) @binding(2) var<storage, read> activated: array<Element>;
+@group(0) @binding(3) var<storage, read_write> result: array<f32>;
+
+fn loadSource(offset: u32, inside: bool) -> f32 {
+  let place = select(0u, offset, inside);
+  if (MASKED) {
+    return select(0.0, maskGradient(f32(source[place]), f32(activated[place])), inside);
+  }
+  return select(0.0, f32(source[place]), inside);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (index >= geometry.channels * geometry.tiles) {
+    return;
+  }
+  let tile = index % geometry.tiles;
+  let channel = index / geometry.tiles;
+  let column = tile % geometry.tileColumns;
+  let row = (tile / geometry.tileColumns) % geometry.tileRows;
+  let sample = tile / (geometry.tileColumns * geometry.tileRows);
+  let top = i32(row * TILE) - geometry.padTop;
+  let left = i32(column * TILE) - geometry.padLeft;
+  let base = sample * geometry.sourceStrides.x + channel * geometry.sourceStrides.y;
+  var columns: array<array<f32, 6>, PATCH>;
+  for (var x = 0u; x < PATCH; x++) { // @unroll
+    let w = paddedSource(left + i32(x), geometry.sourceWidth);
+    var values: array<f32, 6>;
+    for (var y = 0u; y < PATCH; y++) { // @unroll
+      let h = paddedSource(top + i32(y), geometry.sourceHeight);
+      let inside = (h < geometry.sourceHeight) & (w < geometry.sourceWidth);
+      values[y] = loadSource(base + (h * geometry.sourceWidth + w) * geometry.sourceStrides.z, inside);
+    }
+    columns[x] = transformPatch(values);
+  }
+  for (var y = 0u; y < PATCH; y++) { // @unroll
+    var values: array<f32, 6>;
+    for (var x = 0u; x < PATCH; x++) { // @unroll
+      values[x] = columns[x][y];
+    }
+    let products = transformPatch(values);
+    for (var x = 0u; x < PATCH; x++) { // @unroll
+      result[((y * PATCH + x) * geometry.channels + channel) * geometry.tilePitch + tile] = products[x];
+    }
+  }
+}

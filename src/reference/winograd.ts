@@ -1,0 +1,222 @@
+/**
+ * How far a result by Winograd's minimal filtering F(tile x tile, 3 x 3) in float32 may lie from the float64 one.
+ *
+ * The result is `A^T [sum over channels of (G g G^T) * (B^T d B)] A` (Lavin and Gray, 2016), so an error made on the way
+ * reaches it through those matrices. To first order it is at most `roundings * 2^-24` times the same expression over
+ * absolute values: of g, of d, and of every entry of A, B and G. Values cancel in the expression and do not in its bound,
+ * which is what the transforms cost, and more for the larger tile.
+ */
+import { plainView } from "./plain.js";
+import type { ConvProblem } from "../problem.js";
+import { errorBound, type PassOperands, UNIT_ROUNDOFF } from "./bound.js";
+
+type Matrix = readonly (readonly number[])[];
+
+interface Transforms {
+  /** Absolute values of B^T, G and A^T. */
+  readonly patch: Matrix;
+  readonly filter: Matrix;
+  readonly result: Matrix;
+}
+
+const TRANSFORMS: Readonly<Record<2 | 4, Transforms>> = {
+  2: {
+    patch: [
+      [1, 0, 1, 0],
+      [0, 1, 1, 0],
+      [0, 1, 1, 0],
+      [0, 1, 0, 1],
+    ],
+    filter: [
+      [1, 0, 0],
+      [1 / 2, 1 / 2, 1 / 2],
+      [1 / 2, 1 / 2, 1 / 2],
+      [0, 0, 1],
+    ],
+    result: [
+      [1, 1, 1, 0],
+      [0, 1, 1, 1],
+    ],
+  },
+  4: {
+    patch: [
+      [4, 0, 5, 0, 1, 0],
+      [0, 4, 4, 1, 1, 0],
+      [0, 4, 4, 1, 1, 0],
+      [0, 2, 1, 2, 1, 0],
+      [0, 2, 1, 2, 1, 0],
+      [0, 4, 0, 5, 0, 1],
+    ],
+    filter: [
+      [1 / 4, 0, 0],
+      [1 / 6, 1 / 6, 1 / 6],
+      [1 / 6, 1 / 6, 1 / 6],
+      [1 / 24, 1 / 12, 1 / 6],
+      [1 / 24, 1 / 12, 1 / 6],
+      [0, 0, 1],
+    ],
+    result: [
+      [1, 1, 1, 1, 1, 0],
+      [0, 1, 1, 2, 2, 0],
+      [0, 1, 1, 4, 4, 0],
+      [0, 1, 1, 8, 8, 1],
+    ],
+  },
+};
+
+/**
+ * Roundings on the way of one product, beside the sum over channels. An axis of a transform: for a filter at most two
+ * divisions (2.5 units each, as WGSL grants) and three sums; for a patch and for a result two products and three sums.
+ * Two axes each; and the product itself.
+ */
+const TRANSFORM_ROUNDINGS = 2 * (5 + 3) + 2 * (2 + 3) + 2 * (2 + 3) + 1;
+
+/** M p M^T, for a square p stored row by row. */
+function transform(matrix: Matrix, values: Float64Array): Float64Array {
+  const size = matrix[0].length;
+  const half = matrix.map((row) => {
+    return Array.from({ length: size }, (_, x) =>
+      row.reduce((sum, factor, y) => sum + factor * values[y * size + x], 0),
+    );
+  });
+  const result = new Float64Array(matrix.length ** 2);
+  half.forEach((row, y) => {
+    matrix.forEach((factors, x) => {
+      result[y * matrix.length + x] = factors.reduce((sum, factor, i) => sum + factor * row[i], 0);
+    });
+  });
+  return result;
+}
+
+/** A pass as a forward one, channels first, in absolute values. */
+interface Gathered {
+  readonly source: Float64Array;
+  readonly sourceSize: readonly [height: number, width: number];
+  readonly resultSize: readonly [height: number, width: number];
+  readonly pad: readonly [top: number, left: number];
+  readonly sourceChannels: number;
+  readonly resultChannels: number;
+  /** The 3 x 3 filter from a source channel to a result channel of a group. */
+  readonly filterOf: (group: number, result: number, source: number) => Float64Array;
+  readonly toLayout: (values: Float64Array) => Float64Array;
+}
+
+function gatherForward(problem: ConvProblem, { x = [], w = [] }: PassOperands): Gathered {
+  const view = plainView(problem);
+  const { input, padBegin, inChannelsPerGroup, outChannelsPerGroup } = view.problem;
+  const weight = view.wIn(w).map(Math.abs);
+  return {
+    source: view.xIn(x).map(Math.abs),
+    sourceSize: [input[1], input[2]],
+    resultSize: [problem.output[1], problem.output[2]],
+    pad: [padBegin[1], padBegin[2]],
+    sourceChannels: inChannelsPerGroup,
+    resultChannels: outChannelsPerGroup,
+    filterOf: (group, result, source) => {
+      const first = 9 * ((group * outChannelsPerGroup + result) * inChannelsPerGroup + source);
+      return weight.subarray(first, first + 9);
+    },
+    toLayout: view.yOut,
+  };
+}
+
+function gatherInputGradient(problem: ConvProblem, { dy = [], w = [] }: PassOperands): Gathered {
+  const view = plainView({ ...problem, paddingMode: "zeros" });
+  const { input, output, padBegin, inChannelsPerGroup, outChannelsPerGroup } = problem;
+  const weight = view.wIn(w).map(Math.abs);
+  return {
+    source: view.yIn(dy).map(Math.abs),
+    sourceSize: [output[1], output[2]],
+    resultSize: [input[1], input[2]],
+    pad: [2 - padBegin[1], 2 - padBegin[2]],
+    sourceChannels: outChannelsPerGroup,
+    resultChannels: inChannelsPerGroup,
+    filterOf: (group, result, source) => {
+      const first = 9 * ((group * outChannelsPerGroup + source) * inChannelsPerGroup + result);
+      return weight.slice(first, first + 9).reverse();
+    },
+    toLayout: view.xOut,
+  };
+}
+
+/**
+ * The bound for each element of a forward pass or an input gradient of a 2D problem with 3 x 3 filters at stride 1,
+ * bias, residual and what copied edges add included (as in {@link errorBound}).
+ */
+export function winogradErrorBound(
+  problem: ConvProblem,
+  direction: "forward" | "inputGradient",
+  operands: PassOperands,
+  tile: 2 | 4,
+): Float64Array {
+  const gathered = (direction === "forward" ? gatherForward : gatherInputGradient)(problem, operands);
+  const { sourceChannels, resultChannels, resultSize, toLayout } = gathered;
+  const matrices = TRANSFORMS[tile];
+  const [height, width] = resultSize;
+  const sums = new Float64Array(problem.batch * problem.groups * resultChannels * height * width);
+  for (let group = 0; group < problem.groups; group++) {
+    const filters = Array.from({ length: resultChannels * sourceChannels }, (_, i) => {
+      const filter = gathered.filterOf(group, Math.floor(i / sourceChannels), i % sourceChannels);
+      return transform(matrices.filter, filter);
+    });
+    for (let sample = 0; sample < problem.batch; sample++) {
+      const first = (sample * problem.groups + group) * resultChannels * height * width;
+      for (let top = 0; top < height; top += tile) {
+        for (let left = 0; left < width; left += tile) {
+          addTile(sums, first, gathered, { sample, group, groups: problem.groups, top, left }, filters, matrices);
+        }
+      }
+    }
+  }
+  const factor = (sourceChannels + TRANSFORM_ROUNDINGS) * UNIT_ROUNDOFF;
+  const rest = errorBound(problem, direction, operands);
+  return toLayout(sums).map((sum, i) => factor * sum + rest[i]);
+}
+
+interface TilePlace {
+  readonly sample: number;
+  readonly group: number;
+  readonly groups: number;
+  readonly top: number;
+  readonly left: number;
+}
+
+/** Writes one tile of every result channel of a group. */
+function addTile(
+  sums: Float64Array,
+  first: number,
+  gathered: Gathered,
+  place: TilePlace,
+  filters: readonly Float64Array[],
+  matrices: Transforms,
+): void {
+  const { sourceChannels, resultChannels, resultSize } = gathered;
+  const [height, width] = resultSize;
+  const tile = matrices.result.length;
+  const patches = Array.from({ length: sourceChannels }, (_, channel) => {
+    return transform(matrices.patch, readPatch(gathered, place, channel, tile + 2));
+  });
+  for (let result = 0; result < resultChannels; result++) {
+    const products = new Float64Array((tile + 2) ** 2);
+    patches.forEach((patch, source) => {
+      const filter = filters[result * sourceChannels + source];
+      patch.forEach((value, i) => (products[i] += value * filter[i]));
+    });
+    transform(matrices.result, products).forEach((value, i) => {
+      const [y, x] = [place.top + Math.floor(i / tile), place.left + (i % tile)];
+      if (y < height && x < width) sums[first + (result * height + y) * width + x] = value;
+    });
+  }
+}
+
+function readPatch(gathered: Gathered, place: TilePlace, channel: number, size: number): Float64Array {
+  const { source, sourceSize, sourceChannels, pad } = gathered;
+  const [height, width] = sourceSize;
+  const plane = (place.sample * place.groups + place.group) * sourceChannels + channel;
+  return Float64Array.from({ length: size * size }, (_, i) => {
+    const y = place.top - pad[0] + Math.floor(i / size);
+    const x = place.left - pad[1] + (i % size);
+    const inside = y >= 0 && y < height && x >= 0 && x < width;
+    return inside ? source[(plane * height + y) * width + x] : 0;
+  });
+}

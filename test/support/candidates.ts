@@ -1,0 +1,36 @@
+/** Solvers with tuning constants that can do an operation. */
+import type { Capabilities } from "../../src/gpu/capabilities.js";
+import type { ConvOperation } from "../../src/operation.js";
+import { solversFor } from "../../src/select.js";
+import { isRefusal, type Solver, type SolverConfig } from "../../src/solver.js";
+
+export interface Candidate {
+  readonly solver: Solver;
+  readonly config: SolverConfig;
+}
+
+/** Whether small integers must come out exact. */
+export const isExact = ({ solver, config }: Candidate): boolean => solver.isExact?.(config) ?? true;
+
+/** Every solver with every candidate, in their order. */
+export function candidatesOf(operation: ConvOperation, capabilities: Capabilities): Candidate[] {
+  return solversFor(operation).flatMap((solver) =>
+    solver
+      .configs(operation, capabilities)
+      .filter((config) => !isRefusal(solver.plan(operation, capabilities, config)))
+      .map((config) => ({ solver, config })),
+  );
+}
+
+/** Every solver that is able, with the first of its candidates that `wanted` lets through. */
+export function defaultsOf(
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  wanted: (candidate: Candidate) => boolean = () => true,
+): Candidate[] {
+  const bySolver = new Map<Solver, Candidate>();
+  for (const candidate of candidatesOf(operation, capabilities)) {
+    if (wanted(candidate) && !bySolver.has(candidate.solver)) bySolver.set(candidate.solver, candidate);
+  }
+  return [...bySolver.values()];
+}
