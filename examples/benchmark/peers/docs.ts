@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { format } from "prettier";
 import { drawChart } from "./chart.js";
+import type { Device } from "./commandLine.js";
 import type { PeerReport } from "./row.js";
 import { formatMeans, formatRemarks, formatTable } from "./table.js";
 
@@ -17,9 +18,9 @@ Written by \`npm run bench:peers -- --write-docs\`; what is measured and how is 
 within one run mean anything, and they tell little about GPUs.`;
 
 /** Adds a run's results, or puts them in the place of older ones from the same device. */
-export async function writeDocs(report: PeerReport): Promise<void> {
+export async function writeDocs(report: PeerReport, device: Device): Promise<void> {
   await mkdir(RESULTS, { recursive: true });
-  const name = fileName(report.adapter);
+  const name = device === "default" ? fileName(report.adapter) : device;
   const json = await format(JSON.stringify(report), { parser: "json", printWidth: PRINT_WIDTH });
   await writeFile(join(RESULTS, `${name}.json`), json);
   await writeFile(join(RESULTS, `${name}.svg`), await drawChart(report));

@@ -24,7 +24,7 @@ export async function run(chosen: Arguments): Promise<number> {
   const report = await measureAll(chosen, tasks);
   console.log(formatReport(report));
   if (chosen.json !== undefined) await writeFile(chosen.json, `${JSON.stringify(report, undefined, 2)}\n`);
-  if (chosen.writeDocs) await writeDocs(report);
+  if (chosen.writeDocs) await writeDocs(report, chosen.device);
   return report.rows.some(({ engine, verdict }) => engine === OWN_ENGINE && verdict !== "pass") ? 1 : 0;
 }
 
