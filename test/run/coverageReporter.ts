@@ -20,7 +20,7 @@ export default class CoverageReporter implements Reporter {
 function gather(modules: readonly TestModule[]): DeviceCoverage[] {
   const cells = new Map<string, Set<string>>();
   const tests = new Map<string, number>();
-  let complete = true;
+  let complete = modules.every((module) => module.state() !== "failed");
   for (const test of modules.flatMap(({ children }) => [...children.allTests()])) {
     const { coverage } = test.meta();
     const { state } = test.result();

@@ -8,13 +8,19 @@ import { dirname, join } from "node:path";
 const packages = createRequire(import.meta.url);
 const VITEST = join(dirname(packages.resolve("vitest/package.json")), "vitest.mjs");
 
+/** What it says of one file. */
+interface FileReport {
+  readonly status: string;
+  readonly assertionResults: readonly { readonly status: string }[];
+}
+
 /** What vitest's JSON reporter writes, as far as it is used here. */
 export interface Report {
   readonly success: boolean;
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly numPendingTests: number;
-  readonly testResults: readonly unknown[];
+  readonly testResults: readonly FileReport[];
   readonly [count: `num${string}`]: number;
 }
 
@@ -55,7 +61,11 @@ export async function runVitest({ runtime, projects, environment }: Run, options
   }
 }
 
-/** The runs' reports as one: counts added up, files one after the other. */
+/** Whether the file failed as a whole, which vitest counts among no tests: it could not be loaded, or a hook threw. */
+const failedAsWhole = ({ status, assertionResults }: FileReport): boolean =>
+  status === "failed" && assertionResults.every((test) => test.status !== "failed");
+
+/** The runs' reports as one: counts added up, files one after the other. A file that failed as a whole is a failed test. */
 export function mergeReports(reports: readonly Report[]): Report {
   const counts: Record<string, number> = {};
   for (const report of reports) {
@@ -63,12 +73,13 @@ export function mergeReports(reports: readonly Report[]): Report {
       if (name.startsWith("num") && typeof value === "number") counts[name] = (counts[name] ?? 0) + value;
     }
   }
+  const testResults = reports.flatMap((report) => report.testResults);
   return {
     numPassedTests: 0,
-    numFailedTests: 0,
     numPendingTests: 0,
     ...counts,
+    numFailedTests: (counts.numFailedTests ?? 0) + testResults.filter(failedAsWhole).length,
     success: reports.every(({ success }) => success),
-    testResults: reports.flatMap(({ testResults }) => testResults),
+    testResults,
   };
 }

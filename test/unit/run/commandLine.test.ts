@@ -35,20 +35,31 @@ describe("the command line", () => {
 });
 
 describe("reports", () => {
+  const fileOf = (failed: number): { status: string } => ({ status: failed === 0 ? "passed" : "failed" });
   const report = (passed: number, failed: number, pending: number): Parameters<typeof mergeReports>[0][number] => ({
     success: failed === 0,
     numPassedTests: passed,
     numFailedTests: failed,
     numPendingTests: pending,
-    testResults: [`${String(passed)} passed`],
+    testResults: [{ status: failed === 0 ? "passed" : "failed", assertionResults: [fileOf(failed)] }],
   });
 
   test("are added up; one failure is a failure of all", () => {
     const merged = mergeReports([report(3, 0, 0), report(4, 1, 2)]);
-    expect(merged).toEqual({ ...report(7, 1, 2), testResults: ["3 passed", "4 passed"] });
+    const testResults = [report(3, 0, 0), report(4, 1, 2)].flatMap((one) => one.testResults);
+    expect(merged).toEqual({ ...report(7, 1, 2), testResults });
     expect(merged.success).toBe(false);
     expect(mergeReports([report(3, 0, 0), report(4, 0, 0)]).success).toBe(true);
     expect(describeCounts(merged)).toBe("7 passed, 1 failed, 2 skipped");
+  });
+
+  test("count a file that could not be loaded as a failed test", () => {
+    const unloadable = {
+      ...report(0, 0, 0),
+      success: false,
+      testResults: [{ status: "failed", assertionResults: [] }],
+    };
+    expect(describeCounts(mergeReports([report(3, 0, 0), unloadable]))).toBe("3 passed, 1 failed");
   });
 
   test("that are all missing count nothing", () => {
