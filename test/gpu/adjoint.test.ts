@@ -1,9 +1,17 @@
 /** What ties the directions together, whatever the reference says: adjoints, linearity, shift. */
-import type { ConvOptions, Engine } from "webgpu-conv";
-import { type ConvProblem, errorBound, makeProblem } from "webgpu-conv/reference";
+import type { ConvOptions, Engine, Tensor } from "webgpu-conv";
+import {
+  type ConvProblem,
+  errorBound,
+  makeProblem,
+  makeTransposedProblem,
+  type PassOperands,
+  winogradErrorBound,
+} from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { product } from "../../src/geometry.js";
-import { coarseReals, Random, reals } from "../support/data.js";
+import { PADDING_MODES } from "../../src/padding.js";
+import { coarseReals, Random, reals, smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { boundMismatch } from "../support/mismatch.js";
 import { namedCase } from "../support/cases.js";
@@ -37,6 +45,21 @@ async function allDirections(
   return { y: yValues, dx: dxValues, dw: dwValues };
 }
 
+/** The bound of what the engine chooses. */
+function boundOf(
+  engine: Engine,
+  problem: ConvProblem,
+  direction: "forward" | "inputGradient",
+  options: ConvOptions,
+  operands: PassOperands,
+): Float64Array {
+  const name = direction === "forward" ? "conv2d" : "conv2dInputGradient";
+  const shapes = { input: problem.inputShape, weight: problem.weightShape };
+  const { solver, config } = engine.explain(name, shapes, options);
+  if (solver !== "winograd") return errorBound(problem, direction, operands);
+  return winogradErrorBound(problem, direction, operands, config.tile === 2 ? 2 : 4);
+}
+
 describe("<dy, y> = <dx, x> = <dw, w>", () => {
   const names = ["first layer, odd", "1x1, odd", "3x3, large", "5x5, odd", "grouped, odd", "dilated, odd"];
   const more = ["depthwise, channel multiplier, odd", "strided, odd", "transposed-like, odd", "3x3, tiny"];
@@ -48,14 +71,100 @@ describe("<dy, y> = <dx, x> = <dw, w>", () => {
       const { x, w, y: dy } = values;
       const { y, dx, dw } = await allDirections(engine, problem, options, values);
       // |<a, computed> - <a, exact>| <= <|a|, bound of computed>.
-      const ofY = dot(magnitudes(dy), errorBound(problem, "forward", { x, w }));
-      const ofDx = dot(magnitudes(x), errorBound(problem, "inputGradient", { dy, w }));
+      const ofY = dot(magnitudes(dy), boundOf(engine, problem, "forward", options, { x, w }));
+      const ofDx = dot(magnitudes(x), boundOf(engine, problem, "inputGradient", options, { dy, w }));
       const ofDw = dot(magnitudes(w), errorBound(problem, "weightGradient", { dy, x }));
       expect(Math.abs(dot(dy, y) - dot(dx, x))).toBeLessThanOrEqual(ofY + ofDx);
       expect(Math.abs(dot(dy, y) - dot(dw, w))).toBeLessThanOrEqual(ofY + ofDw);
       expect(dot(dy, y)).not.toBe(0);
     });
   }
+});
+
+describe("<dy, y> = <dx, x> = <dw, w>, exactly, on small integers", () => {
+  const integers = (seed: number, shape: readonly number[]): Values => smallIntegers(new Random(seed), product(shape));
+
+  /** Checks both identities of a layer with these passes. */
+  async function expectAdjoint(
+    engine: Engine,
+    shapes: Readonly<Record<"x" | "w" | "y", readonly number[]>>,
+    passes: Readonly<Record<"y" | "dx" | "dw", (x: Tensor, w: Tensor, dy: Tensor) => Tensor>>,
+  ): Promise<void> {
+    const [x, w, dy] = [integers(1, shapes.x), integers(2, shapes.w), integers(3, shapes.y)];
+    using input = engine.tensor(x, shapes.x);
+    using weight = engine.tensor(w, shapes.w);
+    using gradient = engine.tensor(dy, shapes.y);
+    using y = passes.y(input, weight, gradient);
+    using dx = passes.dx(input, weight, gradient);
+    using dw = passes.dw(input, weight, gradient);
+    const common = dot(dy, await y.data());
+    expect(common).not.toBe(0);
+    expect(dot(x, await dx.data()), "<dx, x>").toBe(common);
+    expect(dot(w, await dw.data()), "<dw, w>").toBe(common);
+  }
+
+  for (const paddingMode of PADDING_MODES) {
+    gpuTest(`padding mode ${paddingMode}, strided and dilated, more on one side`, async ({ engine }) => {
+      const options: ConvOptions = {
+        paddingMode,
+        stride: [1, 2],
+        dilation: [2, 1],
+        padding: [
+          [3, 1],
+          [2, 4],
+        ],
+      };
+      const [input, weight] = [
+        [2, 3, 6, 7],
+        [4, 3, 3, 4],
+      ];
+      const { outputShape } = makeProblem(2, input, weight, options);
+      await expectAdjoint(
+        engine,
+        { x: input, w: weight, y: outputShape },
+        {
+          y: (x, w) => engine.conv2d(x, w, options),
+          dx: (_x, w, dy) => engine.conv2dInputGradient(dy, w, input, options),
+          dw: (x, _w, dy) => engine.conv2dWeightGradient(dy, x, weight, options),
+        },
+      );
+    });
+  }
+
+  gpuTest("a transposed layer, grouped, with output padding", async ({ engine }) => {
+    const options = { stride: 3, padding: 1, outputPadding: 2, groups: 2, dilation: 2 };
+    const [input, weight] = [
+      [2, 4, 5, 4],
+      [4, 3, 3, 2],
+    ];
+    const { inputShape: output } = makeTransposedProblem(2, input, weight, options);
+    await expectAdjoint(
+      engine,
+      { x: input, w: weight, y: output },
+      {
+        y: (x, w) => engine.convTranspose2d(x, w, options),
+        dx: (_x, w, dy) => engine.convTranspose2dInputGradient(dy, w, input, options),
+        dw: (x, _w, dy) => engine.convTranspose2dWeightGradient(dy, x, weight, options),
+      },
+    );
+  });
+
+  gpuTest("a locally connected layer", async ({ engine }) => {
+    const options = { padding: 1, stride: 2 };
+    const [input, weight] = [
+      [2, 3, 5, 6],
+      [3, 3, 4, 3, 3, 3],
+    ];
+    await expectAdjoint(
+      engine,
+      { x: input, w: weight, y: [2, 4, 3, 3] },
+      {
+        y: (x, w) => engine.locallyConnected2d(x, w, options),
+        dx: (_x, w, dy) => engine.locallyConnected2dInputGradient(dy, w, input, options),
+        dw: (x, _w, dy) => engine.locallyConnected2dWeightGradient(dy, x, weight, options),
+      },
+    );
+  });
 });
 
 describe("linearity", () => {
