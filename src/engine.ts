@@ -191,7 +191,13 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   async encode<Result>(encoder: GPUCommandEncoder, record: () => Result): Promise<Encoded<Result>> {
     this.#requireLive();
     const results: Result[] = [];
-    const submitted = await this.#requireGpu("encode").encode(encoder, () => void results.push(record()));
+    const submitted = await this.#requireGpu("encode").encode(encoder, () => {
+      const result = record();
+      require(!(result instanceof Promise), () => {
+        return "the recording returned a promise; expected a function that calls operations and waits for nothing";
+      });
+      results.push(result);
+    });
     return { result: results[0], submitted };
   }
 

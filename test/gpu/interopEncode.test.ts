@@ -135,6 +135,8 @@ describe("engine.encode", () => {
     for (const attempt of result) await expect(attempt).rejects.toThrow(/while a callback records/);
     device.queue.submit([encoder.finish()]);
     submitted();
+    const waits = engine.encode(device.createCommandEncoder(), () => Promise.resolve(layer.x));
+    await expect(waits).rejects.toThrow(/returned a promise; expected a function that calls operations/);
     await expect(engine.encode(layer as never, () => 0)).rejects.toThrow(
       /encoder is Object; expected a GPUCommandEnc/i,
     );

@@ -65,20 +65,20 @@ export async function runVitest({ runtime, projects, environment }: Run, options
 const failedAsWhole = ({ status, assertionResults }: FileReport): boolean =>
   status === "failed" && assertionResults.every((test) => test.status !== "failed");
 
+const isCount = (name: string): name is `num${string}` => name.startsWith("num");
+
 /** The runs' reports as one: counts added up, files one after the other. A file that failed as a whole is a failed test. */
 export function mergeReports(reports: readonly Report[]): Report {
-  const counts: Record<string, number> = {};
+  const counts: Record<`num${string}`, number> = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
   for (const report of reports) {
     for (const [name, value] of Object.entries(report)) {
-      if (name.startsWith("num") && typeof value === "number") counts[name] = (counts[name] ?? 0) + value;
+      if (isCount(name) && typeof value === "number") counts[name] = (counts[name] ?? 0) + value;
     }
   }
   const testResults = reports.flatMap((report) => report.testResults);
   return {
-    numPassedTests: 0,
-    numPendingTests: 0,
     ...counts,
-    numFailedTests: (counts.numFailedTests ?? 0) + testResults.filter(failedAsWhole).length,
+    numFailedTests: counts.numFailedTests + testResults.filter(failedAsWhole).length,
     success: reports.every(({ success }) => success),
     testResults,
   };
