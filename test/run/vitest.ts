@@ -21,7 +21,6 @@ export interface Report {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly testResults: readonly FileReport[];
-  readonly [count: `num${string}`]: number;
 }
 
 /** One run of vitest. */
@@ -65,21 +64,16 @@ export async function runVitest({ runtime, projects, environment }: Run, options
 const failedAsWhole = ({ status, assertionResults }: FileReport): boolean =>
   status === "failed" && assertionResults.every((test) => test.status !== "failed");
 
-const isCount = (name: string): name is `num${string}` => name.startsWith("num");
-
 /** The runs' reports as one: counts added up, files one after the other. A file that failed as a whole is a failed test. */
 export function mergeReports(reports: readonly Report[]): Report {
-  const counts: Record<`num${string}`, number> = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
-  for (const report of reports) {
-    for (const [name, value] of Object.entries(report)) {
-      if (isCount(name) && typeof value === "number") counts[name] = (counts[name] ?? 0) + value;
-    }
-  }
+  const sum = (count: (report: Report) => number): number =>
+    reports.reduce((total, report) => total + count(report), 0);
   const testResults = reports.flatMap((report) => report.testResults);
   return {
-    ...counts,
-    numFailedTests: counts.numFailedTests + testResults.filter(failedAsWhole).length,
     success: reports.every(({ success }) => success),
+    numPassedTests: sum(({ numPassedTests }) => numPassedTests),
+    numFailedTests: sum(({ numFailedTests }) => numFailedTests) + testResults.filter(failedAsWhole).length,
+    numPendingTests: sum(({ numPendingTests }) => numPendingTests),
     testResults,
   };
 }
