@@ -1,5 +1,4 @@
 /** Engine: what a caller holds. Tensors, convolutions, and the device behind them. */
-import { NO_ACTIVATION, readActivation } from "./activation.js";
 import type {
   AdapterDescription,
   Backend,
@@ -9,19 +8,18 @@ import type {
   TensorStorage,
   Timing,
 } from "./backend.js";
-import { type Call, plainOperation, requireTensor } from "./calls.js";
+import { type Call, requireTensor } from "./calls.js";
 import { type DrawOptions, type DrawTarget, readPlanes } from "./draw.js";
 import { BYTES_PER_ELEMENT, type DType, readDType } from "./dtype.js";
 import { DeviceError, LimitError, require, show, TensorError } from "./errors.js";
+import { describeOperation, type ExplainOptions } from "./describeOperation.js";
 import { type Explanation, explain, type ExplainShapes } from "./explain.js";
 import { product } from "./geometry.js";
 import { operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./operation.js";
-import { type OperationName, readOperationName } from "./operationNames.js";
-import type { ConvOptions, TransposedSize } from "./options.js";
-import { makeProblem, requireShape } from "./problem.js";
+import type { OperationName } from "./operationNames.js";
+import { requireShape } from "./problem.js";
 import { type ImageOptions, imageShape, imageSize, type ImageSource, readPixels } from "./pixels.js";
 import { Tensor } from "./tensor.js";
-import { makeTransposedProblem } from "./transposed.js";
 import { UnsharedConvolutions } from "./unsharedConvolutions.js";
 
 /** Memory in use, in bytes, and tensors not disposed of. */
@@ -42,18 +40,6 @@ export interface Encoded<Result> {
    * was disposed of in the meantime may be used again.
    */
   readonly submitted: () => void;
-}
-
-/** What {@link Engine.explain} may be told: the operation's options, and what would be fused into it. */
-export interface ExplainOptions extends ConvOptions, TransposedSize {
-  /** Whether there is a bias, or one itself. */
-  readonly bias?: boolean | Tensor;
-  /** Whether there is a residual, or one itself. */
-  readonly residual?: boolean | Tensor;
-  /** Of the tensors; "float32" when absent. */
-  readonly dtype?: DType;
-  /** The input, where it is an image. */
-  readonly image?: Tensor;
 }
 
 /**
@@ -158,23 +144,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    */
   explain(name: OperationName, shapes: ExplainShapes, options: ExplainOptions = {}): Explanation {
     this.#requireLive();
-    const named = readOperationName(name);
-    require(named !== undefined, () => {
-      return `operation is ${show(name)}; expected conv1d, conv2d, conv3d, convTranspose2d... or one of their gradients`;
-    });
-    const { rank, transposed, direction } = named;
-    const make = transposed ? makeTransposedProblem : makeProblem;
-    const problem = make(rank, shapes.input, shapes.weight, options);
-    const isForward = direction === (transposed ? "inputGradient" : "forward");
-    const has = (extra: boolean | Tensor | undefined): boolean => extra !== undefined && extra !== false;
-    const operation = {
-      ...plainOperation(direction, problem, { dtype: readDType(options.dtype) }),
-      bias: has(options.bias) && (isForward || (direction === "weightGradient" && !transposed)),
-      residual: has(options.residual) && isForward,
-      activation: isForward ? readActivation(options.activation) : NO_ACTIVATION,
-      pixels: direction === "forward" || direction === "weightGradient" ? options.image?.pixels : undefined,
-      masked: !isForward && !transposed && readActivation(options.activation).name === "relu",
-    };
+    const operation = describeOperation(name, shapes, options);
     return explain(operation, this.#backend.select(operation, options.solver));
   }
 

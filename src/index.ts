@@ -8,7 +8,8 @@ import { type EngineOptions, makeEngine } from "./createEngine.js";
 import type { Engine } from "./engine.js";
 
 export { type EngineOptions } from "./createEngine.js";
-export { type Encoded, Engine, type EngineMemory, type ExplainOptions } from "./engine.js";
+export { type Encoded, Engine, type EngineMemory } from "./engine.js";
+export type { ExplainOptions } from "./describeOperation.js";
 export type { OperationName } from "./operationNames.js";
 export type { ConvGradients } from "./convolutions.js";
 export type { TransposedForwardOptions, TransposedGradientOptions } from "./transposedConvolutions.js";
