@@ -6,7 +6,7 @@
  * Node and Chromium run in one vitest, side by side; Deno after them, in a vitest that itself runs in Deno.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeCounts, readCommandLine, type Suite } from "./commandLine.js";
 import { findLosses, keepCoverages, readCoverages } from "./coverageFiles.js";
@@ -30,7 +30,9 @@ async function planDeno(): Promise<Planned> {
   const runtime = denoCommand();
   if (!runtime) return { note: "DENO IS NOT TESTED: the npm package deno has no binary here (npm install deno)" };
   const { note, environment } = await chooseForDeno();
-  return { run: { runtime, projects: ["deno"], environment }, note: `Deno runs on ${note}` };
+  // Nothing runs beside it: a process for each core.
+  const parallel = [`--maxWorkers=${String(availableParallelism())}`];
+  return { run: { runtime, projects: ["deno"], environment, options: parallel }, note: `Deno runs on ${note}` };
 }
 
 /** The driver that was asked for by name: there, or an error. */

@@ -29,6 +29,8 @@ export interface Run {
   readonly runtime: readonly string[];
   readonly projects: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Of vitest, for this run alone. */
+  readonly options?: readonly string[];
 }
 
 /** A run's exit status (0: all passed), and its report where it got as far as writing one. */
@@ -37,12 +39,13 @@ export interface Outcome {
   readonly report: Report | undefined;
 }
 
-export async function runVitest({ runtime, projects, environment }: Run, options: readonly string[]): Promise<Outcome> {
+export async function runVitest(run: Run, options: readonly string[]): Promise<Outcome> {
+  const { runtime, projects, environment, options: own = [] } = run;
   const file = join(tmpdir(), `webgpu-conv-report-${String(process.pid)}-${projects.join("-")}.json`);
   const [command, ...before] = [...runtime, VITEST, "run", "--passWithNoTests"];
   const chosen = projects.flatMap((name) => ["--project", name]);
   const reporters = ["--reporter=json", `--outputFile.json=${file}`];
-  const child = spawn(command, [...before, ...chosen, ...reporters, ...options], {
+  const child = spawn(command, [...before, ...chosen, ...reporters, ...own, ...options], {
     stdio: "inherit",
     env: { ...process.env, ...environment },
   });
