@@ -19,12 +19,13 @@ Made by \`npm run coverage\` from what the tests ran, not by hand. To make it an
 npm test && npm run test:swiftshader && npm run coverage
 \`\`\`
 
-A device's letter in a cell says that at least one test, which passed on that device, ran the operation in that row's and
-column's form and read the result back; the tests compare what they read with the float64 reference, third-party vectors
-or the adjoint, within a derived bound or to the bit. Rows are looked at one at a time: two letters in a column are not a
-claim about the two features in one call, for which there are the random layers of test/properties. An empty cell is
-either not tested or not possible (a transposed convolution has no padding mode, a bias gradient no stride).
-\`npm test\` fails when a cell that is listed here for a device is no longer covered there.
+A device's letter in a cell says: at least one test that passed on this device called the operation (Nd: 1d, 2d or 3d) in
+the form of that row and column, and read its result back. That it also compared the result is not recorded; comparing is
+what these tests do with what they read: with the float64 reference, third-party vectors or the adjoint, to the bit or
+within a derived bound. Each row is looked at alone: two letters in a column are no claim about two features in one call,
+for which there are the random layers of test/properties. An empty cell is not tested, or not possible (a transposed
+convolution has no padding mode, a bias gradient no stride). \`npm test\` fails when something that is listed here for a
+device is no longer covered there.
 `;
 
 const RANKS = ["1D", "2D", "3D"];
