@@ -16,12 +16,18 @@ function copiesAlong(operation: ConvOperation, axis: number): number {
   return paddingMode === "replicate" ? 1 + begin + end : 3;
 }
 
+/** Whether an operation takes the second pass, which adds to what the first one stored. */
+export function hasBorder(operation: ConvOperation): boolean {
+  const { direction, problem } = operation;
+  if (direction !== "inputGradient" || problem.paddingMode === "zeros") return false;
+  return [0, 1, 2].some((axis) => copiesAlong(operation, axis) > 1);
+}
+
 /** No dispatch for zero padding (and for the forward pass), one for every other mode. */
 export function borderDispatches(operation: ConvOperation, capabilities: Capabilities): Dispatch[] {
-  const { direction, problem, masked } = operation;
+  if (!hasBorder(operation)) return [];
+  const { problem, masked } = operation;
   const copies = [0, 1, 2].map((axis) => copiesAlong(operation, axis));
-  if (direction !== "inputGradient" || problem.paddingMode === "zeros" || copies.every((count) => count === 1))
-    return [];
   const resultElements = problem.batch * problem.inChannels * problem.inputPositions;
   return [
     dispatch(kernel, {

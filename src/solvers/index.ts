@@ -9,9 +9,11 @@ import { implicitGemm } from "./implicitGemm.js";
 import { implicitGemmWeightGradient } from "./implicitGemmWeightGradient.js";
 import { registerTile } from "./registerTile.js";
 import { registerTileWeightGradient } from "./registerTileWeightGradient.js";
+import { strip } from "./strip.js";
 import { winograd } from "./winograd.js";
 
 export const SOLVERS: readonly Solver[] = [
+  strip,
   winograd,
   implicitGemm,
   registerTile,

@@ -2,7 +2,8 @@
  * Tensors stored in a form that a kernel cannot read, made readable by converting them to scratch memory first, and
  * results back afterwards:
  *
- * - float16 on devices whose shaders have no f16. The sums are the same as with f16 in the shader, which are in f32 too.
+ * - float16 on devices whose shaders have no f16, and for an operation of two passes. The sums are the same as with f16
+ *   in the shader, which are in f32 too.
  * - an image, for a solver that reads no pixels.
  */
 import convertHalf from "../../shaders/convert_half.wgsl";
@@ -23,6 +24,7 @@ import {
   type SolverConfig,
   type SolverPlan,
 } from "../solver.js";
+import { hasBorder } from "./border.js";
 import { elementTypes } from "./constants.js";
 import { pixelConstants, pixelUniforms } from "./pixels.js";
 
@@ -45,7 +47,8 @@ export function planFor(
   capabilities: Capabilities,
   config: SolverConfig,
 ): SolverPlan | Refusal {
-  const halves = operation.dtype === "float16" && !capabilities.shaderF16;
+  // Two passes that add to one result round once, not twice.
+  const halves = operation.dtype === "float16" && (!capabilities.shaderF16 || hasBorder(operation));
   const image = operation.pixels !== undefined && solver.readsPixels !== true;
   if (!halves && !image) return solver.plan(operation, capabilities, config);
   const inner: ConvOperation = {

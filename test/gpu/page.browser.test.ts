@@ -16,20 +16,23 @@ function makePicture(seed: number): ImageData {
   return new ImageData(data, WIDTH, HEIGHT);
 }
 
-function paint<Canvas extends OffscreenCanvas | HTMLCanvasElement>(canvas: Canvas, picture: ImageData): Canvas {
-  const context = canvas.getContext("2d") as CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null;
+function paint(context: OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D | null, picture: ImageData): void {
   if (!context) throw new Error("no 2D context");
   context.putImageData(picture, 0, 0);
-  return canvas;
 }
 
-const offscreen = (picture: ImageData): OffscreenCanvas => paint(new OffscreenCanvas(WIDTH, HEIGHT), picture);
+function offscreen(picture: ImageData): OffscreenCanvas {
+  const canvas = new OffscreenCanvas(WIDTH, HEIGHT);
+  paint(canvas.getContext("2d"), picture);
+  return canvas;
+}
 
 function element(picture: ImageData): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
-  return paint(canvas, picture);
+  paint(canvas.getContext("2d"), picture);
+  return canvas;
 }
 
 async function loadedImage(picture: ImageData): Promise<HTMLImageElement> {

@@ -1,5 +1,7 @@
 /** Plans for random operations: whatever the sizes, what a solver says to dispatch must be possible and consistent. */
 import { describe, expect, test } from "vitest";
+import { makeProblem } from "webgpu-conv/reference";
+import { plainOperation } from "../../src/calls.js";
 import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
 import { integerConstants } from "../../src/gpu/constants.js";
 import { specialize } from "../../src/gpu/specialize.js";
@@ -52,7 +54,9 @@ function threadsOf({ kernel, constants }: Dispatch): number {
 /** Workgroups that the kernel expects, from the count in its uniforms: of tasks, or of elements, one a thread. */
 function workgroupsNeeded({ uniforms }: Dispatch, threads: number): number {
   if ("tasks" in uniforms) return Number(uniforms.tasks);
-  return Math.ceil(Number("resultElements" in uniforms ? uniforms.resultElements : uniforms.elements) / threads);
+  if ("tiles" in uniforms) return Math.ceil((Number(uniforms.channels) * Number(uniforms.tiles)) / threads);
+  const counted = ["resultElements", "strips", "filters", "elements"].find((name) => name in uniforms) ?? "";
+  return Math.ceil(Number(uniforms[counted]) / threads);
 }
 
 function checkWorkgroups(dispatch: Dispatch, { limits }: Capabilities): void {
@@ -106,21 +110,36 @@ function checkBindings(operation: ConvOperation, plan: SolverPlan): void {
   expect([...written].filter(isScratch).sort()).toEqual(Object.keys(plan.scratchBytes).sort());
 }
 
+/** Checks every plan of an operation; gives the solvers that made them. */
+function checkPlans(operation: ConvOperation, capabilities: Capabilities): Set<string> {
+  const plans = plansOf(operation, capabilities);
+  for (const plan of plans) {
+    for (const dispatch of plan.dispatches) {
+      checkWorkgroups(dispatch, capabilities);
+      checkUniforms(dispatch);
+    }
+    checkBindings(operation, plan);
+    for (const bytes of Object.values(plan.scratchBytes)) {
+      expect(bytes % 4).toBe(0);
+      expect(bytes).toBeLessThanOrEqual(capabilities.limits.maxStorageBufferBindingSize);
+    }
+  }
+  return new Set(plans.map(({ solver }) => solver));
+}
+
 describe.each(Object.entries(DEVICES))("on %s", (_, capabilities) => {
   test.each(SEEDS)("plans for the random operation of seed %i", (seed) => {
-    const operation = randomOperation(new Random(seed));
-    const plans = plansOf(operation, capabilities);
-    expect(plans.length).toBeGreaterThanOrEqual(1);
-    for (const plan of plans) {
-      for (const dispatch of plan.dispatches) {
-        checkWorkgroups(dispatch, capabilities);
-        checkUniforms(dispatch);
-      }
-      checkBindings(operation, plan);
-      for (const bytes of Object.values(plan.scratchBytes)) {
-        expect(bytes % 4).toBe(0);
-        expect(bytes).toBeLessThanOrEqual(capabilities.limits.maxStorageBufferBindingSize);
-      }
+    expect(checkPlans(randomOperation(new Random(seed)), capabilities).size).toBeGreaterThanOrEqual(1);
+  });
+
+  test.each([
+    ["a 3x3 layer", [2, 40, 30, 31], [36, 40, 3, 3], { padding: 1 }, ["winograd", "strip", "direct"]],
+    ["a reflected one", [1, 6, 9, 9], [6, 3, 3, 3], { padding: 2, paddingMode: "reflect", groups: 2 }, ["winograd"]],
+    ["a depthwise layer", [2, 40, 30, 31], [40, 1, 5, 5], { padding: 2, groups: 40 }, ["strip", "register-tile"]],
+  ] as const)("plans for %s, forward and input gradient", (_name, input, weight, options, expected) => {
+    for (const direction of ["forward", "inputGradient"] as const) {
+      const operation = plainOperation(direction, makeProblem(2, input, weight, options), { dtype: "float32" });
+      expect([...checkPlans(operation, capabilities)]).toEqual(expect.arrayContaining([...expected]));
     }
   });
 });

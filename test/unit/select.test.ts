@@ -55,7 +55,7 @@ describe("the engine's choice", () => {
   test("on a GPU is the first that takes the operation, and the later ones are told what came first", () => {
     const { plan, passedOver } = select(operationOf("forward"), DEFAULT_CAPABILITIES);
     expect(plan.solver).toBe("implicit-gemm");
-    expect(passedOver.slice(1)).toEqual([
+    expect(passedOver.slice(2)).toEqual([
       { solver: "register-tile", reason: "implicit-gemm comes first" },
       { solver: "direct", reason: "implicit-gemm comes first" },
     ]);
@@ -73,7 +73,7 @@ describe("the engine's choice", () => {
   );
 
   test("passes a tile over that a depthwise layer would leave idle", () => {
-    const selection = select(operationOf("forward", 64), DEFAULT_CAPABILITIES);
+    const selection = select(operationOf("weightGradient", 64), DEFAULT_CAPABILITIES);
     expect(selection.plan.solver).toBe("register-tile");
     expect(reasonAgainst("implicit-gemm", selection)).toBe(
       "1 channels a group would leave most of a tile idle (fewer than 8)",
@@ -107,6 +107,17 @@ describe("the engine's choice", () => {
     expect(reasonAgainst("winograd", select(operation, DEFAULT_CAPABILITIES))).toMatch(reason);
   });
 
+  test("for depthwise layers is strips, shorter where there are few", () => {
+    const long = select(operationOf("forward", 64), DEFAULT_CAPABILITIES).plan;
+    expect([long.solver, long.config]).toEqual(["strip", { columns: 4 }]);
+    const few = makeProblem(2, [1, 8, 8, 8], [8, 1, 3, 3], { groups: 8 });
+    const short = select(plainOperation("inputGradient", few, { dtype: "float32" }), DEFAULT_CAPABILITIES).plan;
+    expect([short.solver, short.config]).toEqual(["strip", { columns: 2 }]);
+    const strided = makeProblem(2, [1, 8, 9, 9], [8, 1, 3, 3], { groups: 8, stride: 2 });
+    const gradient = select(plainOperation("inputGradient", strided, { dtype: "float32" }), DEFAULT_CAPABILITIES);
+    expect(reasonAgainst("strip", gradient)).toBe("stride is 2x2; strips take input gradients at stride 1");
+  });
+
   test("passes a solver over that refuses, with its reason", () => {
     const limits = { ...DEFAULT_CAPABILITIES.limits, maxComputeWorkgroupStorageSize: 1024 };
     const selection = select(operationOf("forward"), { ...DEFAULT_CAPABILITIES, limits });
@@ -132,7 +143,7 @@ describe("a solver asked for by name", () => {
   test.each(["implicit-gemm", "register-tile", "direct"])("%s runs, discouraged or not", (name) => {
     const { plan, passedOver } = select(operationOf("forward", 64), SOFTWARE, name);
     expect(plan.solver).toBe(name);
-    expect(passedOver).toHaveLength(3);
+    expect(passedOver).toHaveLength(4);
     for (const { reason } of passedOver) expect(reason).toBe(`${name} was asked for`);
   });
 
@@ -144,7 +155,8 @@ describe("a solver asked for by name", () => {
   });
 
   test("that does not exist throws with those that do", () => {
-    const message = 'there is no solver "fft" for forward; there are winograd, implicit-gemm, register-tile, direct';
+    const message =
+      'there is no solver "fft" for forward; there are strip, winograd, implicit-gemm, register-tile, direct';
     expect(() => select(operationOf("forward"), SOFTWARE, "fft")).toThrow(new SolverError(message));
     expect(() => select(operationOf("biasGradient"), SOFTWARE, "direct")).toThrow(
       new SolverError('there is no solver "direct" for biasGradient; there are channel-sum'),

@@ -1,0 +1,125 @@
+// Convolution in strips, for few result channels a group (depthwise layers): forward pass, and input gradient at stride 1.
+//
+//   result[n, r, p] = sum over source channels s of the group and taps k of weight[r, s, k] * source[n, s, p * S + k * D - P]
+//
+// Each thread holds COLUMNS neighbouring results of a row. For each row of the filter it loads the strip of sources that
+// they meet once, and uses each value for every tap and result that it belongs to. An input gradient gathers with the
+// filter flipped (FLIPPED), and the host's padding is what that takes.
+// Dispatch: ceil(batch * groups * resultChannels * rows * columnBlocks / 64) workgroups, folded.
+import package::common::element::Element;
+import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
+import package::common::grid::workgroupIndex;
+import package::common::padding::paddedSource;
+import package::common::space::flatten;
+import package::common::taps::{
+  isInside, KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH, DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH,
+  STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TAPS
+};
+
+const THREADS: u32 = 64u;
+const COLUMNS: u32 = 4u; // @specialize
+const FLIPPED: bool = false; // @specialize
+
+const SPAN: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (KERNEL_WIDTH - 1u) * DILATION_WIDTH + 1u;
+
+struct Geometry {
+  sourceSize: vec3<u32>,
+  resultSize: vec3<u32>,
+  padBegin: vec3<i32>,
+  columnBlocks: u32,
+  resultChannels: u32, // per group, as sourceChannels
+  sourceChannels: u32,
+  groups: u32,
+  strips: u32, // batch * groups * resultChannels * rows of a volume * columnBlocks
+  sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
+  resultStrides: vec3<u32>,
+  weightStrides: vec3<u32>, // result channel, source channel, tap
+  weightGroupStride: u32,
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> source: array<Element>;
+@group(0) @binding(2) var<storage, read> weight: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
+@group(0) @binding(4) var<storage, read> activated: array<Element>;
+@group(0) @binding(5) var<storage, read> residual: array<Element>;
+@group(0) @binding(6) var<storage, read_write> result: array<Element>;
+
+fn loadSource(offset: u32, inside: bool) -> f32 {
+  let place = select(0u, offset, inside);
+  if (MASKED) {
+    return select(0.0, maskGradient(f32(source[place]), f32(activated[place])), inside);
+  }
+  return select(0.0, f32(source[place]), inside);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let strip = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (strip >= geometry.strips) {
+    return;
+  }
+  let firstColumn = (strip % geometry.columnBlocks) * COLUMNS;
+  let line = strip / geometry.columnBlocks;
+  let row = line % geometry.resultSize.y;
+  let slice = (line / geometry.resultSize.y) % geometry.resultSize.x;
+  let plane = line / (geometry.resultSize.y * geometry.resultSize.x);
+  let channel = plane % (geometry.groups * geometry.resultChannels);
+  let sample = plane / (geometry.groups * geometry.resultChannels);
+  let group = channel / geometry.resultChannels;
+
+  let size = geometry.sourceSize;
+  let origin = vec3<i32>(vec3<u32>(slice * STRIDE_DEPTH, row * STRIDE_HEIGHT, firstColumn * STRIDE_WIDTH)) - geometry.padBegin;
+  var places: array<u32, SPAN>;
+  for (var i = 0u; i < SPAN; i++) { // @unroll
+    places[i] = paddedSource(origin.z + i32(i), size.z);
+  }
+  let sourceBase = sample * geometry.sourceStrides.x + group * geometry.sourceChannels * geometry.sourceStrides.y;
+  let weightBase = group * geometry.weightGroupStride + (channel % geometry.resultChannels) * geometry.weightStrides.x;
+  var sums: array<f32, COLUMNS>;
+  for (var kd = 0u; kd < KERNEL_DEPTH; kd++) {
+    let d = paddedSource(origin.x + i32(kd * DILATION_DEPTH), size.x);
+    for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) {
+      let h = paddedSource(origin.y + i32(kh * DILATION_HEIGHT), size.y);
+      if (!isInside(vec3<u32>(d, h, 0u), size)) {
+        continue;
+      }
+      let firstTap = (kd * KERNEL_HEIGHT + kh) * KERNEL_WIDTH;
+      let sourceRow = sourceBase + flatten(vec3<u32>(d, h, 0u), size) * geometry.sourceStrides.z;
+      for (var c = 0u; c < geometry.sourceChannels; c++) {
+        let channelRow = sourceRow + c * geometry.sourceStrides.y;
+        var values: array<f32, SPAN>;
+        for (var i = 0u; i < SPAN; i++) { // @unroll
+          values[i] = loadSource(channelRow + places[i] * geometry.sourceStrides.z, places[i] < size.z);
+        }
+        for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+          let tap = select(firstTap + k, TAPS - 1u - firstTap - k, FLIPPED);
+          let factor = f32(weight[weightBase + c * geometry.weightStrides.y + tap * geometry.weightStrides.z]);
+          for (var j = 0u; j < COLUMNS; j++) { // @unroll
+            sums[j] += factor * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
+          }
+        }
+      }
+    }
+  }
+
+  let resultBase = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y
+    + flatten(vec3<u32>(slice, row, firstColumn), geometry.resultSize) * geometry.resultStrides.z;
+  for (var j = 0u; j < COLUMNS; j++) { // @unroll
+    if (firstColumn + j < geometry.resultSize.z) {
+      var sum = sums[j];
+      if (HAS_BIAS) {
+        sum += f32(bias[channel]);
+      }
+      let place = resultBase + j * geometry.resultStrides.z;
+      if (HAS_RESIDUAL) {
+        sum += f32(residual[place]);
+      }
+      result[place] = Element(activate(sum));
+    }
+  }
+}
