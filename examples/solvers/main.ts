@@ -3,42 +3,78 @@
  * on all of them: what Winograd's tiles save, say. Results are verified first.
  * After a build: `npx tsx --tsconfig examples/tsconfig.json examples/solvers/main.ts [ROUNDS]`.
  */
-import { createEngine, type Engine, type SolverChoice } from "webgpu-conv/node";
+import { type ConvOptions, createEngine, type Engine, type SolverChoice } from "webgpu-conv/node";
 import { forward, makeProblem } from "webgpu-conv/reference";
 import { randomValues } from "../benchmark/random.js";
 
+interface Layer {
+  readonly name: string;
+  readonly input: readonly number[];
+  readonly weight: readonly number[];
+  readonly options: ConvOptions;
+  readonly choices: Readonly<Record<string, SolverChoice>>;
+}
+
 /** ResNet's 3x3 layers, batch 1. */
-const LAYERS = [
+const WINOGRAD: readonly Layer[] = [
   { channels: 64, size: 56 },
   { channels: 128, size: 28 },
   { channels: 256, size: 14 },
   { channels: 512, size: 7 },
-];
-const CHOICES: Readonly<Record<string, SolverChoice>> = {
-  "register-tile": "register-tile",
-  "Winograd F(2x2)": { name: "winograd", config: { tile: 2 } },
-  "Winograd F(4x4)": { name: "winograd", config: { tile: 4 } },
-};
-const OPTIONS = { padding: 1 };
+].map(({ channels, size }) => ({
+  name: `${String(channels)} to ${String(channels)} channels, 3x3, ${String(size)} x ${String(size)}`,
+  input: [1, channels, size, size],
+  weight: [channels, channels, 3, 3],
+  options: { padding: 1 },
+  choices: {
+    "register-tile": "register-tile",
+    "Winograd F(2x2)": { name: "winograd", config: { tile: 2 } },
+    "Winograd F(4x4)": { name: "winograd", config: { tile: 4 } },
+  },
+}));
+
+/** MobileNet's and ConvNeXt's depthwise layers. */
+const DEPTHWISE: readonly Layer[] = [
+  { batch: 4, channels: 144, kernel: 3 },
+  { batch: 2, channels: 96, kernel: 7 },
+].map(({ batch, channels, kernel }) => ({
+  name: `depthwise, ${String(channels)} channels, ${String(kernel)}x${String(kernel)}, 56 x 56, batch ${String(batch)}`,
+  input: [batch, channels, 56, 56],
+  weight: [channels, 1, kernel, kernel],
+  options: { padding: (kernel - 1) / 2, groups: channels },
+  choices: {
+    "register-tile": "register-tile",
+    "strips of 4": { name: "strip", config: { columns: 4 } },
+    "strips of 8": { name: "strip", config: { columns: 8 } },
+  },
+}));
+
 const ROUNDS = Number(process.argv[2] ?? 7);
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-async function measureLayer(engine: Engine, channels: number, size: number): Promise<void> {
-  const inputShape = [1, channels, size, size];
-  const weightShape = [channels, channels, 3, 3];
-  const x = randomValues(channels * size * size, 1);
-  const w = randomValues(channels * channels * 9, 2);
-  const problem = makeProblem(2, inputShape, weightShape, OPTIONS);
+async function measureLayer(
+  engine: Engine,
+  { name: layer, input: inputShape, weight: weightShape, options, choices }: Layer,
+): Promise<void> {
+  const problem = makeProblem(2, inputShape, weightShape, options);
+  const x = randomValues(
+    inputShape.reduce((size, extent) => size * extent, 1),
+    1,
+  );
+  const w = randomValues(
+    weightShape.reduce((size, extent) => size * extent, 1),
+    2,
+  );
   const expected = forward(problem, x, w);
   using input = engine.tensor(x, inputShape);
   using weight = engine.tensor(w, weightShape);
   const times = new Map<string, number[]>();
   const errors = new Map<string, number>();
   for (let round = 0; round <= ROUNDS; round++) {
-    for (const [name, solver] of Object.entries(CHOICES)) {
+    for (const [name, solver] of Object.entries(choices)) {
       const start = performance.now();
-      using y = engine.conv2d(input, weight, { ...OPTIONS, solver });
+      using y = engine.conv2d(input, weight, { ...options, solver });
       await engine.finish();
       const milliseconds = performance.now() - start;
       // The first round compiles; there results are compared instead.
@@ -52,7 +88,7 @@ async function measureLayer(engine: Engine, channels: number, size: number): Pro
       }
     }
   }
-  console.log(`${String(channels)} to ${String(channels)} channels, ${String(size)} x ${String(size)}`);
+  console.log(layer);
   for (const [name, list] of times) {
     const speed = (2 * problem.multiplyAdds) / median(list) / 1e6;
     const error = errors.get(name)?.toExponential(1) ?? "";
@@ -65,5 +101,5 @@ async function measureLayer(engine: Engine, channels: number, size: number): Pro
 
 const engine = await createEngine();
 console.log(engine.adapter.description);
-for (const { channels, size } of LAYERS) await measureLayer(engine, channels, size);
+for (const layer of [...WINOGRAD, ...DEPTHWISE]) await measureLayer(engine, layer);
 engine.dispose();
