@@ -48,7 +48,7 @@ export function readPlanes(shape: readonly number[], options: DrawOptions, pixel
   });
   require(["gray", "diverging"].includes(colors), () => `colors is ${show(colors)}; expected "gray" or "diverging"`);
   require(viewport === undefined || isArea(viewport), () => {
-    return `viewport is ${show(viewport)}; expected [x, y, width, height] with a positive size`;
+    return `viewport is ${show(viewport)}; expected integers [x, y, width, height] with a positive size`;
   });
   const positions = height * width;
   // Pixels are four bytes each, whatever the tensor's channels.
@@ -68,5 +68,5 @@ const isBelow = (value: number, limit: number): boolean => Number.isInteger(valu
 
 function isArea(viewport: readonly number[]): boolean {
   const [x, y, width, height] = viewport;
-  return viewport.length === 4 && viewport.every(Number.isFinite) && x >= 0 && y >= 0 && width > 0 && height > 0;
+  return viewport.length === 4 && viewport.every(Number.isInteger) && x >= 0 && y >= 0 && width > 0 && height > 0;
 }

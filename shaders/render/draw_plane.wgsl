@@ -11,8 +11,8 @@ const DIVERGING: bool = false; // @specialize
 
 struct Geometry {
   size: vec2<u32>, // of the plane: width, height
-  corner: vec2<f32>, // of the viewport in the target, in pixels
-  viewport: vec2<f32>,
+  corner: vec2<u32>, // of the viewport in the target, in pixels
+  viewport: vec2<u32>,
   elements: vec4<u32>, // first elements of the red, green and blue plane; elements between neighbours
   range: vec2<f32>, // low, 1 / (high - low)
   pixelScale: vec4<f32>,
@@ -39,8 +39,8 @@ fn corner(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
 
 @fragment
 fn paint(@builtin(position) place: vec4<f32>) -> @location(0) vec4<f32> {
-  let cell = vec2<u32>((place.xy - geometry.corner) * vec2<f32>(geometry.size) / geometry.viewport);
-  let at = min(cell, geometry.size - vec2<u32>(1u));
+  let pixel = vec2<u32>(place.xy) - geometry.corner;
+  let at = min(pixel * geometry.size / geometry.viewport, geometry.size - vec2<u32>(1u));
   let offset = (at.y * geometry.size.x + at.x) * geometry.elements.w;
   let red = valueAt(geometry.elements.x + offset);
   let green = valueAt(geometry.elements.y + offset);

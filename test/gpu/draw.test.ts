@@ -140,7 +140,8 @@ describe("engine.draw", () => {
     await bad({ channel: [0, 1, 2] }, /channel is \[0, 1, 2\]; expected an integer below 2, or three/);
     await bad({ range: [1, 1] }, /range is \[1, 1\]; expected two finite numbers/);
     await bad({ colors: "rainbow" }, /colors is "rainbow"; expected "gray" or "diverging"/);
-    await bad({ viewport: [0, 0, 0, 1] }, /viewport is \[0, 0, 0, 1\]/);
+    await bad({ viewport: [0, 0, 0, 1] }, /viewport is \[0, 0, 0, 1\]; expected integers/);
+    await bad({ viewport: [0, 0, 1.5, 1] }, /viewport is \[0, 0, 1\.5, 1\]; expected integers/);
     await bad({ viewport: [1, 0, 3, 2] }, /viewport is \[1, 0, 3, 2\]; expected it within the target's 3 x 2/);
     await bad({}, /target is null; expected a GPUCanvasContext or a GPUTexture/, tensor, null);
     await bad({}, /usage is 1; expected it to have GPUTextureUsage\.RENDER_ATTACHMENT = 16/, tensor, mute);
