@@ -11,6 +11,7 @@
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::phases::{phaseOffset, phasePosition};
+import package::common::pixels::{pixelValue, PIXELS, Source};
 import package::common::space::flatten;
 import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, visitAt, VISITS};
 import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
@@ -53,10 +54,12 @@ struct Geometry {
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
+  pixelScale: vec4<f32>, // of an image
+  pixelShift: vec4<f32>,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<Element>;
+@group(0) @binding(1) var<storage, read> source: array<Source>;
 @group(0) @binding(2) var<storage, read> weight: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read> activated: array<Element>;
@@ -89,6 +92,10 @@ fn loadSource(base: u32, origin: vec3<i32>, visit: vec3<u32>, valid: bool) -> f3
   let at = gatherAt(origin, visit, geometry.sourceSize);
   let inside = isInside(at, geometry.sourceSize) & valid;
   let offset = select(0u, base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
+  if (PIXELS != 0u) {
+    let value = pixelValue(u32(source[offset / 4u]), offset, geometry.pixelScale, geometry.pixelShift);
+    return select(0.0, value, inside);
+  }
   if (MASKED) {
     return select(0.0, maskGradient(f32(source[offset]), f32(activated[offset])), inside);
   }

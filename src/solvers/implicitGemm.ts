@@ -5,6 +5,7 @@ import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
 import { borderDispatches } from "./border.js";
 import { elementTypes, unsharedRefusal } from "./constants.js";
 import { describeGather, type Gather, phaseUniforms } from "./gather.js";
+import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 import { candidateTiles, tileColumns, tileConstants, tileDiscouraged, tileRefusal, tileRows } from "./workgroupTile.js";
 
 /** Whether the four weights of neighbouring depth lie in one aligned vector. */
@@ -13,15 +14,16 @@ function vectorWeight(operation: ConvOperation, gather: Gather): boolean {
 }
 
 /** Whether four neighbouring columns are four neighbouring, aligned source elements: a plain 1x1 layer. */
-function vectorSource({ problem, masked }: ConvOperation): boolean {
+function vectorSource({ problem, masked, pixels }: ConvOperation): boolean {
   const { taps, stride, padBegin, padEnd, inputPositions, layout } = problem;
   const plain = taps === 1 && stride.every((s) => s === 1) && [...padBegin, ...padEnd].every((p) => p === 0);
-  return plain && layout === "channels-first" && inputPositions % 4 === 0 && !masked;
+  return plain && layout === "channels-first" && inputPositions % 4 === 0 && !masked && !pixels;
 }
 
 export const implicitGemm: Solver = {
   name: "implicit-gemm",
   directions: ["forward", "inputGradient"],
+  readsPixels: true,
 
   configs(operation) {
     const { resultChannels, columns, phaseCount } = describeGather(operation);
@@ -42,13 +44,15 @@ export const implicitGemm: Solver = {
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
+        ...pixelConstants(operation),
         ...tileConstants(config),
         VECTOR_WEIGHT: vectorWeight(operation, gather),
         VECTOR_SOURCE: vectorSource(operation),
       },
-      types: elementTypes(operation),
+      types: { ...elementTypes(operation), ...sourceTypes(operation) },
       uniforms: {
         ...gather.uniforms,
+        ...pixelUniforms(operation),
         ...phaseUniforms(gather),
         groups: operation.problem.groups,
         depth: gather.depth,

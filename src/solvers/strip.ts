@@ -49,6 +49,7 @@ export const strip: Solver = {
   },
 
   discouraged(operation) {
+    if (operation.pixels) return "it reads no pixels, and others do";
     const { resultChannels } = describeGather(operation);
     if (resultChannels > MOST_CHANNELS) return `${String(resultChannels)} result channels a group do better in tiles`;
     return operation.problem.kernel[2] === 1 ? "with one tap a row there is nothing to use twice" : undefined;

@@ -52,7 +52,7 @@ describe("the first layer", () => {
   const options = { stride: 2, padding: 3 };
   const weightShape = [8, 3, 7, 7];
 
-  for (const solver of ["direct", "register-tile", "implicit-gemm"]) {
+  for (const solver of ["direct", "register-tile", "implicit-gemm", "strip"]) {
     for (const layout of ["channels-first", "channels-last"] as const) {
       gpuTest(`${solver}, ${layout}, two images: exact on bytes`, async ({ engine }) => {
         const pictures = [randomImage(2), randomImage(3)];
@@ -238,8 +238,13 @@ gpuTest("explain says when an image is repacked", ({ engine }) => {
   using image = engine.image(randomImage(14));
   expect(image.pixels).toMatchObject({ channels: 3, positions: PIXELS, order: "rgba" });
   const shapes = { input: image.shape, weight: [8, 3, 3, 3] };
-  const explained = (solver: string): string => String(engine.explain("conv2d", shapes, { image, solver }));
-  expect(explained("register-tile")).not.toMatch(/repacks/);
-  expect(explained("implicit-gemm")).toMatch(/repacks x from pixels to float32/);
+  for (const solver of ["implicit-gemm", "register-tile", "direct"]) {
+    expect(String(engine.explain("conv2d", shapes, { image, solver })), solver).not.toMatch(/repacks/);
+  }
+  expect(String(engine.explain("conv2d", shapes, { image, solver: "strip" }))).toMatch(
+    /repacks x from pixels to float32/,
+  );
+  const one = { ...shapes, weight: [1, 3, 3, 3] };
+  expect(String(engine.explain("conv2d", one, { image })), "the engine's choice").not.toMatch(/repacks/);
   expect(String(engine.explain("conv2dWeightGradient", shapes, { image }))).toMatch(/repacks x from pixels/);
 });
