@@ -19,16 +19,19 @@ const CASES: readonly (readonly [string, number[], number[], ConvOptions])[] = [
   ["channels last", [1, 5, 4, 3], [2, 3, 2, 2], { layout: "channels-last" }],
 ];
 
-for (const [name, input, filter, options] of CASES) {
-  gpuTest(`${name}: forward and both gradients`, async ({ engine }) => {
+// Sums of these stay below 2,048, up to which float16 has every integer.
+const TYPED = CASES.flatMap((layer) => (["float32", "float16"] as const).map((dtype) => [dtype, ...layer] as const));
+
+for (const [dtype, name, input, filter, options] of TYPED) {
+  gpuTest(`${name}, ${dtype}: forward and both gradients`, async ({ engine }) => {
     const shared = makeProblem(2, input, filter, options);
     const weight = [...shared.output.slice(1), ...filter];
     const problem = makeUnsharedProblem(2, input, weight, options);
     const random = new Random(5);
     const [x, w, dy] = [input, weight, problem.outputShape].map((shape) => smallIntegers(random, product(shape)));
-    using xTensor = engine.tensor(x, input);
-    using wTensor = engine.tensor(w, weight);
-    using dyTensor = engine.tensor(dy, problem.outputShape);
+    using xTensor = engine.tensor(x, input, { dtype });
+    using wTensor = engine.tensor(w, weight, { dtype });
+    using dyTensor = engine.tensor(dy, problem.outputShape, { dtype });
     using y = engine.locallyConnected2d(xTensor, wTensor, options);
     using dx = engine.locallyConnected2dInputGradient(dyTensor, wTensor, input, options);
     using dw = engine.locallyConnected2dWeightGradient(dyTensor, xTensor, weight, options);
