@@ -53,7 +53,7 @@ function readUniforms(struct: StructInfo): Kernel["uniforms"] {
 
 /** Comments are for readers of the files; only the marks that specialising looks for stay in what is shipped. */
 function withoutComments(code: string): string {
-  const plain = code.replace(/[ \t]*\/\/(?! @(?:specialize|unroll)\b).*$/gm, "");
+  const plain = code.replace(/[ \t]*\/\/(?! @(?:specialize|unroll|subgroups)\b).*$/gm, "");
   return plain.replace(/\n\s*\n/g, "\n").trim() + "\n";
 }
 

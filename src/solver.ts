@@ -13,7 +13,7 @@ import type { ConvOperation, Direction, TensorRole } from "./operation.js";
  * what is between the steps of an algorithm.
  */
 export type ScratchName =
-  "partials" | `${TensorRole} converted` | "winograd sources" | "winograd filters" | "winograd sums";
+  "partials" | "unfolded" | `${TensorRole} converted` | "winograd sources" | "winograd filters" | "winograd sums";
 
 /**
  * What a storage binding is given: the tensor in a role, scratch memory, or nothing of interest ("unused": the
@@ -92,6 +92,15 @@ export function dispatch<Constant extends string, Field extends string, Binding 
   },
 ): Dispatch {
   return { kernel, types: {}, ...parts, constants: parts.constants as ConstantValues };
+}
+
+/** Those of `constants` that the kernel has: a description that kernels share says more than each of them asks. */
+export function constantsFor<Constant extends string>(
+  kernel: Kernel<Constant>,
+  constants: ConstantValues,
+): Partial<Values<Constant, number | boolean>> {
+  const known = Object.entries(constants).filter(([name]) => name in kernel.constants);
+  return Object.fromEntries(known) as Partial<Values<Constant, number | boolean>>;
 }
 
 /** Folds a one-dimensional count of workgroups into a grid that keeps within the device's limit. */

@@ -18,6 +18,8 @@ export interface Capabilities {
   readonly timestamps: boolean;
   /** Shaders may use f16. */
   readonly shaderF16: boolean;
+  /** Lanes that every subgroup has at least, in shaders that may use them; 1 where shaders may not. */
+  readonly subgroupLanes: number;
   readonly limits: CapabilityLimits;
 }
 
@@ -37,6 +39,7 @@ export const DEFAULT_CAPABILITIES: Capabilities = {
   software: false,
   timestamps: false,
   shaderF16: false,
+  subgroupLanes: 1,
   limits: {
     maxBufferSize: 268_435_456,
     maxStorageBufferBindingSize: 134_217_728,
@@ -52,7 +55,7 @@ export const DEFAULT_CAPABILITIES: Capabilities = {
 /** The device request that asks an adapter for all it has of what this library uses. */
 export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
   const requiredLimits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, adapter.limits[name]]));
-  const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16"];
+  const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
   return {
     label: "webgpu-conv",
     requiredLimits,
@@ -77,6 +80,7 @@ export function readCapabilities(device: GPUDevice): Capabilities {
     software: isSoftware(device.adapterInfo),
     timestamps: device.features.has("timestamp-query"),
     shaderF16: device.features.has("shader-f16"),
+    subgroupLanes: device.features.has("subgroups") ? device.adapterInfo.subgroupMinSize : 1,
     limits,
   };
 }

@@ -66,6 +66,8 @@ export function unrollLoops(code: string): string {
   return expand(code);
 }
 
+const HALF_TYPES = new Set(["f16", "vec4h"]);
+
 /** Types that a kernel's `alias ... // @specialize` lines get; absent ones keep the file's. */
 export type AliasTypes = Readonly<Record<string, string>>;
 
@@ -76,11 +78,19 @@ function setAliases(kernel: Kernel, code: string, types: AliasTypes): string {
   const set = code.replace(/^alias (\w+) = (\w+); \/\/ @specialize/gm, (_line, name: string, type: string) => {
     return `alias ${name} = ${name in types ? types[name] : type};`;
   });
-  return Object.values(types).includes("f16") ? `enable f16;\n${set}` : set;
+  return Object.values(types).some((type) => HALF_TYPES.has(type)) ? `enable f16;\n${set}` : set;
+}
+
+/**
+ * Lines marked `// @subgroups` stay only where the kernel's SHARED says that lanes share what they load: they compile
+ * only on devices that have subgroups.
+ */
+function keepSubgroups(code: string, { SHARED = 1 }: ConstantValues): string {
+  return Number(SHARED) > 1 ? code : code.replace(/^.* \/\/ @subgroups$/gm, "");
 }
 
 /** The WGSL text of `kernel` with these constants and types. Throws for a name that the kernel does not have. */
 export function specialize(kernel: Kernel, values: ConstantValues, types: AliasTypes = {}): string {
-  const code = setAliases(kernel, setConstants(kernel, values), types);
+  const code = setAliases(kernel, keepSubgroups(setConstants(kernel, values), values), types);
   return unrollLoops(code).replace(/^\s*\/\/.*\n/gm, "");
 }

@@ -10,12 +10,14 @@ import { implicitGemmWeightGradient } from "./implicitGemmWeightGradient.js";
 import { registerTile } from "./registerTile.js";
 import { registerTileWeightGradient } from "./registerTileWeightGradient.js";
 import { strip } from "./strip.js";
+import { vectorTile } from "./vectorTile.js";
 import { winograd } from "./winograd.js";
 
 export const SOLVERS: readonly Solver[] = [
   strip,
   winograd,
   implicitGemm,
+  vectorTile,
   registerTile,
   direct,
   implicitGemmWeightGradient,

@@ -29,6 +29,7 @@ import { activationConstants, elementTypes, paddingConstant, unsharedRefusal } f
 import { describeGather, type Gather } from "./gather.js";
 import { implicitGemm } from "./implicitGemm.js";
 import { registerTile } from "./registerTile.js";
+import { vectorTile } from "./vectorTile.js";
 
 const THREADS = 64;
 const KERNEL = 3;
@@ -138,7 +139,9 @@ function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Cap
   const weightShape = [tiling.products * tiling.resultChannels, tiling.gather.sourceChannels, 1];
   const problem = makeProblem(1, inputShape, weightShape, { groups });
   const product: ConvOperation = { ...NOTHING_FUSED, direction: "forward", problem, dtype: "float32" };
-  const solver = implicitGemm.discouraged?.(product, capabilities) === undefined ? implicitGemm : registerTile;
+  const preferred = [implicitGemm, vectorTile];
+  const solver =
+    preferred.find(({ discouraged }) => discouraged?.(product, capabilities) === undefined) ?? registerTile;
   const [config] = solver.configs(product, capabilities);
   const plan = solver.plan(product, capabilities, config);
   if (isRefusal(plan)) return plan;

@@ -36,11 +36,12 @@ test("the description says each word once, and something where there is none", (
   expect(describeAdapter(info({}))).toBe("unnamed WebGPU adapter");
 });
 
-test("the device request asks for the adapter's limits, and for timestamps and f16 only where it has them", () => {
+test("the device request asks for the adapter's limits, and for features only where it has them", () => {
   const limits = { ...DEFAULT_CAPABILITIES.limits, maxBufferSize: 2 ** 33, maxBindGroups: 4 };
   const request = (features: string[]) => deviceRequest({ limits, features: new Set(features) } as never);
   expect(request([]).requiredFeatures).toEqual([]);
-  expect(request(["timestamp-query", "subgroups"]).requiredFeatures).toEqual(["timestamp-query"]);
+  expect(request(["timestamp-query", "dual-source-blending"]).requiredFeatures).toEqual(["timestamp-query"]);
+  expect(request(["subgroups"]).requiredFeatures).toEqual(["subgroups"]);
   expect(request(["shader-f16", "timestamp-query"]).requiredFeatures).toEqual(["timestamp-query", "shader-f16"]);
   expect(request([]).requiredLimits).toEqual({ ...DEFAULT_CAPABILITIES.limits, maxBufferSize: 2 ** 33 });
 });

@@ -45,6 +45,7 @@ describe("an explanation", () => {
         { solver: "strip", reason: "direct was asked for" },
         { solver: "winograd", reason: "direct was asked for" },
         { solver: "implicit-gemm", reason: "direct was asked for" },
+        { solver: "vector-tile", reason: "direct was asked for" },
         { solver: "register-tile", reason: "direct was asked for" },
       ],
       dispatches: [{ kernel: "direct", workgroups: [3, 1, 1] }],
@@ -70,6 +71,7 @@ describe("an explanation", () => {
         "not strip: direct was asked for",
         "not winograd: direct was asked for",
         "not implicit-gemm: direct was asked for",
+        "not vector-tile: direct was asked for",
         "not register-tile: direct was asked for",
       ].join("\n"),
     );

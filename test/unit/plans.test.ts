@@ -17,6 +17,7 @@ const SEEDS = Array.from({ length: 150 }, (_, seed) => seed);
 const DEVICES: Readonly<Record<string, Capabilities>> = {
   "a device with WebGPU's default limits": DEFAULT_CAPABILITIES,
   "a software device": { ...DEFAULT_CAPABILITIES, software: true },
+  "a software device with subgroups": { ...DEFAULT_CAPABILITIES, software: true, subgroupLanes: 8 },
   "a device whose grids must be folded": {
     ...DEFAULT_CAPABILITIES,
     limits: { ...DEFAULT_CAPABILITIES.limits, maxComputeWorkgroupsPerDimension: 4096 },
@@ -55,7 +56,7 @@ function threadsOf({ kernel, constants }: Dispatch): number {
 function workgroupsNeeded({ uniforms }: Dispatch, threads: number): number {
   if ("tasks" in uniforms) return Number(uniforms.tasks);
   if ("tiles" in uniforms) return Math.ceil((Number(uniforms.channels) * Number(uniforms.tiles)) / threads);
-  const counted = ["resultElements", "strips", "filters", "elements"].find((name) => name in uniforms) ?? "";
+  const counted = ["resultElements", "strips", "filters", "elements", "vectors"].find((name) => name in uniforms) ?? "";
   return Math.ceil(Number(uniforms[counted]) / threads);
 }
 

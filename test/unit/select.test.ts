@@ -56,6 +56,7 @@ describe("the engine's choice", () => {
     const { plan, passedOver } = select(operationOf("forward"), DEFAULT_CAPABILITIES);
     expect(plan.solver).toBe("implicit-gemm");
     expect(passedOver.slice(2)).toEqual([
+      { solver: "vector-tile", reason: "implicit-gemm comes first" },
       { solver: "register-tile", reason: "implicit-gemm comes first" },
       { solver: "direct", reason: "implicit-gemm comes first" },
     ]);
@@ -118,6 +119,21 @@ describe("the engine's choice", () => {
     expect(reasonAgainst("strip", gradient)).toBe("stride is 2x2; strips take input gradients at stride 1");
   });
 
+  test.each([
+    ["a 1x1 layer", [1, 64, 14, 14], [16, 64, 1, 1], {}, undefined],
+    ["a strided one, laid out", [1, 64, 15, 15], [16, 64, 1, 1], { stride: 2 }, undefined],
+    ["many filters, laid out", [1, 8, 14, 14], [128, 8, 5, 5], {}, undefined],
+    ["few filters", [1, 8, 14, 14], [64, 8, 5, 5], {}, /^64 result channels a group use a source too seldom/],
+    ["channels that lanes cannot share", [1, 9, 14, 14], [16, 9, 1, 1], {}, /^where lanes cannot share weights/],
+  ] as const)("on a software device with subgroups is vector tiles or not: %s", (_, input, weight, options, reason) => {
+    const operation = plainOperation("forward", makeProblem(2, input, weight, options), { dtype: "float32" });
+    const selection = select(operation, { ...SOFTWARE, subgroupLanes: 4 });
+    if (reason) expect(reasonAgainst("vector-tile", selection)).toMatch(reason);
+    else expect([selection.plan.solver, selection.plan.config.shared]).toEqual(["vector-tile", 4]);
+    expect(reasonAgainst("vector-tile", select(operation, SOFTWARE))).toMatch(/^where lanes cannot share weights/);
+    expect(reasonAgainst("vector-tile", select(operation, DEFAULT_CAPABILITIES))).toMatch(/comes first|^a GPU shares/);
+  });
+
   test("passes a solver over that refuses, with its reason", () => {
     const limits = { ...DEFAULT_CAPABILITIES.limits, maxComputeWorkgroupStorageSize: 1024 };
     const selection = select(operationOf("forward"), { ...DEFAULT_CAPABILITIES, limits });
@@ -140,10 +156,10 @@ describe("the engine's choice", () => {
 });
 
 describe("a solver asked for by name", () => {
-  test.each(["implicit-gemm", "register-tile", "direct"])("%s runs, discouraged or not", (name) => {
+  test.each(["implicit-gemm", "vector-tile", "register-tile", "direct"])("%s runs, discouraged or not", (name) => {
     const { plan, passedOver } = select(operationOf("forward", 64), SOFTWARE, name);
     expect(plan.solver).toBe(name);
-    expect(passedOver).toHaveLength(4);
+    expect(passedOver).toHaveLength(5);
     for (const { reason } of passedOver) expect(reason).toBe(`${name} was asked for`);
   });
 
@@ -156,7 +172,7 @@ describe("a solver asked for by name", () => {
 
   test("that does not exist throws with those that do", () => {
     const message =
-      'there is no solver "fft" for forward; there are strip, winograd, implicit-gemm, register-tile, direct';
+      'there is no solver "fft" for forward; there are strip, winograd, implicit-gemm, vector-tile, register-tile, direct';
     expect(() => select(operationOf("forward"), SOFTWARE, "fft")).toThrow(new SolverError(message));
     expect(() => select(operationOf("biasGradient"), SOFTWARE, "direct")).toThrow(
       new SolverError('there is no solver "direct" for biasGradient; there are channel-sum'),

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import direct from "../../shaders/direct.wgsl";
 import registerTile from "../../shaders/register_tile.wgsl";
+import vectorTile from "../../shaders/vector_tile.wgsl";
 import { ConvError } from "../../src/errors.js";
 import type { Kernel } from "../../src/gpu/kernel.js";
 import { specialize, unrollLoops } from "../../src/gpu/specialize.js";
@@ -110,6 +111,17 @@ for (var i = 0u; i < N / 2u; i++) { // @unroll
     expect(copies(4)).toBe(3 * copies(2));
     expect(copies(2)).toBeGreaterThan(0);
   });
+});
+
+test("lines that need subgroups are there only where lanes share", () => {
+  expect(specialize(vectorTile, { SHARED: 1 })).not.toContain("subgroup");
+  const shared = specialize(vectorTile, { SHARED: 4, ROWS: 1 });
+  expect(shared).toMatch(/^enable subgroups;/);
+  expect(shared.match(/subgroupBroadcast\(factors\[0u\], [0-3]u\)/g)).toHaveLength(4);
+});
+
+test("half vectors enable f16", () => {
+  expect(specialize(vectorTile, {}, { SourceVector: "vec4h" })).toMatch(/^enable f16;/);
 });
 
 test("with every constant given, the text holds no mark and no comment line", () => {

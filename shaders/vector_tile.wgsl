@@ -1,0 +1,168 @@
+// Convolution in register tiles of vectors, without workgroup memory: forward pass and input gradient.
+//
+//   result[n, r, p] = sum over taps k, source channels s of weight[r, s, k] * source[n, s, k, p]
+//
+// Each thread holds ROWS result channels x VECTORS vectors of four neighbouring positions, and loads a vector of sources
+// at once: those of a plain 1x1 layer lie so, others are laid out so by unfold.wgsl. Neighbouring threads hold
+// neighbouring vectors. Positions of a phase (common/phases.wgsl) are cut into vectors sample by sample.
+// With SHARED above 1, the lanes of a subgroup load the weights of as many channels, one each, and pass them around.
+// Dispatch: phases x groups x ceil(resultChannels / ROWS) x ceil(columns / (THREADS * VECTORS)), folded.
+import package::common::element::Element;
+import package::common::grid::workgroupIndex;
+import package::common::phases::{phaseOffset, phasePosition};
+import package::common::space::flatten;
+import package::common::taps::{
+  firstTap, isInside, isTap, tapNumber, tapOf, visitAt, VISITS
+};
+import package::common::epilogue::{activate, HAS_BIAS, HAS_RESIDUAL, MASKED};
+enable subgroups; // @subgroups
+
+const THREADS: u32 = 64u; // @specialize
+const ROWS: u32 = 4u; // @specialize
+const VECTORS: u32 = 1u; // @specialize
+const SHARED: u32 = 1u; // @specialize
+alias SourceVector = vec4f; // @specialize
+
+// More channels than any buffer holds: a loop with a constant bound and a break needs no guard counter.
+const MOST_CHANNELS: u32 = 0x40000000u;
+
+struct Geometry {
+  resultSize: vec3<u32>,
+  padBegin: vec3<i32>,
+  phases: vec3<u32>,
+  gridSize: vec3<u32>, // positions of a phase along each axis
+  gridPositions: u32, // of one sample and phase
+  rowVectors: u32, // that these take
+  columns: u32, // batch * rowVectors
+  resultChannels: u32, // per group, as sourceChannels
+  sourceChannels: u32,
+  groups: u32,
+  columnBlocks: u32,
+  rowBlocks: u32,
+  tasks: u32, // phases * groups * rowBlocks * columnBlocks
+  sourceStrides: vec4<u32>, // in vectors: batch, group, channel, visit
+  resultStrides: vec3<u32>, // batch, channel, position
+  weightStrides: vec3<u32>, // result channel, source channel, tap
+  weightGroupStride: u32,
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> source: array<SourceVector>;
+@group(0) @binding(2) var<storage, read> weight: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
+@group(0) @binding(4) var<storage, read> activated: array<SourceVector>;
+@group(0) @binding(5) var<storage, read> residual: array<Element>;
+@group(0) @binding(6) var<storage, read_write> result: array<Element>;
+
+struct Invocation {
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(subgroup_invocation_id) lane: u32, // @subgroups
+}
+
+fn loadSource(place: u32) -> vec4<f32> {
+  let value = vec4<f32>(source[place]);
+  if (MASKED) {
+    return select(vec4<f32>(0.0), value, vec4<f32>(activated[place]) > vec4<f32>(0.0));
+  }
+  return value;
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  place: Invocation,
+) {
+  let thread = place.thread;
+  var lane = 0u;
+  lane = place.lane % SHARED; // @subgroups
+  let task = workgroupIndex(workgroupId, grid);
+  if (task >= geometry.tasks) {
+    return;
+  }
+  let rowBlock = task % geometry.rowBlocks;
+  let columnBlock = (task / geometry.rowBlocks) % geometry.columnBlocks;
+  let outer = task / (geometry.rowBlocks * geometry.columnBlocks);
+  let group = outer % geometry.groups;
+  let phase = outer / geometry.groups;
+  let offset = phaseOffset(phase, geometry.phases);
+  let first = firstTap(offset, geometry.padBegin);
+  let firstRow = rowBlock * ROWS;
+  let firstColumn = columnBlock * THREADS * VECTORS + thread;
+
+  // Columns beyond the last compute it once more: lanes that share their loads must all be there.
+  var bases: array<u32, VECTORS>;
+  for (var j = 0u; j < VECTORS; j++) { // @unroll
+    let column = min(firstColumn + j * THREADS, geometry.columns - 1u);
+    bases[j] = (column / geometry.rowVectors) * geometry.sourceStrides.x + group * geometry.sourceStrides.y
+      + phase * VISITS * geometry.sourceStrides.w + column % geometry.rowVectors;
+  }
+  var weightRows: array<u32, ROWS>;
+  for (var r = 0u; r < ROWS; r++) { // @unroll
+    weightRows[r] = group * geometry.weightGroupStride
+      + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x + lane * geometry.weightStrides.y;
+  }
+
+  var sums: array<vec4<f32>, ROWS * VECTORS>;
+  for (var visit = 0u; visit < VISITS; visit++) {
+    let tap = tapOf(first, visitAt(visit));
+    if (!isTap(tap)) {
+      continue;
+    }
+    let weightTap = tapNumber(tap) * geometry.weightStrides.z;
+    let sourceVisit = visit * geometry.sourceStrides.w;
+    for (var c = 0u; c < MOST_CHANNELS; c++) {
+      let firstChannel = c * SHARED;
+      if (firstChannel >= geometry.sourceChannels) {
+        break;
+      }
+      let weightChannel = weightTap + firstChannel * geometry.weightStrides.y;
+      var factors: array<f32, ROWS>;
+      for (var r = 0u; r < ROWS; r++) { // @unroll
+        factors[r] = f32(weight[weightRows[r] + weightChannel]);
+      }
+      for (var s = 0u; s < SHARED; s++) { // @unroll
+        var values: array<vec4<f32>, VECTORS>;
+        for (var j = 0u; j < VECTORS; j++) { // @unroll
+          values[j] = loadSource(bases[j] + sourceVisit + (firstChannel + s) * geometry.sourceStrides.z);
+        }
+        for (var r = 0u; r < ROWS; r++) { // @unroll
+          var factor = factors[r];
+          factor = subgroupBroadcast(factors[r], s); // @subgroups
+          for (var j = 0u; j < VECTORS; j++) { // @unroll
+            sums[r * VECTORS + j] = fma(vec4<f32>(factor), values[j], sums[r * VECTORS + j]);
+          }
+        }
+      }
+    }
+  }
+
+  for (var j = 0u; j < VECTORS; j++) { // @unroll
+    let column = firstColumn + j * THREADS;
+    if (column < geometry.columns) {
+      let sample = (column / geometry.rowVectors) * geometry.resultStrides.x;
+      let firstPosition = 4u * (column % geometry.rowVectors);
+      for (var i = 0u; i < 4u; i++) { // @unroll
+        let position = phasePosition(firstPosition + i, geometry.gridSize, offset);
+        if ((firstPosition + i < geometry.gridPositions) & isInside(position, geometry.resultSize)) {
+          let base = sample + flatten(position, geometry.resultSize) * geometry.resultStrides.z;
+          for (var r = 0u; r < ROWS; r++) { // @unroll
+            let row = firstRow + r;
+            if (row < geometry.resultChannels) {
+              let channel = group * geometry.resultChannels + row;
+              var sum = sums[r * VECTORS + j][i];
+              if (HAS_BIAS) {
+                sum += f32(bias[channel]);
+              }
+              let place = base + channel * geometry.resultStrides.y;
+              if (HAS_RESIDUAL) {
+                sum += f32(residual[place]);
+              }
+              result[place] = Element(activate(sum));
+            }
+          }
+        }
+      }
+    }
+  }
+}
