@@ -25,6 +25,8 @@ const timeouts = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 /** The tests that need a device, which run on every platform. */
 const GPU_TESTS = "test/{gpu,properties,conformance}/**/*.test.ts";
+/** The demo page's, which a browser shows and playwright drives. */
+const DEMO_TESTS = "test/demo/**/*.test.ts";
 /** A test for one platform says so in its name; the others leave it out. */
 const onlyFor = (platform: string): string => `test/**/*.${platform}.test.ts`;
 
@@ -47,10 +49,26 @@ const nodeProject = (): TestProjectInlineConfiguration => ({
     ...timeouts,
     name: "node",
     include: ["test/**/*.test.ts"],
-    exclude: [onlyFor("browser")],
+    exclude: [onlyFor("browser"), DEMO_TESTS],
     environment: "node",
     // A worker thread's environment does not reach the Vulkan loader: processes, not threads.
     pool: "forks",
+  },
+});
+
+/** The demo page, built and served once (test/demo/support/globalSetup.ts). One file at a time: all share a software device. */
+const demoProject = (): TestProjectInlineConfiguration => ({
+  plugins: [wgsl(root)],
+  resolve: { alias },
+  test: {
+    ...timeouts,
+    name: "demo",
+    include: [DEMO_TESTS],
+    globalSetup: ["test/demo/support/globalSetup.ts"],
+    environment: "node",
+    pool: "forks",
+    maxWorkers: 1,
+    fileParallelism: false,
   },
 });
 
@@ -104,6 +122,8 @@ export default defineConfig(async ({ command, mode }) => ({
     rolldownOptions: { external: [/^node:/, "webgpu"] },
   },
   test: {
-    projects: "Deno" in globalThis ? [denoProject()] : [nodeProject(), await chromiumProject({ command, mode })],
+    projects: "Deno" in globalThis
+      ? [denoProject()]
+      : [nodeProject(), await chromiumProject({ command, mode }), demoProject()],
   },
 }));

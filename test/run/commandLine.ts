@@ -1,7 +1,7 @@
 /** The command line of `npm test`: a suite's name, then what vitest understands. */
 
 /** What there is to run. "all" is what CI runs. */
-export const SUITES = ["all", "node", "browser", "deno", "lavapipe", "swiftshader"] as const;
+export const SUITES = ["all", "node", "browser", "deno", "lavapipe", "swiftshader", "demo"] as const;
 export type Suite = (typeof SUITES)[number];
 
 export interface CommandLine {

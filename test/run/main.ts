@@ -1,9 +1,10 @@
 /**
  * `npm test`: every test on every platform that there is, one report of all.
  *
- *     tsx test/run/main.ts [all | node | browser | deno | lavapipe | swiftshader] [vitest's options and file names]
+ *     tsx test/run/main.ts [all | node | browser | deno | lavapipe | swiftshader | demo] [vitest's options and file names]
  *
- * Node and Chromium run in one vitest, side by side; Deno after them, in a vitest that itself runs in Deno.
+ * Node and Chromium run in one vitest, side by side; the demo page after them, and then Deno, in a vitest that itself
+ * runs in Deno.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -26,6 +27,12 @@ function inNode({ note, environment }: Driver, projects: readonly string[]): Pla
   return { run: { runtime: NODE, projects, environment }, note: `Node runs on ${note}` };
 }
 
+/** The page in a browser, which has a driver of its own. */
+const DEMO: Planned = {
+  run: { runtime: NODE, projects: ["demo"], environment: {} },
+  note: "The demo page runs in Chromium",
+};
+
 async function planDeno(): Promise<Planned> {
   const runtime = denoCommand();
   if (!runtime) return { note: "DENO IS NOT TESTED: the npm package deno has no binary here (npm install deno)" };
@@ -44,7 +51,7 @@ function demand(driver: Driver | { readonly missing: string } | undefined): Driv
 async function plan(suite: Suite): Promise<readonly Planned[]> {
   switch (suite) {
     case "all":
-      return [inNode(await chooseForNode(), ["node", "chromium"]), await planDeno()];
+      return [inNode(await chooseForNode(), ["node", "chromium"]), DEMO, await planDeno()];
     case "node":
       return [inNode(await chooseForNode(), ["node"])];
     case "browser":
@@ -57,6 +64,8 @@ async function plan(suite: Suite): Promise<readonly Planned[]> {
       return [inNode(demand(findLavapipe()), ["node"])];
     case "swiftshader":
       return [inNode(demand(await findSwiftShader()), ["node"])];
+    case "demo":
+      return [DEMO];
   }
 }
 
