@@ -51,10 +51,10 @@ function readUniforms(struct: StructInfo): Kernel["uniforms"] {
   return { bytes: struct.size, fields: Object.fromEntries(fields) };
 }
 
-/** Comments are for readers of the files; only the marks that specialising looks for stay in what is shipped. */
+/** Comments and indents are for readers of the files; only marks that specialising looks for stay in what is shipped. */
 function withoutComments(code: string): string {
   const plain = code.replace(/[ \t]*\/\/(?! @(?:specialize|unroll|subgroups)\b).*$/gm, "");
-  return plain.replace(/\n\s*\n/g, "\n").trim() + "\n";
+  return plain.replace(/\n\s+/g, "\n").trim() + "\n";
 }
 
 /** Links one kernel file with what it imports and reflects the result. */

@@ -1,15 +1,18 @@
-// Winograd's transform of patches (common/winograd.wgsl): one thread a patch of one channel. Patches overlap by two.
+// Winograd's transforms of patches, and of tiles' gradients (common/winograd.wgsl): one thread a patch of one channel.
 //
-//   result[p * channels + c, t] = product p of B^T d B, d the patch of tile t in channel c
+//   result[p * channels + c, t] = product p of B^T d B, d the patch of tile t in channel c; patches overlap by two
 //
+// or, with GRADIENTS, of A d A^T, d the tile's EXTENT x EXTENT gradients.
 // Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
 import package::common::element::Element;
 import package::common::epilogue::{maskGradient, MASKED};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
-import package::common::winograd::{transformPatch, PATCH, TILE};
+import package::common::winograd::{transformPatch, transformResultGradient, PATCH, TILE};
 
 const THREADS: u32 = 64u;
+const EXTENT: u32 = 4u; // @specialize
+const GRADIENTS: bool = false; // @specialize
 
 struct Geometry {
   tiles: u32, // of all samples
@@ -37,6 +40,13 @@ fn loadSource(offset: u32, inside: bool) -> f32 {
   return select(0.0, f32(source[place]), inside);
 }
 
+fn transform(values: array<f32, 6>) -> array<f32, 6> {
+  if (GRADIENTS) {
+    return transformResultGradient(values);
+  }
+  return transformPatch(values);
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
@@ -55,23 +65,23 @@ fn main(
   let top = i32(row * TILE) - geometry.padTop;
   let left = i32(column * TILE) - geometry.padLeft;
   let base = sample * geometry.sourceStrides.x + channel * geometry.sourceStrides.y;
-  var columns: array<array<f32, 6>, PATCH>;
-  for (var x = 0u; x < PATCH; x++) { // @unroll
+  var columns: array<array<f32, 6>, EXTENT>;
+  for (var x = 0u; x < EXTENT; x++) { // @unroll
     let w = paddedSource(left + i32(x), geometry.sourceWidth);
     var values: array<f32, 6>;
-    for (var y = 0u; y < PATCH; y++) { // @unroll
+    for (var y = 0u; y < EXTENT; y++) { // @unroll
       let h = paddedSource(top + i32(y), geometry.sourceHeight);
       let inside = (h < geometry.sourceHeight) & (w < geometry.sourceWidth);
       values[y] = loadSource(base + (h * geometry.sourceWidth + w) * geometry.sourceStrides.z, inside);
     }
-    columns[x] = transformPatch(values);
+    columns[x] = transform(values);
   }
   for (var y = 0u; y < PATCH; y++) { // @unroll
     var values: array<f32, 6>;
-    for (var x = 0u; x < PATCH; x++) { // @unroll
+    for (var x = 0u; x < EXTENT; x++) { // @unroll
       values[x] = columns[x][y];
     }
-    let products = transformPatch(values);
+    let products = transform(values);
     for (var x = 0u; x < PATCH; x++) { // @unroll
       result[((y * PATCH + x) * geometry.channels + channel) * geometry.tilePitch + tile] = products[x];
     }

@@ -3,7 +3,8 @@
  *
  * Both are done here and not left to the driver because it pays: WGSL compilers do not unroll, and arrays
  * that are indexed by a loop counter stay in memory on some devices (4 to 8 times slower on SwiftShader,
- * see docs/performance-log.md). A file still compiles, and reads, as it stands.
+ * see docs/performance-log.md). A file still compiles, and reads, as it stands,
+ * but for lines marked `// @subgroups`, which are there for lanes to share what they load (SHARED above 1).
  */
 import { ConvError } from "../errors.js";
 import { evaluateInteger, integerConstants } from "./constants.js";
@@ -81,16 +82,15 @@ function setAliases(kernel: Kernel, code: string, types: AliasTypes): string {
   return Object.values(types).some((type) => HALF_TYPES.has(type)) ? `enable f16;\n${set}` : set;
 }
 
-/**
- * Lines marked `// @subgroups` stay only where the kernel's SHARED says that lanes share what they load: they compile
- * only on devices that have subgroups.
- */
-function keepSubgroups(code: string, { SHARED = 1 }: ConstantValues): string {
-  return Number(SHARED) > 1 ? code : code.replace(/^.* \/\/ @subgroups$/gm, "");
+/** A kernel without its lines marked `// @subgroups`, which compile only on devices that have subgroups. */
+export function withoutSubgroups(code: string): string {
+  return code.replace(/^.* \/\/ @subgroups$/gm, "");
 }
 
 /** The WGSL text of `kernel` with these constants and types. Throws for a name that the kernel does not have. */
 export function specialize(kernel: Kernel, values: ConstantValues, types: AliasTypes = {}): string {
-  const code = setAliases(kernel, keepSubgroups(setConstants(kernel, values), values), types);
+  const set = setAliases(kernel, setConstants(kernel, values), types);
+  // Lanes that share nothing need no subgroups.
+  const code = "SHARED" in values && Number(values.SHARED) > 1 ? set : withoutSubgroups(set);
   return unrollLoops(code).replace(/^\s*\/\/.*\n/gm, "");
 }

@@ -9,84 +9,7 @@
 import { plainView } from "./plain.js";
 import type { ConvProblem } from "../problem.js";
 import { errorBound, type PassOperands, UNIT_ROUNDOFF } from "./bound.js";
-
-type Matrix = readonly (readonly number[])[];
-
-interface Transforms {
-  /** Absolute values of B^T, G and A^T. */
-  readonly patch: Matrix;
-  readonly filter: Matrix;
-  readonly result: Matrix;
-}
-
-const TRANSFORMS: Readonly<Record<2 | 4, Transforms>> = {
-  2: {
-    patch: [
-      [1, 0, 1, 0],
-      [0, 1, 1, 0],
-      [0, 1, 1, 0],
-      [0, 1, 0, 1],
-    ],
-    filter: [
-      [1, 0, 0],
-      [1 / 2, 1 / 2, 1 / 2],
-      [1 / 2, 1 / 2, 1 / 2],
-      [0, 0, 1],
-    ],
-    result: [
-      [1, 1, 1, 0],
-      [0, 1, 1, 1],
-    ],
-  },
-  4: {
-    patch: [
-      [4, 0, 5, 0, 1, 0],
-      [0, 4, 4, 1, 1, 0],
-      [0, 4, 4, 1, 1, 0],
-      [0, 2, 1, 2, 1, 0],
-      [0, 2, 1, 2, 1, 0],
-      [0, 4, 0, 5, 0, 1],
-    ],
-    filter: [
-      [1 / 4, 0, 0],
-      [1 / 6, 1 / 6, 1 / 6],
-      [1 / 6, 1 / 6, 1 / 6],
-      [1 / 24, 1 / 12, 1 / 6],
-      [1 / 24, 1 / 12, 1 / 6],
-      [0, 0, 1],
-    ],
-    result: [
-      [1, 1, 1, 1, 1, 0],
-      [0, 1, 1, 2, 2, 0],
-      [0, 1, 1, 4, 4, 0],
-      [0, 1, 1, 8, 8, 1],
-    ],
-  },
-};
-
-/**
- * Roundings on the way of one product, beside the sum over channels. An axis of a transform: for a filter at most two
- * divisions (2.5 units each, as WGSL grants) and three sums; for a patch and for a result two products and three sums.
- * Two axes each; and the product itself.
- */
-const TRANSFORM_ROUNDINGS = 2 * (5 + 3) + 2 * (2 + 3) + 2 * (2 + 3) + 1;
-
-/** M p M^T, for a square p stored row by row. */
-function transform(matrix: Matrix, values: Float64Array): Float64Array {
-  const size = matrix[0].length;
-  const half = matrix.map((row) => {
-    return Array.from({ length: size }, (_, x) =>
-      row.reduce((sum, factor, y) => sum + factor * values[y * size + x], 0),
-    );
-  });
-  const result = new Float64Array(matrix.length ** 2);
-  half.forEach((row, y) => {
-    matrix.forEach((factors, x) => {
-      result[y * matrix.length + x] = factors.reduce((sum, factor, i) => sum + factor * row[i], 0);
-    });
-  });
-  return result;
-}
+import { transform, TRANSFORM_ROUNDINGS, type Transforms, TRANSFORMS, transposed } from "./winogradMatrices.js";
 
 /** A pass as a forward one, channels first, in absolute values. */
 interface Gathered {
@@ -140,15 +63,16 @@ function gatherInputGradient(problem: ConvProblem, { dy = [], w = [] }: PassOper
 }
 
 /**
- * The bound for each element of a forward pass or an input gradient of a 2D problem with 3 x 3 filters at stride 1,
- * bias, residual and what copied edges add included (as in {@link errorBound}).
+ * The bound for each element of a pass of a 2D problem with 3 x 3 filters at stride 1, bias, residual and what copied
+ * edges add included (as in {@link errorBound}).
  */
 export function winogradErrorBound(
   problem: ConvProblem,
-  direction: "forward" | "inputGradient",
+  direction: "forward" | "inputGradient" | "weightGradient",
   operands: PassOperands,
   tile: 2 | 4,
 ): Float64Array {
+  if (direction === "weightGradient") return weightGradientBound(problem, operands, TRANSFORMS[tile]);
   const gathered = (direction === "forward" ? gatherForward : gatherInputGradient)(problem, operands);
   const { sourceChannels, resultChannels, resultSize, toLayout } = gathered;
   const matrices = TRANSFORMS[tile];
@@ -209,8 +133,15 @@ function addTile(
   }
 }
 
-function readPatch(gathered: Gathered, place: TilePlace, channel: number, size: number): Float64Array {
-  const { source, sourceSize, sourceChannels, pad } = gathered;
+/** What patches are read from. */
+type Patched = Pick<Gathered, "source" | "sourceSize" | "sourceChannels" | "pad">;
+
+function readPatch(
+  { source, sourceSize, sourceChannels, pad }: Patched,
+  place: TilePlace,
+  channel: number,
+  size: number,
+): Float64Array {
   const [height, width] = sourceSize;
   const plane = (place.sample * place.groups + place.group) * sourceChannels + channel;
   return Float64Array.from({ length: size * size }, (_, i) => {
@@ -219,4 +150,60 @@ function readPatch(gathered: Gathered, place: TilePlace, channel: number, size: 
     const inside = y >= 0 && y < height && x >= 0 && x < width;
     return inside ? source[(plane * height + y) * width + x] : 0;
   });
+}
+
+/** A weight's gradient is `G^T [sum over tiles of (A dy A^T) * (B^T d B)] G`. */
+function weightGradientBound(problem: ConvProblem, operands: PassOperands, matrices: Transforms): Float64Array {
+  const { batch, groups, output, inChannelsPerGroup, outChannelsPerGroup } = problem;
+  const gathered = gatherForward(problem, operands);
+  const view = plainView(problem);
+  const gradients: Patched = {
+    source: view.yIn(operands.dy ?? []).map(Math.abs),
+    sourceSize: [output[1], output[2]],
+    sourceChannels: outChannelsPerGroup,
+    pad: [0, 0],
+  };
+  const tile = matrices.result.length;
+  const size = (tile + 2) ** 2;
+  const sums = new Float64Array(problem.outChannels * inChannelsPerGroup * size);
+  let tiles = 0;
+  for (let sample = 0; sample < batch; sample++) {
+    for (let top = 0; top < output[1]; top += tile) {
+      for (let left = 0; left < output[2]; left += tile) {
+        tiles++;
+        for (let group = 0; group < groups; group++) {
+          addProducts(sums, gathered, gradients, { sample, group, groups, top, left }, matrices);
+        }
+      }
+    }
+  }
+  const factor = (tiles + TRANSFORM_ROUNDINGS) * UNIT_ROUNDOFF;
+  const back = transposed(matrices.filter);
+  const weights = Array.from({ length: problem.outChannels * inChannelsPerGroup }, (_, filter) => {
+    return transform(back, sums.subarray(filter * size, (filter + 1) * size)).map((sum) => factor * sum);
+  });
+  return view.wOut(Float64Array.from(weights.flatMap((values) => [...values])));
+}
+
+/** Adds the products of one tile, of every pair of output and input channel of a group. */
+function addProducts(
+  sums: Float64Array,
+  gathered: Gathered,
+  gradients: Patched,
+  place: TilePlace,
+  matrices: Transforms,
+): void {
+  const tile = matrices.result.length;
+  const size = (tile + 2) ** 2;
+  const spread = transposed(matrices.result);
+  const patches = Array.from({ length: gathered.sourceChannels }, (_, channel) => {
+    return transform(matrices.patch, readPatch(gathered, place, channel, tile + 2));
+  });
+  for (let out = 0; out < gradients.sourceChannels; out++) {
+    const gradient = transform(spread, readPatch(gradients, place, out, tile));
+    patches.forEach((patch, channel) => {
+      const first = ((place.group * gradients.sourceChannels + out) * gathered.sourceChannels + channel) * size;
+      patch.forEach((value, i) => (sums[first + i] += value * gradient[i]));
+    });
+  }
 }

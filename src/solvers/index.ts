@@ -12,6 +12,7 @@ import { registerTileWeightGradient } from "./registerTileWeightGradient.js";
 import { strip } from "./strip.js";
 import { vectorTile } from "./vectorTile.js";
 import { winograd } from "./winograd.js";
+import { winogradWeightGradient } from "./winogradWeightGradient.js";
 
 export const SOLVERS: readonly Solver[] = [
   strip,
@@ -20,6 +21,7 @@ export const SOLVERS: readonly Solver[] = [
   vectorTile,
   registerTile,
   direct,
+  winogradWeightGradient,
   implicitGemmWeightGradient,
   registerTileWeightGradient,
   directWeightGradient,

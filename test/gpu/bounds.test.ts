@@ -45,7 +45,8 @@ function winogradBoundOf(operation: ConvOperation, values: RoleValues, tile: num
   const operands = { x: values.x, w: values.w, ...(bias && { bias: values.bias, residual: values.residual }) };
   if (direction === "forward") return winogradErrorBound(problem, "forward", operands, tile === 2 ? 2 : 4);
   const dy = maskedGradient(operation, values);
-  return winogradErrorBound(problem, "inputGradient", { w: values.w, dy }, tile === 2 ? 2 : 4);
+  const pass = direction === "weightGradient" ? direction : "inputGradient";
+  return winogradErrorBound(problem, pass, { x: values.x, w: values.w, dy }, tile === 2 ? 2 : 4);
 }
 
 /** One operation a direction, with all that can be fused and named. */

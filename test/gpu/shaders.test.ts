@@ -1,7 +1,7 @@
 /** Each kernel file compiles as it stands and specialised, and its reflected interface is the compiler's own. */
 import { describe, expect } from "vitest";
 import type { Kernel } from "../../src/gpu/kernel.js";
-import { type ConstantValues, specialize } from "../../src/gpu/specialize.js";
+import { type ConstantValues, specialize, withoutSubgroups } from "../../src/gpu/specialize.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 
 const KERNELS = Object.values(import.meta.glob<Kernel>("../../shaders/*.wgsl", { eager: true, import: "default" }));
@@ -51,9 +51,11 @@ gpuTest("there are kernels", () => {
 
 for (const kernel of KERNELS) {
   describe(`${kernel.name}.wgsl`, () => {
+    const asItStands = withoutSubgroups(kernel.code);
+
     gpuTest("compiles as it stands, loops as written", async ({ engine }) => {
-      expect(await compileErrors(deviceOf(engine), kernel.code)).toEqual([]);
-      expect(await pipelineError(deviceOf(engine), kernel, kernel.code, kernel.uniforms.bytes)).toBeUndefined();
+      expect(await compileErrors(deviceOf(engine), asItStands)).toEqual([]);
+      expect(await pipelineError(deviceOf(engine), kernel, asItStands, kernel.uniforms.bytes)).toBeUndefined();
     });
 
     gpuTest("compiles specialised, loops written out", async ({ engine }) => {
@@ -64,17 +66,26 @@ for (const kernel of KERNELS) {
       expect(await pipelineError(deviceOf(engine), kernel, code, kernel.uniforms.bytes)).toBeUndefined();
     });
 
+    gpuTest.runIf("SHARED" in kernel.constants)("compiles with lanes that share", async ({ engine, capabilities }) => {
+      // Where there are no subgroups no plan asks for it.
+      const SHARED = Math.min(4, capabilities.subgroupLanes);
+      const code = specialize(kernel, { ...specialised(kernel), SHARED });
+      expect(code.includes("subgroupBroadcast")).toBe(SHARED > 1);
+      expect(await compileErrors(deviceOf(engine), code)).toEqual([]);
+      expect(await pipelineError(deviceOf(engine), kernel, code, kernel.uniforms.bytes)).toBeUndefined();
+    });
+
     gpuTest("has the uniform struct that was reflected, to the byte", async ({ engine }) => {
       const { bytes } = kernel.uniforms;
       // A layout that promises less than the struct's size is refused: so the size is not overstated either.
-      expect(await pipelineError(deviceOf(engine), kernel, kernel.code, Math.max(1, bytes - 4))).toMatch(/size/i);
+      expect(await pipelineError(deviceOf(engine), kernel, asItStands, Math.max(1, bytes - 4))).toMatch(/size/i);
     });
 
     gpuTest("refuses a layout that lacks one of its bindings", async ({ engine }) => {
       for (const name of Object.keys(kernel.bindings)) {
         const bindings = Object.fromEntries(Object.entries(kernel.bindings).filter(([other]) => other !== name));
         const lacking = { ...kernel, bindings };
-        const error = await pipelineError(deviceOf(engine), lacking, kernel.code, kernel.uniforms.bytes);
+        const error = await pipelineError(deviceOf(engine), lacking, asItStands, kernel.uniforms.bytes);
         expect(error === undefined, `binding ${name} is used as the file stands`).toBe(!isUsed(kernel, name));
       }
     });

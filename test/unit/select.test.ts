@@ -108,6 +108,18 @@ describe("the engine's choice", () => {
     expect(reasonAgainst("winograd", select(operation, DEFAULT_CAPABILITIES))).toMatch(reason);
   });
 
+  test("for weight gradients of 3x3 filters is Winograd's too, and not with few tiles", () => {
+    const gradientOf = (size: number) => {
+      const problem = makeProblem(2, [1, 64, size, size], [64, 64, 3, 3], { padding: 1 });
+      return select(plainOperation("weightGradient", problem, { dtype: "float32" }), SOFTWARE);
+    };
+    expect([gradientOf(28).plan.solver, gradientOf(28).plan.config]).toEqual(["winograd", { tile: 4 }]);
+    expect([gradientOf(14).plan.solver, gradientOf(14).plan.config]).toEqual(["winograd", { tile: 2 }]);
+    expect(reasonAgainst("winograd", gradientOf(7))).toMatch(
+      /^16 tiles are too few to pay for transforming the filters/,
+    );
+  });
+
   test("for depthwise layers is strips, shorter where there are few", () => {
     const long = select(operationOf("forward", 64), DEFAULT_CAPABILITIES).plan;
     expect([long.solver, long.config]).toEqual(["strip", { columns: 4 }]);
