@@ -122,8 +122,7 @@ export default defineConfig(async ({ command, mode }) => ({
     rolldownOptions: { external: [/^node:/, "webgpu"] },
   },
   test: {
-    projects: "Deno" in globalThis
-      ? [denoProject()]
-      : [nodeProject(), await chromiumProject({ command, mode }), demoProject()],
+    projects:
+      "Deno" in globalThis ? [denoProject()] : [nodeProject(), await chromiumProject({ command, mode }), demoProject()],
   },
 }));
