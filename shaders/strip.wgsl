@@ -1,11 +1,11 @@
-// Convolution in strips, for few result channels a group (depthwise layers): forward pass, and input gradient at stride 1.
+// Convolution in strips, for few channels a group (depthwise layers): forward pass, and input gradient at stride 1.
 //
 //   result[n, r, p] = sum over source channels s of the group and taps k of weight[r, s, k] * source[n, s, p * S + k * D - P]
 //
-// Each thread holds COLUMNS neighbouring results of a row. For each row of the filter it loads the strip of sources that
-// they meet once, and uses each value for every tap and result that it belongs to. An input gradient gathers with the
+// Each thread holds COLUMNS neighbouring results of a line, in ROWS result channels. For each row of the filter it loads
+// the strip of sources that they meet once, and uses each value for every tap and result that it belongs to. An input gradient gathers with the
 // filter flipped (FLIPPED), and the host's padding is what that takes.
-// Dispatch: ceil(batch * groups * resultChannels * rows * columnBlocks / 64) workgroups, folded.
+// Dispatch: ceil(batch * groups * rowBlocks * lines * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
 import package::common::grid::workgroupIndex;
@@ -17,6 +17,7 @@ import package::common::taps::{
 };
 
 const THREADS: u32 = 64u;
+const ROWS: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const FLIPPED: bool = false; // @specialize
 
@@ -30,7 +31,8 @@ struct Geometry {
   resultChannels: u32, // per group, as sourceChannels
   sourceChannels: u32,
   groups: u32,
-  strips: u32, // batch * groups * resultChannels * rows of a volume * columnBlocks
+  rowBlocks: u32, // ceil(resultChannels / ROWS)
+  strips: u32, // batch * groups * rowBlocks * lines of a volume * columnBlocks
   sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
@@ -68,9 +70,9 @@ fn main(
   let row = line % geometry.resultSize.y;
   let slice = (line / geometry.resultSize.y) % geometry.resultSize.x;
   let plane = line / (geometry.resultSize.y * geometry.resultSize.x);
-  let channel = plane % (geometry.groups * geometry.resultChannels);
-  let sample = plane / (geometry.groups * geometry.resultChannels);
-  let group = channel / geometry.resultChannels;
+  let firstRow = (plane % geometry.rowBlocks) * ROWS;
+  let group = (plane / geometry.rowBlocks) % geometry.groups;
+  let sample = plane / (geometry.rowBlocks * geometry.groups);
 
   let size = geometry.sourceSize;
   let origin = vec3<i32>(vec3<u32>(slice * STRIDE_DEPTH, row * STRIDE_HEIGHT, firstColumn * STRIDE_WIDTH)) - geometry.padBegin;
@@ -79,8 +81,12 @@ fn main(
     places[i] = paddedSource(origin.z + i32(i), size.z);
   }
   let sourceBase = sample * geometry.sourceStrides.x + group * geometry.sourceChannels * geometry.sourceStrides.y;
-  let weightBase = group * geometry.weightGroupStride + (channel % geometry.resultChannels) * geometry.weightStrides.x;
-  var sums: array<f32, COLUMNS>;
+  var weightRows: array<u32, ROWS>;
+  for (var r = 0u; r < ROWS; r++) { // @unroll
+    weightRows[r] = group * geometry.weightGroupStride
+      + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x;
+  }
+  var sums: array<f32, ROWS * COLUMNS>;
   for (var kd = 0u; kd < KERNEL_DEPTH; kd++) {
     let d = paddedSource(origin.x + i32(kd * DILATION_DEPTH), size.x);
     for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) {
@@ -98,28 +104,36 @@ fn main(
         }
         for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
           let tap = select(firstTap + k, TAPS - 1u - firstTap - k, FLIPPED);
-          let factor = f32(weight[weightBase + c * geometry.weightStrides.y + tap * geometry.weightStrides.z]);
-          for (var j = 0u; j < COLUMNS; j++) { // @unroll
-            sums[j] += factor * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
+          let weightTap = c * geometry.weightStrides.y + tap * geometry.weightStrides.z;
+          for (var r = 0u; r < ROWS; r++) { // @unroll
+            let factor = f32(weight[weightRows[r] + weightTap]);
+            for (var j = 0u; j < COLUMNS; j++) { // @unroll
+              sums[r * COLUMNS + j] += factor * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
+            }
           }
         }
       }
     }
   }
 
-  let resultBase = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y
+  let resultBase = sample * geometry.resultStrides.x
     + flatten(vec3<u32>(slice, row, firstColumn), geometry.resultSize) * geometry.resultStrides.z;
-  for (var j = 0u; j < COLUMNS; j++) { // @unroll
-    if (firstColumn + j < geometry.resultSize.z) {
-      var sum = sums[j];
-      if (HAS_BIAS) {
-        sum += f32(bias[channel]);
+  for (var r = 0u; r < ROWS; r++) { // @unroll
+    if (firstRow + r < geometry.resultChannels) {
+      let channel = group * geometry.resultChannels + firstRow + r;
+      for (var j = 0u; j < COLUMNS; j++) { // @unroll
+        if (firstColumn + j < geometry.resultSize.z) {
+          var sum = sums[r * COLUMNS + j];
+          if (HAS_BIAS) {
+            sum += f32(bias[channel]);
+          }
+          let place = resultBase + channel * geometry.resultStrides.y + j * geometry.resultStrides.z;
+          if (HAS_RESIDUAL) {
+            sum += f32(residual[place]);
+          }
+          result[place] = Element(activate(sum));
+        }
       }
-      let place = resultBase + j * geometry.resultStrides.z;
-      if (HAS_RESIDUAL) {
-        sum += f32(residual[place]);
-      }
-      result[place] = Element(activate(sum));
     }
   }
 }

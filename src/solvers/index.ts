@@ -10,6 +10,7 @@ import { implicitGemmWeightGradient } from "./implicitGemmWeightGradient.js";
 import { registerTile } from "./registerTile.js";
 import { registerTileWeightGradient } from "./registerTileWeightGradient.js";
 import { strip } from "./strip.js";
+import { stripWeightGradient } from "./stripWeightGradient.js";
 import { vectorTile } from "./vectorTile.js";
 import { winograd } from "./winograd.js";
 import { winogradWeightGradient } from "./winogradWeightGradient.js";
@@ -21,6 +22,7 @@ export const SOLVERS: readonly Solver[] = [
   vectorTile,
   registerTile,
   direct,
+  stripWeightGradient,
   winogradWeightGradient,
   implicitGemmWeightGradient,
   registerTileWeightGradient,

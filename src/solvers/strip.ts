@@ -1,4 +1,4 @@
-/** Strips of a row, for few result channels a group (depthwise layers): forward pass, and input gradient at stride 1. */
+/** Strips of a line, for few channels a group (depthwise layers): forward pass, and input gradient at stride 1. */
 import kernel from "../../shaders/strip.wgsl";
 import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
@@ -7,28 +7,50 @@ import { activationConstants, elementTypes, paddingConstant, tapConstants, unsha
 import { describeGather } from "./gather.js";
 
 const THREADS = 64;
-const CANDIDATES: readonly SolverConfig[] = [{ columns: 8 }, { columns: 4 }, { columns: 2 }];
-/** Fewer threads than this leave a device idle: then shorter strips, with more threads, do better. */
+const COLUMNS = [8, 4, 2];
+const MOST_ROWS = [8, 4, 2, 1];
+/** Fewer threads than this leave a device idle: then smaller strips, with more threads, do better. */
 const ENOUGH_THREADS = { software: 64, gpu: 16_384 };
-/** Sources of a strip are registers, written out. */
+/** Sources of a strip are registers, and each row of the filter is written out. */
 const LONGEST_SPAN = 64;
-/** With more, tiles of several result channels use each source more often. */
-const MOST_CHANNELS = 2;
+const MOST_WRITTEN_OUT = 256;
+/** Sums that a thread holds well in registers. */
+const MOST_SUMS = 32;
+/** With more result channels a group, tiles of positions use each weight more often. */
+const MOST_CHANNELS = 8;
 
 /** Threads of a pass: one a strip. */
-function threadsOf(operation: ConvOperation, columns: number): number {
+function threadsOf(operation: ConvOperation, { rows, columns }: SolverConfig): number {
   const { resultSize, resultChannels } = describeGather(operation).uniforms;
   const { batch, groups } = operation.problem;
-  return batch * groups * resultChannels * resultSize[0] * resultSize[1] * Math.ceil(resultSize[2] / columns);
+  const lines = resultSize[0] * resultSize[1];
+  return batch * groups * Math.ceil(resultChannels / rows) * lines * Math.ceil(resultSize[2] / columns);
 }
 
 function spanOf({ problem }: ConvOperation, columns: number): number {
   return (columns - 1) * problem.stride[2] + (problem.kernel[2] - 1) * problem.dilation[2] + 1;
 }
 
-function refusal(operation: ConvOperation, { columns }: SolverConfig): string | undefined {
+/** From long to short, each with the result channels of a group dealt out evenly. */
+function candidates(operation: ConvOperation): SolverConfig[] {
+  const { resultChannels } = describeGather(operation);
+  const even = MOST_ROWS.map((most) => Math.ceil(resultChannels / Math.ceil(resultChannels / most)));
+  const all = COLUMNS.flatMap((columns) => [...new Set(even)].map((rows) => ({ rows, columns })));
+  return all.filter((config) => {
+    return config.rows * config.columns <= MOST_SUMS && refusal(operation, config) === undefined;
+  });
+}
+
+function refusal(operation: ConvOperation, config: SolverConfig): string | undefined {
   const { problem, direction } = operation;
-  if (!(Number.isInteger(columns) && columns >= 1)) return `columns is ${String(columns)}; expected a positive integer`;
+  for (const [name, value] of Object.entries({ rows: config.rows, columns: config.columns })) {
+    if (!(Number.isInteger(value) && value >= 1)) return `${name} is ${String(value)}; expected a positive integer`;
+  }
+  const { rows, columns } = config;
+  const written = rows * columns * problem.kernel[2];
+  if (rows * columns > 1 && written > MOST_WRITTEN_OUT) {
+    return `strips of ${String(rows)} x ${String(columns)} write out ${String(written)} steps; at most ${String(MOST_WRITTEN_OUT)}`;
+  }
   if (direction === "inputGradient" && problem.stride.some((s) => s !== 1)) {
     return `stride is ${problem.stride.slice(-problem.rank).join("x")}; strips take input gradients at stride 1`;
   }
@@ -41,10 +63,10 @@ export const strip: Solver = {
   directions: ["forward", "inputGradient"],
 
   configs(operation, { software }) {
-    const fitting = CANDIDATES.filter((config) => refusal(operation, config) === undefined);
-    if (fitting.length === 0) return [{ columns: 1 }];
+    const fitting = candidates(operation);
+    if (fitting.length === 0) return [{ rows: 1, columns: 1 }];
     const enough = software ? ENOUGH_THREADS.software : ENOUGH_THREADS.gpu;
-    const preferred = fitting.find(({ columns }) => threadsOf(operation, columns) >= enough) ?? fitting.slice(-1)[0];
+    const preferred = fitting.find((config) => threadsOf(operation, config) >= enough) ?? fitting.slice(-1)[0];
     return [preferred, ...fitting.filter((config) => config !== preferred)];
   },
 
@@ -58,12 +80,12 @@ export const strip: Solver = {
   plan(operation, capabilities, config) {
     const refused = unsharedRefusal(operation.problem) ?? refusal(operation, config);
     if (refused !== undefined) return { refused };
-    const { columns } = config;
+    const { rows, columns } = config;
     const { problem } = operation;
     const { transposed, uniforms, bindings } = describeGather(operation);
     const { resultSize, sourceSize, resultChannels, sourceChannels } = uniforms;
     const columnBlocks = Math.ceil(resultSize[2] / columns);
-    const strips = threadsOf(operation, columns);
+    const strips = threadsOf(operation, config);
     // Flipped, the first tap is the last.
     const padBegin = uniforms.padBegin.map((begin, axis) => {
       return transposed ? (problem.kernel[axis] - 1) * problem.dilation[axis] - begin : begin;
@@ -74,6 +96,7 @@ export const strip: Solver = {
         ...activationConstants(operation),
         RANK: problem.rank,
         PADDING_MODE: transposed ? 0 : paddingConstant(problem),
+        ROWS: rows,
         COLUMNS: columns,
         FLIPPED: transposed,
         HAS_BIAS: operation.bias,
@@ -86,6 +109,7 @@ export const strip: Solver = {
         resultSize,
         padBegin,
         columnBlocks,
+        rowBlocks: Math.ceil(resultChannels / rows),
         resultChannels,
         sourceChannels,
         groups: problem.groups,

@@ -75,9 +75,13 @@ describe("the engine's choice", () => {
 
   test("passes a tile over that a depthwise layer would leave idle", () => {
     const selection = select(operationOf("weightGradient", 64), DEFAULT_CAPABILITIES);
-    expect(selection.plan.solver).toBe("register-tile");
-    expect(reasonAgainst("implicit-gemm", selection)).toBe(
-      "1 channels a group would leave most of a tile idle (fewer than 8)",
+    expect(selection.plan.solver).toBe("strip");
+    const fewChannels = makeProblem(2, [2, 32, 12, 12], [32, 4, 3, 3], { groups: 8 });
+    const grouped = select(plainOperation("weightGradient", fewChannels, { dtype: "float32" }), DEFAULT_CAPABILITIES);
+    expect(grouped.plan.solver).toBe("register-tile");
+    expect(reasonAgainst("strip", grouped)).toBe("4 channels a group do better in tiles");
+    expect(reasonAgainst("implicit-gemm", grouped)).toBe(
+      "4 channels a group would leave most of a tile idle (fewer than 8)",
     );
   });
 
@@ -122,10 +126,10 @@ describe("the engine's choice", () => {
 
   test("for depthwise layers is strips, shorter where there are few", () => {
     const long = select(operationOf("forward", 64), DEFAULT_CAPABILITIES).plan;
-    expect([long.solver, long.config]).toEqual(["strip", { columns: 4 }]);
+    expect([long.solver, long.config]).toEqual(["strip", { rows: 1, columns: 4 }]);
     const few = makeProblem(2, [1, 8, 8, 8], [8, 1, 3, 3], { groups: 8 });
     const short = select(plainOperation("inputGradient", few, { dtype: "float32" }), DEFAULT_CAPABILITIES).plan;
-    expect([short.solver, short.config]).toEqual(["strip", { columns: 2 }]);
+    expect([short.solver, short.config]).toEqual(["strip", { rows: 1, columns: 2 }]);
     const strided = makeProblem(2, [1, 8, 9, 9], [8, 1, 3, 3], { groups: 8, stride: 2 });
     const gradient = select(plainOperation("inputGradient", strided, { dtype: "float32" }), DEFAULT_CAPABILITIES);
     expect(reasonAgainst("strip", gradient)).toBe("stride is 2x2; strips take input gradients at stride 1");

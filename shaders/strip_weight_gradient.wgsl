@@ -1,0 +1,125 @@
+// Weight gradient in strips, for few channels a group (depthwise layers).
+//
+//   partials[split][g, row, column] = sum over output lines of the split of dy[row, p] * patch[column, p]
+//
+// Each thread holds all taps of one pair of output and input channel. It walks along the lines of its split, COLUMNS
+// positions at a time, and uses each gradient for every tap, and each source for every position that meets it.
+// Rows, columns and partials: common/weight_columns.wgsl. Neighbouring threads take neighbouring splits.
+// Dispatch: ceil(splits * outputChannels * inputChannels / 64) workgroups, folded.
+import package::common::element::Element;
+import package::common::epilogue::{maskGradient, HAS_BIAS, MASKED};
+import package::common::grid::workgroupIndex;
+import package::common::padding::paddedSource;
+import package::common::space::flatten;
+import package::common::taps::{
+  isInside, KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH, DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH,
+  STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TAPS
+};
+
+const THREADS: u32 = 64u;
+const COLUMNS: u32 = 4u; // @specialize
+
+const SPAN: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (KERNEL_WIDTH - 1u) * DILATION_WIDTH + 1u;
+
+struct Geometry {
+  inputSize: vec3<u32>,
+  outputSize: vec3<u32>,
+  padBegin: vec3<i32>,
+  rows: u32, // output channels of a group
+  inputChannels: u32, // of a group
+  groups: u32,
+  columnBlocks: u32,
+  lines: u32, // batch * output lines of a volume
+  linesPerSplit: u32,
+  splits: u32,
+  strips: u32, // splits * groups * rows * inputChannels
+  inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
+  outputStrides: vec3<u32>,
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read> outputGradient: array<Element>;
+@group(0) @binding(3) var<storage, read> activated: array<Element>;
+@group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+
+fn loadGradient(offset: u32, inside: bool) -> f32 {
+  let place = select(0u, offset, inside);
+  if (MASKED) {
+    return select(0.0, maskGradient(f32(outputGradient[place]), f32(activated[place])), inside);
+  }
+  return select(0.0, f32(outputGradient[place]), inside);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (index >= geometry.strips) {
+    return;
+  }
+  let split = index % geometry.splits;
+  let pair = index / geometry.splits;
+  let channel = pair % geometry.inputChannels;
+  let row = pair / geometry.inputChannels;
+  let inputBase = ((row / geometry.rows) * geometry.inputChannels + channel) * geometry.inputStrides.y;
+  let outputBase = row * geometry.outputStrides.y;
+
+  let size = geometry.inputSize;
+  var sums: array<f32, TAPS>;
+  var biasSum = 0.0;
+  let end = min(geometry.lines, (split + 1u) * geometry.linesPerSplit);
+  for (var line = split * geometry.linesPerSplit; line < end; line++) {
+    let height = line % geometry.outputSize.y;
+    let slice = (line / geometry.outputSize.y) % geometry.outputSize.x;
+    let sample = line / (geometry.outputSize.y * geometry.outputSize.x);
+    let lineBase = sample * geometry.outputStrides.x + outputBase
+      + flatten(vec3<u32>(slice, height, 0u), geometry.outputSize) * geometry.outputStrides.z;
+    let planeBase = sample * geometry.inputStrides.x + inputBase;
+    let origin = vec3<i32>(vec3<u32>(slice * STRIDE_DEPTH, height * STRIDE_HEIGHT, 0u)) - geometry.padBegin;
+    for (var step = 0u; step < geometry.columnBlocks; step++) {
+      let firstColumn = step * COLUMNS;
+      var gradients: array<f32, COLUMNS>;
+      for (var j = 0u; j < COLUMNS; j++) { // @unroll
+        let column = firstColumn + j;
+        gradients[j] = loadGradient(lineBase + column * geometry.outputStrides.z, column < geometry.outputSize.z);
+        biasSum += gradients[j];
+      }
+      var places: array<u32, SPAN>;
+      for (var i = 0u; i < SPAN; i++) { // @unroll
+        places[i] = paddedSource(i32(firstColumn * STRIDE_WIDTH + i) + origin.z, size.z);
+      }
+      for (var kd = 0u; kd < KERNEL_DEPTH; kd++) { // @unroll
+        let d = paddedSource(origin.x + i32(kd * DILATION_DEPTH), size.x);
+        for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) { // @unroll
+          let h = paddedSource(origin.y + i32(kh * DILATION_HEIGHT), size.y);
+          if (isInside(vec3<u32>(d, h, 0u), size)) {
+            let base = planeBase + flatten(vec3<u32>(d, h, 0u), size) * geometry.inputStrides.z;
+            var values: array<f32, SPAN>;
+            for (var i = 0u; i < SPAN; i++) { // @unroll
+              let inside = places[i] < size.z;
+              values[i] = select(0.0, f32(input[select(0u, base + places[i] * geometry.inputStrides.z, inside)]), inside);
+            }
+            for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+              for (var j = 0u; j < COLUMNS; j++) { // @unroll
+                sums[(kd * KERNEL_HEIGHT + kh) * KERNEL_WIDTH + k] += gradients[j] * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  let columns = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
+  let place = (split * geometry.groups * geometry.rows + row) * columns;
+  for (var tap = 0u; tap < TAPS; tap++) { // @unroll
+    partials[place + channel * TAPS + tap] = sums[tap];
+  }
+  if (HAS_BIAS && channel == 0u) {
+    partials[place + columns - 1u] = biasSum;
+  }
+}
