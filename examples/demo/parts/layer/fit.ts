@@ -1,0 +1,81 @@
+/** Whether a layer's settings fit, why not, and which nearest ones do. */
+import { dilatedExtent, outputSize, type PaddingMode } from "webgpu-conv";
+import { LIMITS } from "./limits.js";
+
+export interface FitSettings {
+  readonly W: number;
+  readonly F: number;
+  readonly S: number;
+  readonly P: number;
+  readonly D: number;
+  readonly mode: PaddingMode;
+}
+
+/** A change of one setting after which the layer fits. */
+export interface Remedy {
+  readonly name: "W" | "F" | "S" | "P" | "D";
+  readonly value: number;
+}
+
+export interface Fit {
+  /** "uneven": it runs, but the window never reaches the last rows and columns. */
+  readonly kind: "fits" | "uneven" | "impossible";
+  /** Why it does not fit; empty where it does. */
+  readonly reason: string;
+  /** The nearest that fit, nearest first. */
+  readonly remedies: readonly Remedy[];
+}
+
+/** Settings that a remedy may change, those that matter least to the layer first. */
+const CHANGEABLE = ["P", "S", "F", "W", "D"] as const;
+const REMEDIES_SHOWN = 3;
+
+/** Positions left over behind the last window. */
+export const leftOver = ({ W, F, S, P, D }: FitSettings): number => (W + 2 * P - dilatedExtent(F, D)) % S;
+
+/** The most padding that a mode can fill from an input so wide. */
+const mostPadding = ({ W, mode }: FitSettings): number =>
+  mode === "reflect" ? W - 1 : mode === "symmetric" || mode === "circular" ? W : Infinity;
+
+export function describeFit(settings: FitSettings): Fit {
+  const { kind, reason } = judge(settings);
+  return { kind, reason, remedies: kind === "fits" ? [] : findRemedies(settings) };
+}
+
+function judge(settings: FitSettings): Pick<Fit, "kind" | "reason"> {
+  const { W, F, S, P, D, mode } = settings;
+  const span = dilatedExtent(F, D);
+  if (P > mostPadding(settings)) {
+    const rule = mode === "reflect" ? "at most W - 1" : "at most W";
+    const reason = `Padding ${String(P)} with mode "${mode}" would need more elements than the input has: ${rule} = ${String(mostPadding(settings))} can be filled.`;
+    return { kind: "impossible", reason };
+  }
+  if (outputSize(W, { kernel: F, stride: S, dilation: D, padding: P }) < 1) {
+    const spanned = D > 1 ? `The filter spans D(F − 1) + 1 = ${String(span)}` : `The filter spans F = ${String(span)}`;
+    const reason = `${spanned} elements, but the padded input has only W + 2P = ${String(W + 2 * P)}: there is no place for the window.`;
+    return { kind: "impossible", reason };
+  }
+  const rest = leftOver(settings);
+  if (rest > 0) {
+    const exact = (W + 2 * P - span) / S + 1;
+    const rows = rest === 1 ? "row and column are" : `${String(rest)} rows and columns are`;
+    const reason = `The windows do not tile the input: the formula gives ${formatExact(exact)}. The engine, as PyTorch, rounds down, and the last ${rows} never seen.`;
+    return { kind: "uneven", reason };
+  }
+  return { kind: "fits", reason: "" };
+}
+
+const formatExact = (value: number): string => String(Number(value.toFixed(2)));
+
+function findRemedies(settings: FitSettings): Remedy[] {
+  const candidates = CHANGEABLE.flatMap((name) => {
+    const [least, most] = LIMITS[name];
+    return Array.from({ length: most - least + 1 }, (_, i): Remedy => ({ name, value: least + i }));
+  });
+  const distance = ({ name, value }: Remedy): number => Math.abs(value - settings[name]);
+  const fitting = candidates.filter((remedy) => judge({ ...settings, [remedy.name]: remedy.value }).kind === "fits");
+  const nearest = fitting.sort((one, other) => distance(one) - distance(other));
+  // One of each setting is choice enough.
+  const firsts = nearest.filter((remedy, i) => nearest.findIndex(({ name }) => name === remedy.name) === i);
+  return firsts.slice(0, REMEDIES_SHOWN);
+}
