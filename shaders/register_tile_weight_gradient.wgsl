@@ -4,16 +4,19 @@
 //
 // Each thread holds ROWS x COLUMNS sums. The depth is cut into segments of one output row each, so that
 // the innermost loop walks along the width with no division. Rows, columns, partials: common/weight_columns.wgsl.
+// With SHARED above 1, the lanes of a subgroup load the gradients of as many positions, one each, and pass them around.
 // Dispatch: splits x groups x rowBlocks x columnBlocks workgroups of THREADS columns, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::taps::TAPS;
 import package::common::weight_columns::{columnOrigin, inputDepth, inputHeight, inputWidth};
 import package::common::epilogue::{maskGradient, HAS_BIAS, MASKED};
+enable subgroups; // @subgroups
 
 const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
+const SHARED: u32 = 1u; // @specialize
 const MOST_POSITIONS: u32 = 0x40000000u;
 
 struct Geometry {
@@ -40,12 +43,26 @@ struct Geometry {
 @group(0) @binding(3) var<storage, read> activated: array<Element>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 
+struct Invocation {
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(subgroup_invocation_id) lane: u32, // @subgroups
+}
+
+fn loadGradient(offset: u32) -> f32 {
+  if (MASKED) {
+    return maskGradient(f32(outputGradient[offset]), f32(activated[offset]));
+  }
+  return f32(outputGradient[offset]);
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32,
+  place: Invocation,
 ) {
+  var lane = 0u;
+  lane = place.lane % SHARED; // @subgroups
   let task = workgroupIndex(workgroupId, grid);
   if (task >= geometry.tasks) {
     return;
@@ -56,13 +73,10 @@ fn main(
   let group = outer % geometry.groups;
   let split = outer / geometry.groups;
   let firstRow = rowBlock * ROWS;
-  let firstColumn = (columnBlock * THREADS + thread) * COLUMNS;
+  let firstColumn = (columnBlock * THREADS + place.thread) * COLUMNS;
   let weightColumns = geometry.inputChannels * TAPS;
   let columns = weightColumns + select(0u, 1u, HAS_BIAS);
-  if (firstColumn >= columns) {
-    return;
-  }
-
+  // Columns beyond the last compute the last once more: lanes that share their loads must all be there.
   var origins: array<vec3<i32>, COLUMNS>;
   var channels: array<u32, COLUMNS>;
   for (var j = 0u; j < COLUMNS; j++) { // @unroll
@@ -98,24 +112,34 @@ fn main(
         + select(0u, atDepth * size.y + atHeight, inside[j]) * size.z * geometry.inputStrides.z;
     }
     for (var i = 0u; i < MOST_POSITIONS; i++) {
-      if (i >= length) {
+      let first = i * SHARED;
+      if (first >= length) {
         break;
       }
-      var patches: array<f32, COLUMNS>;
-      for (var j = 0u; j < COLUMNS; j++) { // @unroll
-        let width = inputWidth(start + i, origins[j], size);
-        let meets = inside[j] & (width < size.z);
-        let value = select(0.0, f32(input[bases[j] + select(0u, width, meets) * geometry.inputStrides.z]), meets);
-        patches[j] = select(value, 1.0, firstColumn + j >= weightColumns);
-      }
+      // Beyond the end gradients are 0, and patches too, lest 0 meet an infinity.
+      let own = first + lane;
+      let ownOffset = outputBase + min(own, length - 1u) * geometry.outputStrides.z;
+      var gradients: array<f32, ROWS>;
       for (var r = 0u; r < ROWS; r++) { // @unroll
-        let offset = outputBase + channelRows[r] + i * geometry.outputStrides.z;
-        var gradient = f32(outputGradient[offset]);
-        if (MASKED) {
-          gradient = maskGradient(gradient, f32(activated[offset]));
+        gradients[r] = select(0.0, loadGradient(ownOffset + channelRows[r]), own < length);
+      }
+      // Column by column: neighbouring positions lie in one cache line, columns may all be far apart.
+      var patches: array<f32, COLUMNS * SHARED>;
+      for (var j = 0u; j < COLUMNS; j++) { // @unroll
+        for (var s = 0u; s < SHARED; s++) { // @unroll
+          let width = inputWidth(start + first + s, origins[j], size);
+          let meets = inside[j] & (width < size.z) & (first + s < length);
+          let value = select(0.0, f32(input[bases[j] + select(0u, width, meets) * geometry.inputStrides.z]), meets);
+          patches[j * SHARED + s] = select(value, 1.0, firstColumn + j >= weightColumns);
         }
-        for (var j = 0u; j < COLUMNS; j++) { // @unroll
-          sums[r * COLUMNS + j] += gradient * patches[j];
+      }
+      for (var s = 0u; s < SHARED; s++) { // @unroll
+        for (var r = 0u; r < ROWS; r++) { // @unroll
+          var gradient = gradients[r];
+          gradient = subgroupBroadcast(gradients[r], s); // @subgroups
+          for (var j = 0u; j < COLUMNS; j++) { // @unroll
+            sums[r * COLUMNS + j] += gradient * patches[j * SHARED + s];
+          }
         }
       }
     }

@@ -63,6 +63,15 @@ export function countSpecials(values: Float32Array): SpecialValues {
   return counts;
 }
 
+/** Operations recorded once, to be replayed. */
+export interface Sequence {
+  /** Kernels that a run starts. */
+  readonly dispatches: number;
+  /** Records all of them once more. */
+  run(): void;
+  dispose(): void;
+}
+
 /** What only a WebGPU backend has: memory that it can share, and a place in the caller's own GPU work. */
 export interface Interop {
   /** A caller's buffer as a storage. It is not copied, and stays the caller's. */
@@ -71,6 +80,8 @@ export interface Interop {
   binding(storage: TensorStorage): Required<GPUBufferBinding>;
   /** Writes what `record` records into the encoder. Gives what is to be called once that was submitted. */
   encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void>;
+  /** Records what `record` records, to be replayed; resolves once every kernel is compiled. */
+  compile(record: () => void): Promise<Sequence>;
   /** Draws planes of a storage; resolves once that is submitted. */
   draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void>;
 }
@@ -92,6 +103,8 @@ export interface Backend {
   /** Records the operation; the results are new storages, in the order of `resultRoles`. */
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[];
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
+  /** Replaces the values, after everything recorded so far; resolves once that has happened. */
+  write(storage: TensorStorage, values: ArrayLike<number>): Promise<void>;
   /** Counts infinities and NaNs where the values are. */
   check(storage: TensorStorage): Promise<SpecialValues>;
   /** The storage must not be used again. */

@@ -29,9 +29,14 @@ class CpuStorage implements TensorStorage {
   readonly dtype: DType;
 
   constructor(values: ArrayLike<number>, dtype: DType) {
-    const rounded = dtype === "float16" ? (value: number) => fromHalfBits(toHalfBits(value)) : (value: number) => value;
-    this.values = Float32Array.from(values, rounded);
+    this.values = new Float32Array(values.length);
     this.dtype = dtype;
+    this.write(values);
+  }
+
+  write(values: ArrayLike<number>): void {
+    const half = this.dtype === "float16";
+    for (let i = 0; i < values.length; i++) this.values[i] = half ? fromHalfBits(toHalfBits(values[i])) : values[i];
   }
 
   get size(): number {
@@ -84,6 +89,11 @@ export class CpuBackend implements Backend {
 
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
     return Promise.resolve((storage as CpuStorage).values.slice());
+  }
+
+  write(storage: TensorStorage, values: ArrayLike<number>): Promise<void> {
+    (storage as CpuStorage).write(values);
+    return Promise.resolve();
   }
 
   check(storage: TensorStorage): Promise<SpecialValues> {

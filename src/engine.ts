@@ -19,7 +19,8 @@ import { operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./opera
 import type { OperationName } from "./operationNames.js";
 import { requireShape } from "./problem.js";
 import { type ImageOptions, imageShape, imageSize, type ImageSource, readPixels } from "./pixels.js";
-import { Tensor } from "./tensor.js";
+import { Compiled, type Encoded, Recording } from "./recording.js";
+import { requireValues, Tensor } from "./tensor.js";
 import { UnsharedConvolutions } from "./unsharedConvolutions.js";
 
 /** Memory in use, in bytes, and tensors not disposed of. */
@@ -29,17 +30,6 @@ export interface EngineMemory {
   /** Device memory kept for later use. */
   readonly pooledBytes: number;
   readonly liveTensors: number;
-}
-
-/** Operations that were written into a caller's encoder. */
-export interface Encoded<Result> {
-  /** What the recording returned. */
-  readonly result: Result;
-  /**
-   * To be called once the encoder was submitted (or given up): results may be used from then on, and memory that
-   * was disposed of in the meantime may be used again.
-   */
-  readonly submitted: () => void;
 }
 
 /**
@@ -80,11 +70,23 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   tensor(data: ArrayLike<number>, shape: readonly number[], options: { readonly dtype?: DType } = {}): Tensor {
     const dtype = readDType(options.dtype);
     const size = this.#readSize(shape, dtype);
-    const length: unknown = (data as Partial<ArrayLike<number>> | null | undefined)?.length;
-    require(typeof length === "number", () => `data is ${show(data)}; expected an array of numbers`);
-    require(length === size, () =>
-      `data has ${String(length)} values; expected ${shape.join(" * ")} = ${String(size)}`);
+    requireValues("data", data, shape, size);
     return this.#adopt(shape, this.#backend.upload(data, dtype));
+  }
+
+  /**
+   * Gives a tensor new values, after everything recorded so far. Operations called before this has resolved may see the
+   * old values or the new ones: await it.
+   *
+   * @param values row-major, as many as the tensor has; copied, and rounded to its dtype
+   * @throws ArgumentError for another number of values, or for an image; TensorError if disposed.
+   */
+  async write(tensor: Tensor, values: ArrayLike<number>): Promise<void> {
+    this.#requireLive();
+    requireTensor("tensor", tensor);
+    require(!tensor.pixels, () => "tensor is an image; expected values: make a new one with engine.image");
+    requireValues("values", values, tensor.shape, tensor.size);
+    await this.#backend.write(tensor.storage(this.#owner, "tensor"), values);
   }
 
   /**
@@ -160,15 +162,26 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    */
   async encode<Result>(encoder: GPUCommandEncoder, record: () => Result): Promise<Encoded<Result>> {
     this.#requireLive();
-    const results: Result[] = [];
-    const submitted = await this.#requireGpu("encode").encode(encoder, () => {
-      const result = record();
-      require(!(result instanceof Promise), () => {
-        return "the recording returned a promise; expected a function that calls operations and waits for nothing";
-      });
-      results.push(result);
-    });
-    return { result: results[0], submitted };
+    const recording = new Recording(record);
+    const submitted = await this.#requireGpu("encode").encode(encoder, recording.call);
+    return { result: recording.result, submitted };
+  }
+
+  /**
+   * Records a fixed sequence of operations, to be replayed by `run()` at a fraction of the host's cost: a network's
+   * layers, or a step of training. Nothing of it runs yet. Waits for kernels that still compile.
+   *
+   * What it makes and disposes of stays reserved for it. What it reads, and the results that are left, must live while it
+   * runs; {@link write} gives its inputs new values.
+   *
+   * @param record calls operations, and nothing that waits; what it returns comes back as `result`
+   * @throws DeviceError on an engine without a GPU, or if a kernel does not compile; whatever `record` throws.
+   */
+  async compile<Result>(record: () => Result): Promise<Compiled<Result>> {
+    this.#requireLive();
+    const recording = new Recording(record);
+    const sequence = await this.#requireGpu("compile").compile(recording.call);
+    return new Compiled(recording.result, sequence);
   }
 
   /**

@@ -8,7 +8,7 @@ import { type EngineOptions, makeEngine } from "./createEngine.js";
 import type { Engine } from "./engine.js";
 
 export { type EngineOptions } from "./createEngine.js";
-export { type Encoded, Engine, type EngineMemory } from "./engine.js";
+export { Engine, type EngineMemory } from "./engine.js";
 export type { ExplainOptions } from "./describeOperation.js";
 export type { OperationName } from "./operationNames.js";
 export type { ConvGradients } from "./convolutions.js";
@@ -35,6 +35,7 @@ export type {
 export type { ConvProblem, Rank, Triple } from "./problem.js";
 export type { PassedOver } from "./select.js";
 export type { Direction } from "./operation.js";
+export { Compiled, type Encoded } from "./recording.js";
 export { Tensor } from "./tensor.js";
 
 const MISSING =

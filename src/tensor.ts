@@ -1,7 +1,7 @@
 /** Tensor: values on an engine's device. */
 import type { TensorStorage } from "./backend.js";
 import type { DType } from "./dtype.js";
-import { TensorError } from "./errors.js";
+import { require, show, TensorError } from "./errors.js";
 import { product } from "./geometry.js";
 import type { Pixels } from "./pixels.js";
 
@@ -91,4 +91,13 @@ export class Tensor implements Disposable {
     }
     return this.#storage;
   }
+}
+
+/** Throws unless `values` is a list of as many numbers as the shape has elements. */
+export function requireValues(name: string, values: unknown, shape: readonly number[], size: number): void {
+  const length: unknown = (values as Partial<ArrayLike<number>> | null | undefined)?.length;
+  require(typeof length === "number", () => `${name} is ${show(values)}; expected an array of numbers`);
+  require(length === size, () => {
+    return `${name} has ${String(length)} values; expected ${shape.join(" * ")} = ${String(size)}`;
+  });
 }

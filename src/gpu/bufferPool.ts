@@ -50,8 +50,13 @@ export class BufferPool {
     return this.#pooledBytes;
   }
 
+  /** Bytes of the buffer that a request for so many gets. */
+  classBytes(bytes: number): number {
+    return Math.min(sizeClass(bytes), Math.max(bytes, this.#device.limits.maxStorageBufferBindingSize));
+  }
+
   acquire(bytes: number): PooledBuffer {
-    const classBytes = Math.min(sizeClass(bytes), Math.max(bytes, this.#device.limits.maxStorageBufferBindingSize));
+    const classBytes = this.classBytes(bytes);
     const waiting = this.#free.get(classBytes)?.pop();
     this.#liveBytes += classBytes;
     if (waiting) {

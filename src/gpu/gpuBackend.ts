@@ -23,7 +23,8 @@ import { pixelOrder, writeImage } from "./images.js";
 import { GpuInterop } from "./interop.js";
 import { PipelineCache } from "./pipelineCache.js";
 import { type OperationBuffers, PreparedPlan } from "./prepared.js";
-import { type GpuStorage, Recorder } from "./recorder.js";
+import { type GpuStorage, makeStorage } from "./batch.js";
+import { Recorder } from "./recorder.js";
 import { ReadbackRing } from "./readback.js";
 import { COUNT_WORDS, planSpecials, readSpecials } from "./specials.js";
 import { TimestampTimer } from "./timer.js";
@@ -33,6 +34,9 @@ const WORD_BYTES = 4;
 const UNUSED_BYTES = 256;
 /** Prepared plans kept, the least recently made leaving first. */
 const PLANS_KEPT = 2048;
+
+/** What writes new memory first: work that is recorded from now on, or the host. */
+type Writer = "device" | "host";
 
 export interface GpuBackendOptions {
   /** Whether `dispose` destroys the device. */
@@ -96,7 +100,7 @@ export class GpuBackend implements Backend {
 
   upload(values: ArrayLike<number>, dtype: DType): TensorStorage {
     this.#requireDevice();
-    const storage = this.#allocate(values.length, dtype);
+    const storage = this.#allocate(values.length, dtype, "host");
     this.#device.queue.writeBuffer(storage.pooled.buffer, 0, encode(values, dtype));
     return storage;
   }
@@ -107,7 +111,7 @@ export class GpuBackend implements Backend {
 
   uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): TensorStorage {
     this.#requireDevice();
-    const storage = { ...this.#allocate(images.length * pixels.positions, "float32"), pixels };
+    const storage = { ...this.#allocate(images.length * pixels.positions, "float32", "host"), pixels };
     const imageBytes = WORD_BYTES * pixels.positions;
     try {
       images.forEach((image, i) => writeImage(this.#device, image, size, storage.pooled.buffer, i * imageBytes));
@@ -126,7 +130,7 @@ export class GpuBackend implements Backend {
     const buffers: OperationBuffers = { unused: this.#unused };
     const scratch: PooledBuffer[] = [];
     for (const [name, bytes] of Object.entries(prepared.plan.scratchBytes) as [ScratchName, number][]) {
-      const pooled = this.#acquire(bytes);
+      const pooled = this.#acquire(bytes, "device");
       buffers[name] = pooled;
       scratch.push(pooled);
     }
@@ -138,7 +142,7 @@ export class GpuBackend implements Backend {
     }
     const writes: GpuStorage[] = [];
     for (const role of resultRoles(operation)) {
-      const storage = this.#allocate(product(shapeOfRole(operation, role)), operation.dtype);
+      const storage = this.#allocate(product(shapeOfRole(operation, role)), operation.dtype, "device");
       buffers[role] = storage.pooled;
       writes.push(storage);
     }
@@ -164,7 +168,7 @@ export class GpuBackend implements Backend {
     const prepared = this.#prepare(`specials ${dtype} ${String(size)}`, () => {
       return planSpecials(size, dtype, this.#capabilities);
     });
-    const counts = this.#allocate(COUNT_WORDS, "float32");
+    const counts = this.#allocate(COUNT_WORDS, "float32", "host");
     this.#device.queue.writeBuffer(counts.pooled.buffer, 0, new Uint32Array(COUNT_WORDS));
     const dispatches = prepared.bind({ x: pooled, y: counts.pooled });
     this.#recorder.record({ dispatches, reads: [storage as GpuStorage], writes: [counts] });
@@ -191,8 +195,17 @@ export class GpuBackend implements Backend {
     return values;
   }
 
+  async write(storage: TensorStorage, values: ArrayLike<number>): Promise<void> {
+    const { pooled, dtype } = storage as GpuStorage;
+    await this.submit();
+    this.#requireDevice();
+    this.#device.queue.writeBuffer(pooled.buffer, pooled.offset, encode(values, dtype));
+  }
+
   release(storage: TensorStorage): void {
-    this.#recorder.release((storage as GpuStorage).pooled);
+    const { pooled } = storage as GpuStorage;
+    (storage as GpuStorage).released = true;
+    this.#recorder.release(pooled);
   }
 
   select(operation: ConvOperation, choice: SolverChoice | undefined): Selection {
@@ -241,21 +254,14 @@ export class GpuBackend implements Backend {
     this.#heldAlive.clear();
   }
 
-  #allocate(size: number, dtype: DType): GpuStorage {
+  #allocate(size: number, dtype: DType, writer: Writer): GpuStorage {
     const bytes = WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
-    return {
-      pooled: this.#acquire(bytes),
-      dtype,
-      size,
-      bytes,
-      pixels: undefined,
-      error: undefined,
-      unsubmitted: undefined,
-    };
+    return makeStorage(this.#acquire(bytes, writer), dtype, size, bytes);
   }
 
-  #acquire(bytes: number): PooledBuffer {
-    const pooled = this.#pool.acquire(bytes);
+  #acquire(bytes: number, writer: Writer): PooledBuffer {
+    // The host poisons at once: memory that recorded work still uses will not do.
+    const pooled = writer === "device" ? this.#recorder.acquire(bytes, !this.#poison) : this.#pool.acquire(bytes);
     if (this.#poison)
       this.#device.queue.writeBuffer(pooled.buffer, 0, new Float32Array(pooled.bytes / WORD_BYTES).fill(NaN));
     return pooled;
@@ -272,10 +278,9 @@ export class GpuBackend implements Backend {
   }
 
   #forgetOldestPlan(): void {
-    for (const [key, prepared] of this.#plans) {
+    for (const key of this.#plans.keys()) {
       this.#plans.delete(key);
-      // Its uniforms may be in work that is recorded but not submitted.
-      this.#recorder.afterwards(() => prepared.dispose());
+      // Its uniforms may be in work that is recorded, once or to be replayed: whoever holds that holds them.
       return;
     }
   }

@@ -1,11 +1,13 @@
 /** Shares memory and encoders with the caller's own WebGPU work on the same device. */
-import type { Interop, TensorStorage } from "../backend.js";
+import type { Interop, Sequence, TensorStorage } from "../backend.js";
 import type { DrawTarget, Planes } from "../draw.js";
 import { BYTES_PER_ELEMENT, type DType } from "../dtype.js";
 import { require, show, TensorError } from "../errors.js";
 import type { BufferPool } from "./bufferPool.js";
 import { Painter } from "./painter.js";
-import type { GpuStorage, Recorder } from "./recorder.js";
+import { type GpuStorage, makeStorage } from "./batch.js";
+import type { Recorder } from "./recorder.js";
+import { GpuSequence } from "./sequence.js";
 
 const WORD_BYTES = 4;
 
@@ -38,17 +40,7 @@ export class GpuInterop implements Interop {
     require(offset + bytes <= buffer.size, () => {
       return `the buffer has ${String(buffer.size)} bytes; expected at least offset ${String(offset)} + ${String(bytes)} for ${String(size)} values in ${dtype}`;
     });
-    const pooled = this.#pool.borrow(buffer, offset, bytes);
-    const storage: GpuStorage = {
-      pooled,
-      dtype,
-      size,
-      bytes,
-      pixels: undefined,
-      error: undefined,
-      unsubmitted: undefined,
-    };
-    return storage;
+    return makeStorage(this.#pool.borrow(buffer, offset, bytes), dtype, size, bytes);
   }
 
   binding(storage: TensorStorage): Required<GPUBufferBinding> {
@@ -70,6 +62,13 @@ export class GpuInterop implements Interop {
     this.#requireDevice();
     require(isEncoder(encoder), () => `encoder is ${show(encoder)}; expected a GPUCommandEncoder`);
     return await this.#recorder.encodeApart(encoder, record);
+  }
+
+  async compile(record: () => void): Promise<Sequence> {
+    this.#requireDevice();
+    const sequence = new GpuSequence(this.#recorder, this.#recorder.sequence(record), this.#requireDevice);
+    await sequence.compiled();
+    return sequence;
   }
 
   async draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void> {

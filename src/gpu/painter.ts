@@ -3,7 +3,7 @@ import kernel from "../../shaders/render/draw_plane.wgsl";
 import type { DrawTarget, Planes } from "../draw.js";
 import { DeviceError, require, show } from "../errors.js";
 import { pixelConstants, pixelUniforms } from "../solvers/pixels.js";
-import type { GpuStorage } from "./recorder.js";
+import type { GpuStorage } from "./batch.js";
 import { specialize } from "./specialize.js";
 import { packUniforms } from "./uniforms.js";
 

@@ -2,7 +2,7 @@
 import type { BindingSource, Dispatch, SolverPlan } from "../solver.js";
 import type { PooledBuffer } from "./bufferPool.js";
 import type { PipelineCache, PipelineEntry } from "./pipelineCache.js";
-import type { RecordedDispatch } from "./recorder.js";
+import type { RecordedDispatch } from "./batch.js";
 import { packUniforms } from "./uniforms.js";
 
 /** The buffers that an operation runs on this time. */

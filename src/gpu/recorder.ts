@@ -7,66 +7,13 @@
  * Work may also be recorded apart, into a caller's encoder. Until the caller has submitted that, its results cannot
  * be used elsewhere, and no memory changes hands: what would be reused might run before it.
  */
-import type { DType } from "../dtype.js";
 import { DeviceError, require, TensorError } from "../errors.js";
-import type { Pixels } from "../pixels.js";
+import { Batch, encodePass, failStorage, type GpuStorage, type PassTiming, type RecordedOperation } from "./batch.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
-import type { PipelineEntry } from "./pipelineCache.js";
-
-/** Memory of a tensor on the device. */
-export interface GpuStorage {
-  readonly pooled: PooledBuffer;
-  readonly dtype: DType;
-  readonly size: number;
-  /** Bytes of the values in whole 32-bit words, at most those of the buffer. */
-  readonly bytes: number;
-  /** Why the values are not there: what should have computed them failed. */
-  error: DeviceError | undefined;
-  readonly pixels: Pixels | undefined;
-  /** The caller's encoder that is to compute the values, from its recording until it was submitted. */
-  unsubmitted: Batch | undefined;
-}
-
-export interface RecordedDispatch {
-  readonly pipeline: PipelineEntry;
-  readonly bindGroup: GPUBindGroup;
-  readonly workgroups: readonly [number, number, number];
-}
-
-export interface RecordedOperation {
-  readonly dispatches: readonly RecordedDispatch[];
-  readonly reads: readonly GpuStorage[];
-  readonly writes: readonly GpuStorage[];
-}
-
-interface RecordedCopy {
-  readonly source: GpuStorage;
-  readonly target: GPUBuffer;
-}
-
-/** What goes into one submission. */
-export class Batch {
-  readonly operations: RecordedOperation[] = [];
-  readonly copies: RecordedCopy[] = [];
-  /** What may be done once all of this is submitted: memory given back, plans taken down. */
-  readonly afterwards: (() => void)[] = [];
-  readonly unready = new Set<PipelineEntry>();
-  releasedBytes = 0;
-
-  get isEmpty(): boolean {
-    return this.operations.length === 0 && this.copies.length === 0 && this.afterwards.length === 0;
-  }
-}
 
 /** Submit by itself once this much has been recorded, so that the GPU need not wait for a read-back. */
 const OPERATIONS_PER_BATCH = 64;
 const RELEASED_BYTES_PER_BATCH = 2 ** 26;
-
-/** Where a pass writes its begin and end times. */
-export interface PassTiming {
-  readonly writes: GPUComputePassTimestampWrites;
-  readonly resolve: (encoder: GPUCommandEncoder) => void;
-}
 
 export class Recorder {
   readonly #device: GPUDevice;
@@ -105,16 +52,44 @@ export class Recorder {
   requireUsable({ unsubmitted }: GpuStorage): void {
     if (unsubmitted && unsubmitted !== this.#batch) {
       throw new TensorError(
-        "the values are computed by a command encoder that is not known to be submitted; " +
-          "expected queue.submit and then submitted() of what engine.encode gave",
+        "the values are computed by a command encoder that is not known to be submitted, or by a compiled sequence that " +
+          "has not run; expected queue.submit and then submitted() of what engine.encode gave, or run()",
       );
     }
   }
 
-  /** Gives a buffer back to the pool as soon as everything recorded so far has been submitted. */
+  /**
+   * A buffer that the next operation recorded writes first.
+   *
+   * @param spare whether it may be one that earlier operations of the batch still use, and are then done with
+   */
+  acquire(bytes: number, spare: boolean): PooledBuffer {
+    const batch = this.#batch;
+    const pooled = spare ? batch.spare.get(this.#pool.classBytes(bytes))?.pop() : undefined;
+    if (pooled) {
+      batch.releasedBytes -= pooled.bytes;
+      return pooled;
+    }
+    const fresh = this.#pool.acquire(bytes);
+    batch.acquired.add(fresh);
+    return fresh;
+  }
+
+  /**
+   * Takes a buffer back, everything recorded so far still using it: later operations of the batch may write over it, and
+   * the pool gets it once the batch was submitted.
+   */
   release(pooled: PooledBuffer): void {
-    if (this.afterwards(() => this.#pool.release(pooled))) return;
-    this.#batch.releasedBytes += pooled.bytes;
+    const batch = this.#batch;
+    // What a caller's encoder uses may run later than this batch.
+    if (batch.acquired.has(pooled) && (this.#apart || this.#callersEncoders === 0)) {
+      const spare = batch.spare.get(pooled.bytes);
+      if (spare) spare.push(pooled);
+      else batch.spare.set(pooled.bytes, [pooled]);
+    } else if (this.afterwards(() => this.#pool.release(pooled))) {
+      return;
+    }
+    batch.releasedBytes += pooled.bytes;
     this.#submitIfLarge();
   }
 
@@ -180,6 +155,17 @@ export class Recorder {
     };
   }
 
+  /** A batch with what `record` records, to be replayed: nothing of it runs yet. To be settled by {@link forget}. */
+  sequence(record: () => void): Batch {
+    this.#requireOutside("recording once more");
+    return this.#recordApart(record);
+  }
+
+  /** Gives back what a sequence holds, as soon as everything recorded so far has been submitted. */
+  forget(sequence: Batch): void {
+    sequence.settle(this.#pool, (action) => this.afterwards(action));
+  }
+
   /** A batch with what `record` records. Where that throws, what it recorded is dropped and its memory given back. */
   #recordApart(record: () => void): Batch {
     const outer = this.#batch;
@@ -192,7 +178,7 @@ export class Recorder {
     } catch (error) {
       const cause = new DeviceError(`never computed: the recording threw ${String(error)}`, { cause: error });
       for (const { writes } of batch.operations) for (const storage of writes) failStorage(storage, cause);
-      for (const action of batch.afterwards) action();
+      batch.settle(this.#pool);
       throw error;
     } finally {
       this.#apart = false;
@@ -203,7 +189,7 @@ export class Recorder {
   #onCallerSubmitted(batch: Batch): void {
     for (const { writes } of batch.operations) for (const storage of writes) storage.unsubmitted = undefined;
     this.#callersEncoders--;
-    this.#deferred.push(...batch.afterwards);
+    batch.settle(this.#pool, (action) => this.#deferred.push(action));
     if (this.#callersEncoders > 0) return;
     const deferred = this.#deferred;
     this.#deferred = [];
@@ -258,38 +244,6 @@ export class Recorder {
       if (!source.error) encoder.copyBufferToBuffer(buffer, offset, target, 0, source.bytes);
     }
     this.#device.queue.submit([encoder.finish()]);
-    for (const action of batch.afterwards) action();
+    batch.settle(this.#pool);
   }
-}
-
-function encodePass(encoder: GPUCommandEncoder, batch: Batch, timing: PassTiming | undefined): void {
-  const pass = encoder.beginComputePass(timing ? { timestampWrites: timing.writes } : undefined);
-  for (const operation of batch.operations) encodeOperation(pass, operation);
-  pass.end();
-}
-
-function encodeOperation(pass: GPUComputePassEncoder, operation: RecordedOperation): void {
-  const error = failureOf(operation);
-  if (error) {
-    for (const storage of operation.writes) failStorage(storage, error);
-    return;
-  }
-  for (const { pipeline, bindGroup, workgroups } of operation.dispatches) {
-    if (!pipeline.pipeline) throw new DeviceError(`kernel ${pipeline.label} was submitted before it compiled`);
-    pass.setPipeline(pipeline.pipeline);
-    pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
-  }
-}
-
-function failStorage(storage: GpuStorage, error: DeviceError): void {
-  storage.error = error;
-  storage.unsubmitted = undefined;
-}
-
-/** An operation fails when a kernel of its own failed, or one that should have computed what it reads. */
-function failureOf({ dispatches, reads }: RecordedOperation): DeviceError | undefined {
-  for (const { pipeline } of dispatches) if (pipeline.error) return pipeline.error;
-  for (const storage of reads) if (storage.error) return storage.error;
-  return undefined;
 }

@@ -1,5 +1,5 @@
 /** Times a submission on the device's own clock, by timestamps around its compute pass. */
-import type { PassTiming } from "./recorder.js";
+import type { PassTiming } from "./batch.js";
 import type { ReadbackRing } from "./readback.js";
 
 export class TimestampTimer {

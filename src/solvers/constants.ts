@@ -72,6 +72,12 @@ export function unsharedRefusal({ weightPositionStride }: ConvProblem): string |
   return weightPositionStride === 0 ? undefined : "every output position has filters of its own";
 }
 
+/** Why lanes cannot share what so many of them load; undefined when they can. */
+export function shareRefusal(shared: number, { subgroupLanes }: Capabilities): string | undefined {
+  if (Number.isInteger(shared) && shared >= 1 && shared <= subgroupLanes) return undefined;
+  return `shared is ${String(shared)}; expected 1 to ${String(subgroupLanes)}, the lanes of a subgroup`;
+}
+
 /** Registers that a tile may take in each direction; loops over them are written out. */
 const LARGEST_TILE = 64;
 

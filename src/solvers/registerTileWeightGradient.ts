@@ -1,7 +1,8 @@
 /** Register-tiled weight gradient without workgroup memory. Takes every problem. */
 import kernel from "../../shaders/register_tile_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
-import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, unsharedRefusal } from "./constants.js";
+import type { Capabilities } from "../gpu/capabilities.js";
+import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, shareRefusal, unsharedRefusal } from "./constants.js";
 import {
   chooseSplits,
   gradientBindings,
@@ -13,36 +14,58 @@ import {
 } from "./partials.js";
 
 const TILES: readonly SolverConfig[] = [
-  { threads: 64, rows: 8, columns: 8 },
-  { threads: 64, rows: 8, columns: 4 },
-  { threads: 64, rows: 4, columns: 4 },
-  { threads: 64, rows: 2, columns: 4 },
-  { threads: 64, rows: 1, columns: 4 },
+  { threads: 64, rows: 8, columns: 8, shared: 1 },
+  { threads: 64, rows: 8, columns: 4, shared: 1 },
+  { threads: 64, rows: 4, columns: 4, shared: 1 },
+  { threads: 64, rows: 2, columns: 4, shared: 1 },
+  { threads: 64, rows: 1, columns: 4, shared: 1 },
 ];
+
+/** Where lanes share gradients: positions are written out, so the tile is smaller. */
+const SHARED_TILE = { threads: 64, rows: 8, columns: 4 };
+/** Positions whose gradients the lanes of a subgroup may share. */
+const MOST_SHARED = 4;
+/** Positions beyond the end of a line that a share may waste, as a part of it. */
+const MOST_WASTE = 0.1;
 
 /** Output positions walked without a division; longer rows are cut. */
 const LONGEST_SEGMENT = 256;
 /** Terms below which a split is not worth its partial. */
 const LEAST_DEPTH = 64;
 
+/** Positions that lanes share: the most that a subgroup surely has lanes for and that fit a line well. */
+function sharedPositions(width: number, { subgroupLanes }: Capabilities): number {
+  let shared = MOST_SHARED;
+  const waste = (): number => (shared * Math.ceil(width / shared)) / width - 1;
+  while (shared > 1 && (shared > subgroupLanes || waste() > MOST_WASTE)) shared /= 2;
+  return shared;
+}
+
 export const registerTileWeightGradient: Solver = {
   name: "register-tile",
   directions: ["weightGradient"],
 
-  configs(operation) {
-    const { outChannelsPerGroup } = operation.problem;
-    const fitting = TILES.filter(({ rows }) => rows < 2 * outChannelsPerGroup);
-    return fitting;
+  configs({ problem }, capabilities) {
+    const shared = sharedPositions(problem.output[2], capabilities);
+    const tiles = shared > 1 ? [{ ...SHARED_TILE, shared }, ...TILES] : TILES;
+    return tiles.filter(({ rows }) => rows < 2 * problem.outChannelsPerGroup);
   },
 
   plan(operation, capabilities, config) {
-    const refused = unsharedRefusal(operation.problem) ?? registerTileRefusal(config, capabilities);
+    const { threads, rows, columns, shared = 1 } = config;
+    const refused =
+      unsharedRefusal(operation.problem) ??
+      registerTileRefusal(config, capabilities) ??
+      shareRefusal(shared, capabilities);
     if (refused !== undefined) return { refused };
-    const { threads, rows, columns } = config;
     const { problem } = operation;
     const matrix = gradientMatrix(operation);
     const rowBlocks = Math.ceil(problem.outChannelsPerGroup / rows);
-    const workgroupThreads = Math.min(threads, powerOfTwoAtLeast(Math.ceil(matrix.columns / columns)));
+    // Lanes that share loads must all be there.
+    const workgroupThreads = Math.max(
+      shared,
+      Math.min(threads, powerOfTwoAtLeast(Math.ceil(matrix.columns / columns))),
+    );
     const columnBlocks = Math.ceil(matrix.columns / (workgroupThreads * columns));
     const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
 
@@ -61,7 +84,13 @@ export const registerTileWeightGradient: Solver = {
     const sums = weightSums(operation, splits, capabilities);
     const tasks = splits * tasksPerSplit;
     const first = dispatch(kernel, {
-      constants: { ...gradientConstants(operation), THREADS: workgroupThreads, ROWS: rows, COLUMNS: columns },
+      constants: {
+        ...gradientConstants(operation),
+        THREADS: workgroupThreads,
+        ROWS: rows,
+        COLUMNS: columns,
+        SHARED: shared,
+      },
       types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),

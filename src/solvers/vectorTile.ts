@@ -9,7 +9,7 @@ import type { Capabilities } from "../gpu/capabilities.js";
 import type { ConvOperation } from "../operation.js";
 import { constantsFor, type Dispatch, dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
-import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, unsharedRefusal } from "./constants.js";
+import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, shareRefusal, unsharedRefusal } from "./constants.js";
 import { describeGather, type Gather } from "./gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 
@@ -75,12 +75,9 @@ function sharedChannels(channels: number, { subgroupLanes }: Capabilities): numb
 
 function refusal(vectors: Vectors, config: SolverConfig, capabilities: Capabilities): string | undefined {
   const { threads, rows, vectors: columns, shared } = config;
-  const tile = registerTileRefusal({ threads, rows, columns }, capabilities);
+  const tile = registerTileRefusal({ threads, rows, columns }, capabilities) ?? shareRefusal(shared, capabilities);
   if (tile !== undefined) return tile;
   const { sourceChannels } = vectors.gather;
-  if (!(Number.isInteger(shared) && shared >= 1 && shared <= capabilities.subgroupLanes)) {
-    return `shared is ${String(shared)}; expected 1 to ${String(capabilities.subgroupLanes)}, the lanes of a subgroup`;
-  }
   if (sourceChannels % shared !== 0) {
     return `${String(sourceChannels)} channels a group do not divide into shares of ${String(shared)}`;
   }

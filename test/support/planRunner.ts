@@ -7,7 +7,8 @@ import { BufferPool, type PooledBuffer } from "../../src/gpu/bufferPool.js";
 import { PipelineCache } from "../../src/gpu/pipelineCache.js";
 import { type OperationBuffers, PreparedPlan } from "../../src/gpu/prepared.js";
 import { ReadbackRing } from "../../src/gpu/readback.js";
-import { type GpuStorage, Recorder } from "../../src/gpu/recorder.js";
+import { type GpuStorage, makeStorage } from "../../src/gpu/batch.js";
+import { Recorder } from "../../src/gpu/recorder.js";
 import { type ConvOperation, operandRoles, resultRoles, shapeOfRole, type TensorRole } from "../../src/operation.js";
 import type { ScratchName, SolverPlan } from "../../src/solver.js";
 import type { RoleValues } from "./operations.js";
@@ -66,15 +67,7 @@ export class PlanRunner {
   upload(values: Float32Array<ArrayBuffer>): GpuStorage {
     const pooled = this.#pool.acquire(values.byteLength);
     this.#device.queue.writeBuffer(pooled.buffer, 0, values);
-    return {
-      pooled,
-      dtype: "float32",
-      size: values.length,
-      bytes: values.byteLength,
-      pixels: undefined,
-      error: undefined,
-      unsubmitted: undefined,
-    };
+    return makeStorage(pooled, "float32", values.length, values.byteLength);
   }
 
   /** Reads a storage back and gives it up. Rejects where what should have computed it failed. */

@@ -1,0 +1,69 @@
+/** Operations recorded once and replayed: bound, planned and compiled already, they cost the host only their encoding. */
+import type { Sequence } from "../backend.js";
+import { TensorError } from "../errors.js";
+import type { Batch, GpuStorage } from "./batch.js";
+import type { Recorder } from "./recorder.js";
+
+export class GpuSequence implements Sequence {
+  readonly #recorder: Recorder;
+  readonly #batch: Batch;
+  readonly #requireDevice: () => void;
+  /** What must stay as it is while the sequence may run: what it reads, and those of its results that are left. */
+  readonly #lasting: readonly GpuStorage[];
+  #hasRun = false;
+  #disposed = false;
+
+  /** @param batch what is to be replayed; its memory belongs to the sequence from here on */
+  constructor(recorder: Recorder, batch: Batch, requireDevice: () => void) {
+    this.#recorder = recorder;
+    this.#batch = batch;
+    this.#requireDevice = requireDevice;
+    const all = new Set(batch.operations.flatMap(({ reads, writes }) => [...reads, ...writes]));
+    // The memory of what was made and disposed of while recording is the sequence's own.
+    this.#lasting = [...all].filter(({ pooled, released }) => !(released && batch.acquired.has(pooled)));
+  }
+
+  get dispatches(): number {
+    return this.#batch.operations.reduce((sum, { dispatches }) => sum + dispatches.length, 0);
+  }
+
+  /** Resolves once every kernel is compiled. Rejects with the reason if one fails, and gives the memory back. */
+  async compiled(): Promise<void> {
+    const entries = [...this.#batch.unready];
+    await Promise.all(entries.map(({ settled }) => settled));
+    const failed = entries.find(({ error }) => error !== undefined);
+    if (failed?.error === undefined) return;
+    this.dispose();
+    for (const { writes } of this.#batch.operations) for (const storage of writes) storage.error = failed.error;
+    throw failed.error;
+  }
+
+  run(): void {
+    this.#requireDevice();
+    if (this.#disposed) throw new TensorError("the compiled sequence was disposed; expected a live one");
+    for (const { released } of this.#lasting) {
+      if (released) {
+        throw new TensorError(
+          "a tensor of the compiled sequence was disposed; expected what it reads, and its results, to live while it runs",
+        );
+      }
+    }
+    if (!this.#hasRun) this.#release();
+    for (const storage of this.#lasting) this.#recorder.requireUsable(storage);
+    this.#hasRun = true;
+    for (const operation of this.#batch.operations) this.#recorder.record(operation);
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#recorder.forget(this.#batch);
+  }
+
+  /** From the first run on its results are like any other. */
+  #release(): void {
+    for (const { writes } of this.#batch.operations) {
+      for (const storage of writes) if (storage.unsubmitted === this.#batch) storage.unsubmitted = undefined;
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/** What comes of operations that are recorded and not run at once. */
+import type { Sequence } from "./backend.js";
+import { require } from "./errors.js";
+
+/** Operations that were written into a caller's encoder. */
+export interface Encoded<Result> {
+  /** What the recording returned. */
+  readonly result: Result;
+  /**
+   * To be called once the encoder was submitted (or given up): results may be used from then on, and memory that
+   * was disposed of in the meantime may be used again.
+   */
+  readonly submitted: () => void;
+}
+
+/**
+ * A fixed sequence of operations, to be run again and again: planned, bound and compiled once, so that a run costs the
+ * host little more than telling the device. `engine.compile` makes it.
+ */
+export class Compiled<Result> implements Disposable {
+  /** What the recording returned. Tensors in it hold the values of the last {@link run}. */
+  readonly result: Result;
+  readonly #sequence: Sequence;
+
+  constructor(result: Result, sequence: Sequence) {
+    this.result = result;
+    this.#sequence = sequence;
+  }
+
+  /** Kernels that a run starts. */
+  get dispatches(): number {
+    return this.#sequence.dispatches;
+  }
+
+  /**
+   * Records all operations once more, after everything recorded so far; returns at once. They read what the tensors they
+   * were recorded with hold by then, and write over the results of the last run.
+   *
+   * @throws TensorError when the sequence, a tensor it reads or one of its results was disposed of.
+   */
+  run(): void {
+    this.#sequence.run();
+  }
+
+  /** Gives the memory between the operations back. Results stay the caller's. Twice is harmless. */
+  dispose(): void {
+    this.#sequence.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Calls a recording and keeps what it returns. */
+export class Recording<Result> {
+  readonly #record: () => Result;
+  readonly #results: Result[] = [];
+
+  constructor(record: () => Result) {
+    this.#record = record;
+  }
+
+  readonly call = (): void => {
+    const result = this.#record();
+    require(!(result instanceof Promise), () => {
+      return "the recording returned a promise; expected a function that calls operations and waits for nothing";
+    });
+    this.#results.push(result);
+  };
+
+  /** What the last call returned. */
+  get result(): Result {
+    return this.#results[this.#results.length - 1];
+  }
+}
