@@ -30,7 +30,7 @@ export async function openDemo(
   link = "",
   { withoutWebGpu = false, ...options }: OpenOptions = {},
 ): Promise<DemoPage> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-US", ...options });
   const page = await context.newPage();
   const errors: string[] = [];
   const requests: string[] = [];

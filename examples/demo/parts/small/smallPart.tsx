@@ -1,6 +1,112 @@
-/** The power of small filters. */
+/** The power of small filters: stacks compared by formula, by the clock, and by what they see. */
+import "./small.css";
 import type { ComponentChild } from "preact";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { Button } from "../../controls/button.js";
+import { Progress } from "../../controls/progress.js";
+import { Select } from "../../controls/select.js";
+import { Slider } from "../../controls/slider.js";
+import { useEngine } from "../../shell/engineContext.js";
+import { useTask } from "../../shell/useTask.js";
+import type { PartProps } from "../part.js";
+import { CountsTable } from "./countsTable.js";
+import { Fields } from "./fields.js";
+import { measureStacks, type Times } from "./measure.js";
+import { COMPARISONS, schema, type SmallSchema } from "./part.js";
+import { type Comparison, comparisonOf, countStack } from "./stacks.js";
 
-export default function Placeholder(): ComponentChild {
-  return <p>The power of small filters</p>;
+/** The reference takes a second for what a GPU does in a millisecond: there the layers are smaller. */
+const LARGEST_ON_CPU = 14;
+
+const sizes = (values: readonly string[], unit: string): { readonly value: string; readonly text: string }[] =>
+  values.map((value) => ({ value, text: unit === "" ? `${value} × ${value}` : `${value} ${unit}` }));
+
+export default function SmallPart({ settings, change }: PartProps<SmallSchema>): ComponentChild {
+  const { gpu } = useEngine();
+  const channels = Number(settings.C);
+  const comparison = useMemo(() => comparisonOf(settings.compare, channels), [settings.compare, channels]);
+  const extent = gpu ? Number(settings.W) : Math.min(Number(settings.W), LARGEST_ON_CPU);
+  return (
+    <div class="small-part">
+      <section class="panel small-settings" aria-label="Settings">
+        <Select
+          label="Compare"
+          value={settings.compare}
+          options={COMPARISONS.map((value) => ({ value, text: comparisonOf(value, channels).title }))}
+          onChange={(compare) => change({ compare })}
+        />
+        <Select
+          label="Channels"
+          value={settings.C}
+          options={sizes(["16", "32", "64", "128"], "channels")}
+          disabled={settings.compare === "bottleneck"}
+          onChange={(value) => change({ C: schema.C.parse(value) })}
+        />
+        <Select
+          label="Height and width"
+          value={settings.W}
+          options={sizes(["14", "28", "56", "112"], "")}
+          onChange={(value) => change({ W: schema.W.parse(value) })}
+        />
+        <Slider
+          label="Rounds"
+          value={settings.rounds}
+          min={3}
+          max={31}
+          step={2}
+          onChange={(rounds) => change({ rounds })}
+        />
+      </section>
+      <Measured
+        key={`${settings.compare} ${settings.C} ${String(extent)}`}
+        comparison={comparison}
+        extent={extent}
+        settings={settings}
+      />
+      <Fields comparison={comparison} seed={settings.seed} onSeed={(seed) => change({ seed })} />
+    </div>
+  );
 }
+
+/** The table, and the measuring that fills its last rows. Of one choice of settings: another starts empty. */
+function Measured(props: {
+  readonly comparison: Comparison;
+  readonly extent: number;
+  readonly settings: PartProps<SmallSchema>["settings"];
+}): ComponentChild {
+  const { comparison, extent, settings } = props;
+  const { engine, active, gpu } = useEngine();
+  const task = useTask();
+  const [measured, setMeasured] = useState<Times>();
+  const { stacks } = comparison;
+  // What is timed while nobody looks is not worth much, and costs the visitor's battery.
+  useEffect(() => {
+    if (!active) task.cancel();
+  }, [active]);
+  const measure = (): void =>
+    task.start(async (controls) => {
+      setMeasured(
+        await measureStacks(engine, stacks, { extent, rounds: settings.rounds, seed: settings.seed }, controls),
+      );
+    });
+  return (
+    <section class="panel" aria-label={comparison.title}>
+      <h2>{comparison.title}</h2>
+      <p class="muted">{comparison.point}</p>
+      <CountsTable stacks={stacks} counts={stacks.map((stack) => countStack(stack, extent))} measured={measured} />
+      <div class="measure-bar">
+        <Button onPress={measure} disabled={task.state.running}>
+          Measure on this device
+        </Button>
+        <Progress task={task} label="Measuring" />
+        <p class="small muted" role="status">
+          {measured ? describeTimes(measured, engine.adapter.description) : ""}
+          {gpu ? "" : ` On the CPU the layers are at most ${String(LARGEST_ON_CPU)} × ${String(LARGEST_ON_CPU)}.`}
+        </p>
+      </div>
+    </section>
+  );
+}
+
+const describeTimes = ({ rounds, clock }: Times, device: string): string =>
+  `Median of ${String(rounds)} rounds in turns on ${device}, by ${clock === "timestamp" ? "the device's own clock" : "the wall clock"}; a ReLU after each layer, batch of 1.`;
