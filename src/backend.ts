@@ -1,5 +1,6 @@
 /** What an engine needs of the thing that computes: a GPU, or the CPU reference. */
 import type { DrawTarget, Planes } from "./draw.js";
+import type { Capabilities } from "./gpu/capabilities.js";
 import type { DType } from "./dtype.js";
 import type { ConvOperation, TensorRole } from "./operation.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "./pixels.js";
@@ -93,6 +94,8 @@ export interface Backend {
   readonly adapter: AdapterDescription;
   /** The WebGPU device; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
+  /** What its device can do, as planning reads it; undefined on the CPU. */
+  readonly capabilities: Capabilities | undefined;
   /** Undefined on the CPU. */
   readonly interop: Interop | undefined;
   upload(values: ArrayLike<number>, dtype: DType): TensorStorage;

@@ -59,6 +59,7 @@ export class CpuBackend implements Backend {
     maxTensorBytes: 2 ** 31 - 4,
   };
   readonly device = undefined;
+  readonly capabilities = undefined;
   readonly interop = undefined;
   #liveBytes = 0;
 

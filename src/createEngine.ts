@@ -1,9 +1,12 @@
 /** Makes an engine from a GPU object, wherever that comes from. */
+import type { Backend } from "./backend.js";
 import { CpuBackend } from "./cpuBackend.js";
 import { Engine } from "./engine.js";
 import { DeviceError, require, show } from "./errors.js";
 import { deviceRequest } from "./gpu/capabilities.js";
 import { GpuBackend } from "./gpu/gpuBackend.js";
+import type { TuningStore } from "./tuner/store.js";
+import { TUNE_MODES, type TuneMode, Tuning } from "./tuner/tuning.js";
 
 export interface EngineOptions {
   /**
@@ -22,6 +25,16 @@ export interface EngineOptions {
    * element that none of them writes shows. Costs an upload an operation.
    */
   readonly poison?: boolean;
+  /**
+   * Whether the engine measures ways of running an operation on this device, and takes the fastest from then on: "off"
+   * (default), though choices that are stored or imported are used; "first-use", where a call runs as ever and `finish`
+   * waits for the measuring; or "background", while there is nothing else to do.
+   */
+  readonly tune?: TuneMode;
+  /** Where tuned choices are kept between visits; nowhere when absent. */
+  readonly tuningStore?: TuningStore;
+  /** Told what was ignored, such as a broken tuning store; `console.warn` when absent. */
+  readonly onWarning?: (message: string) => void;
 }
 
 const POOL_BYTES = 2 ** 29;
@@ -33,15 +46,34 @@ export interface Platform {
 }
 
 export async function makeEngine(options: EngineOptions, findPlatform: () => Promise<Platform>): Promise<Engine> {
-  const { backend = "webgpu", poolBytes = POOL_BYTES, poison = false } = options;
+  const { backend = "webgpu", poolBytes = POOL_BYTES, poison = false, tune = "off" } = options;
+  require(TUNE_MODES.includes(tune), () => `tune is ${show(tune)}; expected ${TUNE_MODES.map(show).join(", ")}`);
   require(["webgpu", "cpu"].includes(backend), () => `backend is ${show(backend)}; expected "webgpu" or "cpu"`);
-  if (backend === "cpu") return new Engine(new CpuBackend());
-  if (options.device) return new Engine(new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison }));
+  if (backend === "cpu") return await withTuning(new CpuBackend(), tune, options);
+  if (options.device) {
+    return await withTuning(new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison }), tune, options);
+  }
   const { gpu, missing } = await findPlatform();
   const powerPreference = options.powerPreference ?? "high-performance";
   if (!gpu) throw new DeviceError(missing);
   const adapter = (await gpu.requestAdapter({ powerPreference })) ?? (await gpu.requestAdapter());
   if (!adapter) throw new DeviceError(missing);
   const device = await adapter.requestDevice(deviceRequest(adapter));
-  return new Engine(new GpuBackend(device, { ownsDevice: true, poolBytes, poison, instance: gpu }));
+  return await withTuning(
+    new GpuBackend(device, { ownsDevice: true, poolBytes, poison, instance: gpu }),
+    tune,
+    options,
+  );
+}
+
+async function withTuning(
+  backend: Backend,
+  mode: TuneMode,
+  { tuningStore: store, onWarning }: EngineOptions,
+): Promise<Engine> {
+  // eslint-disable-next-line no-console -- whoever gives no place for warnings should still see them
+  const warn = onWarning ?? ((message: string) => console.warn(`webgpu-conv: ${message}`));
+  const tuning = new Tuning(backend, { mode, store, warn });
+  if (store) await tuning.load();
+  return new Engine(backend, tuning);
 }

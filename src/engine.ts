@@ -18,9 +18,10 @@ import { product } from "./geometry.js";
 import { operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./operation.js";
 import type { OperationName } from "./operationNames.js";
 import { requireShape } from "./problem.js";
-import { type ImageOptions, imageShape, imageSize, type ImageSource, readPixels } from "./pixels.js";
+import { type ImageOptions, imageShape, type ImageSource, readImages, readPixels } from "./pixels.js";
 import { Compiled, type Encoded, Recording } from "./recording.js";
 import { requireValues, Tensor } from "./tensor.js";
+import type { Tuning } from "./tuner/tuning.js";
 import { UnsharedConvolutions } from "./unsharedConvolutions.js";
 
 /** Memory in use, in bytes, and tensors not disposed of. */
@@ -39,14 +40,17 @@ export interface EngineMemory {
  * Bad arguments throw from the call itself, before anything reaches the device, and leave everything as it was.
  */
 export class Engine extends UnsharedConvolutions implements Disposable {
+  /** Choices of solvers that were measured on this device. */
+  readonly tuning: Tuning;
   readonly #backend: Backend;
   readonly #live = new Set<Tensor>();
   #disposed = false;
 
   /** Use `createEngine`. */
-  constructor(backend: Backend) {
+  constructor(backend: Backend, tuning: Tuning) {
     super();
     this.#backend = backend;
+    this.tuning = tuning;
   }
 
   /** The device, in words and as data. */
@@ -101,16 +105,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    */
   image(source: ImageSource | readonly ImageSource[], options: ImageOptions = {}): Tensor {
     this.#requireLive();
-    const images: readonly ImageSource[] = Array.isArray(source) ? source : [source];
-    require(images.length > 0, () => "images is []; expected at least one");
-    const [size, ...others] = images.map(imageSize);
-    const odd = others.find(({ width, height }) => width !== size.width || height !== size.height);
-    require(odd === undefined, () => {
-      return `images have ${show(size.width)} x ${show(size.height)} and ${show(odd?.width)} x ${show(odd?.height)} pixels; expected one size`;
-    });
-    const orders = new Set(images.map((image) => this.#backend.pixelOrder(image)));
-    require(orders.size === 1, () => `images come as ${[...orders].join(" and ")}; expected one order`);
-    const [order] = orders;
+    const { images, size, order } = readImages(source, (image) => this.#backend.pixelOrder(image));
     const pixels = readPixels(options, size.width * size.height, order);
     this.#requireFits("the image", [images.length, size.height, size.width], "float32");
     return this.#adopt(imageShape(pixels, images.length, size), this.#backend.uploadImages(images, size, pixels));
@@ -147,7 +142,10 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   explain(name: OperationName, shapes: ExplainShapes, options: ExplainOptions = {}): Explanation {
     this.#requireLive();
     const operation = describeOperation(name, shapes, options);
-    return explain(operation, this.#backend.select(operation, options.solver));
+    const { solver } = options;
+    if (solver !== undefined) return explain(operation, this.#backend.select(operation, solver), "caller");
+    const tuned = this.tuning.choiceFor(operation);
+    return explain(operation, this.#backend.select(operation, tuned), tuned ? "tuning" : "model");
   }
 
   /**
@@ -221,10 +219,14 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     await this.#backend.submit();
   }
 
-  /** Submits all recorded work and waits for it. Rejects with a DeviceError if the device reported one. */
+  /**
+   * Submits all recorded work and waits for it, and for tuning on first use. Rejects with a DeviceError if the device
+   * reported one.
+   */
   async finish(): Promise<void> {
     this.#requireLive();
     await this.#backend.finish();
+    await this.tuning.settled();
   }
 
   /**
@@ -243,6 +245,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   /** Disposes of every tensor and of the device, if the engine made it. Pending reads reject. Twice is harmless. */
   dispose(): void {
     if (this.#disposed) return;
+    this.tuning.stop();
     for (const tensor of this.#live) tensor.dispose();
     this.#disposed = true;
     this.#backend.dispose();
@@ -273,7 +276,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     }
     const roles: readonly TensorRole[] = resultRoles(operation);
     for (const role of roles) this.#requireFits("the result", shapeOfRole(operation, role), operation.dtype);
-    const results = this.#backend.run(operation, storages, solver);
+    const results = this.#backend.run(operation, storages, solver ?? this.tuning.use(operation));
     return roles.map((role, i) => this.#adopt(shapes ? shapes[i] : shapeOfRole(operation, role), results[i]));
   }
 

@@ -23,6 +23,8 @@ export interface ExplainedDispatch {
   readonly workgroups: Workgroups;
 }
 
+export type ChosenBy = "model" | "tuning" | "caller";
+
 /** What {@link Engine.explain} tells. `String(explanation)` says it in words. */
 export interface Explanation {
   readonly direction: Direction;
@@ -30,6 +32,8 @@ export interface Explanation {
   /** The solver chosen. */
   readonly solver: string;
   readonly config: SolverConfig;
+  /** Who chose it: the model, without measuring; tuning on this device; or the caller, by name. */
+  readonly chosenBy: ChosenBy;
   /** The solvers not chosen, each with the reason. */
   readonly refused: readonly PassedOver[];
   readonly dispatches: readonly ExplainedDispatch[];
@@ -63,7 +67,11 @@ export function bytesOf(operation: ConvOperation): number {
   return roles.reduce((sum, role) => sum + bytesOfRole(role), 0);
 }
 
-export function explain(operation: ConvOperation, { plan, passedOver }: Selection): Explanation {
+export function explain(
+  operation: ConvOperation,
+  { plan, passedOver }: Selection,
+  chosenBy: ChosenBy = "model",
+): Explanation {
   const { direction, problem } = operation;
   const flops = flopsOf(operation);
   const bytes = bytesOf(operation);
@@ -77,6 +85,7 @@ export function explain(operation: ConvOperation, { plan, passedOver }: Selectio
     problem,
     solver: plan.solver,
     config: plan.config,
+    chosenBy,
     refused: passedOver,
     dispatches,
     flops,
@@ -89,7 +98,7 @@ export function explain(operation: ConvOperation, { plan, passedOver }: Selectio
 }
 
 function inWords(explanation: Omit<Explanation, "toString">): string {
-  const { direction, problem, solver, config, refused, dispatches, conversions } = explanation;
+  const { direction, problem, solver, config, chosenBy, refused, dispatches, conversions } = explanation;
   const { flops, bytes, arithmeticIntensity, workspaceBytes } = explanation;
   const settings = Object.entries(config).map(([name, value]) => `${name} ${String(value)}`);
   const geometry =
@@ -98,7 +107,7 @@ function inWords(explanation: Omit<Explanation, "toString">): string {
     `groups ${String(problem.groups)}`;
   return [
     `${direction}: ${geometry}`,
-    `solver ${solver}${settings.length > 0 ? ` (${settings.join(", ")})` : ""}`,
+    `solver ${solver}${settings.length > 0 ? ` (${settings.join(", ")})` : ""}${chosenBy === "tuning" ? ", tuned" : ""}`,
     ...conversions.map((conversion) => `  repacks ${conversion}`),
     ...dispatches.map(({ kernel, workgroups }) => `  dispatch ${kernel}: ${workgroups.join(" x ")} workgroups`),
     `${flops.toLocaleString("en")} FLOPs, ${bytes.toLocaleString("en")} bytes, ${arithmeticIntensity.toFixed(1)} FLOPs a byte, ` +

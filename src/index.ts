@@ -21,7 +21,7 @@ export type { ImageOptions, ImageSource, Pixels } from "./pixels.js";
 export type { PaddingMode } from "./padding.js";
 export type { AdapterDescription, SpecialValues, Timing } from "./backend.js";
 export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorError } from "./errors.js";
-export type { ExplainedDispatch, Explanation, ExplainShapes } from "./explain.js";
+export type { ChosenBy, ExplainedDispatch, Explanation, ExplainShapes } from "./explain.js";
 export * from "./geometry.js";
 export type {
   ConvOptions,
@@ -37,6 +37,11 @@ export type { PassedOver } from "./select.js";
 export type { Direction } from "./operation.js";
 export { Compiled, type Encoded } from "./recording.js";
 export { Tensor } from "./tensor.js";
+export type { Candidate } from "./tuner/candidates.js";
+export { indexedDbStore } from "./tuner/indexedDbStore.js";
+export { memoryStore, type TuningData, type TuningEntry, type TuningStore } from "./tuner/store.js";
+export type { Verdict } from "./tuner/trial.js";
+export type { TuneMode, Tuning, TuningReport } from "./tuner/tuning.js";
 
 const MISSING =
   "WebGPU is not available here: this browser has no navigator.gpu, or no adapter that it allows. " +

@@ -6,6 +6,7 @@ import { type EngineOptions, makeEngine, type Platform } from "./createEngine.js
 import type { Engine } from "./engine.js";
 import { installSoftwareDriver } from "./node/softwareDriver.js";
 
+export { fileStore } from "./node/fileStore.js";
 // The local createEngine below takes the place of the page's.
 export * from "./index.js";
 

@@ -122,3 +122,21 @@ function requireBytes({ data, width, height }: ImageData): void {
     return `the image has ${String(pixels.length)} bytes; expected 4 * width ${String(width)} * height ${String(height)}`;
   });
 }
+
+/** Images that make one batch: of one size, and of one order of bytes, as `orderOf` tells it. */
+export function readImages(
+  source: ImageSource | readonly ImageSource[],
+  orderOf: (image: ImageSource) => PixelOrder,
+): { readonly images: readonly ImageSource[]; readonly size: ImageSize; readonly order: PixelOrder } {
+  const images: readonly ImageSource[] = Array.isArray(source) ? source : [source];
+  require(images.length > 0, () => "images is []; expected at least one");
+  const [size, ...others] = images.map(imageSize);
+  const odd = others.find(({ width, height }) => width !== size.width || height !== size.height);
+  require(odd === undefined, () => {
+    return `images have ${show(size.width)} x ${show(size.height)} and ${show(odd?.width)} x ${show(odd?.height)} pixels; expected one size`;
+  });
+  const orders = new Set(images.map(orderOf));
+  require(orders.size === 1, () => `images come as ${[...orders].join(" and ")}; expected one order`);
+  const [order] = orders;
+  return { images, size, order };
+}

@@ -52,11 +52,11 @@ export interface GpuBackendOptions {
 export class GpuBackend implements Backend {
   readonly adapter: AdapterDescription;
   readonly interop: GpuInterop;
+  readonly capabilities: Capabilities;
   readonly #device: GPUDevice;
   readonly #ownsDevice: boolean;
   readonly #poison: boolean;
   readonly #heldAlive = new Set<object>();
-  readonly #capabilities: Capabilities;
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
   readonly #recorder: Recorder;
@@ -74,14 +74,14 @@ export class GpuBackend implements Backend {
     if (instance) this.#heldAlive.add(instance);
     this.#ownsDevice = ownsDevice;
     this.#poison = poison;
-    this.#capabilities = readCapabilities(device);
+    this.capabilities = readCapabilities(device);
     this.#pool = new BufferPool(device, poolBytes);
     this.#pipelines = new PipelineCache(device);
     this.#recorder = new Recorder(device, this.#pool);
     this.#readback = new ReadbackRing(device);
-    this.#timer = this.#capabilities.timestamps ? new TimestampTimer(device, this.#readback) : undefined;
+    this.#timer = this.capabilities.timestamps ? new TimestampTimer(device, this.#readback) : undefined;
     this.#unused = this.#pool.acquire(UNUSED_BYTES);
-    this.adapter = describe(device, this.#capabilities);
+    this.adapter = describe(device, this.capabilities);
     this.interop = new GpuInterop(device, this.#pool, this.#recorder, () => this.#requireDevice());
     device.addEventListener("uncapturederror", this.#onError);
     void device.lost.then(({ reason, message }) => {
@@ -166,7 +166,7 @@ export class GpuBackend implements Backend {
     const { pooled, size, dtype } = storage as GpuStorage;
     this.#recorder.requireUsable(storage as GpuStorage);
     const prepared = this.#prepare(`specials ${dtype} ${String(size)}`, () => {
-      return planSpecials(size, dtype, this.#capabilities);
+      return planSpecials(size, dtype, this.capabilities);
     });
     const counts = this.#allocate(COUNT_WORDS, "float32", "host");
     this.#device.queue.writeBuffer(counts.pooled.buffer, 0, new Uint32Array(COUNT_WORDS));
@@ -209,7 +209,7 @@ export class GpuBackend implements Backend {
   }
 
   select(operation: ConvOperation, choice: SolverChoice | undefined): Selection {
-    return select(operation, this.#capabilities, choice);
+    return select(operation, this.capabilities, choice);
   }
 
   async submit(): Promise<void> {

@@ -1,0 +1,156 @@
+/** One operation tried out on a device in every way that is worth it, each checked, then raced. */
+import type { Backend, RoleStorages } from "../backend.js";
+import { NO_ACTIVATION } from "../activation.js";
+import { BYTES_PER_ELEMENT } from "../dtype.js";
+import { product } from "../geometry.js";
+import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../operation.js";
+import { solversFor } from "../select.js";
+import { type Candidate, generalSolver } from "./candidates.js";
+import { race } from "./race.js";
+
+/** What became of a candidate. */
+export interface Verdict extends Candidate {
+  /** Milliseconds of a run, the median; undefined where it was not measured. */
+  readonly milliseconds?: number;
+  /** Rounds it was measured in: those that are clearly slower leave early. */
+  readonly rounds?: number;
+  /** Why it may not win: it did not run, or its results were wrong. */
+  readonly setAside?: string;
+}
+
+export interface TrialOptions {
+  readonly rounds: number;
+  readonly stretchMilliseconds: number;
+  /** Operands and results may take so much memory, in bytes. */
+  readonly mostBytes: number;
+  readonly pause: () => Promise<void>;
+}
+
+/** Operands and results of an operation, in bytes. */
+function bytesOf(operation: ConvOperation): number {
+  const roles = [...operandRoles(operation), ...resultRoles(operation)];
+  const elements = roles.reduce((sum, role) => sum + product(shapeOfRole(operation, role)), 0);
+  return BYTES_PER_ELEMENT[operation.dtype] * elements;
+}
+
+/** Small integers, the same each time: sums of their products are integers, and exact in float32. */
+function integers(size: number, seed: number): Float32Array {
+  const values = new Float32Array(size);
+  let state = seed + 1;
+  for (let i = 0; i < size; i++) {
+    // Numerical Recipes' linear congruential generator, by its high bits.
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    values[i] = ((state >>> 16) % 5) - 2;
+  }
+  return values;
+}
+
+/**
+ * Why results are wrong; undefined when they are right. True values are integers, so a wrong one is off by 1 at least:
+ * a solver that is exact gives them exactly, another one errs by less than half.
+ */
+function mismatch(
+  actual: readonly Float32Array[],
+  expected: readonly Float32Array[],
+  exact: boolean,
+): string | undefined {
+  for (const [i, values] of expected.entries()) {
+    for (let at = 0; at < values.length; at++) {
+      const error = Math.abs(actual[i][at] - values[at]);
+      if (!(exact ? error === 0 : error < 0.5)) {
+        return `element ${String(at)} is ${String(actual[i][at])}; the general solver gives ${String(values[at])}`;
+      }
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Tries `candidates` on tensors of its own, which are given back.
+ *
+ * @returns what became of each, in their order; none if the operation takes too much memory
+ */
+export async function tryOut(
+  backend: Backend,
+  asked: ConvOperation,
+  options: TrialOptions,
+  candidates: readonly Candidate[],
+): Promise<readonly Verdict[]> {
+  if (bytesOf(asked) > options.mostBytes) return [];
+  // What follows a sum costs the same whoever sums, and without it true results are integers. Images are as values are.
+  const operation = { ...asked, activation: NO_ACTIVATION, pixels: undefined };
+  const storages: RoleStorages = {};
+  const roles = operandRoles(operation);
+  try {
+    for (const [i, role] of roles.entries()) {
+      storages[role] = backend.upload(integers(product(shapeOfRole(operation, role)), i), operation.dtype);
+    }
+    const expected = await resultsOf(backend, operation, storages, { name: generalSolver(operation).name, config: {} });
+    const verdicts: Verdict[] = [];
+    for (const candidate of candidates) {
+      await options.pause();
+      const setAside = await check(backend, operation, storages, candidate, expected);
+      verdicts.push(setAside === undefined ? candidate : { ...candidate, setAside });
+    }
+    return await measure(backend, operation, storages, verdicts, options);
+  } finally {
+    for (const role of roles) if (storages[role]) backend.release(storages[role]);
+  }
+}
+
+async function resultsOf(
+  backend: Backend,
+  operation: ConvOperation,
+  storages: RoleStorages,
+  { name, config }: Candidate,
+): Promise<Float32Array[]> {
+  const results = backend.run(operation, storages, { name, config });
+  try {
+    return await Promise.all(results.map(async (storage) => await backend.read(storage)));
+  } finally {
+    for (const storage of results) backend.release(storage);
+  }
+}
+
+/** Why a candidate may not win; undefined when it may. */
+async function check(
+  backend: Backend,
+  operation: ConvOperation,
+  storages: RoleStorages,
+  candidate: Candidate,
+  expected: readonly Float32Array[],
+): Promise<string | undefined> {
+  try {
+    const solver = solversFor(operation).find(({ name }) => name === candidate.name);
+    const actual = await resultsOf(backend, operation, storages, candidate);
+    return mismatch(actual, expected, solver?.isExact?.(candidate.config) ?? true);
+  } catch (error) {
+    return String(error);
+  }
+}
+
+async function measure(
+  backend: Backend,
+  operation: ConvOperation,
+  storages: RoleStorages,
+  verdicts: readonly Verdict[],
+  options: TrialOptions,
+): Promise<readonly Verdict[]> {
+  const sound = verdicts.filter(({ setAside }) => setAside === undefined);
+  const contenders = sound.map(({ name, config }) => ({
+    run: async (times: number): Promise<number> => {
+      const { milliseconds } = await backend.time(() => {
+        for (let i = 0; i < times; i++) {
+          for (const result of backend.run(operation, storages, { name, config })) backend.release(result);
+        }
+      });
+      return milliseconds;
+    },
+  }));
+  const results = await race(contenders, options);
+  return verdicts.map((verdict) => {
+    const place = sound.indexOf(verdict);
+    if (place < 0) return verdict;
+    return { ...verdict, milliseconds: results[place].median, rounds: results[place].rounds };
+  });
+}

@@ -1,0 +1,244 @@
+/** Tuning: the choices that measuring on this device has made, and their making. */
+import type { Backend } from "../backend.js";
+import { describeOperation, type ExplainOptions } from "../describeOperation.js";
+import { DeviceError } from "../errors.js";
+import type { ExplainShapes } from "../explain.js";
+import { type ConvOperation, keyOf } from "../operation.js";
+import type { OperationName } from "../operationNames.js";
+import { type Candidate, candidatesFor, isSame, modelChoice } from "./candidates.js";
+import { adapterKey, bucketOf } from "./key.js";
+import { readTuningData, type TuningData, tuningData, type TuningEntry, type TuningStore } from "./store.js";
+import { type TrialOptions, tryOut, type Verdict } from "./trial.js";
+
+/**
+ * When operations are tuned: never, "off", though choices that are known are used; each when it is first called,
+ * "first-use"; or when the engine has had nothing to do for a while, "background".
+ */
+export type TuneMode = "off" | "first-use" | "background";
+export const TUNE_MODES: readonly TuneMode[] = ["off", "first-use", "background"];
+
+/** What {@link Tuning.tune} found. */
+export interface TuningReport {
+  /** What would have been chosen without measuring. */
+  readonly model: Candidate;
+  /** What is chosen from now on; undefined where nothing could be measured. */
+  readonly winner: Verdict | undefined;
+  readonly candidates: readonly Verdict[];
+  /** Why nothing was measured. */
+  readonly skipped?: string;
+}
+
+const ROUNDS = 7;
+const STRETCH_MILLISECONDS = 50;
+/** The engine has nothing to do when nothing was called for so long. */
+const IDLE_MILLISECONDS = 200;
+/** Operands and results of a trial may take so much memory. */
+const MOST_BYTES = 2 ** 27;
+
+/** Lets what waits for its turn, and the device, go first. */
+const pause = (milliseconds = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+export interface TuningOptions {
+  readonly mode: TuneMode;
+  readonly store: TuningStore | undefined;
+  readonly warn: (message: string) => void;
+}
+
+/** `engine.tuning` */
+export class Tuning {
+  readonly #backend: Backend;
+  readonly #options: TuningOptions;
+  /** By adapter and bucket, other devices' included: what is exported is what was imported, and more. */
+  readonly #entries = new Map<string, TuningEntry>();
+  /** What each operation seen so far is run with; undefined where the model chooses. */
+  readonly #choices = new Map<string, Candidate | undefined>();
+  /** Operations that were called, and those of them that are to be tuned. */
+  readonly #asked = new Set<string>();
+  readonly #waiting = new Map<string, ConvOperation>();
+  #working: Promise<void> | undefined;
+  #lastUse = 0;
+  #stopped = false;
+
+  constructor(backend: Backend, options: TuningOptions) {
+    this.#backend = backend;
+    this.#options = options;
+  }
+
+  /** What was saved before is used from here on. What cannot be read is ignored, with a warning. */
+  async load(): Promise<void> {
+    const { store, warn } = this.#options;
+    try {
+      const { entries, ignored } = readTuningData(await store?.load());
+      if (ignored !== undefined) warn(`stored tuning is ignored: ${ignored}`);
+      this.#merge(entries);
+    } catch (error) {
+      warn(`stored tuning is ignored: ${String(error)}`);
+    }
+  }
+
+  /** All choices, as plain JSON, to be kept, shipped or imported elsewhere. */
+  export(): TuningData {
+    return tuningData([...this.#entries.values()]);
+  }
+
+  /**
+   * Adds choices; of two for the same device and problem the one measured last stays. Broken entries, and those of
+   * another revision, are ignored with a warning.
+   */
+  import(data: unknown): void {
+    const { entries, ignored } = readTuningData(data);
+    if (ignored !== undefined) this.#options.warn(`imported tuning is ignored: ${ignored}`);
+    this.#merge(entries);
+  }
+
+  /** Forgets all choices; a store keeps them until something else is tuned. */
+  clear(): void {
+    this.#entries.clear();
+    this.#choices.clear();
+    this.#asked.clear();
+  }
+
+  /**
+   * Measures an operation now, whatever the engine's mode: its candidates against each other, each checked first.
+   *
+   * @param name of the operation, as the method is called
+   * @param shapes the forward pass' `{ input, weight }`, whichever operation is asked about
+   * @param options those of the operation; `bias: true` stands for a bias tensor
+   * @throws DeviceError on an engine without a GPU, or when the device is lost meanwhile.
+   */
+  async tune(name: OperationName, shapes: ExplainShapes, options: ExplainOptions = {}): Promise<TuningReport> {
+    if (!this.#backend.capabilities) throw new DeviceError("tuning needs a WebGPU device; the CPU has one way only");
+    return await this.#tuneOperation(describeOperation(name, shapes, options));
+  }
+
+  /** How to run an operation: the tuned choice, or undefined for the model's. */
+  choiceFor(operation: ConvOperation): Candidate | undefined {
+    if (this.#entries.size === 0) return undefined;
+    const key = keyOf(operation);
+    if (!this.#choices.has(key)) this.#choices.set(key, this.#usable(operation));
+    return this.#choices.get(key);
+  }
+
+  /** Likewise, of an operation that is called now: it is tuned, if the mode says so and it is not yet. */
+  use(operation: ConvOperation): Candidate | undefined {
+    const { mode } = this.#options;
+    if (mode !== "off") {
+      this.#lastUse = performance.now();
+      const key = keyOf(operation);
+      if (!this.#asked.has(key)) {
+        this.#asked.add(key);
+        if (!this.#entries.has(this.#entryKey(operation))) this.#request(key, operation);
+      }
+    }
+    return this.choiceFor(operation);
+  }
+
+  /** Resolves when what was asked for is tuned, where callers wait for that. */
+  async settled(): Promise<void> {
+    if (this.#options.mode === "first-use") await this.#working;
+  }
+
+  /** No more measuring. */
+  stop(): void {
+    this.#stopped = true;
+    this.#waiting.clear();
+  }
+
+  /** A stored choice for this very operation: its bucket holds others too, which a solver may take when this it refuses. */
+  #usable(operation: ConvOperation): Candidate | undefined {
+    const entry = this.#entries.get(this.#entryKey(operation));
+    if (!entry) return undefined;
+    const { solver: name, config } = entry;
+    try {
+      this.#backend.select(operation, { name, config });
+      return { name, config };
+    } catch {
+      return undefined;
+    }
+  }
+
+  #request(key: string, operation: ConvOperation): void {
+    if (this.#stopped || !this.#backend.capabilities) return;
+    this.#waiting.set(key, operation);
+    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+  }
+
+  async #work(): Promise<void> {
+    await pause();
+    for (const [key, operation] of this.#waiting) {
+      if (this.#options.mode === "background") await this.#untilIdle();
+      if (this.#stopped) return;
+      this.#waiting.delete(key);
+      try {
+        await this.#tuneOperation(operation);
+      } catch (error) {
+        // The caller's own calls meet what ails the device; tuning only stops.
+        this.#stopFor(error);
+      }
+    }
+  }
+
+  #stopFor(error: unknown): void {
+    if (!this.#stopped) this.#options.warn(`tuning stopped: ${String(error)}`);
+    this.stop();
+  }
+
+  async #untilIdle(): Promise<void> {
+    while (!this.#stopped && performance.now() - this.#lastUse < IDLE_MILLISECONDS) await pause(IDLE_MILLISECONDS);
+  }
+
+  async #tuneOperation(operation: ConvOperation): Promise<TuningReport> {
+    const { capabilities } = this.#backend;
+    if (!capabilities) throw new DeviceError("tuning needs a WebGPU device");
+    const model = modelChoice(operation, capabilities);
+    const options: TrialOptions = {
+      rounds: ROUNDS,
+      stretchMilliseconds: STRETCH_MILLISECONDS,
+      mostBytes: MOST_BYTES,
+      pause: async () => {
+        await pause();
+        if (this.#options.mode === "background") await this.#untilIdle();
+        if (this.#stopped) throw new DeviceError("the engine was disposed while it was tuning");
+      },
+    };
+    const ways = candidatesFor(operation, capabilities);
+    if (ways.length < 2) return { model, winner: undefined, candidates: [], skipped: "there is one way only" };
+    const candidates = await tryOut(this.#backend, operation, options, ways);
+    const measured = candidates.filter(({ milliseconds }) => milliseconds !== undefined);
+    const [winner] = [...measured].sort((a, b) => (a.milliseconds ?? 0) - (b.milliseconds ?? 0));
+    if (measured.length === 0) {
+      const skipped =
+        candidates.length > 0 ? "no candidate may win" : `its tensors take more than ${String(MOST_BYTES)} bytes`;
+      return { model, winner: undefined, candidates, skipped };
+    }
+    const own = measured.find((candidate) => isSame(candidate, model));
+    this.#keep(operation, winner, own?.milliseconds ?? winner.milliseconds ?? 0);
+    return { model, winner, candidates };
+  }
+
+  #keep(operation: ConvOperation, winner: Verdict, modelMilliseconds: number): void {
+    const { name: solver, config, milliseconds = 0 } = winner;
+    const key = this.#entryKey(operation);
+    const [adapter, problem] = JSON.parse(key) as [string, string];
+    const measuredAt = Date.now();
+    this.#entries.set(key, { adapter, problem, solver, config, milliseconds, modelMilliseconds, measuredAt });
+    this.#choices.clear();
+    const { store, warn } = this.#options;
+    store?.save(this.export()).catch((error: unknown) => warn(`tuning could not be stored: ${String(error)}`));
+  }
+
+  #merge(entries: readonly TuningEntry[]): void {
+    for (const entry of entries) {
+      const key = JSON.stringify([entry.adapter, entry.problem]);
+      const known = this.#entries.get(key);
+      if (!known || known.measuredAt <= entry.measuredAt) this.#entries.set(key, entry);
+    }
+    this.#choices.clear();
+  }
+
+  #entryKey(operation: ConvOperation): string {
+    const { adapter, capabilities } = this.#backend;
+    const device = capabilities ? adapterKey(adapter, capabilities) : "";
+    return JSON.stringify([device, bucketOf(operation)]);
+  }
+}

@@ -1,0 +1,169 @@
+/** Tuning on a device: candidates checked and raced, the winner used, nobody else disturbed. */
+import { DeviceError, type Engine, memoryStore, type TuningData } from "webgpu-conv";
+import { forward, makeProblem } from "webgpu-conv/reference";
+import { describe, expect } from "vitest";
+import { createEngine } from "test-engine";
+import { plainOperation } from "../../src/calls.js";
+import { GpuBackend } from "../../src/gpu/gpuBackend.js";
+import { tryOut } from "../../src/tuner/trial.js";
+import { Random, smallIntegers } from "../support/data.js";
+import { deviceOf, gpuTest } from "../support/gpuTest.js";
+
+const INPUT = [1, 8, 6, 6];
+const WEIGHT = [8, 8, 1, 1];
+const SHAPES = { input: INPUT, weight: WEIGHT };
+const X = smallIntegers(new Random(1), 288);
+const W = smallIntegers(new Random(2), 64);
+const EXPECTED = [...forward(makeProblem(2, INPUT, WEIGHT), X, W)];
+
+async function run(engine: Engine): Promise<number[]> {
+  using x = engine.tensor(X, INPUT);
+  using w = engine.tensor(W, WEIGHT);
+  using y = engine.conv2d(x, w);
+  return [...(await y.data())];
+}
+
+/** As exported, with another choice for everything in it. */
+const rechosen = (data: TuningData, solver: string, config = {}): TuningData => ({
+  ...data,
+  entries: data.entries.map((entry) => ({ ...entry, solver, config, measuredAt: entry.measuredAt + 1 })),
+});
+
+describe("engine.tuning", () => {
+  gpuTest("measures candidates on demand; the winner is used from then on", async ({ engine: shared }) => {
+    using engine = await createEngine({ device: deviceOf(shared) });
+    const before = engine.memory();
+    const { model, winner, candidates } = await engine.tuning.tune("conv2d", SHAPES);
+    expect(engine.memory()).toMatchObject({ liveBytes: before.liveBytes, liveTensors: 0 });
+    expect(candidates.length).toBeGreaterThan(2);
+    expect(candidates.filter(({ setAside }) => setAside !== undefined)).toEqual([]);
+    expect(candidates[0]).toMatchObject(model);
+    const times = candidates.map(({ milliseconds = Infinity }) => milliseconds);
+    expect(winner?.milliseconds).toBe(Math.min(...times));
+    const explanation = engine.explain("conv2d", SHAPES);
+    expect(explanation).toMatchObject({ chosenBy: "tuning", solver: winner?.name, config: winner?.config });
+    expect(String(explanation)).toMatch(/^solver .*, tuned$/m);
+    expect(engine.explain("conv2d", SHAPES, { solver: "direct" }).chosenBy).toBe("caller");
+    expect(await run(engine)).toEqual(EXPECTED);
+    engine.tuning.clear();
+    expect(engine.explain("conv2d", SHAPES).chosenBy).toBe("model");
+  });
+
+  gpuTest("on first use changes no result, and is done when finish is", async ({ engine: shared }) => {
+    const store = memoryStore();
+    using engine = await createEngine({ device: deviceOf(shared), tune: "first-use", tuningStore: store });
+    expect(await run(engine)).toEqual(EXPECTED);
+    await engine.finish();
+    expect(engine.tuning.export().entries).toHaveLength(1);
+    expect(engine.explain("conv2d", SHAPES).chosenBy).toBe("tuning");
+    expect(await run(engine)).toEqual(EXPECTED);
+    // The next visit has it from the store.
+    using next = await createEngine({ device: deviceOf(shared), tuningStore: store });
+    expect(next.explain("conv2d", SHAPES).chosenBy).toBe("tuning");
+    expect(await run(next)).toEqual(EXPECTED);
+  });
+
+  gpuTest("in the background waits until there is nothing else to do", async ({ engine: shared }) => {
+    using engine = await createEngine({ device: deviceOf(shared), tune: "background" });
+    expect(await run(engine)).toEqual(EXPECTED);
+    await engine.finish();
+    expect(engine.tuning.export().entries).toEqual([]);
+    await expect.poll(() => engine.tuning.export().entries.length, { timeout: 60_000 }).toBe(1);
+  });
+
+  gpuTest(
+    "passes between engines; a choice that an operation cannot use falls back to the model's",
+    async ({ engine: shared }) => {
+      const warnings: string[] = [];
+      const onWarning = (message: string) => void warnings.push(message);
+      using engine = await createEngine({ device: deviceOf(shared), onWarning });
+      await engine.tuning.tune("conv2d", SHAPES);
+      const data = engine.tuning.export();
+      using other = await createEngine({ device: deviceOf(shared), onWarning });
+      other.tuning.import(JSON.parse(JSON.stringify(rechosen(data, "direct"))));
+      expect(other.explain("conv2d", SHAPES)).toMatchObject({ solver: "direct", chosenBy: "tuning" });
+      expect(await run(other)).toEqual(EXPECTED);
+      // Older ones change nothing.
+      other.tuning.import(data);
+      expect(other.explain("conv2d", SHAPES).solver).toBe("direct");
+      other.tuning.clear();
+      other.tuning.import(rechosen(data, "winograd", { tile: 2 }));
+      expect(other.explain("conv2d", SHAPES).chosenBy).toBe("model");
+      expect(await run(other)).toEqual(EXPECTED);
+      other.tuning.import({ ...data, revision: -1 });
+      other.tuning.import("nonsense");
+      expect(warnings).toEqual([
+        expect.stringMatching(/^imported tuning is ignored: it is of revision -1/),
+        "imported tuning is ignored: it is no tuning data",
+      ]);
+    },
+  );
+
+  gpuTest("ignores a store that is broken, with one warning", async ({ engine: shared }) => {
+    const warnings: string[] = [];
+    const tuningStore = {
+      load: () => Promise.reject(new Error("no disk")),
+      save: () => Promise.reject(new Error("full")),
+    };
+    const onWarning = (message: string) => void warnings.push(message);
+    using engine = await createEngine({ device: deviceOf(shared), tuningStore, onWarning });
+    expect(warnings).toEqual(["stored tuning is ignored: Error: no disk"]);
+    await engine.tuning.tune("conv2d", SHAPES);
+    expect(await run(engine)).toEqual(EXPECTED);
+    await expect.poll(() => warnings.slice(1)).toEqual(["tuning could not be stored: Error: full"]);
+  });
+
+  gpuTest("ends when the engine does, quietly", async ({ engine: shared }) => {
+    const warnings: string[] = [];
+    const engine = await createEngine({
+      device: deviceOf(shared),
+      tune: "first-use",
+      onWarning: (message) => void warnings.push(message),
+    });
+    await run(engine);
+    const tuning = engine.tuning.tune("conv2d", { input: [1, 8, 9, 9], weight: WEIGHT });
+    engine.dispose();
+    await expect(tuning).rejects.toThrow(DeviceError);
+    expect(warnings).toEqual([]);
+  });
+
+  gpuTest("says so on the CPU, and runs there as ever", async () => {
+    using cpu = await createEngine({ backend: "cpu", tune: "first-use" });
+    expect(await run(cpu)).toEqual(EXPECTED);
+    await cpu.finish();
+    await expect(cpu.tuning.tune("conv2d", SHAPES)).rejects.toThrow(DeviceError);
+    await expect(createEngine({ tune: "always" as never })).rejects.toThrow(/^tune is "always"; expected "off"/);
+  });
+});
+
+describe("a trial sets aside", () => {
+  const operation = plainOperation("forward", makeProblem(2, INPUT, WEIGHT), { dtype: "float32" });
+  const options = { rounds: 1, stretchMilliseconds: 50, mostBytes: 2 ** 20, pause: () => Promise.resolve() };
+  const good = { name: "direct", config: {} };
+
+  /** A device on which register tiles compute something else. */
+  class WrongTiles extends GpuBackend {
+    override run(...[asked, operands, choice]: Parameters<GpuBackend["run"]>): ReturnType<GpuBackend["run"]> {
+      const wrong = typeof choice === "object" && choice.name === "register-tile";
+      return super.run(wrong ? { ...asked, activation: { name: "relu", negativeSlope: 0 } } : asked, operands, choice);
+    }
+  }
+
+  gpuTest("a candidate whose results are wrong, and one that cannot run", async ({ engine }) => {
+    const backend = new WrongTiles(deviceOf(engine), { ownsDevice: false, poolBytes: 2 ** 20, poison: false });
+    const tile = { name: "register-tile", config: { threads: 64, rows: 4, columns: 4 } };
+    const verdicts = await tryOut(backend, operation, options, [good, tile, { name: "winograd", config: { tile: 2 } }]);
+    expect(verdicts[0].milliseconds).toBeGreaterThan(0);
+    expect(verdicts[1].setAside).toMatch(/^element \d+ is 0; the general solver gives -\d+$/);
+    expect(verdicts[2].setAside).toMatch(/^SolverError: solver winograd refuses/);
+    expect(verdicts.slice(1).map(({ milliseconds }) => milliseconds)).toEqual([undefined, undefined]);
+    expect(backend.memory().liveBytes).toBe(0);
+    backend.dispose();
+  });
+
+  gpuTest("everything, where tensors would take too much memory", async ({ engine }) => {
+    const backend = new GpuBackend(deviceOf(engine), { ownsDevice: false, poolBytes: 2 ** 20, poison: false });
+    expect(await tryOut(backend, operation, { ...options, mostBytes: 100 }, [good])).toEqual([]);
+    backend.dispose();
+  });
+});

@@ -1,0 +1,207 @@
+/** Tuning without a device: what is measured and how often, what is kept by, and what is believed of a store. */
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { makeProblem } from "webgpu-conv/reference";
+import { plainOperation } from "../../src/calls.js";
+import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
+import { fileStore } from "../../src/node/fileStore.js";
+import { DIRECTIONS } from "../../src/operation.js";
+import { select } from "../../src/select.js";
+import { candidatesFor, isSame, modelChoice, MOST_CANDIDATES } from "../../src/tuner/candidates.js";
+import { adapterKey, anchor, bucketOf } from "../../src/tuner/key.js";
+import { race } from "../../src/tuner/race.js";
+import { memoryStore, readTuningData, tuningData, type TuningEntry } from "../../src/tuner/store.js";
+
+const SOFTWARE: Capabilities = { ...DEFAULT_CAPABILITIES, software: true, subgroupLanes: 8 };
+
+const layer = (channels: number, size: number, options = {}) =>
+  plainOperation("forward", makeProblem(2, [1, channels, size, size], [64, channels, 3, 3], options), {
+    dtype: "float32",
+  });
+
+describe("candidates", () => {
+  test.each(DIRECTIONS)("of %s are few, different, and the model's choice comes first", (direction) => {
+    const problem = makeProblem(2, [2, 64, 28, 28], [64, 64, 3, 3], { padding: 1 });
+    for (const capabilities of [DEFAULT_CAPABILITIES, SOFTWARE]) {
+      const operation = plainOperation(direction, problem, { dtype: "float32" });
+      const candidates = candidatesFor(operation, capabilities);
+      expect(candidates.length).toBeLessThanOrEqual(MOST_CANDIDATES);
+      expect(candidates[0]).toEqual(modelChoice(operation, capabilities));
+      for (const [i, one] of candidates.entries()) {
+        expect(candidates.slice(i + 1).some((other) => isSame(one, other))).toBe(false);
+        expect(() => select(operation, capabilities, one)).not.toThrow();
+      }
+    }
+  });
+
+  test("are of several solvers; in workgroup memory only where there is a GPU", () => {
+    const names = (capabilities: Capabilities) =>
+      new Set(candidatesFor(layer(64, 28), capabilities).map(({ name }) => name));
+    expect([...names(DEFAULT_CAPABILITIES)]).toEqual(
+      expect.arrayContaining(["winograd", "implicit-gemm", "register-tile"]),
+    );
+    expect([...names(SOFTWARE)]).toEqual(expect.arrayContaining(["winograd", "vector-tile", "register-tile"]));
+    expect(names(SOFTWARE)).not.toContain("implicit-gemm");
+    expect(names(SOFTWARE)).not.toContain("direct");
+  });
+});
+
+/** A device whose contenders take the given milliseconds a run, and that notes what was asked of it. */
+function fakeDevice(costs: readonly number[]) {
+  const log: (string | number)[] = [];
+  const contenders = costs.map((cost, i) => ({
+    run: (times: number) => {
+      log.push(i);
+      return Promise.resolve(cost * times);
+    },
+  }));
+  const pause = () => {
+    log.push("pause");
+    return Promise.resolve();
+  };
+  return { contenders, log, options: { rounds: 7, stretchMilliseconds: 50, pause } };
+}
+
+describe("a race", () => {
+  test("goes round by round, and those clearly slower leave after two", async () => {
+    const { contenders, log, options } = fakeDevice([3, 4, 9]);
+    const results = await race(contenders, options);
+    expect(results.map(({ median }) => median)).toEqual([3, 4, 9]);
+    expect(results.map(({ rounds }) => rounds)).toEqual([7, 7, 2]);
+    expect(log.filter((entry) => entry !== "pause").slice(0, 8)).toEqual([0, 1, 2, 0, 1, 2, 0, 1]);
+  });
+
+  test("keeps the device no longer than 50 ms at a stretch, but for one run that takes longer", async () => {
+    for (const costs of [
+      [20, 21],
+      [0.3, 0.31, 0.32],
+      [60, 70],
+      [4, 24],
+    ]) {
+      const { contenders, log, options } = fakeDevice(costs);
+      let stretch = 0;
+      let longest = 0;
+      let total = 0;
+      const watched = contenders.map(({ run }) => ({
+        run: async (times: number) => {
+          const took = await run(times);
+          longest = Math.max(longest, stretch > 0 ? stretch + took : 0);
+          stretch += took;
+          total += took;
+          return took;
+        },
+      }));
+      const pause = async () => {
+        stretch = 0;
+        await options.pause();
+      };
+      await race(watched, { ...options, pause });
+      // A contender's first run is not foreseen.
+      expect(longest).toBeLessThanOrEqual(50 + Math.max(...costs));
+      expect(log.includes("pause")).toBe(total > 50);
+    }
+  });
+
+  test("repeats short runs until a clock can tell them apart, and takes a median", async () => {
+    const asked: number[] = [];
+    let sample = 0;
+    const run = (times: number) => {
+      asked.push(times);
+      // One sample in three is disturbed.
+      return Promise.resolve(times * (sample++ % 3 === 1 ? 0.9 : 0.1));
+    };
+    const [{ median }] = await race([{ run }], { rounds: 9, stretchMilliseconds: 50, pause: () => Promise.resolve() });
+    expect(median).toBeCloseTo(0.1);
+    expect(Math.max(...asked)).toBeGreaterThanOrEqual(10);
+  });
+});
+
+describe("keys", () => {
+  test("anchors are powers of two and what lies half way between", () => {
+    expect([1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 56, 64, 65].map(anchor)).toEqual([
+      1, 2, 3, 4, 6, 6, 8, 12, 12, 16, 64, 64, 96,
+    ]);
+  });
+
+  test("problems between the same anchors share a bucket, others do not", () => {
+    expect(bucketOf(layer(60, 28))).toBe(bucketOf(layer(64, 30)));
+    const others = [
+      layer(65, 28),
+      layer(64, 33),
+      layer(64, 28, { dilation: 2 }),
+      layer(64, 28, { stride: 2 }),
+      layer(64, 28, { padding: 1 }),
+      { ...layer(64, 28), dtype: "float16" as const },
+      { ...layer(64, 28), bias: true },
+      { ...layer(64, 28), direction: "inputGradient" as const },
+    ];
+    expect(new Set([layer(64, 28), ...others].map(bucketOf)).size).toBe(1 + others.length);
+  });
+
+  test("a device is known by its name and by what planning reads of it", () => {
+    const adapter = {
+      description: "a",
+      backend: "webgpu",
+      software: false,
+      vendor: "v",
+      architecture: "x",
+      features: [],
+      maxTensorBytes: 1,
+    } as const;
+    const keys = [
+      adapterKey(adapter, DEFAULT_CAPABILITIES),
+      adapterKey({ ...adapter, description: "b" }, DEFAULT_CAPABILITIES),
+      adapterKey(adapter, { ...DEFAULT_CAPABILITIES, subgroupLanes: 32 }),
+      adapterKey(adapter, { ...DEFAULT_CAPABILITIES, limits: { ...DEFAULT_CAPABILITIES.limits, maxBufferSize: 1 } }),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(adapterKey({ ...adapter }, { ...DEFAULT_CAPABILITIES })).toBe(keys[0]);
+  });
+});
+
+const ENTRY: TuningEntry = {
+  adapter: "device",
+  problem: "bucket",
+  solver: "register-tile",
+  config: { rows: 4 },
+  milliseconds: 1,
+  modelMilliseconds: 2,
+  measuredAt: 3,
+};
+
+describe("what a store gives", () => {
+  test("is believed when it is whole", () => {
+    expect(readTuningData(JSON.parse(JSON.stringify(tuningData([ENTRY]))))).toEqual({ entries: [ENTRY] });
+    expect(readTuningData(undefined)).toEqual({ entries: [] });
+  });
+
+  test.each([
+    ["no tuning data", { hello: 1 }, 0, /^it is no tuning data$/],
+    ["a number", 7, 0, /^it is no tuning data$/],
+    ["another revision", { ...tuningData([ENTRY]), revision: 0 }, 0, /^it is of revision 0; this is revision \d+$/],
+    ["a broken entry", tuningData([ENTRY, { ...ENTRY, solver: 1 as never }]), 1, /^1 of its 2 entries are broken$/],
+    ["a broken constant", tuningData([{ ...ENTRY, config: { rows: NaN } }]), 0, /^1 of its 1 entries are broken$/],
+    ["no entry", tuningData([null as never]), 0, /^1 of its 1 entries are broken$/],
+  ])("is ignored, with the reason, where it is %s", (_, data, sound, reason) => {
+    const { entries, ignored } = readTuningData(data);
+    expect(entries).toHaveLength(sound);
+    expect(ignored).toMatch(reason);
+  });
+
+  test("is what was saved: in memory, and in a file that is replaced whole", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "webgpu-conv-"));
+    const file = join(folder, "tuning.json");
+    for (const store of [memoryStore(), fileStore(file)]) {
+      expect(await store.load()).toBeUndefined();
+      await store.save(tuningData([ENTRY]));
+      await store.save(tuningData([ENTRY, { ...ENTRY, problem: "other" }]));
+      expect(readTuningData(await store.load()).entries).toHaveLength(2);
+    }
+    expect(await readdir(folder)).toEqual(["tuning.json"]);
+    expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ entries: [ENTRY, { problem: "other" }] });
+    await writeFile(file, "{ half");
+    await expect(fileStore(file).load()).rejects.toThrow(SyntaxError);
+  });
+});
