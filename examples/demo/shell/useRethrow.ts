@@ -1,9 +1,7 @@
 /** Errors of asynchronous work, thrown where the page catches those of a part. */
 import { useCallback, useState } from "preact/hooks";
 import { useEngine } from "./engineContext.js";
-
-/** How long a loss may take to be known after the work that it broke. */
-const LOSS_MS = 300;
+import { wasLost } from "./wasLost.js";
 
 /** A lost device is the page's to report: what fails because of it is passed over. */
 export function useRethrow(): (error: unknown) => void {
@@ -11,10 +9,8 @@ export function useRethrow(): (error: unknown) => void {
   const [, setState] = useState(0);
   return useCallback(
     (error: unknown) => {
-      const lost = engine.device?.lost.then(() => true) ?? Promise.resolve(false);
-      const waited = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), LOSS_MS));
-      void Promise.race([lost, waited]).then((isLost) => {
-        if (isLost) return;
+      void wasLost(engine).then((lost) => {
+        if (lost) return;
         setState(() => {
           throw error;
         });

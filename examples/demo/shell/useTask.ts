@@ -1,6 +1,7 @@
 /** Long work: started by the visitor, with progress, and cancelled by the visitor, by leaving, or by losing the device. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useEngine } from "./engineContext.js";
+import { wasLost } from "./wasLost.js";
 
 export interface TaskState {
   readonly running: boolean;
@@ -33,7 +34,11 @@ export function useTask(): Task {
   const { engine } = useEngine();
   const [state, setState] = useState<TaskState>(IDLE);
   const running = useRef<AbortController | null>(null);
-  const cancel = (): void => running.current?.abort();
+  const cancel = (): void => {
+    running.current?.abort();
+    // It ends with the slice that it is at.
+    setState((before) => (before.running ? { ...before, note: "Stopping" } : before));
+  };
   useEffect(() => cancel, [engine]);
 
   const start = (work: (controls: TaskControls) => Promise<void>): void => {
@@ -53,9 +58,12 @@ export function useTask(): Task {
         signal.throwIfAborted();
       },
     };
-    work(controls).then(
+    void work(controls).then(
       () => show(IDLE),
-      (error: unknown) => show({ ...IDLE, error: signal.aborted ? undefined : describeError(error) }),
+      async (error: unknown) => {
+        const known = signal.aborted || (await wasLost(engine));
+        show({ ...IDLE, error: known ? undefined : describeError(error) });
+      },
     );
   };
   return { state, start, cancel };

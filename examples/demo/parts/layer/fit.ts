@@ -11,11 +11,12 @@ export interface FitSettings {
   readonly mode: PaddingMode;
 }
 
-/** A change of one setting after which the layer fits. */
-export interface Remedy {
-  readonly name: "W" | "F" | "S" | "P" | "D";
-  readonly value: number;
-}
+/** Settings that a remedy may change, those that matter least to the layer first. */
+const CHANGEABLE = ["P", "S", "F", "W", "D"] as const;
+type Changeable = (typeof CHANGEABLE)[number];
+
+/** A change of one setting, or two where one is not enough, after which the layer fits. */
+export type Remedy = Readonly<Partial<Record<Changeable, number>>>;
 
 export interface Fit {
   /** "uneven": it runs, but the window never reaches the last rows and columns. */
@@ -26,8 +27,6 @@ export interface Fit {
   readonly remedies: readonly Remedy[];
 }
 
-/** Settings that a remedy may change, those that matter least to the layer first. */
-const CHANGEABLE = ["P", "S", "F", "W", "D"] as const;
 const REMEDIES_SHOWN = 3;
 
 /** Positions left over behind the last window. */
@@ -68,14 +67,22 @@ function judge(settings: FitSettings): Pick<Fit, "kind" | "reason"> {
 const formatExact = (value: number): string => String(Number(value.toFixed(2)));
 
 function findRemedies(settings: FitSettings): Remedy[] {
-  const candidates = CHANGEABLE.flatMap((name) => {
-    const [least, most] = LIMITS[name];
-    return Array.from({ length: most - least + 1 }, (_, i): Remedy => ({ name, value: least + i }));
+  const distance = (remedy: Remedy): number =>
+    CHANGEABLE.reduce((sum, name) => sum + Math.abs((remedy[name] ?? settings[name]) - settings[name]), 0);
+  const nearestOf = (remedies: readonly Remedy[]): Remedy[] =>
+    remedies
+      .filter((remedy) => judge({ ...settings, ...remedy }).kind === "fits")
+      .sort((one, other) => distance(one) - distance(other));
+  const singles = CHANGEABLE.flatMap((name) => nearestOf(changesOf(name)).slice(0, 1));
+  if (singles.length > 0) return nearestOf(singles).slice(0, REMEDIES_SHOWN);
+  const pairs = CHANGEABLE.flatMap((name, i) => {
+    const others = CHANGEABLE.slice(i + 1).flatMap(changesOf);
+    return changesOf(name).flatMap((change) => others.map((other) => ({ ...change, ...other })));
   });
-  const distance = ({ name, value }: Remedy): number => Math.abs(value - settings[name]);
-  const fitting = candidates.filter((remedy) => judge({ ...settings, [remedy.name]: remedy.value }).kind === "fits");
-  const nearest = fitting.sort((one, other) => distance(one) - distance(other));
-  // One of each setting is choice enough.
-  const firsts = nearest.filter((remedy, i) => nearest.findIndex(({ name }) => name === remedy.name) === i);
-  return firsts.slice(0, REMEDIES_SHOWN);
+  return nearestOf(pairs).slice(0, 1);
+}
+
+function changesOf(name: Changeable): Remedy[] {
+  const [least, most] = LIMITS[name];
+  return Array.from({ length: most - least + 1 }, (_, i) => ({ [name]: least + i }));
 }

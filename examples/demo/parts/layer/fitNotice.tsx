@@ -12,11 +12,14 @@ export function FitNotice({
   readonly onApply: (remedy: Remedy) => void;
 }): ComponentChild {
   if (fit.kind === "fits") return null;
-  const actions = fit.remedies.map((remedy) => (
-    <Button key={remedy.name} kind="secondary" onPress={() => onApply(remedy)}>
-      Use {remedy.name} = {remedy.value}
-    </Button>
-  ));
+  const actions = fit.remedies.map((remedy) => {
+    const words = Object.entries(remedy).map(([name, value]) => `${name} = ${String(value)}`);
+    return (
+      <Button key={words.join()} kind="secondary" onPress={() => onApply(remedy)}>
+        Use {words.join(", ")}
+      </Button>
+    );
+  });
   return (
     <Notice
       tone={fit.kind === "impossible" ? "error" : "info"}

@@ -35,7 +35,7 @@ export default function LayerPart({ settings, change }: PartProps<LayerSchema>):
     <div class="layer">
       <SettingsPanel settings={settings} onChange={changeLayer} />
       <div class="layer-main">
-        <FitNotice fit={fit} onApply={({ name, value }) => changeLayer({ [name]: value })} />
+        <FitNotice fit={fit} onApply={changeLayer} />
         <section class="panel layer-stage" aria-label="Step by step" data-stale={stale}>
           <div class="views" role="toolbar" aria-label="Pass">
             {VIEW_NAMES.map(({ view, name }) => (

@@ -25,6 +25,9 @@ export interface SliceProps {
   readonly version: unknown;
 }
 
+/** Characters that a cell holds at its usual size. */
+const WIDEST_TEXT = 2;
+
 interface Spot {
   readonly row: number;
   readonly column: number;
@@ -76,12 +79,13 @@ function SliceGrid(props: SliceProps): ComponentChild {
           {Array.from({ length: width }, (_, j) => {
             const spot = { row: i, column: j };
             const kind = kindAt(i, j);
+            const text = kind === "unseen" ? "" : formatNumber(valueAt(i, j));
             const edited = editing?.row === i && editing.column === j;
             return (
               <div
                 key={j}
                 role="gridcell"
-                class={`cell cell-${kind}`}
+                class={`cell cell-${kind}${text.length > WIDEST_TEXT ? " cell-long" : ""}`}
                 data-cell={`${String(i)},${String(j)}`}
                 tabIndex={i === row && j === column ? 0 : -1}
                 aria-readonly={onEdit && kind === "own" ? undefined : "true"}
@@ -96,10 +100,8 @@ function SliceGrid(props: SliceProps): ComponentChild {
                     value={valueAt(i, j)}
                     onDone={(value) => finish(spot, value)}
                   />
-                ) : kind === "unseen" ? (
-                  ""
                 ) : (
-                  formatNumber(valueAt(i, j))
+                  text
                 )}
               </div>
             );

@@ -69,9 +69,9 @@ export function Stage(props: StageProps): ComponentChild {
 }
 
 /** How large the cells may be, by the widest volume. */
-function extentClass({ source, filters, result }: Scene): "small" | "medium" | "large" {
+function extentClass({ source, filters, result }: Scene): "small" | "medium" | "large" | "largest" {
   const across = source.width + filters.length * (filters[0].width + 1) + result.width;
-  return across <= 24 ? "small" : across <= 34 ? "medium" : "large";
+  return across <= 24 ? "small" : across <= 34 ? "medium" : across <= 40 ? "large" : "largest";
 }
 
 function SliceTerms(

@@ -18,11 +18,12 @@ export interface EffectiveField {
   readonly extent: number;
   /** Row by row, from 0 to 1, the largest. */
   readonly values: Float32Array;
-  /** Side of the smallest square in the middle that holds 95 % of the squared gradient. */
+  /** Side of the smallest square in the middle that holds {@link SHARE} of the squared gradient. */
   readonly effective: number;
 }
 
-const SHARE = 0.95;
+/** Of the squared gradient. */
+const SHARE = 0.8;
 
 /** A stack with few channels, in proportion. */
 function narrowed({ layers }: Stack): StackLayer[] {

@@ -57,7 +57,7 @@ export function HeatMap({
           width={extent}
           height={extent}
           role="img"
-          aria-label={`Effective receptive field of ${name}: ${String(effective)} by ${String(effective)} of ${String(receptiveField)} by ${String(receptiveField)} hold 95 percent`}
+          aria-label={`Effective receptive field of ${name}: ${String(effective)} by ${String(effective)} of ${String(receptiveField)} by ${String(receptiveField)} hold 80 percent`}
         />
         <span
           class="heat-map-frame"
@@ -70,7 +70,7 @@ export function HeatMap({
         />
       </div>
       <p class="small muted">
-        Sees {receptiveField} × {receptiveField} (frame); 95 % comes from the middle{" "}
+        Sees {receptiveField} × {receptiveField} (frame); 80% of it lies in the middle{" "}
         <span data-effective={name}>
           {effective} × {effective}
         </span>

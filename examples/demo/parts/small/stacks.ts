@@ -68,9 +68,9 @@ export function comparisonOf(name: ComparisonName, channels: number): Comparison
     case "bottleneck":
       return {
         title: "A 1×1 bottleneck, 256-64-64-256",
-        point: "A 1×1 layer squeezes the channels, the 3×3 works on few of them, another 1×1 spreads them again.",
+        point: "A 1×1 layer squeezes 256 channels to 64, the 3×3 works on few of them, another 1×1 spreads them again.",
         stacks: [
-          { name: "one 3×3, 256 channels", layers: [layer(3, WIDE)] },
+          { name: "one 3×3", layers: [layer(3, WIDE)] },
           {
             name: "1×1, 3×3, 1×1",
             layers: [
