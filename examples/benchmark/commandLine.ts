@@ -4,6 +4,8 @@ import { Command } from "commander";
 export interface Arguments {
   readonly quick: boolean;
   readonly deviceCheck: boolean;
+  /** Compare the choice made without measuring with the tuned one, instead of with the reference. */
+  readonly tune: boolean;
   readonly filter?: string;
   /** Path of the JSON file to write. */
   readonly json?: string;
@@ -18,6 +20,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     .option("--quick", "a few layers, in less than 40 seconds", false)
     .option("--filter <text>", "only layers or passes that contain the text, or match it as a regular expression")
     .option("--json <file>", "also write the results to a file")
+    .option("--tune", "tune each layer, and compare the choice made without measuring with the best", false)
     .option("--device-check", "measure the device's ceilings and nothing else", false)
     .allowExcessArguments(false);
   return command.parse([...argv], { from: "user" }).opts<Arguments>();

@@ -12,9 +12,12 @@ import { type BenchmarkReport, exitCodeOf, reportJson, summarise } from "./repor
 import { chooseTasks, runsOf, runTasks, type Task } from "./run.js";
 import { layerCost } from "./scaling.js";
 import { formatCeilings, formatHostCost, formatSummary, formatTable } from "./table.js";
+import { formatTuning, modelLoss, tuneTasks, TUNING_RUNS } from "./tune.js";
 
 /** Seconds for all layers. Building, starting, ceilings and slow spells of the machine take the rest of 180 and 40. */
 const TOTAL_SECONDS = { default: 115, quick: 18 };
+/** Likewise for tuning, which has no limit to keep: more time, larger layers. */
+const TUNING_SECONDS = { default: 300, quick: 60 };
 
 /** Layers share many kernels: of what the first three took to compile, a layer spends about this much. */
 const COMPILE_SHARE = 0.5;
@@ -59,15 +62,16 @@ async function benchmark(
 async function benchmarkLayers(
   engine: Engine,
   ceilings: Ceilings,
-  { quick }: Arguments,
+  { quick, tune }: Arguments,
   tasks: readonly Task[],
   layers: readonly Layer[],
-): Promise<Pick<BenchmarkReport, "rows" | "summary" | "hostCost">> {
+): Promise<Pick<BenchmarkReport, "rows" | "summary" | "hostCost" | "tuning" | "modelLoss">> {
   const hostCost = await measureHostCost(engine);
   console.log(`${formatHostCost(hostCost)}\n`);
   const { speed, compileSeconds } = await calibrate(engine);
-  const runs = runsOf(speed);
-  const totalSeconds = quick ? TOTAL_SECONDS.quick : TOTAL_SECONDS.default;
+  const runs = tune ? TUNING_RUNS : runsOf(speed);
+  const limits = tune ? TUNING_SECONDS : TOTAL_SECONDS;
+  const totalSeconds = quick ? limits.quick : limits.default;
   const pace = new Pace({
     totalSeconds,
     fixedSeconds: Math.min(COMPILE_SHARE * compileSeconds, (MOST_COMPILE_SHARE * totalSeconds) / layers.length),
@@ -76,6 +80,12 @@ async function benchmarkLayers(
     now: () => performance.now(),
   });
   const progress = startProgress(tasks.reduce((sum, { passes }) => sum + passes.length, 0));
+  if (tune) {
+    const tuning = await tuneTasks(engine, speed, tasks, pace, progress);
+    progress.stop();
+    console.log(formatTuning(tuning));
+    return { rows: [], summary: [], hostCost, tuning, modelLoss: modelLoss(tuning) };
+  }
   const rows = await runTasks({ engine, ceilings, speed }, tasks, pace, progress);
   progress.stop();
   const summary = summarise(rows);

@@ -3,6 +3,7 @@ import type { Timing } from "webgpu-conv";
 import type { Comparison } from "webgpu-conv/reference";
 import type { Ceilings } from "./ceilings.js";
 import type { HostCost } from "./hostCost.js";
+import type { TuningRow } from "./tune.js";
 import { type Pass, PASSES } from "./layerRun.js";
 import type { Measurement } from "./measure.js";
 import { geometricMean } from "./statistics.js";
@@ -66,6 +67,9 @@ export interface BenchmarkReport {
   readonly rows: readonly Row[];
   readonly summary: readonly PassSummary[];
   readonly hostCost?: HostCost;
+  /** With --tune: each pass of each layer, and the time of the model's choice over the best, a geometric mean. */
+  readonly tuning?: readonly TuningRow[];
+  readonly modelLoss?: number;
 }
 
 export interface RowFindings extends Pick<Row, "layer" | "pass" | "solver" | "input" | "verifiedInput"> {

@@ -63,8 +63,12 @@ export function formatCeilings({ gflops, gigabytesPerSecond }: Ceilings): string
   return `Ceilings: ${significant(gflops)} GFLOP/s of f32 multiply-adds, ${significant(gigabytesPerSecond)} GB/s copied (read + written)`;
 }
 
-export function formatHostCost({ recordingMicroseconds, submittedMicroseconds }: HostCost): string {
-  return `Host cost of a repeated small operation: ${significant(recordingMicroseconds)} µs a call to record, ${significant(submittedMicroseconds)} µs with its share of submitting`;
+export function formatHostCost(cost: HostCost): string {
+  const { recordingMicroseconds, submittedMicroseconds, replayedMicroseconds, replayedSubmittedMicroseconds } = cost;
+  return [
+    `Host cost of a repeated small operation: ${significant(recordingMicroseconds)} µs a call to record, ${significant(submittedMicroseconds)} µs with its share of submitting`,
+    `Replayed by a compiled sequence: ${significant(replayedMicroseconds)} µs a dispatch to record, ${significant(replayedSubmittedMicroseconds)} µs with its share of submitting`,
+  ].join("\n");
 }
 
 export function formatSummary(summary: readonly PassSummary[], rows: readonly Row[]): string {

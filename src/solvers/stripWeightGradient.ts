@@ -20,7 +20,7 @@ const MOST_WRITTEN_OUT = 256;
 /** Sums that a thread can hold. */
 const MOST_TAPS = 64;
 /** With more, tiles of several output channels use each source more often. */
-const MOST_CHANNELS = 2;
+const MOST_CHANNELS = 4;
 /** Output positions below which a split is not worth its partial. */
 const LEAST_DEPTH = 64;
 

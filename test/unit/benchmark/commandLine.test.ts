@@ -4,13 +4,15 @@ import { layerName, LAYERS } from "../../../examples/benchmark/layers.js";
 import { chooseTasks } from "../../../examples/benchmark/run.js";
 
 test("options have the documented names", () => {
-  expect(parseArguments([])).toEqual({ quick: false, deviceCheck: false });
+  expect(parseArguments([])).toEqual({ quick: false, tune: false, deviceCheck: false });
   expect(parseArguments(["--quick", "--filter", "VGG", "--json", "out.json", "--device-check"])).toEqual({
     quick: true,
+    tune: false,
     deviceCheck: true,
     filter: "VGG",
     json: "out.json",
   });
+  expect(parseArguments(["--tune"]).tune).toBe(true);
 });
 
 test("without a filter every layer runs in every pass", () => {
