@@ -4,7 +4,7 @@
  * After a build: `npx tsx --tsconfig examples/tsconfig.json examples/solvers/main.ts [ROUNDS]`.
  */
 import { type ConvOptions, createEngine, type Engine, type SolverChoice } from "webgpu-conv/node";
-import { forward, makeProblem } from "webgpu-conv/reference";
+import { forward, makeProblem, weightGradient } from "webgpu-conv/reference";
 import { randomValues } from "../benchmark/random.js";
 
 interface Layer {
@@ -12,6 +12,8 @@ interface Layer {
   readonly input: readonly number[];
   readonly weight: readonly number[];
   readonly options: ConvOptions;
+  /** Forward when absent. */
+  readonly pass?: "weightGradient";
   readonly choices: Readonly<Record<string, SolverChoice>>;
 }
 
@@ -44,10 +46,67 @@ const DEPTHWISE: readonly Layer[] = [
   options: { padding: (kernel - 1) / 2, groups: channels },
   choices: {
     "register-tile": "register-tile",
-    "strips of 4": { name: "strip", config: { columns: 4 } },
-    "strips of 8": { name: "strip", config: { columns: 8 } },
+    "strips of 4": { name: "strip", config: { rows: 1, columns: 4 } },
+    "strips of 8": { name: "strip", config: { rows: 1, columns: 8 } },
   },
 }));
+
+/** Layers of one tap: what lanes that share their loads are worth. */
+const POINTWISE: readonly Layer[] = [
+  { batch: 1, channels: [64, 256], size: 56, stride: 1 },
+  { batch: 4, channels: [192, 192], size: 32, stride: 1 },
+  { batch: 1, channels: [256, 512], size: 56, stride: 2 },
+].flatMap(({ batch, channels: [inChannels, outChannels], size, stride }): Layer[] => {
+  const common = {
+    input: [batch, inChannels, size, size],
+    weight: [outChannels, inChannels, 1, 1],
+    options: { stride },
+  };
+  const name = `${String(inChannels)} to ${String(outChannels)} channels, 1x1, stride ${String(stride)}, ${String(size)} x ${String(size)}`;
+  const tile = { threads: 64, rows: 8 };
+  return [
+    {
+      ...common,
+      name,
+      choices: {
+        "register-tile": "register-tile",
+        "vectors, alone": { name: "vector-tile", config: { ...tile, vectors: 2, shared: 1 } },
+        "vectors, shared": "vector-tile",
+      },
+    },
+    {
+      ...common,
+      name: `${name}, weight gradient`,
+      pass: "weightGradient",
+      choices: {
+        "tiles, alone": { name: "register-tile", config: { ...tile, columns: 8, shared: 1 } },
+        "tiles, shared": { name: "register-tile", config: { ...tile, columns: 4, shared: 4 } },
+      },
+    },
+  ];
+});
+
+/** Weight gradients by Winograd's tiles and by strips, and strips of several channels. */
+const OTHERS: readonly Layer[] = [
+  ...WINOGRAD.map((layer): Layer => ({ ...layer, name: `${layer.name}, weight gradient`, pass: "weightGradient" })),
+  ...DEPTHWISE.map((layer): Layer => ({
+    ...layer,
+    name: `${layer.name}, weight gradient`,
+    pass: "weightGradient",
+    choices: { "register-tile": "register-tile", strips: "strip" },
+  })),
+  {
+    name: "128 to 128 channels, 3x3, 32 groups, 56 x 56",
+    input: [1, 128, 56, 56],
+    weight: [128, 4, 3, 3],
+    options: { padding: 1, groups: 32 },
+    choices: {
+      "register-tile": "register-tile",
+      "strips, 1 channel": { name: "strip", config: { rows: 1, columns: 8 } },
+      "strips, 4 channels": { name: "strip", config: { rows: 4, columns: 8 } },
+    },
+  },
+];
 
 const ROUNDS = Number(process.argv[2] ?? 7);
 
@@ -55,7 +114,7 @@ const median = (values: readonly number[]): number => [...values].sort((a, b) =>
 
 async function measureLayer(
   engine: Engine,
-  { name: layer, input: inputShape, weight: weightShape, options, choices }: Layer,
+  { name: layer, input: inputShape, weight: weightShape, options, pass, choices }: Layer,
 ): Promise<void> {
   const problem = makeProblem(2, inputShape, weightShape, options);
   const x = randomValues(
@@ -66,15 +125,22 @@ async function measureLayer(
     weightShape.reduce((size, extent) => size * extent, 1),
     2,
   );
-  const expected = forward(problem, x, w);
+  const dy = randomValues(
+    problem.outputShape.reduce((size, extent) => size * extent, 1),
+    3,
+  );
+  const expected = pass ? weightGradient(problem, dy, x) : forward(problem, x, w);
   using input = engine.tensor(x, inputShape);
   using weight = engine.tensor(w, weightShape);
+  using gradient = engine.tensor(dy, problem.outputShape);
   const times = new Map<string, number[]>();
   const errors = new Map<string, number>();
   for (let round = 0; round <= ROUNDS; round++) {
     for (const [name, solver] of Object.entries(choices)) {
       const start = performance.now();
-      using y = engine.conv2d(input, weight, { ...options, solver });
+      using y = pass
+        ? engine.conv2dWeightGradient(gradient, input, weightShape, { ...options, solver })
+        : engine.conv2d(input, weight, { ...options, solver });
       await engine.finish();
       const milliseconds = performance.now() - start;
       // The first round compiles; there results are compared instead.
@@ -101,5 +167,5 @@ async function measureLayer(
 
 const engine = await createEngine();
 console.log(engine.adapter.description);
-for (const layer of [...WINOGRAD, ...DEPTHWISE]) await measureLayer(engine, layer);
+for (const layer of [...WINOGRAD, ...DEPTHWISE, ...POINTWISE, ...OTHERS]) await measureLayer(engine, layer);
 engine.dispose();
