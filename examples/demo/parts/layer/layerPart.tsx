@@ -173,6 +173,6 @@ function headsOf({ layer: { W, C, F, K, P, O }, view, scene }: Shown): readonly 
       `Gradient of ${scene.extra ? "the padded input" : "the input"}`,
     ];
   }
-  if (view === "dw") return [input, `dy as filters, ${size(O, K)}`, `Gradient of the weights, ${size(F, C)} each`];
+  if (view === "dw") return [input, `dy as filters, ${size(O, K)}`, `Gradient dw, ${size(F, C)} each`];
   return [input, `Filters, ${size(F, C)} each`, `Output y, ${size(O, K)}`];
 }
