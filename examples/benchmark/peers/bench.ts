@@ -44,7 +44,7 @@ export async function openBench(tune: boolean): Promise<Bench> {
       adapter: own.adapter.description,
       software: own.adapter.software,
       engines: versions,
-      tuned: own.tuned,
+      tuned: tune,
     },
     measure: ({ layer, pass, rounds }) => measurePass(engines, makeCase(layer), pass, rounds),
   };

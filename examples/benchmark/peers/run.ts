@@ -32,7 +32,6 @@ async function measureAll({ device, tune, rounds }: Arguments, tasks: readonly T
   let host = await openHost(device, tune);
   const { opened, platform } = host;
   console.error(`Device: ${opened.adapter}, in ${platform}`);
-  if (tune && !opened.tuned) console.error("--tune: this version of webgpu-conv has no tuner; it chooses by itself");
   const progress = startProgress(tasks.length);
   const rows: Row[] = [];
   for (const [done, task] of tasks.entries()) {

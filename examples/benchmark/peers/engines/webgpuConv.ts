@@ -1,30 +1,20 @@
 /** This repository's engine, as it is built in dist/. */
-import { createEngine, type Engine, type EngineOptions, type Tensor } from "webgpu-conv";
+import { createEngine, type Engine, type Tensor } from "webgpu-conv";
 import { version } from "../../../../package.json";
 import { type LayerCase, OWN_ENGINE, type PeerEngine, preparedPass } from "../engine.js";
 import type { Pass } from "../layers.js";
 
 export interface OwnEngine extends PeerEngine {
   readonly adapter: Engine["adapter"];
-  /** False where tuning was asked for and this version has no tuner. */
-  readonly tuned: boolean;
 }
 
 export async function openWebgpuConv(tune: boolean): Promise<OwnEngine> {
-  let read = false;
-  const options: EngineOptions & { readonly tune: "first-use" } = {
-    // Whether a version of the engine knows the option shows in its reading it.
-    get tune() {
-      read = true;
-      return "first-use" as const;
-    },
-  };
-  const engine = await createEngine(tune ? options : {});
+  // The first run of each layer compiles and is not timed; waiting for it waits for its tuning.
+  const engine = await createEngine({ tune: tune ? "first-use" : "off" });
   return {
     name: OWN_ENGINE,
     version,
     adapter: engine.adapter,
-    tuned: tune && read,
     prepare: (layerCase, pass) => Promise.resolve(prepare(engine, layerCase, pass)),
   };
 }
