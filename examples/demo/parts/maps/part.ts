@@ -1,9 +1,22 @@
 /** Activation maps, live: name, settings, and where its code is. */
+import { choice, edits, integer } from "../../settings/schema.js";
 import type { Part } from "../part.js";
 
-export const schema = {};
+export const SOURCES = ["picture", "camera"] as const;
+export const BANKS = ["bank", "random", "drawn"] as const;
 
-export const maps: Part<typeof schema> = {
+export const schema = {
+  source: choice("picture", SOURCES),
+  filters: choice("bank", BANKS),
+  /** Of random filters. */
+  K: integer(8, [1, 16]),
+  seed: integer(1, [1, 9999]),
+  /** Taps of the filter drawn by hand that differ from its initial ones, row by row. */
+  taps: edits(25),
+};
+export type MapsSchema = typeof schema;
+
+export const maps: Part<MapsSchema> = {
   id: "maps",
   name: "Activation maps",
   title: "Activation maps, live",

@@ -1,0 +1,95 @@
+/** The benchmark, as a visitor would use it. */
+import type { Browser, Page } from "playwright";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findSerious } from "./support/axe.js";
+import { connect, openDemo, screenshot } from "./support/demoPage.js";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await connect();
+});
+afterAll(async () => await browser.close());
+
+const SMALL = "benchmark?layer=own&C=4&K=6&W=12&rounds=3";
+
+async function runIt(page: Page): Promise<string[][]> {
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  const rows = page.locator(".benchmark-table tbody tr");
+  await expect.poll(async () => await rows.count(), { timeout: 90_000 }).toBe(3);
+  return await Promise.all((await rows.all()).map(async (row) => await row.locator("th, td").allTextContents()));
+}
+
+describe("benchmark", () => {
+  test("times every pass of the visitor's layer, and holds each result to its bound", async () => {
+    await using demo = await openDemo(browser, SMALL, { permissions: ["clipboard-read", "clipboard-write"] });
+    const { page } = demo;
+    const rows = await runIt(page);
+    expect(rows.map(([pass]) => pass)).toEqual(["Forward", "Input gradient", "Weight gradient"]);
+    for (const [, device, cpu, speedUp, gflops, error, solver] of rows) {
+      for (const number of [device, cpu, speedUp, gflops]) expect(parseFloat(number)).toBeGreaterThan(0);
+      expect(parseFloat(speedUp) / (parseFloat(cpu) / parseFloat(device))).toBeCloseTo(1, 1);
+      expect(error).toMatch(/^\d\.\de-\d+, within its bound$/);
+      expect(solver).toMatch(/^[a-z-]+$/);
+    }
+    await page.getByText(/Median of 3 rounds on .*; \d+\.\d MiB/).waitFor();
+    await page.getByRole("button", { name: "Copy as JSON" }).click();
+    await page.getByText("Copied").waitFor();
+    const copied = JSON.parse(await page.evaluate(async () => await navigator.clipboard.readText())) as {
+      readonly passes: readonly { readonly pass: boolean }[];
+    };
+    expect(copied).toMatchObject({ rounds: 3, layer: { input: [1, 4, 12, 12], weight: [6, 4, 3, 3] } });
+    expect(copied.passes.map(({ pass }) => pass)).toEqual([true, true, true]);
+    await page.getByRole("button", { name: "Copy as Markdown" }).click();
+    await expect
+      .poll(async () => await page.evaluate(async () => await navigator.clipboard.readText()))
+      .toMatch(/^3x3, 4 to 6 channels, 12 x 12, .*\n\n\| Pass \| Device \|/);
+    await screenshot(page, "benchmark");
+    expect(await findSerious(page)).toEqual([]);
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("checks Winograd's tiles against their own bound", async () => {
+    await using demo = await openDemo(browser, "benchmark?layer=own&C=32&K=32&W=24&rounds=3");
+    const rows = await runIt(demo.page);
+    expect(rows.map((row) => row[6])).toEqual(["winograd", "winograd", "winograd"]);
+    for (const row of rows) expect(row[5]).toMatch(/within its bound$/);
+  });
+
+  test("keeps settings in the link, and says why a layer cannot be", async () => {
+    await using demo = await openDemo(browser, "benchmark");
+    const { page } = demo;
+    await page.getByRole("combobox", { name: "Layer" }).selectOption("own");
+    await page.getByRole("spinbutton", { name: "Filter extent F" }).fill("9");
+    await page.getByRole("spinbutton", { name: "Height and width W" }).fill("4");
+    await page.waitForURL(/benchmark\?.*F=9/);
+    await page.reload();
+    expect(await page.getByRole("spinbutton", { name: "Filter extent F" }).inputValue()).toBe("9");
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await expect.poll(async () => await page.getByRole("alert").textContent()).toMatch(/9/);
+    await page.getByRole("spinbutton", { name: "Filter extent F" }).fill("3");
+    expect(await runIt(page)).toHaveLength(3);
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("can be cancelled", async () => {
+    await using demo = await openDemo(browser, "benchmark?rounds=31");
+    const { page } = demo;
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.getByRole("progressbar", { name: "Running" }).waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("progressbar").waitFor({ state: "detached", timeout: 90_000 });
+    expect(await page.locator(".benchmark-table").count()).toBe(0);
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("runs without WebGPU, and on a phone", async () => {
+    const viewport = { width: 360, height: 800 };
+    await using demo = await openDemo(browser, SMALL, { withoutWebGpu: true, viewport, colorScheme: "dark" });
+    const { page } = demo;
+    await page.getByRole("button", { name: /CPU/ }).click();
+    expect(await runIt(page)).toHaveLength(3);
+    await screenshot(page, "benchmark-phone-dark");
+    expect(await findSerious(page)).toEqual([]);
+    expect(demo.errors).toEqual([]);
+  });
+});

@@ -1,0 +1,129 @@
+/** Activation maps, as a visitor would use them; what is said of a place against the CPU reference. */
+import { encode } from "fast-png";
+import type { Browser, Page } from "playwright";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { forward, makeProblem } from "webgpu-conv/reference";
+import { bankTensors, FILTERS } from "../../examples/filters/filterBank.js";
+import { findSerious } from "./support/axe.js";
+import { connect, openDemo, screenshot } from "./support/demoPage.js";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await connect();
+});
+afterAll(async () => await browser.close());
+
+const [WIDTH, HEIGHT] = [240, 160];
+
+/** A picture of the maps' own size, so that nothing is scaled: a bright disc on a slope. */
+function makePicture() {
+  const data = new Uint8Array(3 * WIDTH * HEIGHT);
+  for (let i = 0; i < WIDTH * HEIGHT; i++) {
+    const [x, y] = [i % WIDTH, Math.floor(i / WIDTH)];
+    const inside = (x - 120) ** 2 + (y - 80) ** 2 < 40 ** 2;
+    data.set(inside ? [230, 180, 40] : [x, y, 90], 3 * i);
+  }
+  return {
+    data,
+    file: {
+      name: "disc.png",
+      mimeType: "image/png",
+      buffer: Buffer.from(encode({ width: WIDTH, height: HEIGHT, channels: 3, data })),
+    },
+  };
+}
+
+/** What every filter of the bank answers. */
+function answers(data: Uint8Array): Float64Array {
+  const { weight, weightShape, bias } = bankTensors(FILTERS);
+  const planes = Float32Array.from({ length: data.length }, (_, i) => {
+    const [channel, position] = [Math.floor(i / (WIDTH * HEIGHT)), i % (WIDTH * HEIGHT)];
+    return data[3 * position + channel] / 255;
+  });
+  const problem = makeProblem(2, [1, 3, HEIGHT, WIDTH], weightShape, { padding: 2 });
+  return forward(problem, planes, weight, { bias });
+}
+
+const mapOf = (page: Page, name: string) => page.getByRole("application", { name: `Map of ${name}:` });
+
+async function untilDrawn(page: Page): Promise<void> {
+  await page.getByText(/ms for the layer on/).waitFor({ timeout: 60_000 });
+}
+
+describe("activation maps", () => {
+  test("of a picture of one's own; a place on a map says what the reference says", async () => {
+    await using demo = await openDemo(browser, "maps");
+    const { page } = demo;
+    await untilDrawn(page);
+    const { data, file } = makePicture();
+    await page.getByLabel(/Picture of your own/).setInputFiles(file);
+    const expected = answers(data);
+    for (const [filter, name] of [
+      [0, "sobel-x"],
+      [5, "sharpen"],
+    ] as const) {
+      const box = await mapOf(page, name).boundingBox();
+      if (!box) throw new Error("no map");
+      await mapOf(page, name).hover({ position: { x: box.width * 0.67, y: box.height * 0.4 } });
+      const said = page.locator(".maps-inspected");
+      await expect.poll(async () => await said.textContent()).toContain(name);
+      await expect
+        .poll(async () => {
+          const [, x, y, value] = /at \((\d+), (\d+)\): (-?[\d.]+)\./.exec((await said.textContent()) ?? "") ?? [];
+          return Number(value) - expected[(filter * HEIGHT + Number(y)) * WIDTH + Number(x)];
+        })
+        .toBeCloseTo(0, 3);
+    }
+    await screenshot(page, "maps");
+    expect(await findSerious(page)).toEqual([]);
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("are drawn, and move with the arrow keys", async () => {
+    await using demo = await openDemo(browser, "maps?filters=random&K=3");
+    const { page } = demo;
+    await untilDrawn(page);
+    await expect.poll(async () => await page.getByRole("application").count()).toBe(3);
+    const map = mapOf(page, "random 1");
+    await map.focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Shift+ArrowDown");
+    await page.getByText("at (121, 90)").waitFor();
+    await page.getByRole("button", { name: "Others" }).click();
+    await page.waitForURL(/seed=2/);
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("of a filter drawn by hand, which the link keeps", async () => {
+    await using demo = await openDemo(browser, "maps?filters=drawn");
+    const { page } = demo;
+    await untilDrawn(page);
+    await page.getByRole("spinbutton", { name: "Row 3, column 3" }).fill("4");
+    await page.waitForURL(/taps=12/);
+    await page.reload();
+    expect(await page.getByRole("spinbutton", { name: "Row 3, column 3" }).inputValue()).toBe("4");
+    await mapOf(page, "drawn").focus();
+    await page.getByText(/Most comes from row 3, column 3 of the filter/).waitFor();
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("say what is no picture", async () => {
+    await using demo = await openDemo(browser, "maps");
+    const { page } = demo;
+    await page
+      .getByLabel(/Picture of your own/)
+      .setInputFiles({ name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("no") });
+    await page.getByRole("alert").filter({ hasText: "no picture" }).waitFor();
+  });
+
+  test("without WebGPU come from the CPU, on a phone too", async () => {
+    const viewport = { width: 360, height: 800 };
+    await using demo = await openDemo(browser, "maps", { withoutWebGpu: true, viewport, colorScheme: "dark" });
+    const { page } = demo;
+    await page.getByRole("button", { name: /CPU/ }).click();
+    await untilDrawn(page);
+    await screenshot(page, "maps-phone-dark");
+    expect(await findSerious(page)).toEqual([]);
+    expect(demo.errors).toEqual([]);
+  });
+});
