@@ -17,22 +17,42 @@ export interface RaceOptions {
 
 /** Shorter measurements say more of the clock than of the contender. */
 const SHORTEST_MILLISECONDS = 2;
-/** A contender that is slower than the best by this factor after the first rounds is not measured further. */
+/**
+ * A contender whose quickest run is slower than the best one's by this factor after the first rounds is not measured
+ * further. What disturbs a run only makes it slower: the quickest is what one sample spoilt cannot change.
+ */
 const HOPELESS = 1.5;
-const ROUNDS_BEFORE_ELIMINATION = 2;
+const ROUNDS_BEFORE_ELIMINATION = 3;
 
 /** Milliseconds of one run of a contender. */
 export interface Result {
   readonly median: number;
   readonly rounds: number;
+  /** Why it left: a run of it failed. */
+  readonly failed: string | undefined;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
 
-/** Medians of all contenders, in their order. Each has run once before: what compiles has compiled. */
+/** A contender while it is in the race. */
+interface Lane extends Contender {
+  times: number;
+  readonly samples: number[];
+  dropped: boolean;
+  failed: string | undefined;
+}
+
+/**
+ * Medians of all contenders, in their order. Each has run once before: what compiles has compiled. One whose run fails
+ * leaves; what `pause` throws ends the race.
+ */
 export async function race(contenders: readonly Contender[], options: RaceOptions): Promise<Result[]> {
   const { rounds, stretchMilliseconds, pause } = options;
-  const lanes = contenders.map(({ run }) => ({ run, times: 1, samples: [] as number[], dropped: false }));
+  const lanes = contenders.map(({ run }): Lane => ({ run, times: 1, samples: [], dropped: false, failed: undefined }));
   let stretch = 0;
   for (let round = 0; round < rounds; round++) {
     for (const lane of lanes.filter(({ dropped }) => !dropped)) {
@@ -41,7 +61,11 @@ export async function race(contenders: readonly Contender[], options: RaceOption
         await pause();
         stretch = 0;
       }
-      const total = await lane.run(lane.times);
+      const total = await lane.run(lane.times).catch((error: unknown) => {
+        Object.assign(lane, { dropped: true, failed: String(error) });
+        return undefined;
+      });
+      if (total === undefined) continue;
       stretch += total;
       lane.samples.push(total / lane.times);
       const most = Math.max(1, Math.floor(stretchMilliseconds / (total / lane.times)));
@@ -51,8 +75,8 @@ export async function race(contenders: readonly Contender[], options: RaceOption
       }
     }
     if (round + 1 < ROUNDS_BEFORE_ELIMINATION) continue;
-    const best = Math.min(...lanes.map(({ samples }) => median(samples)));
-    for (const lane of lanes) lane.dropped ||= median(lane.samples) > HOPELESS * best;
+    const best = Math.min(...lanes.filter(({ failed }) => failed === undefined).flatMap(({ samples }) => samples));
+    for (const lane of lanes) lane.dropped ||= Math.min(...lane.samples) > HOPELESS * best;
   }
-  return lanes.map(({ samples }) => ({ median: median(samples), rounds: samples.length }));
+  return lanes.map(({ samples, failed }) => ({ median: median(samples), rounds: samples.length, failed }));
 }

@@ -151,6 +151,7 @@ async function measure(
   return verdicts.map((verdict) => {
     const place = sound.indexOf(verdict);
     if (place < 0) return verdict;
-    return { ...verdict, milliseconds: results[place].median, rounds: results[place].rounds };
+    const { median, rounds, failed } = results[place];
+    return failed === undefined ? { ...verdict, milliseconds: median, rounds } : { ...verdict, setAside: failed };
   });
 }

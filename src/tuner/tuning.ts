@@ -29,6 +29,10 @@ export interface TuningReport {
 }
 
 const ROUNDS = 7;
+/** Of the time of the model's choice, what another must take at most to be taken in its place. */
+const WORTH_IT = 0.95;
+/** Operations whose tuning fails one after the other before no more are tuned: then it is the device that fails. */
+const MOST_FAILURES = 3;
 const STRETCH_MILLISECONDS = 50;
 /** The engine has nothing to do when nothing was called for so long. */
 const IDLE_MILLISECONDS = 200;
@@ -165,22 +169,24 @@ export class Tuning {
 
   async #work(): Promise<void> {
     await pause();
+    let failures = 0;
     for (const [key, operation] of this.#waiting) {
       if (this.#options.mode === "background") await this.#untilIdle();
       if (this.#stopped) return;
       this.#waiting.delete(key);
       try {
         await this.#tuneOperation(operation);
+        failures = 0;
       } catch (error) {
-        // The caller's own calls meet what ails the device; tuning only stops.
-        this.#stopFor(error);
+        // The caller's own calls meet what ails the device; here it is only said.
+        this.#warnOf(error);
+        if (++failures === MOST_FAILURES) this.stop();
       }
     }
   }
 
-  #stopFor(error: unknown): void {
-    if (!this.#stopped) this.#options.warn(`tuning stopped: ${String(error)}`);
-    this.stop();
+  #warnOf(error: unknown): void {
+    if (!this.#stopped) this.#options.warn(`an operation was not tuned: ${String(error)}`);
   }
 
   async #untilIdle(): Promise<void> {
@@ -205,14 +211,17 @@ export class Tuning {
     if (ways.length < 2) return { model, winner: undefined, candidates: [], skipped: "there is one way only" };
     const candidates = await tryOut(this.#backend, operation, options, ways);
     const measured = candidates.filter(({ milliseconds }) => milliseconds !== undefined);
-    const [winner] = [...measured].sort((a, b) => (a.milliseconds ?? 0) - (b.milliseconds ?? 0));
+    const [quickest] = [...measured].sort((a, b) => (a.milliseconds ?? 0) - (b.milliseconds ?? 0));
     if (measured.length === 0) {
       const skipped =
         candidates.length > 0 ? "no candidate may win" : `its tensors take more than ${String(MOST_BYTES)} bytes`;
       return { model, winner: undefined, candidates, skipped };
     }
     const own = measured.find((candidate) => isSame(candidate, model));
-    this.#keep(operation, winner, own?.milliseconds ?? winner.milliseconds ?? 0);
+    const { milliseconds = 0 } = quickest;
+    // What is hardly faster may be luck: then the model stays.
+    const winner = own?.milliseconds !== undefined && milliseconds > WORTH_IT * own.milliseconds ? own : quickest;
+    this.#keep(operation, winner, own?.milliseconds ?? milliseconds);
     return { model, winner, candidates };
   }
 

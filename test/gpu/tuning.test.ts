@@ -39,7 +39,10 @@ describe("engine.tuning", () => {
     expect(candidates.filter(({ setAside }) => setAside !== undefined)).toEqual([]);
     expect(candidates[0]).toMatchObject(model);
     const times = candidates.map(({ milliseconds = Infinity }) => milliseconds);
-    expect(winner?.milliseconds).toBe(Math.min(...times));
+    // The model's choice stays where nothing is clearly faster.
+    const [modelTime] = times;
+    const least = Math.min(...times);
+    expect(winner?.milliseconds).toBe(least > 0.95 * modelTime ? modelTime : least);
     const explanation = engine.explain("conv2d", SHAPES);
     expect(explanation).toMatchObject({ chosenBy: "tuning", solver: winner?.name, config: winner?.config });
     expect(String(explanation)).toMatch(/^solver .*, tuned$/m);

@@ -65,12 +65,32 @@ function fakeDevice(costs: readonly number[]) {
 }
 
 describe("a race", () => {
-  test("goes round by round, and those clearly slower leave after two", async () => {
+  test("goes round by round, and those clearly slower leave after three", async () => {
     const { contenders, log, options } = fakeDevice([3, 4, 9]);
     const results = await race(contenders, options);
     expect(results.map(({ median }) => median)).toEqual([3, 4, 9]);
-    expect(results.map(({ rounds }) => rounds)).toEqual([7, 7, 2]);
-    expect(log.filter((entry) => entry !== "pause").slice(0, 8)).toEqual([0, 1, 2, 0, 1, 2, 0, 1]);
+    expect(results.map(({ rounds }) => rounds)).toEqual([7, 7, 3]);
+    expect(log.filter((entry) => entry !== "pause").slice(0, 11)).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1]);
+  });
+
+  test.each([0, 1, 2, 3])("is not lost by one sample that something disturbed (round %i)", async (disturbed) => {
+    let round = 0;
+    const better = { run: (times: number) => Promise.resolve(times * 2 * (round++ === disturbed ? 3 : 1)) };
+    const worse = { run: (times: number) => Promise.resolve(times * 3.2) };
+    const { options } = fakeDevice([]);
+    const [first, second] = await race([better, worse], options);
+    expect(first.rounds).toBe(7);
+    expect(first.median).toBeLessThan(second.median);
+  });
+
+  test("goes on without a contender that fails, and ends with a pause that does", async () => {
+    const { contenders, options } = fakeDevice([3, 4]);
+    const failing = { run: () => Promise.reject(new Error("no")) };
+    const results = await race([contenders[0], failing, contenders[1]], options);
+    expect(results.map(({ failed }) => failed)).toEqual([undefined, "Error: no", undefined]);
+    expect(results.map(({ rounds }) => rounds)).toEqual([7, 0, 7]);
+    const stopped = { ...options, pause: () => Promise.reject(new Error("stopped")) };
+    await expect(race(fakeDevice([30, 40]).contenders, stopped)).rejects.toThrow("stopped");
   });
 
   test("keeps the device no longer than 50 ms at a stretch, but for one run that takes longer", async () => {
