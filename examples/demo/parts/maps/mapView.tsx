@@ -1,6 +1,6 @@
 /** One filter and its map; pointing at the map, or moving over it with the arrow keys, chooses a place. */
 import type { ComponentChild } from "preact";
-import { type Bank, EXTENT, TAPS } from "./filters.js";
+import { type Bank, COLOURS, EXTENT, TAPS } from "./filters.js";
 import { HEIGHT, WIDTH } from "./pictures.js";
 
 export interface Place {
@@ -76,13 +76,21 @@ export function MapView(props: {
   );
 }
 
-/** A filter as 5 x 5 cells, colours summed: blue takes away, red adds. */
+/** A filter as 5 x 5 cells of its colours: mid-grey is nothing, brighter adds, darker takes away. */
 function FilterTile({ bank, filter }: { readonly bank: Bank; readonly filter: number }): ComponentChild {
-  const { weight } = bank;
-  const sums = Array.from({ length: TAPS }, (_, tap) => {
-    return [0, 1, 2].reduce((sum, colour) => sum + weight[(3 * filter + colour) * TAPS + tap], 0);
-  });
-  return <Cells values={sums} />;
+  const own = bank.weight.subarray(COLOURS * TAPS * filter, COLOURS * TAPS * (filter + 1));
+  const largest = own.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
+  const colourOf = (tap: number): string => {
+    const levels = [0, 1, 2].map((colour) => Math.round(127.5 * (1 + own[colour * TAPS + tap] / largest)));
+    return `rgb(${levels.join(" ")})`;
+  };
+  return (
+    <span class="map-cells" aria-hidden="true">
+      {Array.from({ length: TAPS }, (_, tap) => (
+        <span key={tap} style={{ background: colourOf(tap) }} />
+      ))}
+    </span>
+  );
 }
 
 /** Signed values as cells of a grid, the largest in full colour. */

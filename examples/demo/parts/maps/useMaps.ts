@@ -68,11 +68,13 @@ export function useMaps(
         ends.push(performance.now());
         if (ends.length > FRAMES) ends.shift();
         const rate = ((ends.length - 1) * 1000) / (ends[ends.length - 1] - ends[0]);
-        const frames = ends.length > 1 ? `${rate.toFixed(1)} frames a second, ` : "";
+        const frames =
+          source instanceof HTMLVideoElement && ends.length > 1 ? `${rate.toFixed(1)} frames a second, ` : "";
         if (!isStopped())
-          setPace(`${frames}${milliseconds.toPrecision(2)} ms for the layer on ${engine.adapter.description}`);
+          setPace(`${frames}${milliseconds.toFixed(2)} ms for the layer on ${engine.adapter.description}`);
         await nextFrame();
-      } while (!isStopped() && source instanceof HTMLVideoElement);
+        // A picture is drawn twice: the first time compiles, and is not worth telling.
+      } while (!isStopped() && (source instanceof HTMLVideoElement || ends.length < 2));
     };
     const isStopped = (): boolean => stopped;
     work().catch((error: unknown) => {
