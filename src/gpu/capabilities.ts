@@ -80,9 +80,15 @@ export function readCapabilities(device: GPUDevice): Capabilities {
     software: isSoftware(device.adapterInfo),
     timestamps: device.features.has("timestamp-query"),
     shaderF16: device.features.has("shader-f16"),
-    subgroupLanes: device.features.has("subgroups") ? device.adapterInfo.subgroupMinSize : 1,
+    subgroupLanes: readSubgroupLanes(device),
     limits,
   };
+}
+
+/** Browsers that have the feature, but do not tell its sizes, are taken to have none. */
+function readSubgroupLanes({ features, adapterInfo }: GPUDevice): number {
+  const { subgroupMinSize } = adapterInfo;
+  return features.has("subgroups") && subgroupMinSize >= 1 ? subgroupMinSize : 1;
 }
 
 /** The adapter in words, as far as the browser tells: vendor, architecture, device, description. */

@@ -1,6 +1,12 @@
 /** What is told of an adapter. */
 import { describe, expect, test } from "vitest";
-import { DEFAULT_CAPABILITIES, describeAdapter, deviceRequest, isSoftware } from "../../src/gpu/capabilities.js";
+import {
+  DEFAULT_CAPABILITIES,
+  describeAdapter,
+  deviceRequest,
+  isSoftware,
+  readCapabilities,
+} from "../../src/gpu/capabilities.js";
 
 function info(parts: Partial<Record<"vendor" | "architecture" | "device" | "description", string>>, fallback = false) {
   const words = { vendor: "", architecture: "", device: "", description: "", ...parts };
@@ -44,4 +50,14 @@ test("the device request asks for the adapter's limits, and for features only wh
   expect(request(["subgroups"]).requiredFeatures).toEqual(["subgroups"]);
   expect(request(["shader-f16", "timestamp-query"]).requiredFeatures).toEqual(["timestamp-query", "shader-f16"]);
   expect(request([]).requiredLimits).toEqual({ ...DEFAULT_CAPABILITIES.limits, maxBufferSize: 2 ** 33 });
+});
+
+test.each([
+  ["as many as it tells", ["subgroups"], 8, 8],
+  ["one where it tells none", ["subgroups"], undefined, 1],
+  ["one without the feature", [], 8, 1],
+])("lanes of a subgroup: %s", (_, features, subgroupMinSize, lanes) => {
+  const adapterInfo = { ...info({}), subgroupMinSize };
+  const device = { features: new Set(features), limits: DEFAULT_CAPABILITIES.limits, adapterInfo };
+  expect(readCapabilities(device as never).subgroupLanes).toBe(lanes);
 });
