@@ -57,7 +57,7 @@ test.each([
   ["one where it tells none", ["subgroups"], undefined, 1],
   ["one without the feature", [], 8, 1],
 ])("lanes of a subgroup: %s", (_, features, subgroupMinSize, lanes) => {
-  const adapterInfo = { ...info({}), subgroupMinSize };
+  const adapterInfo = Object.assign(info({}), { subgroupMinSize });
   const device = { features: new Set(features), limits: DEFAULT_CAPABILITIES.limits, adapterInfo };
   expect(readCapabilities(device as never).subgroupLanes).toBe(lanes);
 });
