@@ -1,4 +1,5 @@
 /** Explanation: the plan of an operation, as data and in words. */
+import { BYTES_PER_PIXEL } from "./pixels.js";
 import type { PassedOver, Selection } from "./select.js";
 import type { ConvOperation, Direction, TensorRole } from "./operation.js";
 import { operandRoles, resultRoles, shapeOfRole } from "./operation.js";
@@ -6,8 +7,6 @@ import { BYTES_PER_ELEMENT } from "./dtype.js";
 import { product } from "./geometry.js";
 import type { ConvProblem } from "./problem.js";
 import { type SolverConfig, workspaceBytes, type Workgroups } from "./solver.js";
-
-const BYTES_PER_PIXEL = 4;
 
 /** Shapes of the forward pass' tensors, whichever pass is asked about. */
 export interface ExplainShapes {

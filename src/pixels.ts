@@ -38,7 +38,7 @@ export interface Pixels {
   readonly shift: readonly number[];
 }
 
-const BYTES_PER_PIXEL = 4;
+export const BYTES_PER_PIXEL = 4;
 
 /** Reads options as torchvision's ToTensor and Normalize mean them: `(byte / 255 - mean) / std`. */
 export function readPixels(options: ImageOptions, positions: number, order: PixelOrder): Pixels {

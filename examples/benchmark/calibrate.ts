@@ -3,7 +3,8 @@ import type { Engine } from "webgpu-conv";
 import { referencePass } from "webgpu-conv/reference";
 import { CALIBRATION, type DeviceSpeed } from "./costModel.js";
 import type { Layer } from "./layers.js";
-import { LayerRun, PASSES } from "./layerRun.js";
+import { LayerRun } from "./layerRun.js";
+import { PASSES } from "./passes.js";
 import { measure } from "./measure.js";
 
 /** The best sample counts: what the device can do. A machine that is busy with other things shows as lateness. */

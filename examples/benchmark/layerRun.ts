@@ -2,17 +2,9 @@
 import type { Engine, SolverChoice, Tensor } from "webgpu-conv";
 import { type ConvProblem, makeProblem, type PassOperands } from "webgpu-conv/reference";
 import type { Layer } from "./layers.js";
+import { OPERATIONS, type Pass } from "./passes.js";
 import { randomValues } from "./random.js";
 import { type Scale, scaledShapes } from "./scaling.js";
-
-export const PASSES = ["forward", "inputGradient", "weightGradient"] as const;
-export type Pass = (typeof PASSES)[number];
-
-const OPERATION_OF = {
-  forward: "conv2d",
-  inputGradient: "conv2dInputGradient",
-  weightGradient: "conv2dWeightGradient",
-} as const;
 
 const FLOAT_BYTES = 4;
 
@@ -56,7 +48,7 @@ export class LayerRun implements Disposable {
   /** The engine's plan for the pass. */
   explain(pass: Pass) {
     const shapes = { input: this.#x.shape, weight: this.#w.shape };
-    return this.#engine.explain(OPERATION_OF[pass], shapes, this.#options);
+    return this.#engine.explain(OPERATIONS[pass], shapes, this.#options);
   }
 
   /** Bytes of what the pass computes. */

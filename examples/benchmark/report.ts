@@ -4,7 +4,7 @@ import type { Comparison } from "webgpu-conv/reference";
 import type { Ceilings } from "./ceilings.js";
 import type { HostCost } from "./hostCost.js";
 import type { TuningRow } from "./tune.js";
-import { type Pass, PASSES } from "./layerRun.js";
+import { type Pass, PASSES } from "./passes.js";
 import type { Measurement } from "./measure.js";
 import { geometricMean } from "./statistics.js";
 

@@ -2,7 +2,8 @@
 import type { Engine, SolverChoice, Timing } from "webgpu-conv";
 import { compare, errorBound, referencePass } from "webgpu-conv/reference";
 import type { Ceilings } from "./ceilings.js";
-import type { LayerRun, Pass } from "./layerRun.js";
+import type { LayerRun } from "./layerRun.js";
+import type { Pass } from "./passes.js";
 import { measure, type Measurement } from "./measure.js";
 import { makeRow, type Row, type Verification } from "./report.js";
 import { median } from "./statistics.js";

@@ -1,8 +1,8 @@
 /** `npm run bench -- --tune`: the choice made without measuring, against the best that measuring finds. */
 import type { Engine, TuningReport, Verdict } from "webgpu-conv";
 import type { DeviceSpeed } from "./costModel.js";
-import type { Pass } from "./layerRun.js";
 import type { Pace } from "./pace.js";
+import { OPERATIONS, type Pass } from "./passes.js";
 import type { Progress } from "./progress.js";
 import type { Task } from "./run.js";
 import { fitLayer, scaledName, scaledShapes } from "./scaling.js";
@@ -24,12 +24,6 @@ export interface TuningRow {
 
 /** Runs of a pass, about: some candidates in all rounds, most in two, each checked once. */
 export const TUNING_RUNS = 60;
-
-const OPERATIONS = {
-  forward: "conv2d",
-  inputGradient: "conv2dInputGradient",
-  weightGradient: "conv2dWeightGradient",
-} as const;
 
 const describe = ({ name, config }: Pick<Verdict, "name" | "config">): string => {
   const constants = Object.entries(config).map(([constant, value]) => `${constant} ${value}`);

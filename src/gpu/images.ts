@@ -5,9 +5,8 @@
  * buffer. All of it is submitted at once, so the source may change or go as soon as the call has returned.
  */
 import { ArgumentError, require, show } from "../errors.js";
-import { type ImageSize, type ImageSource, isImageData, type PixelOrder } from "../pixels.js";
+import { BYTES_PER_PIXEL, type ImageSize, type ImageSource, isImageData, type PixelOrder } from "../pixels.js";
 
-const BYTES_PER_PIXEL = 4;
 /** A copy of several rows wants each to begin at a multiple of this many bytes. */
 const ROW_ALIGNMENT = 256;
 

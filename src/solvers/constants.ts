@@ -78,6 +78,17 @@ export function shareRefusal(shared: number, { subgroupLanes }: Capabilities): s
   return `shared is ${String(shared)}; expected 1 to ${String(subgroupLanes)}, the lanes of a subgroup`;
 }
 
+/** Fewer threads than this leave a device idle: then smaller tiles, with more threads, do better. */
+export function enoughThreads({ software }: Capabilities): number {
+  return software ? 64 : 16_384;
+}
+
+/** Candidates with the first one that will do before the others; the last one where none will. */
+export function preferring<Item>(items: readonly Item[], willDo: (item: Item) => boolean): readonly Item[] {
+  const preferred = items.find(willDo) ?? items[items.length - 1];
+  return [preferred, ...items.filter((item) => item !== preferred)];
+}
+
 /** Registers that a tile may take in each direction; loops over them are written out. */
 const LARGEST_TILE = 64;
 

@@ -1,11 +1,11 @@
 /** What kernels that read an image's pixels are given (shaders/common/pixels.wgsl). */
+import { BYTES_PER_PIXEL } from "../pixels.js";
 import type { AliasTypes } from "../gpu/specialize.js";
 import type { TensorStrides } from "../layout.js";
 import type { ConvOperation } from "../operation.js";
 import type { ConvProblem } from "../problem.js";
 import { elementTypes } from "./constants.js";
 
-const BYTES_PER_PIXEL = 4;
 /** In the order of the constants in the shader, after 0 for "no image". */
 const PIXEL_ORDERS = ["rgba", "bgra"];
 const NO_NORMALISATION = [0, 0, 0, 0];

@@ -2,7 +2,14 @@
 import kernel from "../../shaders/register_tile.wgsl";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
-import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, unsharedRefusal } from "./constants.js";
+import {
+  elementTypes,
+  enoughThreads,
+  powerOfTwoAtLeast,
+  preferring,
+  registerTileRefusal,
+  unsharedRefusal,
+} from "./constants.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 import { describeGather, phaseUniforms } from "./gather.js";
 
@@ -14,9 +21,6 @@ const TILES: readonly SolverConfig[] = [
   { threads: 64, rows: 1, columns: 4 },
 ];
 
-/** Fewer threads than this leave a device idle: then smaller tiles, with more threads, do better. */
-const ENOUGH_THREADS = { software: 64, gpu: 16_384 };
-
 export const registerTile: Solver = {
   name: "register-tile",
   directions: ["forward", "inputGradient"],
@@ -24,7 +28,6 @@ export const registerTile: Solver = {
 
   configs(operation, capabilities) {
     const { columns, phaseCount, resultChannels } = describeGather(operation);
-    const enough = capabilities.software ? ENOUGH_THREADS.software : ENOUGH_THREADS.gpu;
     const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
     const threadsOf = (tile: SolverConfig): number => {
       return (
@@ -34,8 +37,7 @@ export const registerTile: Solver = {
         Math.ceil(columns / tile.columns)
       );
     };
-    const preferred = fitting.find((tile) => threadsOf(tile) >= enough) ?? fitting[fitting.length - 1];
-    return [preferred, ...fitting.filter((tile) => tile !== preferred)];
+    return preferring(fitting, (tile) => threadsOf(tile) >= enoughThreads(capabilities));
   },
 
   plan(operation, capabilities, config) {

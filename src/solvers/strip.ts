@@ -3,14 +3,20 @@ import kernel from "../../shaders/strip.wgsl";
 import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
-import { activationConstants, elementTypes, paddingConstant, tapConstants, unsharedRefusal } from "./constants.js";
+import {
+  activationConstants,
+  elementTypes,
+  paddingConstant,
+  tapConstants,
+  unsharedRefusal,
+  enoughThreads,
+  preferring,
+} from "./constants.js";
 import { describeGather } from "./gather.js";
 
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
 const MOST_ROWS = [8, 4, 2, 1];
-/** Fewer threads than this leave a device idle: then smaller strips, with more threads, do better. */
-const ENOUGH_THREADS = { software: 64, gpu: 16_384 };
 /** Sources of a strip are registers, and each row of the filter is written out. */
 const LONGEST_SPAN = 64;
 const MOST_WRITTEN_OUT = 256;
@@ -62,12 +68,10 @@ export const strip: Solver = {
   name: "strip",
   directions: ["forward", "inputGradient"],
 
-  configs(operation, { software }) {
+  configs(operation, capabilities) {
     const fitting = candidates(operation);
     if (fitting.length === 0) return [{ rows: 1, columns: 1 }];
-    const enough = software ? ENOUGH_THREADS.software : ENOUGH_THREADS.gpu;
-    const preferred = fitting.find((config) => threadsOf(operation, config) >= enough) ?? fitting.slice(-1)[0];
-    return [preferred, ...fitting.filter((config) => config !== preferred)];
+    return preferring(fitting, (config) => threadsOf(operation, config) >= enoughThreads(capabilities));
   },
 
   discouraged(operation) {

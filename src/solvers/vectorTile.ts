@@ -9,7 +9,15 @@ import type { Capabilities } from "../gpu/capabilities.js";
 import type { ConvOperation } from "../operation.js";
 import { constantsFor, type Dispatch, dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
-import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, shareRefusal, unsharedRefusal } from "./constants.js";
+import {
+  elementTypes,
+  powerOfTwoAtLeast,
+  registerTileRefusal,
+  shareRefusal,
+  unsharedRefusal,
+  enoughThreads,
+  preferring,
+} from "./constants.js";
 import { describeGather, type Gather } from "./gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 
@@ -30,8 +38,6 @@ const MOST_SHARED = 8;
 const MOST_WRITTEN_OUT = 64;
 /** Result channels below which laying a source out costs more than it saves: for one tap, and for several. */
 const FEWEST_ROWS = { pointwise: 16, unfolded: 128 };
-/** Fewer threads than this leave a device idle: then smaller tiles, with more threads, do better. */
-const ENOUGH_THREADS = { software: 64, gpu: 16_384 };
 
 /** A pass in vectors. */
 interface Vectors {
@@ -95,18 +101,15 @@ export const vectorTile: Solver = {
   configs(operation, capabilities) {
     const { gather, columns } = describeVectors(operation);
     const { resultChannels, sourceChannels, phaseCount } = gather;
-    const enough = capabilities.software ? ENOUGH_THREADS.software : ENOUGH_THREADS.gpu;
     const shared = sharedChannels(sourceChannels, capabilities);
     const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
     const tiles = fitting.length > 0 ? fitting : TILES.slice(-1);
     const isPreferred = ({ rows, vectors }: (typeof TILES)[number]): boolean => {
       const blocks = operation.problem.groups * Math.ceil(resultChannels / rows);
       const threads = phaseCount * blocks * Math.ceil(columns / vectors);
-      return threads >= enough && rows * vectors * shared <= MOST_WRITTEN_OUT;
+      return threads >= enoughThreads(capabilities) && rows * vectors * shared <= MOST_WRITTEN_OUT;
     };
-    const preferred = tiles.find(isPreferred) ?? tiles[tiles.length - 1];
-    const ordered = [preferred, ...tiles.filter((tile) => tile !== preferred)];
-    return ordered.map((tile) => ({ threads: THREADS, ...tile, shared }));
+    return preferring(tiles, isPreferred).map((tile) => ({ threads: THREADS, ...tile, shared }));
   },
 
   discouraged(operation, capabilities) {

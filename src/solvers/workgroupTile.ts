@@ -1,6 +1,7 @@
 /** The tile shapes that the two implicit GEMM kernels share, and what makes one usable. */
 import type { Capabilities } from "../gpu/capabilities.js";
 import type { SolverConfig } from "../solver.js";
+import { preferring } from "./constants.js";
 
 const VECTOR = 4;
 const VECTOR_BYTES = 16;
@@ -31,8 +32,7 @@ const ENOUGH_TASKS = 256;
 export function candidateTiles(rows: number, columns: number, copies: number): readonly SolverConfig[] {
   const [smallest] = WORKGROUP_TILES.slice(-1);
   const fitting = WORKGROUP_TILES.filter((tile) => tile === smallest || tileRows(tile) < 2 * rows);
-  const preferred = fitting.find((tile) => copies * tileCount(tile, rows, columns) >= ENOUGH_TASKS) ?? smallest;
-  return [preferred, ...fitting.filter((tile) => tile !== preferred)];
+  return preferring(fitting, (tile) => copies * tileCount(tile, rows, columns) >= ENOUGH_TASKS);
 }
 
 /** Why a device, or the kernel itself, cannot use a tile; undefined when it can. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createEngine } from "webgpu-conv";
 import { effectiveField } from "../../examples/demo/parts/small/effectiveField.js";
 import { extentOf, PASSES } from "../../examples/demo/parts/small/fieldSize.js";
-import { median } from "../../examples/demo/parts/small/measure.js";
+import { median } from "../../examples/benchmark/statistics.js";
 import { comparisonOf } from "../../examples/demo/parts/small/stacks.js";
 import { findSerious } from "./support/axe.js";
 import { connect, loseDevice, openDemo, screenshot } from "./support/demoPage.js";

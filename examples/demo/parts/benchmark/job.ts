@@ -2,11 +2,10 @@
 import type { ConvOptions } from "webgpu-conv";
 import type { Comparison } from "webgpu-conv/reference";
 import { layerName, LAYERS } from "../../../benchmark/layers.js";
+import type { Pass } from "../../../benchmark/passes.js";
 import type { ValuesOf } from "../../settings/schema.js";
 import { type BenchmarkSchema, OWN } from "./part.js";
 
-export const PASSES = ["forward", "inputGradient", "weightGradient"] as const;
-export type Pass = (typeof PASSES)[number];
 export const PASS_NAMES: Readonly<Record<Pass, string>> = {
   forward: "Forward",
   inputGradient: "Input gradient",

@@ -1,10 +1,11 @@
 /** One layer, all passes: timed on the device, then by the reference in a worker, which also checks the results. */
 import type { Engine, Tensor } from "webgpu-conv";
 import { makeProblem } from "webgpu-conv/reference";
+import { OPERATIONS, type Pass, PASSES } from "../../../benchmark/passes.js";
 import { randomValues } from "../../../benchmark/random.js";
+import { median } from "../../../benchmark/statistics.js";
 import type { TaskControls } from "../../shell/useTask.js";
-import { median } from "../small/measure.js";
-import { type Checked, type Job, type LayerShapes, type Pass, PASS_NAMES, PASSES } from "./job.js";
+import { type Checked, type Job, type LayerShapes, PASS_NAMES } from "./job.js";
 
 export interface PassResult extends Checked {
   readonly name: Pass;
@@ -23,12 +24,6 @@ export interface Results {
   readonly bytes: number;
   readonly passes: readonly PassResult[];
 }
-
-const OPERATIONS = {
-  forward: "conv2d",
-  inputGradient: "conv2dInputGradient",
-  weightGradient: "conv2dWeightGradient",
-} as const;
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((size, extent) => size * extent, 1);
 

@@ -5,7 +5,7 @@
  * (arXiv:1701.04128); without activations, where the gradient is the same for every input.
  */
 import type { Engine, Tensor } from "webgpu-conv";
-import { randoms, uniform } from "./random.js";
+import { uniform, valuesFrom } from "../../../benchmark/random.js";
 import { paddingOf, type Stack, type StackLayer } from "./stacks.js";
 
 /** Networks of random weights side by side in one pass, as groups. */
@@ -47,9 +47,9 @@ async function squaredGradients(engine: Engine, layers: readonly StackLayer[], e
     using after = gradient;
     const shape = [NETWORKS * outChannels, inChannels, kernel, kernel];
     using weight = engine.tensor(
-      randoms(
-        shape.reduce((all, one) => all * one),
+      valuesFrom(
         next,
+        shape.reduce((all, one) => all * one),
       ),
       shape,
     );

@@ -1,7 +1,8 @@
 /** Times of stacks on this device: forward alone, and with all gradients; in turns, so that what disturbs one disturbs all. */
 import type { Engine, Tensor } from "webgpu-conv";
 import type { TaskControls } from "../../shell/useTask.js";
-import { randoms, uniform } from "./random.js";
+import { uniform, valuesFrom } from "../../../benchmark/random.js";
+import { median } from "../../../benchmark/statistics.js";
 import { paddingOf, type Stack } from "./stacks.js";
 
 export interface StackTime {
@@ -30,11 +31,11 @@ class StackRun implements Disposable {
     const [{ inChannels }] = stack.layers;
     this.#engine = engine;
     this.#stack = stack;
-    this.#input = engine.tensor(randoms(inChannels * extent * extent, next), [1, inChannels, extent, extent]);
+    this.#input = engine.tensor(valuesFrom(next, inChannels * extent * extent), [1, inChannels, extent, extent]);
     this.#weights = stack.layers.map(({ inChannels, outChannels, kernel }) => {
       // Sums of as many products as there are taps stay near 1.
       const scale = Math.sqrt(3 / (inChannels * kernel * kernel));
-      const values = randoms(outChannels * inChannels * kernel * kernel, () => scale * next());
+      const values = valuesFrom(() => scale * next(), outChannels * inChannels * kernel * kernel);
       return engine.tensor(values, [outChannels, inChannels, kernel, kernel]);
     });
   }
@@ -116,10 +117,4 @@ function summarize({
   readonly both: readonly number[];
 }): StackTime {
   return { forward: median(forward), both: median(both), spread: [Math.min(...forward), Math.max(...forward)] };
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
