@@ -11,6 +11,7 @@ import type {
 import { type Call, requireTensor } from "./calls.js";
 import { type DrawOptions, type DrawTarget, readPlanes } from "./draw.js";
 import { BYTES_PER_ELEMENT, type DType, readDType } from "./dtype.js";
+import { DISPOSE } from "./dispose.js";
 import { DeviceError, LimitError, require, show, TensorError } from "./errors.js";
 import { describeOperation, type ExplainOptions } from "./describeOperation.js";
 import { type Explanation, explain, type ExplainShapes } from "./explain.js";
@@ -251,7 +252,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     this.#backend.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 

@@ -1,5 +1,6 @@
 /** What comes of operations that are recorded and not run at once. */
 import type { Sequence } from "./backend.js";
+import { DISPOSE } from "./dispose.js";
 import { require } from "./errors.js";
 
 /** Operations that were written into a caller's encoder. */
@@ -47,7 +48,7 @@ export class Compiled<Result> implements Disposable {
     this.#sequence.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 }

@@ -1,6 +1,7 @@
 /** Tensor: values on an engine's device. */
 import type { TensorStorage } from "./backend.js";
 import type { DType } from "./dtype.js";
+import { DISPOSE } from "./dispose.js";
 import { require, show, TensorError } from "./errors.js";
 import { product } from "./geometry.js";
 import type { Pixels } from "./pixels.js";
@@ -71,7 +72,7 @@ export class Tensor implements Disposable {
     if (storage) this.#owner.release(this, storage);
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 

@@ -63,13 +63,23 @@ export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
   };
 }
 
+/** What is read of an adapter's description. */
+type AdapterInfo = Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "description" | "isFallbackAdapter"> &
+  Partial<Pick<GPUAdapterInfo, "subgroupMinSize">>;
+
+const UNKNOWN: AdapterInfo = { vendor: "", architecture: "", device: "", description: "", isFallbackAdapter: false };
+
 const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp/i;
 
 /** Whether the adapter runs on the CPU. Fallback adapters do; the others known to are told by name. */
-export function isSoftware(info: GPUAdapterInfo): boolean {
+export function isSoftware(info: AdapterInfo): boolean {
   const named = SOFTWARE_NAMES.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
   return named || info.isFallbackAdapter;
 }
+
+/** What a device tells of its adapter: nothing, in browsers whose devices do not know it yet. */
+export const adapterInfoOf = ({ adapterInfo }: { readonly adapterInfo?: AdapterInfo }): AdapterInfo =>
+  adapterInfo ?? UNKNOWN;
 
 export function readCapabilities(device: GPUDevice): Capabilities {
   const limits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, device.limits[name]])) as Record<
@@ -77,7 +87,7 @@ export function readCapabilities(device: GPUDevice): Capabilities {
     number
   >;
   return {
-    software: isSoftware(device.adapterInfo),
+    software: isSoftware(adapterInfoOf(device)),
     timestamps: device.features.has("timestamp-query"),
     shaderF16: device.features.has("shader-f16"),
     subgroupLanes: readSubgroupLanes(device),
@@ -86,13 +96,13 @@ export function readCapabilities(device: GPUDevice): Capabilities {
 }
 
 /** Browsers that have the feature, but do not tell its sizes, are taken to have none. */
-function readSubgroupLanes({ features, adapterInfo }: GPUDevice): number {
-  const { subgroupMinSize } = adapterInfo;
-  return features.has("subgroups") && subgroupMinSize >= 1 ? subgroupMinSize : 1;
+function readSubgroupLanes(device: GPUDevice): number {
+  const { subgroupMinSize = 0 } = adapterInfoOf(device);
+  return device.features.has("subgroups") && subgroupMinSize >= 1 ? subgroupMinSize : 1;
 }
 
 /** The adapter in words, as far as the browser tells: vendor, architecture, device, description. */
-export function describeAdapter(info: GPUAdapterInfo): string {
+export function describeAdapter(info: AdapterInfo): string {
   const words = [info.vendor, info.architecture, info.device, info.description].filter((word) => word !== "");
   const name = [...new Set(words)].join(" ") || "unnamed WebGPU adapter";
   return isSoftware(info) ? `${name} (software: runs on the CPU)` : name;

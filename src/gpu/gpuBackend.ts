@@ -18,7 +18,7 @@ import { decodePixels, type ImageSize, type ImageSource, type PixelOrder, type P
 import { select, type Selection } from "../select.js";
 import type { ScratchName, SolverPlan } from "../solver.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
-import { type Capabilities, describeAdapter, readCapabilities } from "./capabilities.js";
+import { adapterInfoOf, type Capabilities, describeAdapter, readCapabilities } from "./capabilities.js";
 import { pixelOrder, writeImage } from "./images.js";
 import { GpuInterop } from "./interop.js";
 import { PipelineCache } from "./pipelineCache.js";
@@ -298,7 +298,7 @@ export class GpuBackend implements Backend {
 }
 
 function describe(device: GPUDevice, { software, limits }: Capabilities): AdapterDescription {
-  const info = device.adapterInfo;
+  const info = adapterInfoOf(device);
   return {
     description: describeAdapter(info),
     backend: "webgpu",

@@ -2,7 +2,7 @@
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findSerious } from "./support/axe.js";
-import { connect, openDemo, screenshot } from "./support/demoPage.js";
+import { connect, longestBlock, openDemo, screenshot, UNNOTICED } from "./support/demoPage.js";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -12,9 +12,10 @@ afterAll(async () => await browser.close());
 
 const SMALL = "benchmark?layer=own&C=4&K=6&W=12&rounds=3";
 
+/** Runs the layer that is chosen; gives the table's cells, a row for each pass. */
 async function runIt(page: Page): Promise<string[][]> {
   await page.getByRole("button", { name: "Run", exact: true }).click();
-  const rows = page.locator(".benchmark-table tbody tr");
+  const rows = page.locator(".benchmark-pass");
   await expect.poll(async () => await rows.count(), { timeout: 90_000 }).toBe(3);
   return await Promise.all((await rows.all()).map(async (row) => await row.locator("th, td").allTextContents()));
 }
@@ -25,8 +26,14 @@ describe("benchmark", () => {
     const { page } = demo;
     const rows = await runIt(page);
     expect(rows.map(([pass]) => pass)).toEqual(["Forward", "Input gradient", "Weight gradient"]);
-    for (const [, device, cpu, speedUp, gflops, error, solver] of rows) {
-      for (const number of [device, cpu, speedUp, gflops]) expect(parseFloat(number)).toBeGreaterThan(0);
+    const flops = 2 * 12 * 12 * 6 * 4 * 3 * 3;
+    for (const [, cpu, cpuSpeed, device, deviceSpeed, speedUp, error, solver] of rows) {
+      for (const [milliseconds, gflops] of [
+        [cpu, cpuSpeed],
+        [device, deviceSpeed],
+      ]) {
+        expect((parseFloat(gflops) * parseFloat(milliseconds) * 1e6) / flops).toBeCloseTo(1, 1);
+      }
       expect(parseFloat(speedUp) / (parseFloat(cpu) / parseFloat(device))).toBeCloseTo(1, 1);
       expect(error).toMatch(/^\d\.\de-\d+, within its bound$/);
       expect(solver).toMatch(/^[a-z-]+$/);
@@ -35,14 +42,14 @@ describe("benchmark", () => {
     await page.getByRole("button", { name: "Copy as JSON" }).click();
     await page.getByText("Copied").waitFor();
     const copied = JSON.parse(await page.evaluate(async () => await navigator.clipboard.readText())) as {
-      readonly passes: readonly { readonly pass: boolean }[];
-    };
-    expect(copied).toMatchObject({ rounds: 3, layer: { input: [1, 4, 12, 12], weight: [6, 4, 3, 3] } });
-    expect(copied.passes.map(({ pass }) => pass)).toEqual([true, true, true]);
+      readonly passes: readonly { readonly device: { readonly pass: boolean } }[];
+    }[];
+    expect(copied).toMatchObject([{ rounds: 3, layer: { input: [1, 4, 12, 12], weight: [6, 4, 3, 3] } }]);
+    expect(copied[0].passes.map(({ device }) => device.pass)).toEqual([true, true, true]);
     await page.getByRole("button", { name: "Copy as Markdown" }).click();
     await expect
       .poll(async () => await page.evaluate(async () => await navigator.clipboard.readText()))
-      .toMatch(/^3x3, 4 to 6 channels, 12 x 12, .*\n\n\| Pass \| Device \|/);
+      .toMatch(/^3x3, 4 to 6 channels, 12 x 12, padding 1\. .*\n\n\| Pass \| CPU reference \|/);
     await screenshot(page, "benchmark");
     expect(await findSerious(page)).toEqual([]);
     expect(demo.errors).toEqual([]);
@@ -51,8 +58,8 @@ describe("benchmark", () => {
   test("checks Winograd's tiles against their own bound", async () => {
     await using demo = await openDemo(browser, "benchmark?layer=own&C=32&K=32&W=24&rounds=3");
     const rows = await runIt(demo.page);
-    expect(rows.map((row) => row[6])).toEqual(["winograd", "winograd", "winograd"]);
-    for (const row of rows) expect(row[5]).toMatch(/within its bound$/);
+    expect(rows.map((row) => row[7])).toEqual(["winograd", "winograd", "winograd"]);
+    for (const row of rows) expect(row[6]).toMatch(/within its bound$/);
   });
 
   test("keeps settings in the link, and says why a layer cannot be", async () => {
@@ -74,11 +81,45 @@ describe("benchmark", () => {
   test("can be cancelled", async () => {
     await using demo = await openDemo(browser, "benchmark?rounds=31");
     const { page } = demo;
-    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.getByRole("button", { name: "Run 10 typical layers" }).click();
     await page.getByRole("progressbar", { name: "Running" }).waitFor();
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByRole("progressbar").waitFor({ state: "detached", timeout: 90_000 });
     expect(await page.locator(".benchmark-table").count()).toBe(0);
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("keeps the layers run so far side by side", async () => {
+    await using demo = await openDemo(browser, SMALL);
+    const { page } = demo;
+    await runIt(page);
+    await page.getByRole("spinbutton", { name: "Filters K" }).fill("7");
+    await page.waitForURL(/K=7/);
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await expect.poll(async () => await page.locator(".benchmark-pass").count(), { timeout: 90_000 }).toBe(6);
+    // The same again takes the place of what was there.
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.getByRole("progressbar").waitFor();
+    await page.getByRole("progressbar").waitFor({ state: "detached", timeout: 90_000 });
+    expect(await page.locator(".benchmark-layer").allTextContents()).toEqual([
+      "(1) 3x3, 4 to 6 channels, 12 x 12, padding 1",
+      "(2) 3x3, 4 to 7 channels, 12 x 12, padding 1",
+    ]);
+    await expect.poll(async () => await page.locator(".chart canvas").count()).toBe(1);
+    await screenshot(page, "benchmark-two-layers");
+    await page.getByRole("button", { name: "Clear" }).click();
+    await expect.poll(async () => await page.locator(".benchmark-pass").count()).toBe(0);
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("leaves the page free while the CPU works", async () => {
+    const link = "benchmark?backend=cpu&layer=own&C=96&K=96&W=56&rounds=3";
+    await using demo = await openDemo(browser, link, { withoutWebGpu: true });
+    const blocked = await longestBlock(demo.page, async () => {
+      const rows = await runIt(demo.page);
+      expect(Math.min(...rows.map(([, milliseconds]) => parseFloat(milliseconds)))).toBeGreaterThan(UNNOTICED);
+    });
+    expect(blocked).toBeLessThan(UNNOTICED);
     expect(demo.errors).toEqual([]);
   });
 
@@ -87,7 +128,10 @@ describe("benchmark", () => {
     await using demo = await openDemo(browser, SMALL, { withoutWebGpu: true, viewport, colorScheme: "dark" });
     const { page } = demo;
     await page.getByRole("button", { name: /CPU/ }).click();
-    expect(await runIt(page)).toHaveLength(3);
+    const rows = await runIt(page);
+    // The reference alone: there is no device to compare it with.
+    expect(rows.map(([pass]) => pass)).toEqual(["Forward", "Input gradient", "Weight gradient"]);
+    for (const row of rows) expect(row).toHaveLength(3);
     await screenshot(page, "benchmark-phone-dark");
     expect(await findSerious(page)).toEqual([]);
     expect(demo.errors).toEqual([]);

@@ -2,7 +2,7 @@
 import type { Browser } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findSerious } from "./support/axe.js";
-import { connect, openDemo, screenshot } from "./support/demoPage.js";
+import { connect, openDemo, screenshot, setHidden } from "./support/demoPage.js";
 import { DEFAULT, expectForward, range, read, readLayer, setSlider, sliceOf, untilShown } from "./support/layerPage.js";
 
 let browser: Browser;
@@ -79,17 +79,11 @@ describe("forward", () => {
     await using demo = await openDemo(browser, "layer?pace=5");
     const { page } = demo;
     await untilShown(page);
-    await page.evaluate(() => {
-      Object.defineProperty(document, "hidden", { value: true, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"));
-    });
+    await setHidden(page, true);
     await page.getByRole("button", { name: "Play" }).click();
     await page.waitForTimeout(600);
     expect(await page.locator(".play-count").textContent()).toBe("1 of 32");
-    await page.evaluate(() => {
-      Object.defineProperty(document, "hidden", { value: false, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"));
-    });
+    await setHidden(page, false);
     await page.getByText("3 of 32").waitFor();
   });
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { forward, makeProblem } from "webgpu-conv/reference";
 import { bankTensors, FILTERS } from "../../examples/filters/filterBank.js";
 import { findSerious } from "./support/axe.js";
-import { connect, openDemo, screenshot } from "./support/demoPage.js";
+import { connect, openDemo, screenshot, setHidden } from "./support/demoPage.js";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -50,6 +50,47 @@ async function untilDrawn(page: Page): Promise<void> {
   await page.getByText(/ms for the layer on/).waitFor({ timeout: 60_000 });
 }
 
+/** What the page says of places on two maps, against the reference. */
+async function expectReference(page: Page, data: Uint8Array): Promise<void> {
+  const expected = answers(data);
+  for (const [filter, name] of [
+    [0, "sobel-x"],
+    [5, "sharpen"],
+  ] as const) {
+    const box = await mapOf(page, name).boundingBox();
+    if (!box) throw new Error("no map");
+    await mapOf(page, name).hover({ position: { x: box.width * 0.67, y: box.height * 0.4 } });
+    const said = page.locator(".maps-inspected");
+    await expect.poll(async () => await said.textContent()).toContain(name);
+    await expect
+      .poll(async () => {
+        const [, x, y, value] = /at \((\d+), (\d+)\): (-?[\d.]+)\./.exec((await said.textContent()) ?? "") ?? [];
+        return Number(value) - expected[(filter * HEIGHT + Number(y)) * WIDTH + Number(x)];
+      })
+      .toBeCloseTo(0, 3);
+  }
+}
+
+/** The states of the cameras that the page opened, in their order. */
+const cameras = async (page: Page): Promise<string[]> =>
+  await page.evaluate(() => {
+    const { opened } = globalThis as unknown as { readonly opened: readonly MediaStreamTrack[] };
+    return opened.map(({ readyState }) => readyState);
+  });
+
+/** Runs in the page: keeps the cameras that are opened. */
+function rememberCameras(): void {
+  const opened: MediaStreamTrack[] = [];
+  Object.assign(globalThis, { opened });
+  const { mediaDevices } = navigator;
+  const open = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = async (constraints) => {
+    const stream = await open(constraints);
+    opened.push(...stream.getTracks());
+    return stream;
+  };
+}
+
 describe("activation maps", () => {
   test("of a picture of one's own; a place on a map says what the reference says", async () => {
     await using demo = await openDemo(browser, "maps");
@@ -57,23 +98,7 @@ describe("activation maps", () => {
     await untilDrawn(page);
     const { data, file } = makePicture();
     await page.getByLabel(/Picture of your own/).setInputFiles(file);
-    const expected = answers(data);
-    for (const [filter, name] of [
-      [0, "sobel-x"],
-      [5, "sharpen"],
-    ] as const) {
-      const box = await mapOf(page, name).boundingBox();
-      if (!box) throw new Error("no map");
-      await mapOf(page, name).hover({ position: { x: box.width * 0.67, y: box.height * 0.4 } });
-      const said = page.locator(".maps-inspected");
-      await expect.poll(async () => await said.textContent()).toContain(name);
-      await expect
-        .poll(async () => {
-          const [, x, y, value] = /at \((\d+), (\d+)\): (-?[\d.]+)\./.exec((await said.textContent()) ?? "") ?? [];
-          return Number(value) - expected[(filter * HEIGHT + Number(y)) * WIDTH + Number(x)];
-        })
-        .toBeCloseTo(0, 3);
-    }
+    await expectReference(page, data);
     await screenshot(page, "maps");
     expect(await findSerious(page)).toEqual([]);
     expect(demo.errors).toEqual([]);
@@ -104,6 +129,73 @@ describe("activation maps", () => {
     expect(await page.getByRole("spinbutton", { name: "Row 3, column 3" }).inputValue()).toBe("4");
     await mapOf(page, "drawn").focus();
     await page.getByText(/Most comes from row 3, column 3 of the filter/).waitFor();
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("of a picture that is dropped", async () => {
+    await using demo = await openDemo(browser, "maps?source=camera");
+    const { page } = demo;
+    await untilDrawn(page);
+    const { data, file } = makePicture();
+    const dataTransfer = await page.evaluateHandle(
+      ({ bytes, name, type }) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([Uint8Array.from(bytes)], name, { type }));
+        return transfer;
+      },
+      { bytes: [...file.buffer], name: file.name, type: file.mimeType },
+    );
+    await page.dispatchEvent(".maps-part", "dragover", { dataTransfer });
+    await page.dispatchEvent(".maps-part", "drop", { dataTransfer });
+    // The picture takes the camera's place.
+    await expect.poll(async () => await page.getByRole("combobox", { name: "Source" }).inputValue()).toBe("picture");
+    await expectReference(page, data);
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("of the camera, frame after frame, while it is looked at", async () => {
+    await using demo = await openDemo(browser, "maps?filters=drawn");
+    const { page } = demo;
+    await untilDrawn(page);
+    await page.evaluate(rememberCameras);
+    expect(await cameras(page)).toEqual([]);
+    await page.getByRole("combobox", { name: "Source" }).selectOption("camera");
+    await page.getByText(/\d frames a second, [\d.]+ ms for the layer on/).waitFor({ timeout: 60_000 });
+    const before = await mapOf(page, "drawn").screenshot();
+    // The pattern moves.
+    await expect
+      .poll(async () => before.equals(await mapOf(page, "drawn").screenshot()), { timeout: 30_000 })
+      .toBe(false);
+    await mapOf(page, "drawn").focus();
+    // The middle of a frame, which is drawn as it comes.
+    await page.getByText(/drawn at \(160, 120\): -?[\d.]+\. Most comes from/).waitFor();
+    const { width = 0, height = 0 } = (await mapOf(page, "drawn").locator("canvas").boundingBox()) ?? {};
+    expect(width / height).toBeCloseTo(320 / 240, 1);
+    await screenshot(page, "maps-camera");
+    expect(await findSerious(page)).toEqual([]);
+    expect(await cameras(page)).toEqual(["live"]);
+    // In the background the camera is off, and on again when the page is back.
+    await setHidden(page, true);
+    await expect.poll(async () => await cameras(page)).toEqual(["ended"]);
+    await setHidden(page, false);
+    await expect.poll(async () => await cameras(page)).toEqual(["ended", "live"]);
+    await page.getByRole("combobox", { name: "Source" }).selectOption("picture");
+    await expect.poll(async () => await cameras(page)).toEqual(["ended", "ended"]);
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("say that there is no camera, and go on with the picture", async () => {
+    await using demo = await openDemo(browser, "maps");
+    const { page } = demo;
+    await untilDrawn(page);
+    await page.evaluate(() => {
+      navigator.mediaDevices.getUserMedia = async () => await Promise.reject(new Error("none found"));
+    });
+    await page.getByRole("combobox", { name: "Source" }).selectOption("camera");
+    await page.getByRole("alert").filter({ hasText: "The camera cannot be used: none found" }).waitFor();
+    await untilDrawn(page);
+    await page.getByRole("combobox", { name: "Source" }).selectOption("picture");
+    await page.getByRole("alert").waitFor({ state: "detached" });
     expect(demo.errors).toEqual([]);
   });
 

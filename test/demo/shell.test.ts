@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { findSerious } from "./support/axe.js";
-import { connect, loseDevice, openDemo, screenshot } from "./support/demoPage.js";
+import { connect, demoUrl, loseDevice, openDemo, screenshot } from "./support/demoPage.js";
 
 const PARTS = [
   { id: "layer", title: "The layer, step by step" },
@@ -75,6 +75,44 @@ describe("the engine's life", () => {
     expect(demo.errors).toEqual([]);
   });
 
+  test.each(PARTS)("#$id runs in browsers that have no Symbol.dispose and no adapterInfo yet", async ({ id }) => {
+    await using demo = await openDemo(browser, id, { withoutNovelties: true });
+    const { page } = demo;
+    await page.locator("footer", { hasText: "Runs on unnamed WebGPU adapter" }).waitFor();
+    if (id === "layer") await page.locator(".stage").waitFor();
+    if (id === "maps") await page.getByText(/ms for the layer on/).waitFor({ timeout: 60_000 });
+    if (id === "small") await page.locator(".heat-map").first().waitFor({ timeout: 60_000 });
+    if (id === "benchmark") {
+      await page.getByRole("button", { name: "Run", exact: true }).click();
+      await page.locator(".benchmark-pass").first().waitFor({ timeout: 90_000 });
+    }
+    expect(demo.errors).toEqual([]);
+  });
+
+  test.each(["layer", "maps"])("what fails in #%s is shown in its place, and can be tried again", async (id) => {
+    await using demo = await openDemo(browser, "benchmark");
+    const { page } = demo;
+    await untilReady(page);
+    await page.evaluate(() => {
+      const prototype = GPUDevice.prototype as Partial<GPUDevice>;
+      const own = Object.getOwnPropertyDescriptor(prototype, "createBuffer") ?? {};
+      prototype.createBuffer = () => {
+        Object.defineProperty(prototype, "createBuffer", own);
+        throw new Error("no more buffers");
+      };
+    });
+    await page.locator(`nav a[href^="#${id}"]`).click();
+    await page
+      .getByRole("alert")
+      .filter({ hasText: "This part stopped" })
+      .filter({ hasText: "no more buffers" })
+      .waitFor();
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("alert").waitFor({ state: "detached" });
+    await page.locator(id === "layer" ? ".stage" : ".maps-grid").waitFor();
+    expect(demo.errors).toEqual([]);
+  });
+
   test("a lost device is reported, and another goes on in its place", async () => {
     await using demo = await openDemo(browser, "small");
     const { page } = demo;
@@ -111,6 +149,41 @@ describe("what holds for every part", () => {
       expect(demo.errors).toEqual([]);
     },
   );
+
+  test("who wants no motion sees none", async () => {
+    /** The longest of all transitions and animations, in milliseconds. */
+    const longestMotion = async (reducedMotion: "reduce" | "no-preference"): Promise<number> => {
+      await using demo = await openDemo(browser, "layer", { reducedMotion });
+      await untilReady(demo.page);
+      return await demo.page.evaluate(() => {
+        const styles = [...document.querySelectorAll("*")].map((element) => getComputedStyle(element));
+        const all = styles.flatMap((style) => [style.transitionDuration, style.animationDuration]);
+        return Math.max(...all.flatMap((value) => value.split(", ")).map((value) => 1000 * parseFloat(value)));
+      });
+    };
+    expect(await longestMotion("no-preference")).toBeGreaterThan(50);
+    expect(await longestMotion("reduce")).toBeLessThanOrEqual(1);
+  });
+
+  test("the first paint comes soon on a slow line", async () => {
+    await using demo = await openDemo(browser);
+    const { page } = demo;
+    const session = await page.context().newCDPSession(page);
+    await session.send("Network.enable");
+    await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+    // Lighthouse's "slow 4G": 1.6 Mbit/s, 150 ms there and back.
+    const slow = { offline: false, latency: 150, downloadThroughput: 1.6e6 / 8, uploadThroughput: 0.75e6 / 8 };
+    await session.send("Network.emulateNetworkConditions", slow);
+    await page.goto("about:blank");
+    await page.goto(demoUrl("layer"), { waitUntil: "commit" });
+    await untilReady(page);
+    const [milliseconds] = await page.evaluate(() =>
+      performance.getEntriesByName("first-contentful-paint").map(({ startTime }) => startTime),
+    );
+    console.log(`first contentful paint on slow 4G: ${milliseconds.toFixed(0)} ms`);
+    // What Lighthouse calls good.
+    expect(milliseconds).toBeLessThan(1800);
+  });
 
   test("nothing is asked of another host", async () => {
     await using demo = await openDemo(browser);

@@ -1,6 +1,7 @@
 /** What is told of an adapter. */
 import { describe, expect, test } from "vitest";
 import {
+  adapterInfoOf,
   DEFAULT_CAPABILITIES,
   describeAdapter,
   deviceRequest,
@@ -60,4 +61,10 @@ test.each([
   const adapterInfo = Object.assign(info({}), { subgroupMinSize });
   const device = { features: new Set(features), limits: DEFAULT_CAPABILITIES.limits, adapterInfo };
   expect(readCapabilities(device as never).subgroupLanes).toBe(lanes);
+});
+
+test("a device that does not know its adapter is taken to be a GPU without subgroups", () => {
+  const device = { features: new Set(["subgroups"]), limits: DEFAULT_CAPABILITIES.limits };
+  expect(readCapabilities(device as never)).toMatchObject({ software: false, subgroupLanes: 1 });
+  expect(describeAdapter(adapterInfoOf({}))).toBe("unnamed WebGPU adapter");
 });

@@ -6,14 +6,13 @@ import { wasLost } from "./wasLost.js";
 /** A lost device is the page's to report: what fails because of it is passed over. */
 export function useRethrow(): (error: unknown) => void {
   const { engine } = useEngine();
-  const [, setState] = useState(0);
+  const [failure, setFailure] = useState<{ readonly error: unknown }>();
+  // While drawing: only there is it caught.
+  if (failure) throw failure.error;
   return useCallback(
     (error: unknown) => {
       void wasLost(engine).then((lost) => {
-        if (lost) return;
-        setState(() => {
-          throw error;
-        });
+        if (!lost) setFailure({ error });
       });
     },
     [engine],

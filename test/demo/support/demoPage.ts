@@ -9,6 +9,8 @@ const SCREENSHOTS = resolve(import.meta.dirname, "../../../out/demo-screenshots"
 export interface OpenOptions extends BrowserContextOptions {
   /** As a browser without WebGPU. */
   readonly withoutWebGpu?: boolean;
+  /** As a browser with WebGPU, but without what not all of those have. */
+  readonly withoutNovelties?: boolean;
 }
 
 export interface DemoPage extends AsyncDisposable {
@@ -28,7 +30,7 @@ export const connect = async (): Promise<Browser> => await chromium.connect(inje
 export async function openDemo(
   browser: Browser,
   link = "",
-  { withoutWebGpu = false, ...options }: OpenOptions = {},
+  { withoutWebGpu = false, withoutNovelties = false, ...options }: OpenOptions = {},
 ): Promise<DemoPage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-US", ...options });
   const page = await context.newPage();
@@ -41,6 +43,7 @@ export async function openDemo(
   page.on("request", (request) => requests.push(request.url()));
   await page.addInitScript(rememberDevices);
   if (withoutWebGpu) await page.addInitScript(removeWebGpu);
+  if (withoutNovelties) await page.addInitScript(removeNovelties);
   await page.goto(demoUrl(link));
   return { page, errors, requests, [Symbol.asyncDispose]: async () => await context.close() };
 }
@@ -64,11 +67,56 @@ function removeWebGpu(): void {
   Object.defineProperty(Navigator.prototype, "gpu", { value: undefined });
 }
 
+/** Runs in the page, before it. */
+function removeNovelties(): void {
+  const missing = ["dispose", "asyncDispose"];
+  // Symbol's own properties cannot be deleted: another function takes its place.
+  const symbol = (description?: string): symbol => Original(description);
+  const Original = Symbol;
+  for (const name of Object.getOwnPropertyNames(Original)) {
+    if (missing.includes(name) || ["length", "name"].includes(name)) continue;
+    Object.defineProperty(symbol, name, { value: Reflect.get(Original, name) as unknown });
+  }
+  Object.assign(globalThis, { Symbol: symbol, SuppressedError: undefined, DisposableStack: undefined });
+  if ("GPUDevice" in globalThis) Object.defineProperty(GPUDevice.prototype, "adapterInfo", { value: undefined });
+}
+
 /** Takes the page's device away, as a browser does when a driver resets. */
 export async function loseDevice(page: Page): Promise<void> {
   await page.evaluate(() => {
     const { devicesMade } = globalThis as { readonly devicesMade?: readonly GPUDevice[] };
     for (const device of devicesMade ?? []) device.destroy();
+  });
+}
+
+/** Puts the page into the background, as another tab in front of it does, or brings it back. */
+export async function setHidden(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate((hidden) => {
+    Object.defineProperty(document, "visibilityState", { value: hidden ? "hidden" : "visible", configurable: true });
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+}
+
+/** Milliseconds after which a visitor notices that nothing happens, by the RAIL model. */
+export const UNNOTICED = 100;
+
+/** Does something, and gives the longest time in milliseconds for which the page could not react meanwhile. */
+export async function longestBlock(page: Page, work: () => Promise<void>): Promise<number> {
+  await page.evaluate(() => {
+    const watch = { last: performance.now(), longest: 0, timer: 0 };
+    watch.timer = window.setInterval(() => {
+      const now = performance.now();
+      watch.longest = Math.max(watch.longest, now - watch.last);
+      watch.last = now;
+    }, 5);
+    Object.assign(globalThis, { watch });
+  });
+  await work();
+  return await page.evaluate(() => {
+    const { watch } = globalThis as unknown as { readonly watch: { readonly longest: number; readonly timer: number } };
+    clearInterval(watch.timer);
+    return watch.longest;
   });
 }
 

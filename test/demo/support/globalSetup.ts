@@ -21,6 +21,8 @@ declare module "vitest" {
 
 /** Not the root: the page must work under any path. */
 const PATH = "/some/where/demo/";
+/** A camera that shows a moving pattern, and a visitor who lets the page use it. */
+const FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), "webgpu-conv-demo-"));
@@ -31,7 +33,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     build: { outDir: folder, emptyOutDir: true },
   });
   const server = await serve(folder, PATH);
-  const browser = await chromium.launchServer(await chromiumLaunchOptions());
+  const options = await chromiumLaunchOptions();
+  const browser = await chromium.launchServer({ ...options, args: [...options.args, ...FAKE_CAMERA] });
   project.provide("demoUrl", server.url);
   project.provide("demoFolder", folder);
   project.provide("browserEndpoint", browser.wsEndpoint());

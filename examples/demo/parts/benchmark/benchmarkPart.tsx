@@ -8,13 +8,14 @@ import { Progress } from "../../controls/progress.js";
 import { Select } from "../../controls/select.js";
 import { Slider } from "../../controls/slider.js";
 import { useEngine } from "../../shell/engineContext.js";
-import { useTask } from "../../shell/useTask.js";
+import { type TaskControls, useTask } from "../../shell/useTask.js";
 import { layerName, LAYERS } from "../../../benchmark/layers.js";
 import type { PartProps } from "../part.js";
-import { layerOf } from "./job.js";
+import { layerOf, type NamedLayer, TYPICAL_LAYERS } from "./job.js";
 import { measureLayer, type Results } from "./measure.js";
 import { type BenchmarkSchema, OWN, schema } from "./part.js";
-import { ResultsTable, toMarkdown } from "./resultsTable.js";
+import { describeRun, ResultsTable, toMarkdown } from "./resultsTable.js";
+import { SpeedChart } from "./speedChart.js";
 
 const FIELDS = [
   { name: "C", label: "Input channels C", min: 1, max: 512 },
@@ -63,49 +64,62 @@ export default function BenchmarkPart(props: PartProps<BenchmarkSchema>): Compon
             ))
           : null}
       </section>
-      <Measured key={JSON.stringify(layerOf(settings))} {...props} />
+      <Measured {...props} />
     </div>
   );
 }
 
-/** The button, and the results of one choice of layer: another starts empty. */
+/** The buttons, and the results so far: one of each layer, the last one run last. */
 function Measured({ settings }: PartProps<BenchmarkSchema>): ComponentChild {
-  const { engine, active } = useEngine();
+  const { engine, gpu, active } = useEngine();
   const task = useTask();
-  const [results, setResults] = useState<Results>();
+  const [results, setResults] = useState<readonly Results[]>([]);
   useEffect(() => {
     if (!active) task.cancel();
   }, [active]);
-  const run = (): void =>
+  const run = (layers: readonly NamedLayer[]): void =>
     task.start(async (controls) => {
-      setResults(undefined);
-      setResults(await measureLayer(engine, layerOf(settings), settings.rounds, controls));
+      for (const [i, layer] of layers.entries()) {
+        const report: TaskControls["report"] = (done, note) =>
+          controls.report((i + done) / layers.length, layers.length > 1 ? `${layer.name}, ${note}` : note);
+        const measured = await measureLayer({ engine, gpu }, layer, settings.rounds, { ...controls, report });
+        setResults((before) => [...before.filter(({ layer: { name } }) => name !== layer.name), measured]);
+      }
     });
+  const layer = layerOf(settings);
   return (
     <section class="panel" aria-label="Times">
-      <h2>{layerOf(settings).name}</h2>
+      <h2>{layer.name}</h2>
       <p class="muted">
-        Forward pass and both gradients, batch 1, on this device and by the float64 reference on the CPU, in a worker.
-        Each result must lie within a derived bound of the reference's.
+        {gpu
+          ? "Forward pass and both gradients, batch 1, on this device and by the float64 reference on the CPU, in a worker. Each result must lie within a derived bound of the reference's."
+          : "Forward pass and both gradients, batch 1, by the float64 reference on the CPU, in a worker. There is no device here to compare it with."}
       </p>
       <div class="benchmark-actions">
-        <Button onPress={run} disabled={task.state.running}>
+        <Button onPress={() => run([layer])} disabled={task.state.running}>
           Run
+        </Button>
+        <Button kind="secondary" onPress={() => run(TYPICAL_LAYERS)} disabled={task.state.running}>
+          Run {TYPICAL_LAYERS.length} typical layers
+        </Button>
+        <Button kind="secondary" onPress={() => setResults([])} disabled={task.state.running || results.length === 0}>
+          Clear
         </Button>
         <Progress task={task} label="Running" />
       </div>
-      {results ? <Found results={results} /> : null}
+      {results.length > 0 ? <Found results={results} /> : null}
     </section>
   );
 }
 
-function Found({ results }: { readonly results: Results }): ComponentChild {
-  const { adapter, rounds, bytes } = results;
+function Found({ results }: { readonly results: readonly Results[] }): ComponentChild {
   return (
     <>
+      <h3>Speed, larger is better</h3>
+      <SpeedChart results={results} />
       <ResultsTable results={results} />
       <p class="small muted" role="status">
-        {`Median of ${String(rounds)} rounds on ${adapter}; ${(bytes / 2 ** 20).toFixed(1)} MiB of device memory in use.`}
+        {describeRun(results[results.length - 1])}.
       </p>
       <div class="benchmark-actions">
         <Copy label="Copy as Markdown" text={toMarkdown(results)} />

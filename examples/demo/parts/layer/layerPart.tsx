@@ -55,6 +55,7 @@ export default function LayerPart({ settings, change }: PartProps<LayerSchema>):
               edit={edit}
             />
           ) : null}
+          {!shown && fit.kind !== "impossible" ? <p aria-busy="true">Computing</p> : null}
         </section>
       </div>
       <aside class="panel layer-facts" aria-label="What the formulas say">

@@ -1,7 +1,7 @@
 /** One filter and its map; pointing at the map, or moving over it with the arrow keys, chooses a place. */
 import type { ComponentChild } from "preact";
 import { type Bank, COLOURS, EXTENT, TAPS } from "./filters.js";
-import { HEIGHT, WIDTH } from "./pictures.js";
+import type { Size } from "./pictures.js";
 
 export interface Place {
   readonly filter: number;
@@ -14,16 +14,20 @@ const clamp = (value: number, most: number): number => Math.min(most, Math.max(0
 export function MapView(props: {
   readonly bank: Bank;
   readonly filter: number;
+  /** Of what the map is made of, and so of the map. */
+  readonly size: Size;
   readonly place: Place | undefined;
   readonly onPlace: (place: Place) => void;
   readonly canvasRef: (canvas: HTMLCanvasElement | null) => void;
 }): ComponentChild {
   const { bank, filter, place, onPlace, canvasRef } = props;
+  const { width, height } = props.size;
+  const middle = { x: width >> 1, y: height >> 1 };
   const here = place?.filter === filter ? place : undefined;
   const point = (event: PointerEvent & { readonly currentTarget: HTMLElement }): void => {
     const box = event.currentTarget.getBoundingClientRect();
-    const x = clamp(((event.clientX - box.left) / box.width) * WIDTH - 0.5, WIDTH - 1);
-    const y = clamp(((event.clientY - box.top) / box.height) * HEIGHT - 0.5, HEIGHT - 1);
+    const x = clamp(((event.clientX - box.left) / box.width) * width - 0.5, width - 1);
+    const y = clamp(((event.clientY - box.top) / box.height) * height - 0.5, height - 1);
     onPlace({ filter, x, y });
   };
   const move = (event: KeyboardEvent): void => {
@@ -37,8 +41,8 @@ export function MapView(props: {
     if (!(event.key in moves)) return;
     event.preventDefault();
     const [dx, dy] = moves[event.key];
-    const { x, y } = here ?? { x: WIDTH / 2, y: HEIGHT / 2 };
-    onPlace({ filter, x: clamp(x + dx, WIDTH - 1), y: clamp(y + dy, HEIGHT - 1) });
+    const { x, y } = here ?? middle;
+    onPlace({ filter, x: clamp(x + dx, width - 1), y: clamp(y + dy, height - 1) });
   };
   const name = bank.names[filter];
   return (
@@ -56,18 +60,18 @@ export function MapView(props: {
         onPointerDown={point}
         onKeyDown={move}
         onFocus={() => {
-          if (!here) onPlace({ filter, x: WIDTH / 2, y: HEIGHT / 2 });
+          if (!here) onPlace({ filter, ...middle });
         }}
       >
-        <canvas ref={canvasRef} width={WIDTH} height={HEIGHT} />
+        <canvas ref={canvasRef} width={width} height={height} />
         {here ? (
           <span
             class="map-window"
             style={{
-              left: `${String((100 * (here.x - (EXTENT >> 1))) / WIDTH)}%`,
-              top: `${String((100 * (here.y - (EXTENT >> 1))) / HEIGHT)}%`,
-              width: `${String((100 * EXTENT) / WIDTH)}%`,
-              height: `${String((100 * EXTENT) / HEIGHT)}%`,
+              left: `${String((100 * (here.x - (EXTENT >> 1))) / width)}%`,
+              top: `${String((100 * (here.y - (EXTENT >> 1))) / height)}%`,
+              width: `${String((100 * EXTENT) / width)}%`,
+              height: `${String((100 * EXTENT) / height)}%`,
             }}
           />
         ) : null}

@@ -12,7 +12,7 @@ import type { PartProps } from "../part.js";
 import { type Bank, chooseBank, contributionsAt, drawnTaps, EXTENT } from "./filters.js";
 import { Cells, MapView, type Place } from "./mapView.js";
 import type { MapsSchema } from "./part.js";
-import { readPicture, snapshot } from "./pictures.js";
+import { PICTURE_SIZE, readPicture, sizeOf, snapshot, type Source } from "./pictures.js";
 import { useMaps, useSource } from "./useMaps.js";
 
 export default function MapsPart({ settings, change }: PartProps<MapsSchema>): ComponentChild {
@@ -53,7 +53,10 @@ export default function MapsPart({ settings, change }: PartProps<MapsSchema>): C
             { value: "picture", text: "A picture" },
             { value: "camera", text: gpu ? "Your camera" : "Your camera (needs WebGPU)" },
           ]}
-          onChange={(value) => change({ source: value })}
+          onChange={(value) => {
+            setProblem("");
+            change({ source: value });
+          }}
           disabled={!gpu}
         />
         <div class="field">
@@ -102,6 +105,7 @@ export default function MapsPart({ settings, change }: PartProps<MapsSchema>): C
             key={name}
             bank={bank}
             filter={filter}
+            size={source ? sizeOf(source) : PICTURE_SIZE}
             place={place}
             onPlace={setPlace}
             canvasRef={(canvas) => void (canvases.current[filter] = canvas)}
@@ -139,13 +143,15 @@ function TapGrid({ settings, change }: PartProps<MapsSchema>): ComponentChild {
 function Inspected(props: {
   readonly bank: Bank;
   readonly place: Place | undefined;
-  readonly source: ImageData | HTMLVideoElement | undefined;
+  readonly source: Source | undefined;
 }): ComponentChild {
   const { bank, place, source } = props;
   if (!place || !source || place.filter >= bank.names.length) {
     return <p class="small muted">Point at a map to see which part of its filter fires there.</p>;
   }
   const pixels = source instanceof ImageData ? source : snapshot(source);
+  // The place may be of a larger source that was there before.
+  if (place.x >= pixels.width || place.y >= pixels.height) return null;
   const parts = contributionsAt(bank, place.filter, pixels, place.x, place.y);
   const answer = parts.reduce((sum, part) => sum + part, bank.bias[place.filter]);
   const strongest = parts.reduce((best, part, i) => (Math.abs(part) > Math.abs(parts[best]) ? i : best), 0);

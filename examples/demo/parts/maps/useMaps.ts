@@ -6,9 +6,7 @@ import { describeError } from "../../shell/useTask.js";
 import { useRethrow } from "../../shell/useRethrow.js";
 import { MapLayer } from "./drawMaps.js";
 import type { Bank } from "./filters.js";
-import { builtInPicture, openCamera, stopCamera } from "./pictures.js";
-
-export type Source = ImageData | HTMLVideoElement;
+import { builtInPicture, openCamera, type Source, stopCamera } from "./pictures.js";
 
 /** What the maps are made of; undefined until it is there. The camera is open only while it is used and looked at. */
 export function useSource(

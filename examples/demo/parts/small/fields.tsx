@@ -1,6 +1,6 @@
 /** The effective receptive fields of a comparison's stacks, computed as soon as they are shown. */
 import type { ComponentChild } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Button } from "../../controls/button.js";
 import { Progress } from "../../controls/progress.js";
 import { useEngine } from "../../shell/engineContext.js";
@@ -40,7 +40,10 @@ export function Fields(props: {
     return task.cancel;
   }, [engine, active, comparison, seed]);
 
-  const profiles = shown?.comparison.stacks.map(({ name }, i) => ({ name, field: shown.fields[i] }));
+  const profiles = useMemo(
+    () => shown?.comparison.stacks.map(({ name }, i) => ({ name, field: shown.fields[i] })),
+    [shown],
+  );
   return (
     <section class="panel" aria-label="Effective receptive field">
       <h2>What the stacks see</h2>

@@ -1,8 +1,11 @@
-/** Times of stacks on this device: forward alone, and with all gradients; in turns, so that what disturbs one disturbs all. */
-import type { Engine, Tensor } from "webgpu-conv";
-import type { TaskControls } from "../../shell/useTask.js";
+/** Times of stacks: forward alone, and with all gradients; in turns, so that what disturbs one disturbs all. */
+import type { Engine, Tensor, Timing } from "webgpu-conv";
+import { PASSES } from "../../../benchmark/passes.js";
 import { uniform, valuesFrom } from "../../../benchmark/random.js";
 import { median } from "../../../benchmark/statistics.js";
+import type { LayerShapes } from "../../reference/jobs.js";
+import type { Reference } from "../../reference/reference.js";
+import type { TaskControls } from "../../shell/useTask.js";
 import { paddingOf, type Stack } from "./stacks.js";
 
 export interface StackTime {
@@ -19,8 +22,14 @@ export interface Times {
   readonly clock: "timestamp" | "wall-clock";
 }
 
+/** A stack that can be timed. */
+interface StackRun extends Disposable {
+  /** A forward pass of all layers and, if asked for, their gradients. */
+  time(withGradients: boolean): Promise<Pick<Timing, "milliseconds" | "clock">>;
+}
+
 /** A stack's tensors on the device. */
-class StackRun implements Disposable {
+export class DeviceStack implements StackRun {
   readonly #engine: Engine;
   readonly #stack: Stack;
   readonly #input: Tensor;
@@ -40,8 +49,11 @@ class StackRun implements Disposable {
     });
   }
 
-  /** Records the forward pass and, if asked for, both gradients of every layer. */
-  record(withGradients: boolean): void {
+  async time(withGradients: boolean): Promise<Timing> {
+    return await this.#engine.time(() => this.#record(withGradients));
+  }
+
+  #record(withGradients: boolean): void {
     const { layers } = this.#stack;
     const outputs = [this.#input];
     const options = layers.map((layer) => {
@@ -75,13 +87,36 @@ class StackRun implements Disposable {
   }
 }
 
+/** A stack on the CPU reference: its convolutions, without the activations and the gradients of biases. */
+export class ReferenceStack implements StackRun {
+  readonly #reference: Reference;
+  readonly #layers: readonly LayerShapes[];
+
+  constructor(reference: Reference, { layers }: Stack, extent: number) {
+    this.#reference = reference;
+    this.#layers = layers.map((layer) => ({
+      input: [1, layer.inChannels, extent, extent],
+      weight: [layer.outChannels, layer.inChannels, layer.kernel, layer.kernel],
+      options: { padding: paddingOf(layer), dilation: layer.dilation },
+    }));
+  }
+
+  async time(withGradients: boolean): Promise<Pick<Timing, "milliseconds" | "clock">> {
+    const passes = withGradients ? PASSES : PASSES.slice(0, 1);
+    return { milliseconds: await this.#reference.ask("time", { layers: this.#layers, passes }), clock: "wall-clock" };
+  }
+
+  [Symbol.dispose](): void {
+    // Nothing of it is on a device.
+  }
+}
+
+/** Times stacks, and disposes of them. */
 export async function measureStacks(
-  engine: Engine,
-  stacks: readonly Stack[],
-  { extent, rounds, seed }: { readonly extent: number; readonly rounds: number; readonly seed: number },
+  runs: readonly StackRun[],
+  rounds: number,
   { report, pause }: Pick<TaskControls, "report" | "pause">,
 ): Promise<Times> {
-  const runs = stacks.map((stack) => new StackRun(engine, stack, extent, seed));
   try {
     const steps = (rounds + 1) * runs.length;
     let clock: Times["clock"] = "wall-clock";
@@ -94,9 +129,9 @@ export async function measureStacks(
           round === 0 ? "Warming up" : `Round ${String(round)} of ${String(rounds)}`,
         );
         await pause();
-        const forward = await engine.time(() => run.record(false));
+        const forward = await run.time(false);
         await pause();
-        const both = await engine.time(() => run.record(true));
+        const both = await run.time(true);
         if (round === 0) continue;
         times[i].forward.push(forward.milliseconds);
         times[i].both.push(both.milliseconds);

@@ -6,12 +6,13 @@ import { Button } from "../../controls/button.js";
 import { Progress } from "../../controls/progress.js";
 import { Select } from "../../controls/select.js";
 import { Slider } from "../../controls/slider.js";
+import { Reference } from "../../reference/reference.js";
 import { useEngine } from "../../shell/engineContext.js";
 import { useTask } from "../../shell/useTask.js";
 import type { PartProps } from "../part.js";
 import { CountsTable } from "./countsTable.js";
 import { Fields } from "./fields.js";
-import { measureStacks, type Times } from "./measure.js";
+import { DeviceStack, measureStacks, ReferenceStack, type Times } from "./measure.js";
 import { COMPARISONS, schema, type SmallSchema } from "./part.js";
 import { type Comparison, comparisonOf, countStack } from "./stacks.js";
 
@@ -83,11 +84,14 @@ function Measured(props: {
   useEffect(() => {
     if (!active) task.cancel();
   }, [active]);
+  const { rounds, seed } = settings;
   const measure = (): void =>
     task.start(async (controls) => {
-      setMeasured(
-        await measureStacks(engine, stacks, { extent, rounds: settings.rounds, seed: settings.seed }, controls),
+      using reference = gpu ? undefined : new Reference(controls.signal);
+      const runs = stacks.map((stack) =>
+        reference ? new ReferenceStack(reference, stack, extent) : new DeviceStack(engine, stack, extent, seed),
       );
+      setMeasured(await measureStacks(runs, rounds, controls));
     });
   return (
     <section class="panel" aria-label={comparison.title}>
@@ -100,7 +104,7 @@ function Measured(props: {
         </Button>
         <Progress task={task} label="Measuring" />
         <p class="small muted" role="status">
-          {measured ? describeTimes(measured, engine.adapter.description) : ""}
+          {measured ? describeTimes(measured, engine.adapter.description, gpu) : ""}
           {gpu ? "" : ` On the CPU the layers are at most ${String(LARGEST_ON_CPU)} × ${String(LARGEST_ON_CPU)}.`}
         </p>
       </div>
@@ -108,5 +112,8 @@ function Measured(props: {
   );
 }
 
-const describeTimes = ({ rounds, clock }: Times, device: string): string =>
-  `Median of ${String(rounds)} rounds in turns on ${device}, by ${clock === "timestamp" ? "the device's own clock" : "the wall clock"}; a ReLU after each layer, batch of 1.`;
+function describeTimes({ rounds, clock }: Times, device: string, gpu: boolean): string {
+  const by = clock === "timestamp" ? "the device's own clock" : "the wall clock";
+  const what = gpu ? "a ReLU after each layer, batch of 1" : "batch of 1, the convolutions alone, in a worker";
+  return `Median of ${String(rounds)} rounds in turns on ${device}, by ${by}; ${what}.`;
+}
