@@ -56,13 +56,31 @@ export function writeImage(
       usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC | GPUTextureUsage.RENDER_ATTACHMENT,
     });
     try {
-      device.queue.copyExternalImageToTexture({ source }, { texture }, [width, height]);
+      copyExternal(device, source, texture, width, height);
       copyTexture(device, texture, width, height, target, offset);
     } catch (cause) {
       throw new ArgumentError(`the image cannot be read: ${String(cause)}`, { cause });
     } finally {
       texture.destroy();
     }
+  }
+}
+
+/** Firefox takes no videos and no frames (bugzilla.mozilla.org, 1975308): those go by way of a canvas. */
+function copyExternal(
+  { queue }: GPUDevice,
+  source: Exclude<ImageSource, GPUTexture | ImageData>,
+  texture: GPUTexture,
+  width: number,
+  height: number,
+): void {
+  try {
+    queue.copyExternalImageToTexture({ source }, { texture }, [width, height]);
+  } catch (error) {
+    const context = typeof OffscreenCanvas === "undefined" ? null : new OffscreenCanvas(width, height).getContext("2d");
+    if (!(error instanceof TypeError) || !context) throw error;
+    context.drawImage(source, 0, 0, width, height);
+    queue.copyExternalImageToTexture({ source: context.canvas }, { texture }, [width, height]);
   }
 }
 

@@ -66,6 +66,20 @@ describe("an image from", () => {
     });
   }
 
+  gpuTest("a VideoFrame has its pixels where the browser takes canvases and bitmaps alone", async ({ engine }) => {
+    const { queue } = deviceOf(engine);
+    const takeAll = queue.copyExternalImageToTexture.bind(queue);
+    queue.copyExternalImageToTexture = (image, texture, size) => {
+      if (image.source instanceof VideoFrame) throw new TypeError("'source' could not be converted");
+      takeAll(image, texture, size);
+    };
+    const picture = makePicture(7);
+    const frame = new VideoFrame(offscreen(picture), { timestamp: 0, alpha: "discard" });
+    using image = engine.image(frame, { channels: 1, std: 1 / 255 });
+    frame.close();
+    expect([...(await image.data())]).toEqual([...picture.data].filter((_, i) => i % 4 === 0));
+  });
+
   gpuTest("what is closed or empty is refused, and nothing is left behind", async ({ engine }) => {
     const bitmap = await createImageBitmap(makePicture(1));
     bitmap.close();

@@ -78,7 +78,17 @@ function removeNovelties(): void {
     Object.defineProperty(symbol, name, { value: Reflect.get(Original, name) as unknown });
   }
   Object.assign(globalThis, { Symbol: symbol, SuppressedError: undefined, DisposableStack: undefined });
-  if ("GPUDevice" in globalThis) Object.defineProperty(GPUDevice.prototype, "adapterInfo", { value: undefined });
+  if (!("GPUDevice" in globalThis)) return;
+  Object.defineProperty(GPUDevice.prototype, "adapterInfo", { value: undefined });
+  GPUQueue.prototype.copyExternalImageToTexture = new Proxy(
+    Reflect.get(GPUQueue.prototype, "copyExternalImageToTexture"),
+    {
+      apply: (original, queue, parameters: Parameters<GPUQueue["copyExternalImageToTexture"]>): undefined => {
+        if (parameters[0].source instanceof HTMLVideoElement) throw new TypeError("'source' could not be converted");
+        Reflect.apply(original, queue, parameters);
+      },
+    },
+  );
 }
 
 /** Takes the page's device away, as a browser does when a driver resets. */
