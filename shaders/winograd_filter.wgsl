@@ -5,7 +5,7 @@
 // Dispatch: ceil(groups * R * S / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::winograd::{transformFilter, PATCH};
+import package::common::winograd::{transformFilter, KERNEL, PATCH};
 
 const THREADS: u32 = 64u;
 const TRANSPOSED: bool = false; // @specialize
@@ -33,21 +33,26 @@ fn main(
     return;
   }
   let s = filterIndex % geometry.sourceChannels;
-  let row = filterIndex / geometry.sourceChannels;
-  let base = (row / geometry.resultChannels) * geometry.weightGroupStride
-    + (row % geometry.resultChannels) * geometry.weightStrides.x
+  let resultRow = filterIndex / geometry.sourceChannels;
+  let base = (resultRow / geometry.resultChannels) * geometry.weightGroupStride
+    + (resultRow % geometry.resultChannels) * geometry.weightStrides.x
     + s * geometry.weightStrides.y;
-  var columns: array<array<f32, 6>, 3>;
-  for (var x = 0u; x < 3u; x++) { // @unroll
-    var column: array<f32, 3>;
-    for (var y = 0u; y < 3u; y++) { // @unroll
-      let tap = y * 3u + x;
-      column[y] = f32(weight[base + select(tap, 8u - tap, TRANSPOSED) * geometry.weightStrides.z]);
+  var columns: array<array<f32, 6>, KERNEL>;
+  for (var x = 0u; x < KERNEL; x++) { // @unroll
+    var column: array<f32, 5>;
+    for (var y = 0u; y < KERNEL; y++) { // @unroll
+      let tap = y * KERNEL + x;
+      let last = KERNEL * KERNEL - 1u;
+      column[y] = f32(weight[base + select(tap, last - tap, TRANSPOSED) * geometry.weightStrides.z]);
     }
     columns[x] = transformFilter(column);
   }
   for (var y = 0u; y < PATCH; y++) { // @unroll
-    let products = transformFilter(array<f32, 3>(columns[0][y], columns[1][y], columns[2][y]));
+    var row: array<f32, 5>;
+    for (var x = 0u; x < KERNEL; x++) { // @unroll
+      row[x] = columns[x][y];
+    }
+    let products = transformFilter(row);
     for (var x = 0u; x < PATCH; x++) { // @unroll
       result[(y * PATCH + x) * geometry.filters + filterIndex] = products[x];
     }

@@ -5,7 +5,7 @@
 // Dispatch: ceil(groups * outputChannels * inputChannels / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::winograd::{transformFilterGradient, PATCH};
+import package::common::winograd::{transformFilterGradient, KERNEL, PATCH};
 
 const THREADS: u32 = 64u;
 
@@ -35,7 +35,7 @@ fn main(
   let base = (row / geometry.outputChannels) * geometry.weightGroupStride
     + (row % geometry.outputChannels) * geometry.weightStrides.x
     + (filterIndex % geometry.inputChannels) * geometry.weightStrides.y;
-  var columns: array<array<f32, 3>, PATCH>;
+  var columns: array<array<f32, 5>, PATCH>;
   for (var x = 0u; x < PATCH; x++) { // @unroll
     var values: array<f32, 6>;
     for (var y = 0u; y < PATCH; y++) { // @unroll
@@ -43,14 +43,14 @@ fn main(
     }
     columns[x] = transformFilterGradient(values);
   }
-  for (var y = 0u; y < 3u; y++) { // @unroll
+  for (var y = 0u; y < KERNEL; y++) { // @unroll
     var values: array<f32, 6>;
     for (var x = 0u; x < PATCH; x++) { // @unroll
       values[x] = columns[x][y];
     }
     let taps = transformFilterGradient(values);
-    for (var x = 0u; x < 3u; x++) { // @unroll
-      result[base + (y * 3u + x) * geometry.weightStrides.z] = Element(taps[x]);
+    for (var x = 0u; x < KERNEL; x++) { // @unroll
+      result[base + (y * KERNEL + x) * geometry.weightStrides.z] = Element(taps[x]);
     }
   }
 }

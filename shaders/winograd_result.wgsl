@@ -6,15 +6,16 @@
 import package::common::element::Element;
 import package::common::epilogue::{activate, HAS_BIAS, HAS_RESIDUAL};
 import package::common::grid::workgroupIndex;
-import package::common::winograd::{transformResult, PATCH, TILE};
+import package::common::winograd::{tilePlace, transformResult, PATCH, TILE};
 
 const THREADS: u32 = 64u;
 
 struct Geometry {
   tiles: u32, // of all samples
   tilePitch: u32, // elements from one row of the sums to the next
-  tileRows: u32, // of one sample
-  tileColumns: u32,
+  tileGrid: vec2<u32>, // rows and columns of a sample's tiles
+  phases: vec2<u32>, // the dilation, but no more than there are results along the axis
+  dilation: vec2<u32>, // down and across
   channels: u32, // of all groups
   resultHeight: u32,
   resultWidth: u32,
@@ -39,9 +40,7 @@ fn main(
   }
   let tile = index % geometry.tiles;
   let channel = index / geometry.tiles;
-  let column = tile % geometry.tileColumns;
-  let row = (tile / geometry.tileColumns) % geometry.tileRows;
-  let sample = tile / (geometry.tileColumns * geometry.tileRows);
+  let place = tilePlace(tile, geometry.tileGrid, geometry.phases, geometry.dilation);
   var columns: array<array<f32, 4>, PATCH>;
   for (var x = 0u; x < PATCH; x++) { // @unroll
     var values: array<f32, 6>;
@@ -50,7 +49,7 @@ fn main(
     }
     columns[x] = transformResult(values);
   }
-  let base = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y;
+  let base = place.sample * geometry.resultStrides.x + channel * geometry.resultStrides.y;
   for (var y = 0u; y < TILE; y++) { // @unroll
     var values: array<f32, 6>;
     for (var x = 0u; x < PATCH; x++) { // @unroll
@@ -58,18 +57,18 @@ fn main(
     }
     let results = transformResult(values);
     for (var x = 0u; x < TILE; x++) { // @unroll
-      let h = row * TILE + y;
-      let w = column * TILE + x;
+      let h = place.top + y * geometry.dilation.x;
+      let w = place.left + x * geometry.dilation.y;
       if ((h < geometry.resultHeight) & (w < geometry.resultWidth)) {
-        let place = base + (h * geometry.resultWidth + w) * geometry.resultStrides.z;
+        let offset = base + (h * geometry.resultWidth + w) * geometry.resultStrides.z;
         var sum = results[x];
         if (HAS_BIAS) {
           sum += f32(bias[channel]);
         }
         if (HAS_RESIDUAL) {
-          sum += f32(residual[place]);
+          sum += f32(residual[offset]);
         }
-        result[place] = Element(activate(sum));
+        result[offset] = Element(activate(sum));
       }
     }
   }

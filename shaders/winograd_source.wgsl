@@ -1,6 +1,6 @@
 // Winograd's transforms of patches, and of tiles' gradients (common/winograd.wgsl): one thread a patch of one channel.
 //
-//   result[p * channels + c, t] = product p of B^T d B, d the patch of tile t in channel c; patches overlap by two
+//   result[p * channels + c, t] = product p of B^T d B, d the patch of tile t in channel c; neighbouring patches overlap by KERNEL - 1
 //
 // or, with GRADIENTS, of A d A^T, d the tile's EXTENT x EXTENT gradients.
 // Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
@@ -8,7 +8,7 @@ import package::common::element::Element;
 import package::common::epilogue::{maskGradient, MASKED};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
-import package::common::winograd::{transformPatch, transformResultGradient, PATCH, TILE};
+import package::common::winograd::{tilePlace, transformPatch, transformResultGradient, PATCH};
 
 const THREADS: u32 = 64u;
 const EXTENT: u32 = 4u; // @specialize
@@ -17,8 +17,9 @@ const GRADIENTS: bool = false; // @specialize
 struct Geometry {
   tiles: u32, // of all samples
   tilePitch: u32, // elements from one row of the result to the next
-  tileRows: u32, // of one sample
-  tileColumns: u32,
+  tileGrid: vec2<u32>, // rows and columns of a sample's tiles
+  phases: vec2<u32>, // the dilation, but no more than there are results along the axis
+  dilation: vec2<u32>, // down and across
   channels: u32, // of all groups
   sourceHeight: u32,
   sourceWidth: u32,
@@ -59,18 +60,16 @@ fn main(
   }
   let tile = index % geometry.tiles;
   let channel = index / geometry.tiles;
-  let column = tile % geometry.tileColumns;
-  let row = (tile / geometry.tileColumns) % geometry.tileRows;
-  let sample = tile / (geometry.tileColumns * geometry.tileRows);
-  let top = i32(row * TILE) - geometry.padTop;
-  let left = i32(column * TILE) - geometry.padLeft;
-  let base = sample * geometry.sourceStrides.x + channel * geometry.sourceStrides.y;
+  let place = tilePlace(tile, geometry.tileGrid, geometry.phases, geometry.dilation);
+  let top = i32(place.top) - geometry.padTop;
+  let left = i32(place.left) - geometry.padLeft;
+  let base = place.sample * geometry.sourceStrides.x + channel * geometry.sourceStrides.y;
   var columns: array<array<f32, 6>, EXTENT>;
   for (var x = 0u; x < EXTENT; x++) { // @unroll
-    let w = paddedSource(left + i32(x), geometry.sourceWidth);
+    let w = paddedSource(left + i32(x * geometry.dilation.y), geometry.sourceWidth);
     var values: array<f32, 6>;
     for (var y = 0u; y < EXTENT; y++) { // @unroll
-      let h = paddedSource(top + i32(y), geometry.sourceHeight);
+      let h = paddedSource(top + i32(y * geometry.dilation.x), geometry.sourceHeight);
       let inside = (h < geometry.sourceHeight) & (w < geometry.sourceWidth);
       values[y] = loadSource(base + (h * geometry.sourceWidth + w) * geometry.sourceStrides.z, inside);
     }

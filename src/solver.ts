@@ -65,7 +65,7 @@ export interface Solver {
    * Whether sums of products of small integers come out exact with these tuning constants, as they do where nothing but
    * the order of the sum is up to the solver. True when absent.
    */
-  isExact?(config: SolverConfig): boolean;
+  isExact?(config: SolverConfig, operation: ConvOperation): boolean;
   /** Whether it reads an image's pixels as they are. Otherwise they are converted first. */
   readonly readsPixels?: boolean;
   /** Tuning candidates, the default for this operation and device first. */

@@ -1,5 +1,5 @@
 /**
- * How far a result by Winograd's minimal filtering F(tile x tile, 3 x 3) in float32 may lie from the float64 one.
+ * How far a result by Winograd's minimal filtering F(tile x tile, kernel x kernel) in float32 may lie from the float64 one.
  *
  * The result is `A^T [sum over channels of (G g G^T) * (B^T d B)] A` (Lavin and Gray, 2016), so an error made on the way
  * reaches it through those matrices. To first order it is at most `roundings * 2^-24` times the same expression over
@@ -9,7 +9,7 @@
 import { plainView } from "./plain.js";
 import type { ConvProblem } from "../problem.js";
 import { errorBound, type PassOperands, UNIT_ROUNDOFF } from "./bound.js";
-import { transform, TRANSFORM_ROUNDINGS, type Transforms, TRANSFORMS, transposed } from "./winogradMatrices.js";
+import { transform, TRANSFORM_ROUNDINGS, type Transforms, transformsOf, transposed } from "./winogradMatrices.js";
 
 /** A pass as a forward one, channels first, in absolute values. */
 interface Gathered {
@@ -19,25 +19,27 @@ interface Gathered {
   readonly pad: readonly [top: number, left: number];
   readonly sourceChannels: number;
   readonly resultChannels: number;
-  /** The 3 x 3 filter from a source channel to a result channel of a group. */
+  readonly dilation: readonly [down: number, across: number];
+  /** The filter from a source channel to a result channel of a group. */
   readonly filterOf: (group: number, result: number, source: number) => Float64Array;
   readonly toLayout: (values: Float64Array) => Float64Array;
 }
 
 function gatherForward(problem: ConvProblem, { x = [], w = [] }: PassOperands): Gathered {
   const view = plainView(problem);
-  const { input, padBegin, inChannelsPerGroup, outChannelsPerGroup } = view.problem;
+  const { input, padBegin, dilation, inChannelsPerGroup, outChannelsPerGroup, taps } = view.problem;
   const weight = view.wIn(w).map(Math.abs);
   return {
     source: view.xIn(x).map(Math.abs),
     sourceSize: [input[1], input[2]],
     resultSize: [problem.output[1], problem.output[2]],
     pad: [padBegin[1], padBegin[2]],
+    dilation: [dilation[1], dilation[2]],
     sourceChannels: inChannelsPerGroup,
     resultChannels: outChannelsPerGroup,
     filterOf: (group, result, source) => {
-      const first = 9 * ((group * outChannelsPerGroup + result) * inChannelsPerGroup + source);
-      return weight.subarray(first, first + 9);
+      const first = taps * ((group * outChannelsPerGroup + result) * inChannelsPerGroup + source);
+      return weight.subarray(first, first + taps);
     },
     toLayout: view.yOut,
   };
@@ -45,25 +47,26 @@ function gatherForward(problem: ConvProblem, { x = [], w = [] }: PassOperands): 
 
 function gatherInputGradient(problem: ConvProblem, { dy = [], w = [] }: PassOperands): Gathered {
   const view = plainView({ ...problem, paddingMode: "zeros" });
-  const { input, output, padBegin, inChannelsPerGroup, outChannelsPerGroup } = problem;
+  const { input, output, padBegin, kernel, dilation, inChannelsPerGroup, outChannelsPerGroup, taps } = problem;
   const weight = view.wIn(w).map(Math.abs);
   return {
     source: view.yIn(dy).map(Math.abs),
     sourceSize: [output[1], output[2]],
     resultSize: [input[1], input[2]],
-    pad: [2 - padBegin[1], 2 - padBegin[2]],
+    pad: [(kernel[1] - 1) * dilation[1] - padBegin[1], (kernel[2] - 1) * dilation[2] - padBegin[2]],
+    dilation: [dilation[1], dilation[2]],
     sourceChannels: outChannelsPerGroup,
     resultChannels: inChannelsPerGroup,
     filterOf: (group, result, source) => {
-      const first = 9 * ((group * outChannelsPerGroup + source) * inChannelsPerGroup + result);
-      return weight.slice(first, first + 9).reverse();
+      const first = taps * ((group * outChannelsPerGroup + source) * inChannelsPerGroup + result);
+      return weight.slice(first, first + taps).reverse();
     },
     toLayout: view.xOut,
   };
 }
 
 /**
- * The bound for each element of a pass of a 2D problem with 3 x 3 filters at stride 1, bias, residual and what copied
+ * The bound for each element of a pass of a 2D problem with 3 x 3 or 5 x 5 filters at stride 1, bias, residual and what copied
  * edges add included (as in {@link errorBound}).
  */
 export function winogradErrorBound(
@@ -72,10 +75,10 @@ export function winogradErrorBound(
   operands: PassOperands,
   tile: 2 | 4,
 ): Float64Array {
-  if (direction === "weightGradient") return weightGradientBound(problem, operands, TRANSFORMS[tile]);
+  const matrices = transformsOf(tile, problem.kernel[2]);
+  if (direction === "weightGradient") return weightGradientBound(problem, operands, matrices);
   const gathered = (direction === "forward" ? gatherForward : gatherInputGradient)(problem, operands);
   const { sourceChannels, resultChannels, resultSize, toLayout } = gathered;
-  const matrices = TRANSFORMS[tile];
   const [height, width] = resultSize;
   const sums = new Float64Array(problem.batch * problem.groups * resultChannels * height * width);
   for (let group = 0; group < problem.groups; group++) {
@@ -85,10 +88,8 @@ export function winogradErrorBound(
     });
     for (let sample = 0; sample < problem.batch; sample++) {
       const first = (sample * problem.groups + group) * resultChannels * height * width;
-      for (let top = 0; top < height; top += tile) {
-        for (let left = 0; left < width; left += tile) {
-          addTile(sums, first, gathered, { sample, group, groups: problem.groups, top, left }, filters, matrices);
-        }
+      for (const place of tilesOf(resultSize, gathered.dilation, tile)) {
+        addTile(sums, first, gathered, { ...place, sample, group, groups: problem.groups }, filters, matrices);
       }
     }
   }
@@ -97,12 +98,31 @@ export function winogradErrorBound(
   return toLayout(sums).map((sum, i) => factor * sum + rest[i]);
 }
 
-interface TilePlace {
+/** A tile's rows and columns: neighbours in it lie as far apart as the filter's taps. */
+interface Tile {
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+}
+
+interface TilePlace extends Tile {
   readonly sample: number;
   readonly group: number;
   readonly groups: number;
-  readonly top: number;
-  readonly left: number;
+}
+
+/** What the tiles along an axis hold; the last of a phase may reach beyond the end. */
+function cut(extent: number, dilation: number, tile: number): number[][] {
+  const firsts = Array.from({ length: extent }, (_, i) => i).filter((i) => Math.floor(i / dilation) % tile === 0);
+  return firsts.map((first) => Array.from({ length: tile }, (_, i) => first + i * dilation));
+}
+
+function tilesOf(
+  [height, width]: Gathered["resultSize"],
+  [down, across]: Gathered["dilation"],
+  tile: number,
+): readonly Tile[] {
+  const columns = cut(width, across, tile);
+  return cut(height, down, tile).flatMap((rows) => columns.map((of) => ({ rows, columns: of })));
 }
 
 /** Writes one tile of every result channel of a group. */
@@ -116,28 +136,28 @@ function addTile(
 ): void {
   const { sourceChannels, resultChannels, resultSize } = gathered;
   const [height, width] = resultSize;
-  const tile = matrices.result.length;
+  const [tile, size] = [matrices.result.length, matrices.patch.length];
   const patches = Array.from({ length: sourceChannels }, (_, channel) => {
-    return transform(matrices.patch, readPatch(gathered, place, channel, tile + 2));
+    return transform(matrices.patch, readPatch(gathered, place, channel, size));
   });
   for (let result = 0; result < resultChannels; result++) {
-    const products = new Float64Array((tile + 2) ** 2);
+    const products = new Float64Array(size ** 2);
     patches.forEach((patch, source) => {
       const filter = filters[result * sourceChannels + source];
       patch.forEach((value, i) => (products[i] += value * filter[i]));
     });
     transform(matrices.result, products).forEach((value, i) => {
-      const [y, x] = [place.top + Math.floor(i / tile), place.left + (i % tile)];
+      const [y, x] = [place.rows[Math.floor(i / tile)], place.columns[i % tile]];
       if (y < height && x < width) sums[first + (result * height + y) * width + x] = value;
     });
   }
 }
 
 /** What patches are read from. */
-type Patched = Pick<Gathered, "source" | "sourceSize" | "sourceChannels" | "pad">;
+type Patched = Pick<Gathered, "source" | "sourceSize" | "sourceChannels" | "pad" | "dilation">;
 
 function readPatch(
-  { source, sourceSize, sourceChannels, pad }: Patched,
+  { source, sourceSize, sourceChannels, pad, dilation }: Patched,
   place: TilePlace,
   channel: number,
   size: number,
@@ -145,8 +165,8 @@ function readPatch(
   const [height, width] = sourceSize;
   const plane = (place.sample * place.groups + place.group) * sourceChannels + channel;
   return Float64Array.from({ length: size * size }, (_, i) => {
-    const y = place.top - pad[0] + Math.floor(i / size);
-    const x = place.left - pad[1] + (i % size);
+    const y = place.rows[0] - pad[0] + Math.floor(i / size) * dilation[0];
+    const x = place.columns[0] - pad[1] + (i % size) * dilation[1];
     const inside = y >= 0 && y < height && x >= 0 && x < width;
     return inside ? source[(plane * height + y) * width + x] : 0;
   });
@@ -162,18 +182,17 @@ function weightGradientBound(problem: ConvProblem, operands: PassOperands, matri
     sourceSize: [output[1], output[2]],
     sourceChannels: outChannelsPerGroup,
     pad: [0, 0],
+    dilation: gathered.dilation,
   };
   const tile = matrices.result.length;
-  const size = (tile + 2) ** 2;
+  const size = matrices.patch.length ** 2;
   const sums = new Float64Array(problem.outChannels * inChannelsPerGroup * size);
   let tiles = 0;
   for (let sample = 0; sample < batch; sample++) {
-    for (let top = 0; top < output[1]; top += tile) {
-      for (let left = 0; left < output[2]; left += tile) {
-        tiles++;
-        for (let group = 0; group < groups; group++) {
-          addProducts(sums, gathered, gradients, { sample, group, groups, top, left }, matrices);
-        }
+    for (const place of tilesOf([output[1], output[2]], gathered.dilation, tile)) {
+      tiles++;
+      for (let group = 0; group < groups; group++) {
+        addProducts(sums, gathered, gradients, { ...place, sample, group, groups }, matrices);
       }
     }
   }
@@ -193,14 +212,13 @@ function addProducts(
   place: TilePlace,
   matrices: Transforms,
 ): void {
-  const tile = matrices.result.length;
-  const size = (tile + 2) ** 2;
+  const size = matrices.patch.length ** 2;
   const spread = transposed(matrices.result);
   const patches = Array.from({ length: gathered.sourceChannels }, (_, channel) => {
-    return transform(matrices.patch, readPatch(gathered, place, channel, tile + 2));
+    return transform(matrices.patch, readPatch(gathered, place, channel, matrices.patch.length));
   });
   for (let out = 0; out < gradients.sourceChannels; out++) {
-    const gradient = transform(spread, readPatch(gradients, place, out, tile));
+    const gradient = transform(spread, readPatch(gradients, place, out, matrices.result.length));
     patches.forEach((patch, channel) => {
       const first = ((place.group * gradients.sourceChannels + out) * gathered.sourceChannels + channel) * size;
       patch.forEach((value, i) => (sums[first + i] += value * gradient[i]));

@@ -1,6 +1,6 @@
 /**
- * The matrices of Winograd's minimal filtering F(tile x tile, 3 x 3) in absolute values, as its error bounds have them
- * (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
+ * The matrices of Winograd's minimal filtering F(tile x tile, kernel x kernel) in absolute values, as its error bounds
+ * have them (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
  */
 
 export type Matrix = readonly (readonly number[])[];
@@ -12,50 +12,60 @@ export interface Transforms {
   readonly result: Matrix;
 }
 
-export const TRANSFORMS: Readonly<Record<2 | 4, Transforms>> = {
-  2: {
-    patch: [
-      [1, 0, 1, 0],
-      [0, 1, 1, 0],
-      [0, 1, 1, 0],
-      [0, 1, 0, 1],
-    ],
-    filter: [
-      [1, 0, 0],
-      [1 / 2, 1 / 2, 1 / 2],
-      [1 / 2, 1 / 2, 1 / 2],
-      [0, 0, 1],
-    ],
-    result: [
-      [1, 1, 1, 0],
-      [0, 1, 1, 1],
-    ],
-  },
-  4: {
-    patch: [
-      [4, 0, 5, 0, 1, 0],
-      [0, 4, 4, 1, 1, 0],
-      [0, 4, 4, 1, 1, 0],
-      [0, 2, 1, 2, 1, 0],
-      [0, 2, 1, 2, 1, 0],
-      [0, 4, 0, 5, 0, 1],
-    ],
-    filter: [
-      [1 / 4, 0, 0],
-      [1 / 6, 1 / 6, 1 / 6],
-      [1 / 6, 1 / 6, 1 / 6],
-      [1 / 24, 1 / 12, 1 / 6],
-      [1 / 24, 1 / 12, 1 / 6],
-      [0, 0, 1],
-    ],
-    result: [
-      [1, 1, 1, 1, 1, 0],
-      [0, 1, 1, 2, 2, 0],
-      [0, 1, 1, 4, 4, 0],
-      [0, 1, 1, 8, 8, 1],
-    ],
-  },
+/** Absolute values of the points that patches are interpolated at, but for infinity, and the filters' divisors there. */
+const POINTS: Readonly<Record<number, readonly { readonly at: number; readonly divisor: number }[]>> = {
+  4: [
+    { at: 0, divisor: 1 },
+    { at: 1, divisor: 2 },
+    { at: 1, divisor: 2 },
+  ],
+  6: [
+    { at: 0, divisor: 4 },
+    { at: 1, divisor: 6 },
+    { at: 1, divisor: 6 },
+    { at: 2, divisor: 24 },
+    { at: 2, divisor: 24 },
+  ],
 };
+
+const PATCHES: Readonly<Record<number, Matrix>> = {
+  4: [
+    [1, 0, 1, 0],
+    [0, 1, 1, 0],
+    [0, 1, 1, 0],
+    [0, 1, 0, 1],
+  ],
+  6: [
+    [4, 0, 5, 0, 1, 0],
+    [0, 4, 4, 1, 1, 0],
+    [0, 4, 4, 1, 1, 0],
+    [0, 2, 1, 2, 1, 0],
+    [0, 2, 1, 2, 1, 0],
+    [0, 4, 0, 5, 0, 1],
+  ],
+};
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/**
+ * G and A evaluate a polynomial at the points: powers of each, and for infinity the last coefficient.
+ *
+ * @throws RangeError for patches (tile + kernel - 1) other than 4 and 6
+ */
+export function transformsOf(tile: number, kernel: number): Transforms {
+  const size = tile + kernel - 1;
+  if (!(size in POINTS)) throw new RangeError(`F(${String(tile)}, ${String(kernel)}) is not known`);
+  const points = POINTS[size];
+  const isLast = (k: number, count: number): number => (k === count - 1 ? 1 : 0);
+  return {
+    patch: PATCHES[size],
+    filter: [
+      ...points.map(({ at, divisor }) => range(kernel).map((k) => at ** k / divisor)),
+      range(kernel).map((k) => isLast(k, kernel)),
+    ],
+    result: range(tile).map((k) => [...points.map(({ at }) => at ** k), isLast(k, tile)]),
+  };
+}
 
 /**
  * Roundings on the way of one product, beside the sum over channels. An axis of a transform: for a filter at most two

@@ -1,10 +1,10 @@
 /**
- * Winograd's minimal filtering for 3x3 filters at stride 1: forward pass and input gradient, which is a forward pass
- * with the filter flipped. Not fused: filters and patches are transformed to memory, one matrix product for each of
- * the (TILE + 2)^2 products of a patch (a grouped 1x1 convolution, by another solver), results transformed back.
+ * Winograd's minimal filtering for 3x3 and 5x5 filters at stride 1, dilated too: forward pass and input gradient, which
+ * is a forward pass with the filter flipped. Not fused: filters and patches are transformed to memory, one matrix product
+ * for each of a patch's products (a grouped 1x1 convolution, by another solver), results transformed back.
  *
- * F(2x2) takes 16 multiply-adds where 36 are due, F(4x4) 36 where 144 are, in exchange for rounding errors that grow
- * with the tile: webgpu-conv/reference's `winogradErrorBound` says how far. An infinity or NaN in a source spreads to
+ * F(2x2, 3x3) takes 16 multiply-adds where 36 are due, F(4x4, 3x3) 36 where 144 are, F(2x2, 5x5) 36 where 100 are, in
+ * exchange for rounding errors that grow with the patch: webgpu-conv/reference's `winogradErrorBound` says how far. An infinity or NaN in a source spreads to
  * all results of its tile.
  */
 import filterKernel from "../../shaders/winograd_filter.wgsl";
@@ -32,6 +32,7 @@ import {
   BYTES,
   describeTiling,
   gridUniforms,
+  isExact,
   rebind,
   scratchRefusal,
   shapeRefusal,
@@ -40,18 +41,19 @@ import {
   tileConfigs,
   tilesDiscouraged,
   type Tiling,
+  transformConstants,
 } from "./winogradTiling.js";
 
 export const winograd: Solver = {
   name: "winograd",
   directions: ["forward", "inputGradient"],
-  configs: (operation) => tileConfigs(operation, describeTiling(operation, 4).tiles),
-  // F(4x4) multiplies by sixths.
-  isExact: ({ tile }) => tile === 2,
+  configs: (operation) => tileConfigs(operation, (tile) => describeTiling(operation, tile)),
+  isExact,
 
   discouraged(operation) {
     const { sourceChannels, resultChannels } = describeGather(operation);
-    return tilesDiscouraged(Math.min(sourceChannels, resultChannels), describeTiling(operation, 2).tiles, "filters");
+    const fewest = Math.min(sourceChannels, resultChannels);
+    return tilesDiscouraged(operation, fewest, (tile) => describeTiling(operation, tile), "filters");
   },
 
   plan(operation, capabilities, config) {
@@ -101,10 +103,10 @@ type MakeDispatch = (
   capabilities: Capabilities,
 ) => Dispatch;
 
-const filterDispatch: MakeDispatch = (operation, { gather, resultChannels }, { tile }, capabilities) => {
+const filterDispatch: MakeDispatch = (operation, { gather, resultChannels }, config, capabilities) => {
   const filters = resultChannels * gather.sourceChannels;
   return dispatch(filterKernel, {
-    constants: { TILE: tile, TRANSPOSED: gather.transposed },
+    constants: { ...transformConstants(operation, config), TRANSPOSED: gather.transposed },
     types: elementTypes(operation),
     uniforms: {
       filters,
@@ -118,13 +120,13 @@ const filterDispatch: MakeDispatch = (operation, { gather, resultChannels }, { t
   });
 };
 
-const resultDispatch: MakeDispatch = (operation, tiling, { tile }, capabilities) => {
+const resultDispatch: MakeDispatch = (operation, tiling, config, capabilities) => {
   const { gather, tiles, resultChannels } = tiling;
   const [, resultHeight, resultWidth] = gather.uniforms.resultSize;
   const { bias, residual, result } = gather.bindings;
   return dispatch(resultKernel, {
     constants: {
-      TILE: tile,
+      ...transformConstants(operation, config),
       HAS_BIAS: operation.bias,
       HAS_RESIDUAL: operation.residual,
       ...activationConstants(operation),

@@ -18,21 +18,27 @@ import { elementTypes, paddingConstant } from "./constants.js";
 import { describeGather, type Gather } from "./gather.js";
 
 export const THREADS = 64;
-export const KERNEL = 3;
 export const BYTES = 4;
-/** F(2x2) errs less than a direct sum, and is exact on small integers; F(4x4) saves more. */
-const TILES = [2, 4];
+/** By the filter's extent. F(2x2, 3x3) errs less than a direct sum, and is exact on small integers; F(4x4) saves more. */
+const TILES: Readonly<Record<number, readonly number[]>> = { 3: [2, 4], 5: [2] };
+/** Patches of 4 elements along an axis multiply by halves, those of 6 by sixths. */
+const EXACT_PATCH = 4;
+const TOO_COARSE = "patches of 6x6 lose too much of float16; F(2x2, 3x3) takes it";
 /** Columns of the product come in whole vectors. */
 const VECTOR = 4;
 /** Below this the transforms cost more than the products save (docs/performance-log.md). */
 export const FEWEST_CHANNELS = 32;
 export const FEWEST_TILES = 32;
+/** Products in place of the multiply-adds of a direct sum, at most: the transforms must be paid for. */
+const MOST_PRODUCTS = 0.7;
 
-/** A pass in tiles. */
+/** A pass in tiles. With a dilation, elements of a tile lie as far apart, and tiles of all phases make up the grid. */
 export interface Tiling {
   readonly gather: Gather;
-  readonly rows: number;
-  readonly columns: number;
+  /** Tiles of a sample: rows, columns. */
+  readonly grid: readonly [number, number];
+  readonly phases: readonly [number, number];
+  readonly dilation: readonly [number, number];
   /** Tiles of all samples, and elements from one row of the product to the next. */
   readonly tiles: number;
   readonly pitch: number;
@@ -42,37 +48,53 @@ export interface Tiling {
   readonly resultChannels: number;
 }
 
+const patchOf = ({ kernel }: ConvOperation["problem"], tile: number): number => tile + kernel[2] - 1;
+
 /** Of a forward pass or an input gradient. */
 export function describeTiling(operation: ConvOperation, tile: number): Tiling {
   const gather = describeGather(operation);
-  const { batch, groups } = operation.problem;
-  const [, height, width] = gather.uniforms.resultSize;
-  const rows = Math.ceil(height / tile);
-  const columns = Math.ceil(width / tile);
-  const tiles = batch * rows * columns;
+  const { batch, groups, dilation } = operation.problem;
+  const size = gather.uniforms.resultSize;
+  const phasesAlong = (axis: number): number => Math.min(dilation[axis], size[axis]);
+  const tilesAlong = (axis: number): number => {
+    const phases = phasesAlong(axis);
+    return phases * Math.ceil(Math.ceil(size[axis] / phases) / tile);
+  };
+  const grid = [tilesAlong(1), tilesAlong(2)] as const;
+  const tiles = batch * grid[0] * grid[1];
   return {
     gather,
-    rows,
-    columns,
+    grid,
+    phases: [phasesAlong(1), phasesAlong(2)],
+    dilation: [dilation[1], dilation[2]],
     tiles,
     pitch: VECTOR * Math.ceil(tiles / VECTOR),
-    products: (tile + KERNEL - 1) ** 2,
+    products: patchOf(operation.problem, tile) ** 2,
     sourceChannels: groups * gather.sourceChannels,
     resultChannels: groups * gather.resultChannels,
   };
 }
 
+/** Constants of the kernels: which transforms. */
+export const transformConstants = ({ problem }: ConvOperation, { tile }: SolverConfig) => ({
+  TILE: tile,
+  KERNEL: problem.kernel[2],
+});
+
+/** Whether small integers come out exact. */
+export const isExact = ({ tile }: SolverConfig, { problem }: ConvOperation): boolean =>
+  patchOf(problem, tile) === EXACT_PATCH;
+
 /** Why a layer is none for Winograd's tiles; undefined when it is. */
 export function shapeRefusal({ problem, dtype }: ConvOperation, { tile }: SolverConfig): string | undefined {
-  const { rank, kernel, stride, dilation } = problem;
-  if (!TILES.includes(tile)) return `tile is ${String(tile)}; expected 2 or 4`;
-  if (rank !== 2 || kernel[1] !== KERNEL || kernel[2] !== KERNEL) {
-    return `the filter is ${kernel.slice(-rank).join("x")}; Winograd takes 3x3`;
+  const { rank, kernel, stride } = problem;
+  if (rank !== 2 || kernel[1] !== kernel[2] || !(kernel[2] in TILES)) {
+    return `the filter is ${kernel.slice(-rank).join("x")}; Winograd takes 3x3 and 5x5`;
   }
+  const tiles = TILES[kernel[2]];
+  if (!tiles.includes(tile)) return `tile is ${String(tile)}; expected ${tiles.join(" or ")}`;
   if (stride.some((s) => s !== 1)) return `stride is ${stride.slice(-rank).join("x")}; Winograd takes 1`;
-  if (dilation.some((d) => d !== 1)) return `dilation is ${dilation.slice(-rank).join("x")}; Winograd takes 1`;
-  if (tile === 4 && dtype === "float16") return "F(4x4) loses too much of float16; F(2x2) takes it";
-  return undefined;
+  return dtype === "float16" && patchOf(problem, tile) !== EXACT_PATCH ? TOO_COARSE : undefined;
 }
 
 /** Why a device cannot hold what a plan keeps between its steps; undefined when it can. */
@@ -84,18 +106,43 @@ export function scratchRefusal(scratchBytes: Scratch, { limits }: Capabilities):
   return undefined;
 }
 
-/** Candidates: the larger tiles first where there are enough of them; float16 takes the smaller ones only. */
-export function tileConfigs({ dtype }: ConvOperation, largeTiles: number): readonly SolverConfig[] {
-  if (dtype === "float16") return [{ tile: 2 }];
-  return largeTiles >= FEWEST_TILES ? [{ tile: 4 }, { tile: 2 }] : [{ tile: 2 }, { tile: 4 }];
+/**
+ * Candidates: those with fewer products first, where there are enough tiles; float16 takes the exact ones only.
+ *
+ * @param tilingOf of the pass, for a tile
+ */
+export function tileConfigs(operation: ConvOperation, tilingOf: (tile: number) => Tiling): readonly SolverConfig[] {
+  const able = (TILES[operation.problem.kernel[2]] as readonly number[] | undefined) ?? TILES[3];
+  const cost = ({ tile }: SolverConfig): number => {
+    const { tiles, products } = tilingOf(tile);
+    return tile > able[0] && tiles < FEWEST_TILES ? Infinity : tiles * products;
+  };
+  const configs = able.map((tile) => ({ tile })).sort((one, other) => cost(one) - cost(other));
+  const exact = configs.filter((config) => isExact(config, operation));
+  return operation.dtype === "float16" && exact.length > 0 ? exact : configs;
 }
 
-/** Why the transforms would cost more than they save. `tiles` are those of F(2x2). */
-export function tilesDiscouraged(fewestChannels: number, tiles: number, filters: string): string | undefined {
+/** Why the transforms would cost more than they save. */
+export function tilesDiscouraged(
+  operation: ConvOperation,
+  fewestChannels: number,
+  tilingOf: (tile: number) => Tiling,
+  filters: string,
+): string | undefined {
   if (fewestChannels < FEWEST_CHANNELS) {
     return `${String(fewestChannels)} channels a group are too few to pay for the transforms`;
   }
-  return tiles < FEWEST_TILES ? `${String(tiles)} tiles are too few to pay for transforming the ${filters}` : undefined;
+  const { tiles } = tilingOf(2);
+  if (tiles < FEWEST_TILES) return `${String(tiles)} tiles are too few to pay for transforming the ${filters}`;
+  const [best] = tileConfigs(operation, tilingOf);
+  // Said here too: where shaders have no float16 the plan is of float32.
+  if (operation.dtype === "float16" && !isExact(best, operation)) return TOO_COARSE;
+  const { products, tiles: chosen } = tilingOf(best.tile);
+  const { batch, outputPositions, taps } = operation.problem;
+  const share = (products * chosen) / (batch * outputPositions * taps);
+  return share > MOST_PRODUCTS
+    ? `its tiles, hardly filled, take ${share.toFixed(2)} times the multiply-adds; at most ${String(MOST_PRODUCTS)}`
+    : undefined;
 }
 
 /** The dispatches of a product planned for tensors of its own, on the scratch memory that takes their places. */
@@ -115,19 +162,22 @@ export function rebind(
 export function sourceDispatch(
   operation: ConvOperation,
   tiling: Tiling,
-  { tile }: SolverConfig,
+  config: SolverConfig,
   capabilities: Capabilities,
 ): Dispatch {
   const { gather, sourceChannels, tiles } = tiling;
+  const { problem } = operation;
   const [, sourceHeight, sourceWidth] = gather.uniforms.sourceSize;
   // An input gradient gathers with the filter flipped: its first tap is the last.
-  const pad = gather.uniforms.padBegin.map((begin) => (gather.transposed ? KERNEL - 1 - begin : begin));
+  const pad = gather.uniforms.padBegin.map((begin, axis) => {
+    return gather.transposed ? (problem.kernel[axis] - 1) * problem.dilation[axis] - begin : begin;
+  });
   return dispatch(sourceKernel, {
     constants: {
-      TILE: tile,
-      EXTENT: tile + KERNEL - 1,
+      ...transformConstants(operation, config),
+      EXTENT: patchOf(problem, config.tile),
       MASKED: operation.masked,
-      PADDING_MODE: gather.transposed ? 0 : paddingConstant(operation.problem),
+      PADDING_MODE: gather.transposed ? 0 : paddingConstant(problem),
     },
     types: elementTypes(operation),
     uniforms: {
@@ -148,12 +198,18 @@ export function sourceDispatch(
 export function gradientDispatch(
   operation: ConvOperation,
   tiling: Tiling,
-  { tile }: SolverConfig,
+  config: SolverConfig,
   capabilities: Capabilities,
 ): Dispatch {
   const { problem, masked } = operation;
   return dispatch(sourceKernel, {
-    constants: { TILE: tile, EXTENT: tile, GRADIENTS: true, MASKED: masked, PADDING_MODE: 0 },
+    constants: {
+      ...transformConstants(operation, config),
+      EXTENT: config.tile,
+      GRADIENTS: true,
+      MASKED: masked,
+      PADDING_MODE: 0,
+    },
     types: elementTypes(operation),
     uniforms: {
       ...gridUniforms(tiling),
@@ -170,6 +226,6 @@ export function gradientDispatch(
 }
 
 /** Uniform fields of the kernels that go tile by tile. */
-export function gridUniforms({ tiles, pitch, rows, columns }: Tiling) {
-  return { tiles, tilePitch: pitch, tileRows: rows, tileColumns: columns };
+export function gridUniforms({ tiles, pitch, grid, phases, dilation }: Tiling) {
+  return { tiles, tilePitch: pitch, tileGrid: grid, phases, dilation };
 }

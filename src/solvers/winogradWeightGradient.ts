@@ -1,5 +1,5 @@
 /**
- * Winograd's minimal filtering for the weight gradient of 3x3 filters at stride 1 (Lavin and Gray, 2016): the forward
+ * Winograd's minimal filtering for the weight gradient of 3x3 and 5x5 filters at stride 1 (Lavin and Gray, 2016): the forward
  * pass is linear in the transformed filter, so its gradient is a product of transformed patches and tiles of dy, summed
  * over tiles, and transformed back. That product is the weight gradient of a 1x1 layer with a group for each.
  */
@@ -14,6 +14,7 @@ import {
   isRefusal,
   type Refusal,
   type Solver,
+  type SolverConfig,
   type SolverPlan,
 } from "../solver.js";
 import { channelSum } from "./channelSum.js";
@@ -24,6 +25,7 @@ import {
   BYTES,
   describeTiling,
   gradientDispatch,
+  isExact,
   rebind,
   scratchRefusal,
   shapeRefusal,
@@ -32,6 +34,7 @@ import {
   tileConfigs,
   tilesDiscouraged,
   type Tiling,
+  transformConstants,
 } from "./winogradTiling.js";
 
 /** The forward pass that x is read for. */
@@ -48,14 +51,13 @@ function tilingOf(operation: ConvOperation, tile: number): Tiling {
 export const winogradWeightGradient: Solver = {
   name: "winograd",
   directions: ["weightGradient"],
-  configs: (operation) => tileConfigs(operation, tilingOf(operation, 4).tiles),
-  // F(4x4) multiplies by sixths.
-  isExact: ({ tile }) => tile === 2,
+  configs: (operation) => tileConfigs(operation, (tile) => tilingOf(operation, tile)),
+  isExact,
 
   discouraged(operation) {
     const { inChannelsPerGroup, outChannelsPerGroup } = operation.problem;
     const fewest = Math.min(inChannelsPerGroup, outChannelsPerGroup);
-    return tilesDiscouraged(fewest, tilingOf(operation, 2).tiles, "filters back");
+    return tilesDiscouraged(operation, fewest, (tile) => tilingOf(operation, tile), "filters back");
   },
 
   plan(operation, capabilities, config) {
@@ -82,7 +84,7 @@ export const winogradWeightGradient: Solver = {
       sourceDispatch(forwardOf(operation), tiling, config, capabilities),
       gradientDispatch(operation, tiling, config, capabilities),
       ...product.dispatches,
-      filterDispatch(operation, tiling, config.tile, capabilities),
+      filterDispatch(operation, tiling, config, capabilities),
       ...(operation.bias ? bias.dispatches : []),
     ];
     return { solver: "winograd", config, dispatches, scratchBytes };
@@ -108,13 +110,13 @@ function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Cap
 function filterDispatch(
   operation: ConvOperation,
   { gather, resultChannels }: Tiling,
-  tile: number,
+  config: SolverConfig,
   capabilities: Capabilities,
 ): Dispatch {
   const { problem } = operation;
   const filters = resultChannels * gather.sourceChannels;
   return dispatch(filterKernel, {
-    constants: { TILE: tile },
+    constants: transformConstants(operation, config),
     types: elementTypes(operation),
     uniforms: {
       filters,

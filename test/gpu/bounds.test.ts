@@ -39,7 +39,7 @@ function boundsOf(operation: ConvOperation, values: RoleValues): Float64Array[] 
   return direction === "weightGradient" && bias ? [bound, errorBound(problem, "biasGradient", operands)] : [bound];
 }
 
-/** The bound of a 3x3 layer by Winograd's tiles. */
+/** The bound of a layer by Winograd's tiles. */
 function winogradBoundOf(operation: ConvOperation, values: RoleValues, tile: number): Float64Array {
   const { problem, direction, bias } = operation;
   const operands = { x: values.x, w: values.w, ...(bias && { bias: values.bias, residual: values.residual }) };
@@ -59,9 +59,12 @@ function operationsWithin(problem: ConvProblem): ConvOperation[] {
 async function expectWithinBound(
   conv: Omit<ConvCase, "name" | "variant">,
   { engine, capabilities }: GpuFixtures,
+  wanted: (solver: string) => boolean = () => true,
 ): Promise<void> {
   const problem = makeProblem(2, conv.input, conv.weight, conv.options);
-  const operations = operationsWithin(problem);
+  const operations = operationsWithin(problem).filter((operation) =>
+    solversFor(operation).some(({ name }) => wanted(name)),
+  );
   const values = makeValues(problem, SEED, reals);
   const tensors = uploadOperands(engine, operations, values);
   const found = await Promise.all(
@@ -70,8 +73,10 @@ async function expectWithinBound(
       const [plainBound] = boundsOf(operation, values);
       // Each solver by its default, and Winograd's tiles all.
       const candidates = candidatesOf(operation, capabilities).filter(({ solver, config }, i, all) => {
+        if (!wanted(solver.name)) return false;
         return "tile" in config || all.findIndex((other) => other.solver === solver) === i;
       });
+      expect(candidates.length, operationName(operation)).toBeGreaterThan(0);
       return candidates.map(async ({ solver: { name }, config }) => {
         const bound = "tile" in config ? winogradBoundOf(operation, values, config.tile) : plainBound;
         const [actual] = await takeAll(runOnEngine(engine, operation, conv.options, tensors, { name, config }));
@@ -91,6 +96,36 @@ describe("every solver is within the derived bound on reals", () => {
   for (const name of names) {
     gpuTest(name, async ({ engine, runner, capabilities }) => {
       await expectWithinBound(namedCase(name), { engine, runner, capabilities });
+    });
+  }
+
+  const WINOGRAD = {
+    "5x5": { input: [2, 9, 13, 14], weight: [7, 9, 5, 5], options: { padding: 2 } },
+    "5x5, grouped, uneven padding": {
+      input: [1, 8, 11, 9],
+      weight: [6, 4, 5, 5],
+      options: {
+        groups: 2,
+        padding: [
+          [4, 1],
+          [0, 3],
+        ],
+      },
+    },
+    "5x5, dilated and reflected": {
+      input: [1, 5, 12, 13],
+      weight: [6, 5, 5, 5],
+      options: { dilation: 2, padding: 3, paddingMode: "reflect" },
+    },
+    "3x3, dilated by more than there are results": {
+      input: [2, 5, 21, 30],
+      weight: [6, 5, 3, 3],
+      options: { dilation: [8, 13], padding: [0, 2] },
+    },
+  } as const;
+  for (const [name, conv] of Object.entries(WINOGRAD)) {
+    gpuTest(`${name}, in Winograd's tiles`, async ({ engine, runner, capabilities }) => {
+      await expectWithinBound(conv, { engine, runner, capabilities }, (solver) => solver === "winograd");
     });
   }
 

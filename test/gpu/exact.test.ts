@@ -103,7 +103,7 @@ describe("every solver is exact on small integers", () => {
         const { plan } = select(operation, capabilities);
         const chosen = solversFor(operation).find(({ name }) => name === plan.solver);
         const choices: Choice[] = defaultsOf(operation, capabilities, isExact);
-        return chosen?.isExact?.(plan.config) === false ? choices : [undefined, ...choices];
+        return chosen?.isExact?.(plan.config, operation) === false ? choices : [undefined, ...choices];
       });
     });
   }
@@ -137,7 +137,7 @@ describe("every tuning candidate is exact on small integers", () => {
       );
       await expectExact(conv, { engine, runner, capabilities }, operations, (operation) =>
         candidatesOf(operation, capabilities).filter(
-          (candidate) => isExact(candidate) && isCheapEnough(conv, candidate.config, capabilities),
+          (candidate) => isExact(candidate, operation) && isCheapEnough(conv, candidate.config, capabilities),
         ),
       );
     });

@@ -10,7 +10,8 @@ export interface Candidate {
 }
 
 /** Whether small integers must come out exact. */
-export const isExact = ({ solver, config }: Candidate): boolean => solver.isExact?.(config) ?? true;
+export const isExact = ({ solver, config }: Candidate, operation: ConvOperation): boolean =>
+  solver.isExact?.(config, operation) ?? true;
 
 /** Every solver with every candidate, in their order. */
 export function candidatesOf(operation: ConvOperation, capabilities: Capabilities): Candidate[] {
@@ -26,11 +27,11 @@ export function candidatesOf(operation: ConvOperation, capabilities: Capabilitie
 export function defaultsOf(
   operation: ConvOperation,
   capabilities: Capabilities,
-  wanted: (candidate: Candidate) => boolean = () => true,
+  wanted: (candidate: Candidate, operation: ConvOperation) => boolean = () => true,
 ): Candidate[] {
   const bySolver = new Map<Solver, Candidate>();
   for (const candidate of candidatesOf(operation, capabilities)) {
-    if (wanted(candidate) && !bySolver.has(candidate.solver)) bySolver.set(candidate.solver, candidate);
+    if (wanted(candidate, operation) && !bySolver.has(candidate.solver)) bySolver.set(candidate.solver, candidate);
   }
   return [...bySolver.values()];
 }

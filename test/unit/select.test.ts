@@ -1,6 +1,6 @@
 /** Which solver is chosen, and what is said of the others. */
 import { describe, expect, test } from "vitest";
-import { SolverError } from "webgpu-conv";
+import { type ConvOptions, SolverError } from "webgpu-conv";
 import { makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls.js";
 import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
@@ -15,7 +15,7 @@ const SOFTWARE = { ...DEFAULT_CAPABILITIES, software: true };
 const LEAST_LIMITS = { ...DEFAULT_CAPABILITIES.limits, maxComputeInvocationsPerWorkgroup: 64 };
 
 function operationOf(direction: Direction, groups = 1): ConvOperation {
-  const problem = makeProblem(2, [2, 64, 28, 28], [64, 64 / groups, 5, 5], { padding: 2, groups });
+  const problem = makeProblem(2, [2, 64, 28, 28], [64, 64 / groups, 7, 7], { padding: 3, groups });
   return plainOperation(direction, problem, { dtype: "float32" });
 }
 
@@ -88,8 +88,10 @@ describe("the engine's choice", () => {
   test.each([
     ["64 to 64 channels, 28x28", [2, 64, 28, 28], [64, 64, 3, 3], 4],
     ["256 to 256 channels, 14x14", [1, 256, 14, 14], [256, 256, 3, 3], 2],
-  ] as const)("for 3x3 filters is Winograd's, in tiles as many as there are: %s", (_, input, weight, tile) => {
-    const problem = makeProblem(2, input, weight, { padding: 1 });
+    ["64 to 64 channels, 33x33, dilation 12", [1, 64, 33, 33], [64, 64, 3, 3], 4, { padding: 12, dilation: 12 }],
+    ["64 to 192 channels, 27x27, 5x5", [1, 64, 27, 27], [192, 64, 5, 5], 2, { padding: 2 }],
+  ] as const)("is Winograd's, in tiles as many as there are: %s", (_, input, weight, tile, options?: ConvOptions) => {
+    const problem = makeProblem(2, input, weight, options);
     for (const direction of ["forward", "inputGradient"] as const) {
       for (const capabilities of [DEFAULT_CAPABILITIES, SOFTWARE]) {
         const { plan } = select(plainOperation(direction, problem, { dtype: "float32" }), capabilities);
@@ -97,15 +99,23 @@ describe("the engine's choice", () => {
       }
     }
     const half = select(plainOperation("forward", problem, { dtype: "float16" }), DEFAULT_CAPABILITIES);
-    expect(half.plan.config, "never F(4x4) for float16").toEqual({ tile: 2 });
+    if (half.plan.solver === "winograd") expect([weight[3], half.plan.config]).toEqual([3, { tile: 2 }]);
+    else expect(reasonAgainst("winograd", half)).toMatch(/float16|hardly filled/);
   });
 
   test.each([
     ["few channels", [1, 16, 56, 56], [64, 16, 3, 3], {}, /^16 channels a group are too few/],
     ["few tiles", [1, 64, 7, 7], [64, 64, 3, 3], { padding: 1 }, /^16 tiles are too few/],
-    ["other filters", [1, 64, 28, 28], [64, 64, 5, 5], {}, /^the filter is 5x5; Winograd takes 3x3$/],
+    ["other filters", [1, 64, 28, 28], [64, 64, 7, 7], {}, /^the filter is 7x7; Winograd takes 3x3 and 5x5$/],
+    ["no square", [1, 64, 28, 28], [64, 64, 3, 5], {}, /^the filter is 3x5; Winograd takes 3x3 and 5x5$/],
     ["a stride", [1, 64, 56, 56], [64, 64, 3, 3], { stride: [1, 2] }, /^stride is 1x2; Winograd takes 1$/],
-    ["a dilation", [1, 64, 56, 56], [64, 64, 3, 3], { dilation: 2 }, /^dilation is 2x2; Winograd takes 1$/],
+    [
+      "a dilation that leaves little of a tile",
+      [1, 64, 14, 14],
+      [64, 64, 3, 3],
+      { dilation: 12, padding: 12 },
+      /^its tiles, hardly filled, take 1\.31 times the multiply-adds; at most 0\.7$/,
+    ],
     ["too much memory", [8, 512, 224, 224], [512, 512, 3, 3], {}, /^winograd sources need \d+ bytes; the device/],
   ] as const)("is not Winograd's with %s, and says why", (_, input, weight, options, reason) => {
     const operation = plainOperation("forward", makeProblem(2, input, weight, options), { dtype: "float32" });
