@@ -1,7 +1,7 @@
 /**
  * The same layers by several solvers on this machine's device, round by round, so that what else the machine does falls
  * on all of them: what Winograd's tiles save, say. Results are verified first.
- * After a build: `npx tsx --tsconfig examples/tsconfig.json examples/solvers/main.ts [ROUNDS]`.
+ * After a build: `npx tsx --tsconfig examples/tsconfig.json examples/solvers/main.ts [ROUNDS [PART OF A LAYER'S NAME]]`.
  */
 import { type ConvOptions, createEngine, type Engine, type SolverChoice } from "webgpu-conv/node";
 import { forward, makeProblem, weightGradient } from "webgpu-conv/reference";
@@ -48,8 +48,33 @@ const DEPTHWISE: readonly Layer[] = [
     "register-tile": "register-tile",
     "strips of 4": { name: "strip", config: { rows: 1, columns: 4 } },
     "strips of 8": { name: "strip", config: { rows: 1, columns: 8 } },
+    "rolling windows": "rolling-window",
   },
 }));
+
+/** What Winograd's tiles take beside plain 3x3 layers. */
+const GATHERED: readonly Layer[] = [
+  {
+    name: "64 to 192 channels, 5x5, 27 x 27",
+    input: [1, 64, 27, 27],
+    weight: [192, 64, 5, 5],
+    options: { padding: 2 },
+  },
+  {
+    name: "256 to 64 channels, 3x3, dilation 12, 33 x 33",
+    input: [1, 256, 33, 33],
+    weight: [64, 256, 3, 3],
+    options: { padding: 12, dilation: 12 },
+  },
+].flatMap((layer): Layer[] => [
+  { ...layer, choices: { "register-tile": "register-tile", vectors: "vector-tile", Winograd: "winograd" } },
+  {
+    ...layer,
+    name: `${layer.name}, weight gradient`,
+    pass: "weightGradient",
+    choices: { "register-tile": "register-tile", Winograd: "winograd" },
+  },
+]);
 
 /** Layers of one tap: what lanes that share their loads are worth. */
 const POINTWISE: readonly Layer[] = [
@@ -104,7 +129,15 @@ const OTHERS: readonly Layer[] = [
       "register-tile": "register-tile",
       "strips, 1 channel": { name: "strip", config: { rows: 1, columns: 8 } },
       "strips, 4 channels": { name: "strip", config: { rows: 4, columns: 8 } },
+      "rolling windows": "rolling-window",
     },
+  },
+  {
+    name: "1 to 6 channels, 5x5, 28 x 28, batch 32",
+    input: [32, 1, 28, 28],
+    weight: [6, 1, 5, 5],
+    options: { padding: 2 },
+    choices: { "register-tile": "register-tile", strips: "strip", "rolling windows": "rolling-window" },
   },
 ];
 
@@ -167,5 +200,7 @@ async function measureLayer(
 
 const engine = await createEngine();
 console.log(engine.adapter.description);
-for (const layer of [...WINOGRAD, ...DEPTHWISE, ...POINTWISE, ...OTHERS]) await measureLayer(engine, layer);
+const wanted = process.argv[3] ?? "";
+const layers = [...WINOGRAD, ...DEPTHWISE, ...GATHERED, ...POINTWISE, ...OTHERS];
+for (const layer of layers.filter(({ name }) => name.includes(wanted))) await measureLayer(engine, layer);
 engine.dispose();

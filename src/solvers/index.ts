@@ -9,6 +9,7 @@ import { implicitGemm } from "./implicitGemm.js";
 import { implicitGemmWeightGradient } from "./implicitGemmWeightGradient.js";
 import { registerTile } from "./registerTile.js";
 import { registerTileWeightGradient } from "./registerTileWeightGradient.js";
+import { rollingWindow } from "./rollingWindow.js";
 import { strip } from "./strip.js";
 import { stripWeightGradient } from "./stripWeightGradient.js";
 import { vectorTile } from "./vectorTile.js";
@@ -16,6 +17,7 @@ import { winograd } from "./winograd.js";
 import { winogradWeightGradient } from "./winogradWeightGradient.js";
 
 export const SOLVERS: readonly Solver[] = [
+  rollingWindow,
   strip,
   winograd,
   implicitGemm,

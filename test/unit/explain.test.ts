@@ -42,6 +42,7 @@ describe("an explanation", () => {
       solver: "direct",
       config: {},
       refused: [
+        { solver: "rolling-window", reason: "direct was asked for" },
         { solver: "strip", reason: "direct was asked for" },
         { solver: "winograd", reason: "direct was asked for" },
         { solver: "implicit-gemm", reason: "direct was asked for" },
@@ -68,6 +69,7 @@ describe("an explanation", () => {
         "solver direct",
         "  dispatch direct: 3 x 1 x 1 workgroups",
         "5,184 FLOPs, 2,592 bytes, 2.0 FLOPs a byte, 0 bytes of workspace",
+        "not rolling-window: direct was asked for",
         "not strip: direct was asked for",
         "not winograd: direct was asked for",
         "not implicit-gemm: direct was asked for",

@@ -56,7 +56,8 @@ function threadsOf({ kernel, constants }: Dispatch): number {
 function workgroupsNeeded({ uniforms }: Dispatch, threads: number): number {
   if ("tasks" in uniforms) return Number(uniforms.tasks);
   if ("tiles" in uniforms) return Math.ceil((Number(uniforms.channels) * Number(uniforms.tiles)) / threads);
-  const counted = ["resultElements", "strips", "filters", "elements", "vectors"].find((name) => name in uniforms) ?? "";
+  const counted =
+    ["resultElements", "strips", "walks", "filters", "elements", "vectors"].find((name) => name in uniforms) ?? "";
   return Math.ceil(Number(uniforms[counted]) / threads);
 }
 
@@ -136,7 +137,7 @@ describe.each(Object.entries(DEVICES))("on %s", (_, capabilities) => {
   test.each([
     ["a 3x3 layer", [2, 40, 30, 31], [36, 40, 3, 3], { padding: 1 }, ["winograd", "strip", "direct"]],
     ["a reflected one", [1, 6, 9, 9], [6, 3, 3, 3], { padding: 2, paddingMode: "reflect", groups: 2 }, ["winograd"]],
-    ["a depthwise layer", [2, 40, 30, 31], [40, 1, 5, 5], { padding: 2, groups: 40 }, ["strip", "register-tile"]],
+    ["a depthwise layer", [2, 40, 30, 31], [40, 1, 5, 5], { padding: 2, groups: 40 }, ["rolling-window", "strip"]],
   ] as const)("plans for %s, forward and input gradient", (_name, input, weight, options, expected) => {
     for (const direction of ["forward", "inputGradient"] as const) {
       const operation = plainOperation(direction, makeProblem(2, input, weight, options), { dtype: "float32" });

@@ -1,7 +1,7 @@
 /** Which solver is chosen, and what is said of the others. */
 import { describe, expect, test } from "vitest";
 import { type ConvOptions, SolverError } from "webgpu-conv";
-import { makeProblem } from "webgpu-conv/reference";
+import { type ConvProblem, makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls.js";
 import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
 import { type ConvOperation, type Direction, DIRECTIONS } from "../../src/operation.js";
@@ -55,7 +55,7 @@ describe("the engine's choice", () => {
   test("on a GPU is the first that takes the operation, and the later ones are told what came first", () => {
     const { plan, passedOver } = select(operationOf("forward"), DEFAULT_CAPABILITIES);
     expect(plan.solver).toBe("implicit-gemm");
-    expect(passedOver.slice(2)).toEqual([
+    expect(passedOver.slice(3)).toEqual([
       { solver: "vector-tile", reason: "implicit-gemm comes first" },
       { solver: "register-tile", reason: "implicit-gemm comes first" },
       { solver: "direct", reason: "implicit-gemm comes first" },
@@ -134,12 +134,30 @@ describe("the engine's choice", () => {
     );
   });
 
-  test("for depthwise layers is strips, shorter where there are few", () => {
-    const long = select(operationOf("forward", 64), DEFAULT_CAPABILITIES).plan;
-    expect([long.solver, long.config]).toEqual(["strip", { rows: 1, columns: 4 }]);
+  test("for depthwise layers is rolling windows, which walk less far where there are few threads", () => {
+    const many = makeProblem(2, [8, 64, 56, 56], [64, 1, 3, 3], { padding: 1, groups: 64 });
+    const choose = (problem: ConvProblem, capabilities = DEFAULT_CAPABILITIES) => {
+      const { plan } = select(plainOperation("forward", problem, { dtype: "float32" }), capabilities);
+      return [plan.solver, plan.config];
+    };
+    expect(choose(many)).toEqual(["rolling-window", { rows: 1, columns: 2, lines: 32 }]);
+    expect(choose(many, SOFTWARE)).toEqual(["rolling-window", { rows: 1, columns: 8, lines: 64 }]);
     const few = makeProblem(2, [1, 8, 8, 8], [8, 1, 3, 3], { groups: 8 });
-    const short = select(plainOperation("inputGradient", few, { dtype: "float32" }), DEFAULT_CAPABILITIES).plan;
-    expect([short.solver, short.config]).toEqual(["strip", { rows: 1, columns: 2 }]);
+    expect(choose(few)).toEqual(["rolling-window", { rows: 1, columns: 8, lines: 4 }]);
+    expect(choose(few, SOFTWARE)).toEqual(["rolling-window", { rows: 1, columns: 2, lines: 4 }]);
+  });
+
+  test("is strips where windows have no lines in common, or would hold too much", () => {
+    const forward = (weight: readonly number[], options: ConvOptions) => {
+      const problem = makeProblem(2, [1, 64, 56, 56], weight, { groups: 64, ...options });
+      return select(plainOperation("forward", problem, { dtype: "float32" }), DEFAULT_CAPABILITIES);
+    };
+    const apart = forward([64, 1, 3, 3], { stride: 3 });
+    expect(apart.plan.solver).toBe("strip");
+    expect(reasonAgainst("rolling-window", apart)).toBe("windows of 3 lines, 3 apart, have none in common");
+    const wide = forward([64, 1, 5, 5], { dilation: 6 });
+    expect(wide.plan.solver).toBe("strip");
+    expect(reasonAgainst("rolling-window", wide)).toBe("625 sources in a window; at most 96");
     const strided = makeProblem(2, [1, 8, 9, 9], [8, 1, 3, 3], { groups: 8, stride: 2 });
     const gradient = select(plainOperation("inputGradient", strided, { dtype: "float32" }), DEFAULT_CAPABILITIES);
     expect(reasonAgainst("strip", gradient)).toBe("stride is 2x2; strips take input gradients at stride 1");
@@ -185,7 +203,7 @@ describe("a solver asked for by name", () => {
   test.each(["implicit-gemm", "vector-tile", "register-tile", "direct"])("%s runs, discouraged or not", (name) => {
     const { plan, passedOver } = select(operationOf("forward", 64), SOFTWARE, name);
     expect(plan.solver).toBe(name);
-    expect(passedOver).toHaveLength(5);
+    expect(passedOver).toHaveLength(6);
     for (const { reason } of passedOver) expect(reason).toBe(`${name} was asked for`);
   });
 
@@ -198,7 +216,7 @@ describe("a solver asked for by name", () => {
 
   test("that does not exist throws with those that do", () => {
     const message =
-      'there is no solver "fft" for forward; there are strip, winograd, implicit-gemm, vector-tile, register-tile, direct';
+      'there is no solver "fft" for forward; there are rolling-window, strip, winograd, implicit-gemm, vector-tile, register-tile, direct';
     expect(() => select(operationOf("forward"), SOFTWARE, "fft")).toThrow(new SolverError(message));
     expect(() => select(operationOf("biasGradient"), SOFTWARE, "direct")).toThrow(
       new SolverError('there is no solver "direct" for biasGradient; there are channel-sum'),
