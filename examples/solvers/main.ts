@@ -118,8 +118,16 @@ const OTHERS: readonly Layer[] = [
     ...layer,
     name: `${layer.name}, weight gradient`,
     pass: "weightGradient",
-    choices: { "register-tile": "register-tile", strips: "strip" },
+    choices: { "register-tile": "register-tile", strips: "strip", "rolling windows": "rolling-window" },
   })),
+  {
+    name: "128 to 128 channels, 3x3, 32 groups, 56 x 56, weight gradient",
+    input: [1, 128, 56, 56],
+    weight: [128, 4, 3, 3],
+    options: { padding: 1, groups: 32 },
+    pass: "weightGradient",
+    choices: { "register-tile": "register-tile", strips: "strip", "rolling windows": "rolling-window" },
+  },
   {
     name: "128 to 128 channels, 3x3, 32 groups, 56 x 56",
     input: [1, 128, 56, 56],

@@ -23,6 +23,18 @@ export function tapConstants({ kernel, stride, dilation }: ConvProblem) {
   };
 }
 
+/** Those of {@link tapConstants} that layers without depth have. */
+export function planeConstants({ kernel, stride, dilation }: ConvProblem) {
+  return {
+    KERNEL_HEIGHT: kernel[1],
+    KERNEL_WIDTH: kernel[2],
+    STRIDE_HEIGHT: stride[1],
+    STRIDE_WIDTH: stride[2],
+    DILATION_HEIGHT: dilation[1],
+    DILATION_WIDTH: dilation[2],
+  };
+}
+
 /** Steps from one tap that meets a result to the next, in taps and in source elements (shaders/common/taps.wgsl). */
 export function stepConstants({ stride, dilation }: ConvProblem, transposed: boolean) {
   const shared = stride.map((s, axis) => greatestCommonDivisor(s, dilation[axis]));
@@ -81,6 +93,11 @@ export function shareRefusal(shared: number, { subgroupLanes }: Capabilities): s
 /** Fewer threads than this leave a device idle: then smaller tiles, with more threads, do better. */
 export function enoughThreads({ software }: Capabilities): number {
   return software ? 64 : 16_384;
+}
+
+/** Channels dealt out to blocks of so many at most, as evenly as may be. */
+export function dealtEvenly(channels: number, most: readonly number[]): readonly number[] {
+  return [...new Set(most.map((count) => Math.ceil(channels / Math.ceil(channels / count))))];
 }
 
 /** Candidates with the first one that will do before the others; the last one where none will. */

@@ -5,7 +5,7 @@
  */
 import { product } from "../geometry.js";
 import type { ConvOperation } from "../operation.js";
-import type { Triple } from "../problem.js";
+import type { ConvProblem, Triple } from "../problem.js";
 import type { BindingSource } from "../solver.js";
 import { imageStrides } from "./pixels.js";
 import { activationConstants, paddingConstant, stepConstants, tapConstants } from "./constants.js";
@@ -63,6 +63,11 @@ export function describeGather(operation: ConvOperation): Gather {
       result: transposed ? "x" : "y",
     },
   };
+}
+
+/** Padding at the beginning for a pass that gathers with the filter flipped, where transposed: the first tap is the last. */
+export function flippedPadding({ transposed, uniforms }: Gather, { kernel, dilation }: ConvProblem): readonly number[] {
+  return uniforms.padBegin.map((begin, axis) => (transposed ? (kernel[axis] - 1) * dilation[axis] - begin : begin));
 }
 
 function mapTriple(valueOf: (axis: number) => number): Triple {

@@ -10,6 +10,7 @@ import { implicitGemmWeightGradient } from "./implicitGemmWeightGradient.js";
 import { registerTile } from "./registerTile.js";
 import { registerTileWeightGradient } from "./registerTileWeightGradient.js";
 import { rollingWindow } from "./rollingWindow.js";
+import { rollingWindowWeightGradient } from "./rollingWindowWeightGradient.js";
 import { strip } from "./strip.js";
 import { stripWeightGradient } from "./stripWeightGradient.js";
 import { vectorTile } from "./vectorTile.js";
@@ -24,6 +25,7 @@ export const SOLVERS: readonly Solver[] = [
   vectorTile,
   registerTile,
   direct,
+  rollingWindowWeightGradient,
   stripWeightGradient,
   winogradWeightGradient,
   implicitGemmWeightGradient,

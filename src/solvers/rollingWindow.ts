@@ -5,13 +5,16 @@ import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../sol
 import { borderDispatches } from "./border.js";
 import {
   activationConstants,
+  dealtEvenly,
   elementTypes,
   enoughThreads,
   paddingConstant,
+  planeConstants,
   preferring,
   unsharedRefusal,
 } from "./constants.js";
-import { describeGather } from "./gather.js";
+import { describeGather, flippedPadding } from "./gather.js";
+import { sizeRefusal, windowRefusal, windowSize } from "./windows.js";
 
 const THREADS = 64;
 /** Software devices load an element at a time; on a GPU neighbouring threads should load neighbours. */
@@ -21,11 +24,6 @@ const MOST_ROWS = [4, 2, 1];
 /** With more result channels a group, tiles of positions use each weight more often. */
 const MOST_CHANNELS = 8;
 const MOST_SOURCE_CHANNELS = 4;
-/** Sources that a thread keeps and that it loads for a line, and steps that are written out: compile time grows with them. */
-const LARGEST_WINDOW = 96;
-const MOST_LOADS = 32;
-const MOST_WRITTEN_OUT = 320;
-
 /** Threads of a pass: one a walk. */
 function threadsOf(operation: ConvOperation, { rows, columns, lines }: SolverConfig): number {
   const { resultSize, resultChannels } = describeGather(operation).uniforms;
@@ -36,31 +34,23 @@ function threadsOf(operation: ConvOperation, { rows, columns, lines }: SolverCon
 
 function refusal(operation: ConvOperation, config: SolverConfig): string | undefined {
   const { problem, direction } = operation;
-  const { rows, columns, lines } = config;
-  for (const [name, value] of Object.entries({ rows, columns, lines })) {
-    if (!(Number.isInteger(value) && value >= 1)) return `${name} is ${String(value)}; expected a positive integer`;
-  }
+  const { rows, columns } = config;
   const { sourceChannels } = describeGather(operation);
   if (sourceChannels > MOST_SOURCE_CHANNELS) {
     return `${String(sourceChannels)} source channels a group; windows hold ${String(MOST_SOURCE_CHANNELS)} at most`;
   }
-  if (problem.rank > 2) return `rank is ${String(problem.rank)}; windows roll over planes`;
   if (direction === "inputGradient" && problem.stride.some((s) => s !== 1)) {
     return `stride is ${problem.stride.slice(-problem.rank).join("x")}; windows take input gradients at stride 1`;
   }
-  const { kernel, stride, dilation } = problem;
-  const height = (kernel[1] - 1) * dilation[1] + 1;
-  if (stride[1] >= height) {
-    return `windows of ${String(height)} lines, ${String(stride[1])} apart, have none in common`;
-  }
-  const width = (columns - 1) * stride[2] + (kernel[2] - 1) * dilation[2] + 1;
-  const sizes = [
-    { what: "sources in a window", size: sourceChannels * height * width, most: LARGEST_WINDOW },
-    { what: "sources loaded for a line", size: sourceChannels * stride[1] * width, most: MOST_LOADS },
-    { what: "steps written out", size: rows * columns * problem.taps * sourceChannels, most: MOST_WRITTEN_OUT },
-  ];
-  const tooLarge = sizes.find(({ size, most }) => size > most);
-  return tooLarge && `${String(tooLarge.size)} ${tooLarge.what}; at most ${String(tooLarge.most)}`;
+  const { height, width } = windowSize(problem, columns);
+  return (
+    windowRefusal(problem, config) ??
+    sizeRefusal([
+      { what: "sources in a window", size: sourceChannels * height * width, most: "window" },
+      { what: "sources loaded for a line", size: sourceChannels * problem.stride[1] * width, most: "loads" },
+      { what: "steps written out", size: rows * columns * problem.taps * sourceChannels, most: "steps" },
+    ])
+  );
 }
 
 export const rollingWindow: Solver = {
@@ -69,7 +59,7 @@ export const rollingWindow: Solver = {
 
   configs(operation, capabilities) {
     const { resultChannels } = describeGather(operation);
-    const even = [...new Set(MOST_ROWS.map((most) => Math.ceil(resultChannels / Math.ceil(resultChannels / most))))];
+    const even = dealtEvenly(resultChannels, MOST_ROWS);
     const shapes = COLUMNS[capabilities.software ? "software" : "gpu"].flatMap((columns) =>
       even.map((rows) => ({ rows, columns })),
     );
@@ -92,21 +82,13 @@ export const rollingWindow: Solver = {
     if (refused !== undefined) return { refused };
     const { rows, columns, lines } = config;
     const { problem } = operation;
-    const { transposed, uniforms, bindings } = describeGather(operation);
+    const gather = describeGather(operation);
+    const { transposed, uniforms, bindings } = gather;
     const { resultSize, sourceSize, resultChannels, sourceChannels } = uniforms;
     const walks = threadsOf(operation, config);
-    // Flipped, the first tap is the last.
-    const padBegin = uniforms.padBegin.map((begin, axis) => {
-      return transposed ? (problem.kernel[axis] - 1) * problem.dilation[axis] - begin : begin;
-    });
     const step = dispatch(kernel, {
       constants: {
-        KERNEL_HEIGHT: problem.kernel[1],
-        KERNEL_WIDTH: problem.kernel[2],
-        STRIDE_HEIGHT: problem.stride[1],
-        STRIDE_WIDTH: problem.stride[2],
-        DILATION_HEIGHT: problem.dilation[1],
-        DILATION_WIDTH: problem.dilation[2],
+        ...planeConstants(problem),
         ...activationConstants(operation),
         PADDING_MODE: transposed ? 0 : paddingConstant(problem),
         ROWS: rows,
@@ -121,7 +103,7 @@ export const rollingWindow: Solver = {
       uniforms: {
         sourceSize,
         resultSize,
-        padBegin,
+        padBegin: flippedPadding(gather, problem),
         columnBlocks: Math.ceil(resultSize[2] / columns),
         lineBlocks: Math.ceil(resultSize[1] / lines),
         lines,

@@ -5,6 +5,7 @@ import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../sol
 import { borderDispatches } from "./border.js";
 import {
   activationConstants,
+  dealtEvenly,
   elementTypes,
   paddingConstant,
   tapConstants,
@@ -12,7 +13,7 @@ import {
   enoughThreads,
   preferring,
 } from "./constants.js";
-import { describeGather } from "./gather.js";
+import { describeGather, flippedPadding } from "./gather.js";
 
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
@@ -40,8 +41,8 @@ function spanOf({ problem }: ConvOperation, columns: number): number {
 /** From long to short, each with the result channels of a group dealt out evenly. */
 function candidates(operation: ConvOperation): SolverConfig[] {
   const { resultChannels } = describeGather(operation);
-  const even = MOST_ROWS.map((most) => Math.ceil(resultChannels / Math.ceil(resultChannels / most)));
-  const all = COLUMNS.flatMap((columns) => [...new Set(even)].map((rows) => ({ rows, columns })));
+  const even = dealtEvenly(resultChannels, MOST_ROWS);
+  const all = COLUMNS.flatMap((columns) => even.map((rows) => ({ rows, columns })));
   return all.filter((config) => {
     return config.rows * config.columns <= MOST_SUMS && refusal(operation, config) === undefined;
   });
@@ -86,14 +87,11 @@ export const strip: Solver = {
     if (refused !== undefined) return { refused };
     const { rows, columns } = config;
     const { problem } = operation;
-    const { transposed, uniforms, bindings } = describeGather(operation);
+    const gather = describeGather(operation);
+    const { transposed, uniforms, bindings } = gather;
     const { resultSize, sourceSize, resultChannels, sourceChannels } = uniforms;
     const columnBlocks = Math.ceil(resultSize[2] / columns);
     const strips = threadsOf(operation, config);
-    // Flipped, the first tap is the last.
-    const padBegin = uniforms.padBegin.map((begin, axis) => {
-      return transposed ? (problem.kernel[axis] - 1) * problem.dilation[axis] - begin : begin;
-    });
     const step = dispatch(kernel, {
       constants: {
         ...tapConstants(problem),
@@ -111,7 +109,7 @@ export const strip: Solver = {
       uniforms: {
         sourceSize,
         resultSize,
-        padBegin,
+        padBegin: flippedPadding(gather, problem),
         columnBlocks,
         rowBlocks: Math.ceil(resultChannels / rows),
         resultChannels,

@@ -15,7 +15,7 @@ import {
   type SolverPlan,
 } from "../solver.js";
 import { elementTypes, paddingConstant } from "./constants.js";
-import { describeGather, type Gather } from "./gather.js";
+import { describeGather, flippedPadding, type Gather } from "./gather.js";
 
 export const THREADS = 64;
 export const BYTES = 4;
@@ -168,10 +168,7 @@ export function sourceDispatch(
   const { gather, sourceChannels, tiles } = tiling;
   const { problem } = operation;
   const [, sourceHeight, sourceWidth] = gather.uniforms.sourceSize;
-  // An input gradient gathers with the filter flipped: its first tap is the last.
-  const pad = gather.uniforms.padBegin.map((begin, axis) => {
-    return gather.transposed ? (problem.kernel[axis] - 1) * problem.dilation[axis] - begin : begin;
-  });
+  const pad = flippedPadding(gather, problem);
   return dispatch(sourceKernel, {
     constants: {
       ...transformConstants(operation, config),

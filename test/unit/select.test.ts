@@ -75,10 +75,11 @@ describe("the engine's choice", () => {
 
   test("passes a tile over that a depthwise layer would leave idle", () => {
     const selection = select(operationOf("weightGradient", 64), DEFAULT_CAPABILITIES);
-    expect(selection.plan.solver).toBe("strip");
+    expect(selection.plan.solver).toBe("rolling-window");
     const fewChannels = makeProblem(2, [2, 48, 12, 12], [48, 6, 3, 3], { groups: 8 });
     const grouped = select(plainOperation("weightGradient", fewChannels, { dtype: "float32" }), DEFAULT_CAPABILITIES);
     expect(grouped.plan.solver).toBe("register-tile");
+    expect(reasonAgainst("rolling-window", grouped)).toBe("6 to 6 channels a group do better in tiles");
     expect(reasonAgainst("strip", grouped)).toBe("6 channels a group do better in tiles");
     expect(reasonAgainst("implicit-gemm", grouped)).toBe(
       "6 channels a group would leave most of a tile idle (fewer than 8)",

@@ -1,0 +1,106 @@
+/** Rolling windows, for few channels a group (depthwise layers): weight gradient. */
+import kernel from "../../shaders/rolling_weight_gradient.wgsl";
+import type { ConvOperation } from "../operation.js";
+import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
+import { dealtEvenly, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "./constants.js";
+import {
+  chooseSplits,
+  gradientBindings,
+  gradientMatrix,
+  gradientUniforms,
+  twoStagePlan,
+  weightSums,
+} from "./partials.js";
+import { sizeRefusal, windowRefusal, windowSize } from "./windows.js";
+
+const THREADS = 64;
+const COLUMNS = [8, 4, 2];
+const MOST_ROWS = [4, 2, 1];
+/** Sums that a thread can hold. */
+const MOST_SUMS = 64;
+/** Of a group. With more, tiles of several output channels use each source more often. */
+const MOST_CHANNELS = { in: 4, out: 8 };
+/** Output positions below which a split is not worth its partial. */
+const LEAST_DEPTH = 64;
+
+function refusal({ problem }: ConvOperation, { rows, columns }: SolverConfig): string | undefined {
+  const { width, height } = windowSize(problem, columns);
+  return (
+    windowRefusal(problem, { rows, columns }) ??
+    sizeRefusal([
+      { what: "sources in a window", size: height * width, most: "window" },
+      { what: "values loaded for a line", size: width + rows * columns, most: "loads" },
+      { what: "steps written out", size: rows * columns * problem.taps, most: "steps" },
+    ]) ??
+    (rows * problem.taps > MOST_SUMS
+      ? `${String(rows * problem.taps)} sums; a thread holds at most ${String(MOST_SUMS)}`
+      : undefined)
+  );
+}
+
+export const rollingWindowWeightGradient: Solver = {
+  name: "rolling-window",
+  directions: ["weightGradient"],
+
+  configs(operation) {
+    const even = dealtEvenly(operation.problem.outChannelsPerGroup, MOST_ROWS);
+    const all = COLUMNS.flatMap((columns) => even.map((rows) => ({ rows, columns })));
+    const able = all.filter((config) => refusal(operation, config) === undefined);
+    return able.length > 0 ? able : [{ rows: 1, columns: 1 }];
+  },
+
+  discouraged({ problem }) {
+    const { inChannelsPerGroup, outChannelsPerGroup } = problem;
+    const few = inChannelsPerGroup <= MOST_CHANNELS.in && outChannelsPerGroup <= MOST_CHANNELS.out;
+    return few
+      ? undefined
+      : `${String(inChannelsPerGroup)} to ${String(outChannelsPerGroup)} channels a group do better in tiles`;
+  },
+
+  plan(operation, capabilities, config) {
+    const refused = unsharedRefusal(operation.problem) ?? refusal(operation, config);
+    if (refused !== undefined) return { refused };
+    const { rows, columns } = config;
+    const { problem } = operation;
+    const { groups, inChannelsPerGroup, outChannelsPerGroup, batch, output } = problem;
+    const rowBlocks = Math.ceil(outChannelsPerGroup / rows);
+    const pairs = groups * rowBlocks * inChannelsPerGroup;
+    const lines = batch * output[1];
+    const wanted = chooseSplits(
+      {
+        tasks: Math.ceil(pairs / THREADS),
+        elements: gradientMatrix(operation).elements,
+        depth: lines,
+        leastDepth: Math.ceil(LEAST_DEPTH / output[2]),
+      },
+      capabilities,
+    );
+    const linesPerSplit = Math.ceil(lines / wanted);
+    const splits = Math.ceil(lines / linesPerSplit);
+    const sums = weightSums(operation, splits, capabilities);
+    const walks = splits * pairs;
+    const first = dispatch(kernel, {
+      constants: {
+        ...planeConstants(problem),
+        PADDING_MODE: paddingConstant(problem),
+        HAS_BIAS: operation.bias,
+        MASKED: operation.masked,
+        ROWS: rows,
+        COLUMNS: columns,
+      },
+      types: elementTypes(operation),
+      uniforms: {
+        ...gradientUniforms(operation),
+        rowBlocks,
+        columnBlocks: Math.ceil(output[2] / columns),
+        lines,
+        linesPerSplit,
+        splits,
+        walks,
+      },
+      bindings: { ...gradientBindings(operation), partials: sums.target },
+      workgroups: foldWorkgroups(Math.ceil(walks / THREADS), capabilities),
+    });
+    return twoStagePlan("rolling-window", config, first, sums);
+  },
+};

@@ -1,0 +1,39 @@
+/** What the passes by rolling windows have in common: how large windows are, and which layers they suit. */
+import type { ConvProblem } from "../problem.js";
+import type { SolverConfig } from "../solver.js";
+
+/** Sources that a thread keeps, loads for a line, and steps that are written out: compile time grows with them. */
+const MOST = { window: 96, loads: 32, steps: 320 };
+
+/** Lines and columns of the sources that a line of so many results meets. */
+export function windowSize({ kernel, stride, dilation }: ConvProblem, columns: number) {
+  return {
+    height: (kernel[1] - 1) * dilation[1] + 1,
+    width: (columns - 1) * stride[2] + (kernel[2] - 1) * dilation[2] + 1,
+  };
+}
+
+/** Why windows are not for a layer, or no windows; undefined when they are. */
+export function windowRefusal(problem: ConvProblem, config: SolverConfig): string | undefined {
+  for (const [name, value] of Object.entries(config)) {
+    if (!(Number.isInteger(value) && value >= 1)) return `${name} is ${String(value)}; expected a positive integer`;
+  }
+  const { rank, stride } = problem;
+  if (rank > 2) return `rank is ${String(rank)}; windows roll over planes`;
+  const { height } = windowSize(problem, config.columns);
+  return stride[1] >= height
+    ? `windows of ${String(height)} lines, ${String(stride[1])} apart, have none in common`
+    : undefined;
+}
+
+interface Size {
+  readonly what: string;
+  readonly size: number;
+  readonly most: keyof typeof MOST;
+}
+
+/** The first that is too large. */
+export function sizeRefusal(sizes: readonly Size[]): string | undefined {
+  const tooLarge = sizes.find(({ size, most }) => size > MOST[most]);
+  return tooLarge && `${String(tooLarge.size)} ${tooLarge.what}; at most ${String(MOST[tooLarge.most])}`;
+}
