@@ -132,7 +132,7 @@ describe("effective receptive fields", () => {
   test("nothing lies outside the theoretical field, and a stack sees mostly its middle", async () => {
     using engine = await createEngine({ backend: "cpu" });
     const [single, stacked] = comparisonOf("seven", 32).stacks;
-    const options = { extent: 11, passes: 4, seed: 1, onPass: async () => await Promise.resolve() };
+    const options = { extent: 11, passes: 16, seed: 1, onPass: async () => await Promise.resolve() };
     const fields = await Promise.all(
       [single, stacked].map(async (stack) => await effectiveField(engine, stack, options)),
     );
@@ -156,6 +156,20 @@ test("axe finds nothing serious with everything shown, in the dark and on a phon
   await screenshot(page, "dark-phone-small");
   expect(await findSerious(page)).toEqual([]);
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+});
+
+test("effective receptive fields leave the page free on the CPU too", async () => {
+  await using demo = await openDemo(browser, "small?backend=cpu&compare=dilated", { withoutWebGpu: true });
+  const { page } = demo;
+  await untilFieldsShown(page, 3);
+  await page.getByRole("progressbar").waitFor({ state: "detached", timeout: 60_000 });
+  const blocked = await longestBlock(page, async () => {
+    await page.getByRole("button", { name: "Other weights" }).click();
+    await page.getByRole("progressbar").waitFor();
+    await page.getByRole("progressbar").waitFor({ state: "detached", timeout: 60_000 });
+  });
+  expect(blocked).toBeLessThan(UNNOTICED);
+  expect(demo.errors).toEqual([]);
 });
 
 test("it runs on the CPU as well", async () => {

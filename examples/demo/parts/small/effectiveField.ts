@@ -8,8 +8,8 @@ import type { Engine, Tensor } from "webgpu-conv";
 import { uniform, valuesFrom } from "../../../benchmark/random.js";
 import { paddingOf, type Stack, type StackLayer } from "./stacks.js";
 
-/** Networks of random weights side by side in one pass, as groups. */
-const NETWORKS = 16;
+/** Networks of random weights side by side in one pass, as groups: few enough for a CPU between two frames. */
+const NETWORKS = 4;
 /** Channels of each in place of the stack's widest. */
 const CHANNELS = 8;
 
