@@ -38,16 +38,14 @@ await withCorpus("webnn_baseline_conv2d.json", parseWebnn, (cases) => {
     for (const webnnCase of cases) {
       const native = toNativeCase(webnnCase);
       gpuTest(`${webnnCase.name}: in its own layouts`, async ({ engine }) => {
-        const tolerances = baselineTolerances(native);
-        await runByChoice(engine, native, (actual, solver) => {
-          expectWithin(tolerances, native, actual, solver);
+        await runByChoice(engine, native, (actual, solver, tile) => {
+          expectWithin(baselineTolerances(native, tile), native, actual, solver);
         });
       });
       const testCase = toPermutedCase(webnnCase);
       gpuTest(`${webnnCase.name}: forward by every solver`, async ({ engine }) => {
-        const tolerances = baselineTolerances(testCase);
-        await runByEverySolver(engine, testCase, (actual, solver) => {
-          expectWithin(tolerances, testCase, actual, solver);
+        await runByEverySolver(engine, testCase, (actual, solver, tile) => {
+          expectWithin(baselineTolerances(testCase, tile), testCase, actual, solver);
         });
       });
       gpuTest(`${webnnCase.name}: both gradients`, async ({ engine }) => await checkGradients(engine, testCase));

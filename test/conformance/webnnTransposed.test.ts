@@ -32,9 +32,8 @@ await withCorpus("webnn_baseline_conv_transpose2d.json", parseWebnn, (cases) => 
     for (const webnnCase of cases) {
       const testCase = toNativeCase(webnnCase, "convTranspose");
       gpuTest(`${webnnCase.name}: by every solver`, async ({ engine }) => {
-        const tolerances = baselineTolerances(testCase);
-        await runByEverySolver(engine, testCase, (actual, solver) => {
-          expectWithin(tolerances, testCase, actual, solver);
+        await runByEverySolver(engine, testCase, (actual, solver, tile) => {
+          expectWithin(baselineTolerances(testCase, tile), testCase, actual, solver);
         });
       });
     }

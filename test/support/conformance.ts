@@ -83,13 +83,13 @@ async function runForward(
   return await y.data();
 }
 
-/** Sees the result of a case, and which solver computed it. */
-type Check = (actual: Float32Array, solver: string) => void;
+/** Sees the result of a case, which solver computed it, and in which of Winograd's tiles, if in any. */
+type Check = (actual: Float32Array, solver: string, tile?: 2 | 4) => void;
 
 /** Runs the case as the engine chooses. */
 export async function runByChoice(engine: Engine, testCase: ForwardCase, check: Check): Promise<void> {
   expect(passOfCase(testCase).resultShape).toEqual(testCase.expected.shape);
-  check(await runForward(engine, testCase), "the engine's choice");
+  check(await runForward(engine, testCase), "the engine's choice", tileOf(engine, testCase));
 }
 
 /** Runs the case as the engine chooses and by every solver that takes it. */
@@ -100,10 +100,17 @@ export async function runByEverySolver(engine: Engine, testCase: ForwardCase, ch
   for (const { name } of SOLVERS.filter(({ directions }) => directions.includes(direction))) {
     const options = { ...testCase.options, solver: name };
     if (refuses(engine, { ...testCase, options })) continue;
-    check(await runForward(engine, { ...testCase, options }), name);
+    check(await runForward(engine, { ...testCase, options }), name, tileOf(engine, { ...testCase, options }));
     ran.push(name);
   }
   expect(ran).toEqual(expect.arrayContaining(GENERAL_SOLVERS));
+}
+
+function tileOf(engine: Engine, { operation, rank, dtype, input, weight, options }: ForwardCase): 2 | 4 | undefined {
+  const shapes = { input: input.shape, weight: weight.shape };
+  const { solver, config } = engine.explain(`${operation}${rank}d`, shapes, { ...options, dtype });
+  if (solver !== "winograd") return undefined;
+  return config.tile === 2 ? 2 : 4;
 }
 
 function refuses(engine: Engine, { operation, rank, dtype, input, weight, options }: ForwardCase): boolean {

@@ -1,7 +1,7 @@
 /** WebNN's test vectors as cases of the engine, and how far a result may lie from the expected one. */
 import { expect } from "vitest";
 import type { DType, TransposedWeightLayout, WeightLayout } from "webgpu-conv";
-import { errorBound, referencePass, UNIT_ROUNDOFF } from "webgpu-conv/reference";
+import { errorBound, referencePass, UNIT_ROUNDOFF, winogradErrorBound } from "webgpu-conv/reference";
 import { type ForwardCase, passOfCase } from "./conformance.js";
 import { parseCases } from "./corpora.js";
 import { type HostTensor, permute } from "./layout.js";
@@ -92,8 +92,10 @@ export function expectWithin(
 /**
  * Sums of small integers are exact. Otherwise two correct results, the engine's and the expected one, lie at most
  * the bound of float32 summation from the true one each; the expected one is rounded to float32 once more.
+ *
+ * @param tile Winograd's, where the engine's result is by one: it has a bound of its own, for integers too
  */
-export function baselineTolerances(testCase: ForwardCase): number[] {
+export function baselineTolerances(testCase: ForwardCase, tile?: 2 | 4): number[] {
   const { problem, direction, operands } = passOfCase(testCase);
   const magnitudes: typeof operands = Object.fromEntries(
     Object.entries(operands as Record<string, Float32Array | undefined>).map(([role, values]) => {
@@ -105,6 +107,10 @@ export function baselineTolerances(testCase: ForwardCase): number[] {
   });
   const exact = whole && referencePass(problem, direction, magnitudes).every((sum) => sum < 1 / UNIT_ROUNDOFF);
   const bounds = errorBound(problem, direction, operands);
+  if (tile && direction !== "biasGradient") {
+    const own = winogradErrorBound(problem, direction, operands, tile);
+    return Array.from(own, (bound, i) => bound + bounds[i] + Math.abs(testCase.expected.data[i]) * UNIT_ROUNDOFF);
+  }
   return Array.from(bounds, (bound, i) =>
     exact ? 0 : 2 * bound + Math.abs(testCase.expected.data[i]) * UNIT_ROUNDOFF,
   );
