@@ -50,6 +50,7 @@ const shaderOf = ({ element = "f32", body }: Probe): string => `
   fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(workgroup_id) workgroupId: vec3<u32>) {
     let id = at.x;
     let group = workgroupId.x;
+    // Always false: keeps the source in the automatic layout of a body that does not read it.
     if (id > arrayLength(&source)) {
       return;
     }

@@ -70,6 +70,34 @@ export function flippedPadding({ transposed, uniforms }: Gather, { kernel, dilat
   return uniforms.padBegin.map((begin, axis) => (transposed ? (kernel[axis] - 1) * dilation[axis] - begin : begin));
 }
 
+/** Constants and uniform fields of kernels that gather with the filter flipped where transposed, at stride 1 there. */
+export function describeFlipped(operation: ConvOperation, gather: Gather) {
+  const { problem } = operation;
+  const { sourceSize, resultSize, resultChannels, sourceStrides, resultStrides, weightStrides, weightGroupStride } =
+    gather.uniforms;
+  return {
+    constants: {
+      ...activationConstants(operation),
+      PADDING_MODE: gather.transposed ? 0 : paddingConstant(problem),
+      FLIPPED: gather.transposed,
+      HAS_BIAS: operation.bias,
+      HAS_RESIDUAL: operation.residual,
+      MASKED: operation.masked,
+    },
+    uniforms: {
+      sourceSize,
+      resultSize,
+      padBegin: flippedPadding(gather, problem),
+      resultChannels,
+      groups: problem.groups,
+      sourceStrides,
+      resultStrides,
+      weightStrides,
+      weightGroupStride,
+    },
+  };
+}
+
 function mapTriple(valueOf: (axis: number) => number): Triple {
   return [valueOf(0), valueOf(1), valueOf(2)];
 }

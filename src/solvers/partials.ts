@@ -65,6 +65,35 @@ export function gradientConstants(operation: ConvOperation) {
   return { ...tapConstants(problem), PADDING_MODE: paddingConstant(problem), HAS_BIAS: bias, MASKED: masked };
 }
 
+/** Output positions below which a split is not worth its partial. */
+const LEAST_POSITIONS = 64;
+
+/**
+ * Output lines dealt out to splits, for kernels whose threads walk along them.
+ *
+ * @param threads of one split
+ * @param threadsPerTask of a workgroup
+ */
+export function splitLines(
+  operation: ConvOperation,
+  { threads, threadsPerTask }: { readonly threads: number; readonly threadsPerTask: number },
+  capabilities: Capabilities,
+) {
+  const { batch, output } = operation.problem;
+  const lines = batch * output[0] * output[1];
+  const wanted = chooseSplits(
+    {
+      tasks: Math.ceil(threads / threadsPerTask),
+      elements: gradientMatrix(operation).elements,
+      depth: lines,
+      leastDepth: Math.ceil(LEAST_POSITIONS / output[2]),
+    },
+    capabilities,
+  );
+  const linesPerSplit = Math.ceil(lines / wanted);
+  return { lines, linesPerSplit, splits: Math.ceil(lines / linesPerSplit) };
+}
+
 /** Uniform fields of every weight gradient kernel. */
 export function gradientUniforms({ problem }: ConvOperation) {
   return {

@@ -3,17 +3,8 @@ import kernel from "../../shaders/rolling_window.wgsl";
 import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
-import {
-  activationConstants,
-  dealtEvenly,
-  elementTypes,
-  enoughThreads,
-  paddingConstant,
-  planeConstants,
-  preferring,
-  unsharedRefusal,
-} from "./constants.js";
-import { describeGather, flippedPadding } from "./gather.js";
+import { dealtEvenly, elementTypes, enoughThreads, planeConstants, preferring, unsharedRefusal } from "./constants.js";
+import { describeFlipped, describeGather, type Gather } from "./gather.js";
 import { sizeRefusal, windowRefusal, windowSize } from "./windows.js";
 
 const THREADS = 64;
@@ -24,18 +15,21 @@ const MOST_ROWS = [4, 2, 1];
 /** With more result channels a group, tiles of positions use each weight more often. */
 const MOST_CHANNELS = 8;
 const MOST_SOURCE_CHANNELS = 4;
+
 /** Threads of a pass: one a walk. */
-function threadsOf(operation: ConvOperation, { rows, columns, lines }: SolverConfig): number {
-  const { resultSize, resultChannels } = describeGather(operation).uniforms;
-  const { batch, groups } = operation.problem;
+function threadsOf({ problem }: ConvOperation, { uniforms }: Gather, { rows, columns, lines }: SolverConfig): number {
+  const { resultSize, resultChannels } = uniforms;
+  const { batch, groups } = problem;
   const blocks = Math.ceil(resultSize[1] / lines) * Math.ceil(resultSize[2] / columns);
   return batch * groups * Math.ceil(resultChannels / rows) * blocks;
 }
 
-function refusal(operation: ConvOperation, config: SolverConfig): string | undefined {
-  const { problem, direction } = operation;
+function refusal(
+  { problem, direction }: ConvOperation,
+  { sourceChannels }: Gather,
+  config: SolverConfig,
+): string | undefined {
   const { rows, columns } = config;
-  const { sourceChannels } = describeGather(operation);
   if (sourceChannels > MOST_SOURCE_CHANNELS) {
     return `${String(sourceChannels)} source channels a group; windows hold ${String(MOST_SOURCE_CHANNELS)} at most`;
   }
@@ -58,15 +52,15 @@ export const rollingWindow: Solver = {
   directions: ["forward", "inputGradient"],
 
   configs(operation, capabilities) {
-    const { resultChannels } = describeGather(operation);
-    const even = dealtEvenly(resultChannels, MOST_ROWS);
+    const gather = describeGather(operation);
+    const even = dealtEvenly(gather.resultChannels, MOST_ROWS);
     const shapes = COLUMNS[capabilities.software ? "software" : "gpu"].flatMap((columns) =>
       even.map((rows) => ({ rows, columns })),
     );
     const fitting = shapes.flatMap((shape) => LINES.map((lines) => ({ ...shape, lines })));
-    const able = fitting.filter((config) => refusal(operation, config) === undefined);
+    const able = fitting.filter((config) => refusal(operation, gather, config) === undefined);
     if (able.length === 0) return [{ rows: 1, columns: 1, lines: 1 }];
-    return preferring(able, (config) => threadsOf(operation, config) >= enoughThreads(capabilities));
+    return preferring(able, (config) => threadsOf(operation, gather, config) >= enoughThreads(capabilities));
   },
 
   discouraged(operation) {
@@ -78,45 +72,32 @@ export const rollingWindow: Solver = {
   },
 
   plan(operation, capabilities, config) {
-    const refused = unsharedRefusal(operation.problem) ?? refusal(operation, config);
-    if (refused !== undefined) return { refused };
-    const { rows, columns, lines } = config;
     const { problem } = operation;
     const gather = describeGather(operation);
-    const { transposed, uniforms, bindings } = gather;
-    const { resultSize, sourceSize, resultChannels, sourceChannels } = uniforms;
-    const walks = threadsOf(operation, config);
+    const refused = unsharedRefusal(problem) ?? refusal(operation, gather, config);
+    if (refused !== undefined) return { refused };
+    const { rows, columns, lines } = config;
+    const flipped = describeFlipped(operation, gather);
+    const { resultSize, resultChannels, sourceChannels } = gather.uniforms;
+    const walks = threadsOf(operation, gather, config);
     const step = dispatch(kernel, {
       constants: {
         ...planeConstants(problem),
-        ...activationConstants(operation),
-        PADDING_MODE: transposed ? 0 : paddingConstant(problem),
+        ...flipped.constants,
         ROWS: rows,
         COLUMNS: columns,
         CHANNELS: sourceChannels,
-        FLIPPED: transposed,
-        HAS_BIAS: operation.bias,
-        HAS_RESIDUAL: operation.residual,
-        MASKED: operation.masked,
       },
       types: elementTypes(operation),
       uniforms: {
-        sourceSize,
-        resultSize,
-        padBegin: flippedPadding(gather, problem),
+        ...flipped.uniforms,
         columnBlocks: Math.ceil(resultSize[2] / columns),
         lineBlocks: Math.ceil(resultSize[1] / lines),
         lines,
         rowBlocks: Math.ceil(resultChannels / rows),
-        resultChannels,
-        groups: problem.groups,
         walks,
-        sourceStrides: uniforms.sourceStrides,
-        resultStrides: uniforms.resultStrides,
-        weightStrides: uniforms.weightStrides,
-        weightGroupStride: uniforms.weightGroupStride,
       },
-      bindings,
+      bindings: gather.bindings,
       workgroups: foldWorkgroups(Math.ceil(walks / THREADS), capabilities),
     });
     const dispatches = [step, ...borderDispatches(operation, capabilities)];

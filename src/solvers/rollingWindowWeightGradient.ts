@@ -3,14 +3,7 @@ import kernel from "../../shaders/rolling_weight_gradient.wgsl";
 import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { dealtEvenly, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "./constants.js";
-import {
-  chooseSplits,
-  gradientBindings,
-  gradientMatrix,
-  gradientUniforms,
-  twoStagePlan,
-  weightSums,
-} from "./partials.js";
+import { gradientBindings, gradientUniforms, splitLines, twoStagePlan, weightSums } from "./partials.js";
 import { sizeRefusal, windowRefusal, windowSize } from "./windows.js";
 
 const THREADS = 64;
@@ -20,8 +13,6 @@ const MOST_ROWS = [4, 2, 1];
 const MOST_SUMS = 64;
 /** Of a group. With more, tiles of several output channels use each source more often. */
 const MOST_CHANNELS = { in: 4, out: 8 };
-/** Output positions below which a split is not worth its partial. */
-const LEAST_DEPTH = 64;
 
 function refusal({ problem }: ConvOperation, { rows, columns }: SolverConfig): string | undefined {
   const { width, height } = windowSize(problem, columns);
@@ -62,23 +53,12 @@ export const rollingWindowWeightGradient: Solver = {
     if (refused !== undefined) return { refused };
     const { rows, columns } = config;
     const { problem } = operation;
-    const { groups, inChannelsPerGroup, outChannelsPerGroup, batch, output } = problem;
+    const { groups, inChannelsPerGroup, outChannelsPerGroup, output } = problem;
     const rowBlocks = Math.ceil(outChannelsPerGroup / rows);
     const pairs = groups * rowBlocks * inChannelsPerGroup;
-    const lines = batch * output[1];
-    const wanted = chooseSplits(
-      {
-        tasks: Math.ceil(pairs / THREADS),
-        elements: gradientMatrix(operation).elements,
-        depth: lines,
-        leastDepth: Math.ceil(LEAST_DEPTH / output[2]),
-      },
-      capabilities,
-    );
-    const linesPerSplit = Math.ceil(lines / wanted);
-    const splits = Math.ceil(lines / linesPerSplit);
-    const sums = weightSums(operation, splits, capabilities);
-    const walks = splits * pairs;
+    const split = splitLines(operation, { threads: pairs, threadsPerTask: THREADS }, capabilities);
+    const sums = weightSums(operation, split.splits, capabilities);
+    const walks = split.splits * pairs;
     const first = dispatch(kernel, {
       constants: {
         ...planeConstants(problem),
@@ -93,9 +73,7 @@ export const rollingWindowWeightGradient: Solver = {
         ...gradientUniforms(operation),
         rowBlocks,
         columnBlocks: Math.ceil(output[2] / columns),
-        lines,
-        linesPerSplit,
-        splits,
+        ...split,
         walks,
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },

@@ -3,17 +3,8 @@ import kernel from "../../shaders/strip.wgsl";
 import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
-import {
-  activationConstants,
-  dealtEvenly,
-  elementTypes,
-  paddingConstant,
-  tapConstants,
-  unsharedRefusal,
-  enoughThreads,
-  preferring,
-} from "./constants.js";
-import { describeGather, flippedPadding } from "./gather.js";
+import { dealtEvenly, elementTypes, tapConstants, unsharedRefusal, enoughThreads, preferring } from "./constants.js";
+import { describeFlipped, describeGather } from "./gather.js";
 
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
@@ -88,40 +79,26 @@ export const strip: Solver = {
     const { rows, columns } = config;
     const { problem } = operation;
     const gather = describeGather(operation);
-    const { transposed, uniforms, bindings } = gather;
-    const { resultSize, sourceSize, resultChannels, sourceChannels } = uniforms;
-    const columnBlocks = Math.ceil(resultSize[2] / columns);
+    const flipped = describeFlipped(operation, gather);
+    const { resultSize, resultChannels, sourceChannels } = gather.uniforms;
     const strips = threadsOf(operation, config);
     const step = dispatch(kernel, {
       constants: {
         ...tapConstants(problem),
-        ...activationConstants(operation),
+        ...flipped.constants,
         RANK: problem.rank,
-        PADDING_MODE: transposed ? 0 : paddingConstant(problem),
         ROWS: rows,
         COLUMNS: columns,
-        FLIPPED: transposed,
-        HAS_BIAS: operation.bias,
-        HAS_RESIDUAL: operation.residual,
-        MASKED: operation.masked,
       },
       types: elementTypes(operation),
       uniforms: {
-        sourceSize,
-        resultSize,
-        padBegin: flippedPadding(gather, problem),
-        columnBlocks,
-        rowBlocks: Math.ceil(resultChannels / rows),
-        resultChannels,
+        ...flipped.uniforms,
         sourceChannels,
-        groups: problem.groups,
+        columnBlocks: Math.ceil(resultSize[2] / columns),
+        rowBlocks: Math.ceil(resultChannels / rows),
         strips,
-        sourceStrides: uniforms.sourceStrides,
-        resultStrides: uniforms.resultStrides,
-        weightStrides: uniforms.weightStrides,
-        weightGroupStride: uniforms.weightGroupStride,
       },
-      bindings,
+      bindings: gather.bindings,
       workgroups: foldWorkgroups(Math.ceil(strips / THREADS), capabilities),
     });
     const dispatches = [step, ...borderDispatches(operation, capabilities)];

@@ -4,11 +4,10 @@ import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { elementTypes, unsharedRefusal } from "./constants.js";
 import {
-  chooseSplits,
   gradientBindings,
   gradientConstants,
-  gradientMatrix,
   gradientUniforms,
+  splitLines,
   twoStagePlan,
   weightSums,
 } from "./partials.js";
@@ -21,8 +20,6 @@ const MOST_WRITTEN_OUT = 256;
 const MOST_TAPS = 64;
 /** With more, tiles of several output channels use each source more often. */
 const MOST_CHANNELS = 4;
-/** Output positions below which a split is not worth its partial. */
-const LEAST_DEPTH = 64;
 
 function refusal({ problem }: ConvOperation, { columns }: SolverConfig): string | undefined {
   const { taps, kernel: extent, stride, dilation } = problem;
@@ -56,34 +53,21 @@ export const stripWeightGradient: Solver = {
     if (refused !== undefined) return { refused };
     const { columns } = config;
     const { problem } = operation;
-    const { outChannels, inChannelsPerGroup, batch, output } = problem;
+    const { outChannels, inChannelsPerGroup, output } = problem;
     const pairs = outChannels * inChannelsPerGroup;
-    const lines = batch * output[0] * output[1];
-    const wanted = chooseSplits(
-      {
-        tasks: Math.ceil(pairs / THREADS),
-        elements: gradientMatrix(operation).elements,
-        depth: lines,
-        leastDepth: Math.ceil(LEAST_DEPTH / output[2]),
-      },
-      capabilities,
-    );
-    const linesPerSplit = Math.ceil(lines / wanted);
-    const splits = Math.ceil(lines / linesPerSplit);
-    const sums = weightSums(operation, splits, capabilities);
+    const split = splitLines(operation, { threads: pairs, threadsPerTask: THREADS }, capabilities);
+    const sums = weightSums(operation, split.splits, capabilities);
     const first = dispatch(kernel, {
       constants: { ...gradientConstants(operation), RANK: problem.rank, COLUMNS: columns },
       types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
         columnBlocks: Math.ceil(output[2] / columns),
-        lines,
-        linesPerSplit,
-        splits,
-        strips: splits * pairs,
+        ...split,
+        strips: split.splits * pairs,
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },
-      workgroups: foldWorkgroups(Math.ceil((splits * pairs) / THREADS), capabilities),
+      workgroups: foldWorkgroups(Math.ceil((split.splits * pairs) / THREADS), capabilities),
     });
     return twoStagePlan("strip", config, first, sums);
   },

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { forward, makeProblem } from "webgpu-conv/reference";
 import { bankTensors, FILTERS } from "../../examples/filters/filterBank.js";
 import { findSerious } from "./support/axe.js";
-import { connect, openDemo, screenshot, setHidden } from "./support/demoPage.js";
+import { connect, longestBlock, openDemo, screenshot, setHidden, UNNOTICED } from "./support/demoPage.js";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -70,6 +70,15 @@ async function expectReference(page: Page, data: Uint8Array): Promise<void> {
       .toBeCloseTo(0, 3);
   }
 }
+
+/** Whether a map drawn without WebGPU shows anything. */
+const isDrawn = async (page: Page, name: string): Promise<boolean> =>
+  await mapOf(page, name)
+    .locator("canvas")
+    .evaluate((canvas: HTMLCanvasElement) => {
+      const { data } = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
+      return data.some((value) => value > 0);
+    });
 
 /** The states of the cameras that the page opened, in their order. */
 const cameras = async (page: Page): Promise<string[]> =>
@@ -214,6 +223,14 @@ describe("activation maps", () => {
     const { page } = demo;
     await page.getByRole("button", { name: /CPU/ }).click();
     await untilDrawn(page);
+    // As many filters as there can be, one after the other.
+    const blocked = await longestBlock(page, async () => {
+      await page.getByRole("combobox", { name: "Filters" }).selectOption("random");
+      await page.getByRole("slider", { name: "Filters" }).fill("16");
+      await expect.poll(async () => await page.getByRole("application").count()).toBe(16);
+      await expect.poll(async () => await isDrawn(page, "random 16"), { timeout: 30_000 }).toBe(true);
+    });
+    expect(blocked).toBeLessThan(UNNOTICED);
     await screenshot(page, "maps-phone-dark");
     expect(await findSerious(page)).toEqual([]);
     expect(demo.errors).toEqual([]);

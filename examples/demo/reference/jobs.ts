@@ -38,5 +38,7 @@ export interface Jobs {
 }
 export type JobKind = keyof Jobs;
 
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((size, extent) => size * extent, 1);
+
 /** A message to the worker. */
 export type Request = { readonly [Kind in JobKind]: { readonly kind: Kind; readonly job: Jobs[Kind]["job"] } }[JobKind];

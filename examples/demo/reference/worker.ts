@@ -1,9 +1,7 @@
 /** The CPU reference in a worker: its passes timed, and the device's results compared with its own. */
 import { compare, errorBound, makeProblem, referencePass, winogradErrorBound } from "webgpu-conv/reference";
 import { randomValues } from "../../benchmark/random.js";
-import type { Checked, CheckJob, LayerShapes, Request, TimeJob } from "./jobs.js";
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((size, extent) => size * extent, 1);
+import { type Checked, type CheckJob, type LayerShapes, type Request, sizeOf, type TimeJob } from "./jobs.js";
 
 function problemOf({ input, weight, options }: LayerShapes) {
   return makeProblem(2, input, weight, options);

@@ -1,4 +1,7 @@
-/** Long work: started by the visitor, with progress, and cancelled by the visitor, by leaving, or by losing the device. */
+/**
+ * Long work: started by the visitor, with progress, and cancelled by the visitor, by leaving, by losing the device, and
+ * while the page is hidden: what nobody looks at costs the visitor's battery, and times taken then are not worth much.
+ */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useEngine } from "./engineContext.js";
 import { wasLost } from "./wasLost.js";
@@ -31,7 +34,7 @@ export interface Task {
 const IDLE: TaskState = { running: false, done: 0, note: "", error: undefined };
 
 export function useTask(): Task {
-  const { engine } = useEngine();
+  const { engine, active } = useEngine();
   const [state, setState] = useState<TaskState>(IDLE);
   const running = useRef<AbortController | null>(null);
   const cancel = (): void => {
@@ -40,6 +43,9 @@ export function useTask(): Task {
     setState((before) => (before.running ? { ...before, note: "Stopping" } : before));
   };
   useEffect(() => cancel, [engine]);
+  useEffect(() => {
+    if (!active) cancel();
+  }, [active]);
 
   const start = (work: (controls: TaskControls) => Promise<void>): void => {
     cancel();

@@ -1,12 +1,12 @@
 /** Benchmark: a layer on the device against the CPU reference, every result checked. */
 import "./benchmark.css";
 import type { ComponentChild } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { Button } from "../../controls/button.js";
 import { NumberField } from "../../controls/numberField.js";
 import { Progress } from "../../controls/progress.js";
 import { Select } from "../../controls/select.js";
-import { Slider } from "../../controls/slider.js";
+import { RoundsSlider } from "../../controls/roundsSlider.js";
 import { useEngine } from "../../shell/engineContext.js";
 import { type TaskControls, useTask } from "../../shell/useTask.js";
 import { layerName, LAYERS } from "../../../benchmark/layers.js";
@@ -36,21 +36,14 @@ export default function BenchmarkPart(props: PartProps<BenchmarkSchema>): Compon
   }));
   return (
     <div class="benchmark-part">
-      <section class="panel benchmark-settings" aria-label="Settings">
+      <section class="panel settings-grid" aria-label="Settings">
         <Select
           label="Layer"
           value={settings.layer}
           options={options}
           onChange={(value) => change({ layer: schema.layer.parse(value) })}
         />
-        <Slider
-          label="Rounds"
-          value={settings.rounds}
-          min={3}
-          max={31}
-          step={2}
-          onChange={(rounds) => change({ rounds })}
-        />
+        <RoundsSlider value={settings.rounds} onChange={(rounds) => change({ rounds })} />
         {settings.layer === OWN
           ? FIELDS.map(({ name, label, min, max }) => (
               <NumberField
@@ -71,12 +64,9 @@ export default function BenchmarkPart(props: PartProps<BenchmarkSchema>): Compon
 
 /** The buttons, and the results so far: one of each layer, the last one run last. */
 function Measured({ settings }: PartProps<BenchmarkSchema>): ComponentChild {
-  const { engine, gpu, active } = useEngine();
+  const { engine, gpu } = useEngine();
   const task = useTask();
   const [results, setResults] = useState<readonly Results[]>([]);
-  useEffect(() => {
-    if (!active) task.cancel();
-  }, [active]);
   const run = (layers: readonly NamedLayer[]): void =>
     task.start(async (controls) => {
       for (const [i, layer] of layers.entries()) {

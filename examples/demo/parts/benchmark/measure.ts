@@ -4,7 +4,7 @@ import { makeProblem } from "webgpu-conv/reference";
 import { OPERATIONS, type Pass, PASSES } from "../../../benchmark/passes.js";
 import { randomValues } from "../../../benchmark/random.js";
 import { median } from "../../../benchmark/statistics.js";
-import type { Checked, CheckJob } from "../../reference/jobs.js";
+import { type Checked, type CheckJob, sizeOf } from "../../reference/jobs.js";
 import { Reference } from "../../reference/reference.js";
 import type { TaskControls } from "../../shell/useTask.js";
 import { type NamedLayer, PASS_NAMES } from "./job.js";
@@ -34,8 +34,6 @@ export interface Results {
   readonly bytes: number;
   readonly passes: readonly PassResult[];
 }
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((size, extent) => size * extent, 1);
 
 /** Tensors of a layer, and its passes on them. */
 class LayerTensors implements Disposable {

@@ -1,5 +1,6 @@
 /** Benchmark: name, settings, and where its code is. */
 import { layerName, LAYERS } from "../../../benchmark/layers.js";
+import { roundsSetting } from "../../settings/rounds.js";
 import { choice, integer } from "../../settings/schema.js";
 import type { Part } from "../part.js";
 
@@ -17,7 +18,7 @@ export const schema = {
   P: integer(1, [0, 10]),
   D: integer(1, [1, 8]),
   G: integer(1, [1, 512]),
-  rounds: integer(7, [3, 31]),
+  rounds: roundsSetting,
 };
 export type BenchmarkSchema = typeof schema;
 

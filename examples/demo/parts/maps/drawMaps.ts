@@ -20,44 +20,60 @@ export class MapLayer implements Disposable {
   async draw(source: ImageData | HTMLVideoElement, canvases: readonly HTMLCanvasElement[]): Promise<number> {
     const engine = this.#engine;
     using x = engine.image(source);
+    return engine.device ? await this.#drawOnDevice(engine.device, x, canvases) : await this.#drawOnHost(x, canvases);
+  }
+
+  /** Computes some of the filters' maps, and hands them on. */
+  async #compute(x: Tensor, weight: Tensor, bias: Tensor, show: (y: Tensor) => Promise<void>): Promise<number> {
     const made: Tensor[] = [];
-    const options = { bias: this.#bias, padding: EXTENT >> 1 };
-    const { milliseconds } = await engine.time(() => made.push(engine.conv2d(x, this.#weight, options)));
-    const [y] = made;
-    try {
-      if (engine.device) await this.#drawOnDevice(engine.device, y, canvases);
-      else await this.#drawOnHost(y, canvases);
-    } finally {
-      y.dispose();
+    const { milliseconds } = await this.#engine.time(() =>
+      made.push(this.#engine.conv2d(x, weight, { bias, padding: EXTENT >> 1 })),
+    );
+    using y = made[0];
+    await show(y);
+    return milliseconds;
+  }
+
+  async #drawOnDevice(device: GPUDevice, x: Tensor, canvases: readonly HTMLCanvasElement[]): Promise<number> {
+    return await this.#compute(x, this.#weight, this.#bias, async (y) => {
+      const [, , height, width] = y.shape;
+      for (const [channel, canvas] of canvases.entries()) {
+        const { range, signed } = this.bank.ranges[channel];
+        const context = canvas.getContext("webgpu");
+        if (!context) throw new Error("this browser gives no WebGPU canvas");
+        if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+        context.configure({ device, format: navigator.gpu.getPreferredCanvasFormat() });
+        await this.#engine.draw(y, context, { channel, range, colors: signed ? "diverging" : "gray" });
+      }
+    });
+  }
+
+  /** One filter after the other, so that the page may react in between. */
+  async #drawOnHost(x: Tensor, canvases: readonly HTMLCanvasElement[]): Promise<number> {
+    let milliseconds = 0;
+    for (const [channel, canvas] of canvases.entries()) {
+      const taps = COLOURS * EXTENT * EXTENT;
+      const own = this.bank.weight.subarray(channel * taps, (channel + 1) * taps);
+      using weight = this.#engine.tensor(own, [1, COLOURS, EXTENT, EXTENT]);
+      using bias = this.#engine.tensor(this.bank.bias.subarray(channel, channel + 1), [1]);
+      milliseconds += await this.#compute(x, weight, bias, async (y) =>
+        this.#paint(await y.data(), y, channel, canvas),
+      );
+      await new Promise((resolve) => setTimeout(resolve));
     }
     return milliseconds;
   }
 
-  async #drawOnDevice(device: GPUDevice, y: Tensor, canvases: readonly HTMLCanvasElement[]): Promise<void> {
-    const [, , height, width] = y.shape;
-    for (const [channel, canvas] of canvases.entries()) {
-      const { range, signed } = this.bank.ranges[channel];
-      const context = canvas.getContext("webgpu");
-      if (!context) throw new Error("this browser gives no WebGPU canvas");
-      if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-      context.configure({ device, format: navigator.gpu.getPreferredCanvasFormat() });
-      await this.#engine.draw(y, context, { channel, range, colors: signed ? "diverging" : "gray" });
+  #paint(values: Float32Array, { shape }: Tensor, channel: number, canvas: HTMLCanvasElement): void {
+    const [, , height, width] = shape;
+    const { range, signed } = this.bank.ranges[channel];
+    const image = new ImageData(width, height);
+    for (const [i, value] of values.entries()) {
+      const part = (value - range[0]) / (range[1] - range[0]);
+      image.data.set(shadeOf(Math.min(1, Math.max(0, part)), signed), 4 * i);
     }
-  }
-
-  async #drawOnHost(y: Tensor, canvases: readonly HTMLCanvasElement[]): Promise<void> {
-    const [, , height, width] = y.shape;
-    const values = await y.data();
-    for (const [channel, canvas] of canvases.entries()) {
-      const { range, signed } = this.bank.ranges[channel];
-      const image = new ImageData(width, height);
-      for (let i = 0; i < width * height; i++) {
-        const part = (values[channel * width * height + i] - range[0]) / (range[1] - range[0]);
-        image.data.set(shadeOf(Math.min(1, Math.max(0, part)), signed), 4 * i);
-      }
-      [canvas.width, canvas.height] = [width, height];
-      canvas.getContext("2d")?.putImageData(image, 0, 0);
-    }
+    [canvas.width, canvas.height] = [width, height];
+    canvas.getContext("2d")?.putImageData(image, 0, 0);
   }
 
   [Symbol.dispose](): void {

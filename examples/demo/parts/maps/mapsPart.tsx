@@ -45,7 +45,7 @@ export default function MapsPart({ settings, change }: PartProps<MapsSchema>): C
         take(event.dataTransfer?.files[0]);
       }}
     >
-      <section class="panel maps-settings" aria-label="Settings">
+      <section class="panel settings-grid" aria-label="Settings">
         <Select
           label="Source"
           value={settings.source}

@@ -1,4 +1,5 @@
 /** The power of small filters: name, settings, and where its code is. */
+import { roundsSetting } from "../../settings/rounds.js";
 import { choice, integer } from "../../settings/schema.js";
 import type { Part } from "../part.js";
 
@@ -11,7 +12,7 @@ export const schema = {
   C: choice("32", ["16", "32", "64", "128"]),
   /** Height and width. */
   W: choice("28", ["14", "28", "56", "112"]),
-  rounds: integer(7, [3, 31]),
+  rounds: roundsSetting,
   seed: integer(1, [1, 9999]),
 };
 export type SmallSchema = typeof schema;

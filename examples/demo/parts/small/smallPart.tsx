@@ -1,11 +1,11 @@
 /** The power of small filters: stacks compared by formula, by the clock, and by what they see. */
 import "./small.css";
 import type { ComponentChild } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { Button } from "../../controls/button.js";
 import { Progress } from "../../controls/progress.js";
 import { Select } from "../../controls/select.js";
-import { Slider } from "../../controls/slider.js";
+import { RoundsSlider } from "../../controls/roundsSlider.js";
 import { Reference } from "../../reference/reference.js";
 import { useEngine } from "../../shell/engineContext.js";
 import { useTask } from "../../shell/useTask.js";
@@ -29,7 +29,7 @@ export default function SmallPart({ settings, change }: PartProps<SmallSchema>):
   const extent = gpu ? Number(settings.W) : Math.min(Number(settings.W), LARGEST_ON_CPU);
   return (
     <div class="small-part">
-      <section class="panel small-settings" aria-label="Settings">
+      <section class="panel settings-grid" aria-label="Settings">
         <Select
           label="Compare"
           value={settings.compare}
@@ -49,14 +49,7 @@ export default function SmallPart({ settings, change }: PartProps<SmallSchema>):
           options={sizes(["14", "28", "56", "112"], "")}
           onChange={(value) => change({ W: schema.W.parse(value) })}
         />
-        <Slider
-          label="Rounds"
-          value={settings.rounds}
-          min={3}
-          max={31}
-          step={2}
-          onChange={(rounds) => change({ rounds })}
-        />
+        <RoundsSlider value={settings.rounds} onChange={(rounds) => change({ rounds })} />
       </section>
       <Measured
         key={`${settings.compare} ${settings.C} ${String(extent)}`}
@@ -76,14 +69,10 @@ function Measured(props: {
   readonly settings: PartProps<SmallSchema>["settings"];
 }): ComponentChild {
   const { comparison, extent, settings } = props;
-  const { engine, active, gpu } = useEngine();
+  const { engine, gpu } = useEngine();
   const task = useTask();
   const [measured, setMeasured] = useState<Times>();
   const { stacks } = comparison;
-  // What is timed while nobody looks is not worth much, and costs the visitor's battery.
-  useEffect(() => {
-    if (!active) task.cancel();
-  }, [active]);
   const { rounds, seed } = settings;
   const measure = (): void =>
     task.start(async (controls) => {
