@@ -18,7 +18,10 @@ export interface EngineOptions {
   readonly device?: GPUDevice;
   /** Which adapter to prefer where there are several; "high-performance" when absent. */
   readonly powerPreference?: GPUPowerPreference;
-  /** Device memory that may wait unused for later tensors, in bytes; 512 MiB when absent. */
+  /**
+   * Device memory that may wait unused for later tensors, in bytes, and as much again for weights that were repacked
+   * for a kernel and are kept so until they change; 512 MiB when absent.
+   */
   readonly poolBytes?: number;
   /**
    * For tests and debugging: fills the memory of every result with NaN before the kernels run, so that an

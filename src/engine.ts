@@ -27,7 +27,7 @@ import { UnsharedConvolutions } from "./unsharedConvolutions.js";
 
 /** Memory in use, in bytes, and tensors not disposed of. */
 export interface EngineMemory {
-  /** Device memory of live tensors and of work not yet submitted. */
+  /** Device memory of live tensors, of what is kept of their values in other forms, and of work not yet submitted. */
   readonly liveBytes: number;
   /** Device memory kept for later use. */
   readonly pooledBytes: number;

@@ -5,6 +5,7 @@ import type { ConvOperation, Direction, TensorRole } from "./operation.js";
 import { operandRoles, resultRoles, shapeOfRole } from "./operation.js";
 import { BYTES_PER_ELEMENT } from "./dtype.js";
 import { product } from "./geometry.js";
+import { packingOf } from "./packing.js";
 import type { ConvProblem } from "./problem.js";
 import { type SolverConfig, workspaceBytes, type Workgroups } from "./solver.js";
 
@@ -20,6 +21,8 @@ export interface ExplainedDispatch {
   readonly kernel: string;
   readonly constants: Readonly<Record<string, number | boolean>>;
   readonly workgroups: Workgroups;
+  /** Whether it depends on nothing but the weights: what it writes may be kept, and is then reused until they change. */
+  readonly packsWeights: boolean;
 }
 
 export type ChosenBy = "model" | "tuning" | "caller";
@@ -74,10 +77,12 @@ export function explain(
   const { direction, problem } = operation;
   const flops = flopsOf(operation);
   const bytes = bytesOf(operation);
-  const dispatches = plan.dispatches.map(({ kernel, constants, workgroups }) => ({
-    kernel: kernel.name,
-    constants,
-    workgroups,
+  const packing = packingOf(plan)?.steps ?? [];
+  const dispatches = plan.dispatches.map((step) => ({
+    kernel: step.kernel.name,
+    constants: step.constants,
+    workgroups: step.workgroups,
+    packsWeights: packing.includes(step),
   }));
   const explanation = {
     direction,
@@ -108,7 +113,9 @@ function inWords(explanation: Omit<Explanation, "toString">): string {
     `${direction}: ${geometry}`,
     `solver ${solver}${settings.length > 0 ? ` (${settings.join(", ")})` : ""}${chosenBy === "tuning" ? ", tuned" : ""}`,
     ...conversions.map((conversion) => `  repacks ${conversion}`),
-    ...dispatches.map(({ kernel, workgroups }) => `  dispatch ${kernel}: ${workgroups.join(" x ")} workgroups`),
+    ...dispatches.map(({ kernel, workgroups, packsWeights }) => {
+      return `  dispatch ${kernel}: ${workgroups.join(" x ")} workgroups${packsWeights ? ", once the weights changed" : ""}`;
+    }),
     `${flops.toLocaleString("en")} FLOPs, ${bytes.toLocaleString("en")} bytes, ${arithmeticIntensity.toFixed(1)} FLOPs a byte, ` +
       `${workspaceBytes.toLocaleString("en")} bytes of workspace`,
     ...refused.map(({ solver: other, reason }) => `not ${other}: ${reason}`),

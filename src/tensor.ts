@@ -57,7 +57,8 @@ export class Tensor implements Disposable {
   /**
    * Where the values lie, without a copy, as a resource for the caller's own bind groups: buffer, offset and size in
    * bytes. They are there for what the caller submits after `await engine.submit()`. The buffer stays the tensor's: its
-   * memory serves other tensors once this one is disposed of.
+   * memory serves other tensors once this one is disposed of. The caller may write to it: from now on the engine keeps
+   * nothing that it derived from the values (transformed filters, say) from call to call.
    *
    * @throws TensorError if disposed; DeviceError on an engine without a GPU.
    */

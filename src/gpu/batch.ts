@@ -2,6 +2,7 @@
 import type { DType } from "../dtype.js";
 import { DeviceError } from "../errors.js";
 import type { Pixels } from "../pixels.js";
+import type { ScratchName } from "../solver.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { PipelineEntry } from "./pipelineCache.js";
 
@@ -19,6 +20,10 @@ export interface GpuStorage {
   unsubmitted: Batch | undefined;
   /** Whether the tensor was disposed of: the memory may serve others. */
   released: boolean;
+  /** Counts the times that the values were replaced. */
+  version: number;
+  /** Whether the caller has the buffer, and may change the values unseen. */
+  exposed: boolean;
 }
 
 /** Storage of `size` values in `pooled`, nothing known of them. */
@@ -32,6 +37,8 @@ export function makeStorage(pooled: PooledBuffer, dtype: DType, size: number, by
     pixels: undefined,
     unsubmitted: undefined,
     released: false,
+    version: 0,
+    exposed: pooled.borrowed,
   };
 }
 
@@ -45,6 +52,23 @@ export interface RecordedOperation {
   readonly dispatches: readonly RecordedDispatch[];
   readonly reads: readonly GpuStorage[];
   readonly writes: readonly GpuStorage[];
+  /** What it packs, where that is all that it does: then it need not run again before the weights change. */
+  readonly packs?: PackedForm;
+}
+
+/** Weights in the form that a plan's kernels read, and of which values that is. */
+export interface PackedForm {
+  readonly weights: GpuStorage;
+  readonly storages: ReadonlyMap<ScratchName, GpuStorage>;
+  /** The version of the weights that was packed last; undefined before the first time. */
+  version: number | undefined;
+}
+
+/** Whether it holds what the weights hold by now. */
+export function isCurrent({ weights, storages, version }: PackedForm): boolean {
+  if (weights.exposed || version !== weights.version) return false;
+  for (const storage of storages.values()) if (storage.error) return false;
+  return true;
 }
 
 interface RecordedCopy {

@@ -9,21 +9,24 @@ import {
   type TensorStorage,
   type Timing,
 } from "../backend.js";
-import { BYTES_PER_ELEMENT, decode, type DType, encode } from "../dtype.js";
+import { decode, type DType, encode } from "../dtype.js";
 import { DeviceError } from "../errors.js";
 import { product } from "../geometry.js";
 import { type ConvOperation, keyOf, resultRoles, shapeOfRole } from "../operation.js";
 import type { SolverChoice } from "../options.js";
 import { decodePixels, type ImageSize, type ImageSource, type PixelOrder, type Pixels } from "../pixels.js";
 import { select, type Selection } from "../select.js";
-import type { ScratchName, SolverPlan } from "../solver.js";
+import type { Scratch, ScratchName } from "../solver.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
 import { adapterInfoOf, type Capabilities, describeAdapter, readCapabilities } from "./capabilities.js";
 import { pixelOrder, writeImage } from "./images.js";
 import { GpuInterop } from "./interop.js";
 import { PipelineCache } from "./pipelineCache.js";
-import { type OperationBuffers, PreparedPlan } from "./prepared.js";
-import { type GpuStorage, makeStorage } from "./batch.js";
+import { type OperationBuffers, type PreparedPlan } from "./prepared.js";
+import type { GpuStorage, PackedForm } from "./batch.js";
+import { DeviceMemory } from "./memory.js";
+import { PackedWeights } from "./packedWeights.js";
+import { PlanCache } from "./planCache.js";
 import { Recorder } from "./recorder.js";
 import { ReadbackRing } from "./readback.js";
 import { COUNT_WORDS, planSpecials, readSpecials } from "./specials.js";
@@ -32,11 +35,6 @@ import { TimestampTimer } from "./timer.js";
 const WORD_BYTES = 4;
 /** Bound in place of tensors that a kernel declares but does not touch. */
 const UNUSED_BYTES = 256;
-/** Prepared plans kept, the least recently made leaving first. */
-const PLANS_KEPT = 2048;
-
-/** What writes new memory first: work that is recorded from now on, or the host. */
-type Writer = "device" | "host";
 
 export interface GpuBackendOptions {
   /** Whether `dispose` destroys the device. */
@@ -55,15 +53,16 @@ export class GpuBackend implements Backend {
   readonly capabilities: Capabilities;
   readonly #device: GPUDevice;
   readonly #ownsDevice: boolean;
-  readonly #poison: boolean;
   readonly #heldAlive = new Set<object>();
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
   readonly #recorder: Recorder;
+  readonly #memory: DeviceMemory;
+  readonly #packed: PackedWeights;
   readonly #readback: ReadbackRing;
   readonly #timer: TimestampTimer | undefined;
   readonly #unused: PooledBuffer;
-  readonly #plans = new Map<string, PreparedPlan>();
+  readonly #plans: PlanCache;
   /** The first error the device reported since it was last asked. */
   #reported: DeviceError | undefined;
   #lost: DeviceError | undefined;
@@ -73,11 +72,13 @@ export class GpuBackend implements Backend {
     this.#device = device;
     if (instance) this.#heldAlive.add(instance);
     this.#ownsDevice = ownsDevice;
-    this.#poison = poison;
     this.capabilities = readCapabilities(device);
     this.#pool = new BufferPool(device, poolBytes);
     this.#pipelines = new PipelineCache(device);
+    this.#plans = new PlanCache(device, this.#pipelines);
     this.#recorder = new Recorder(device, this.#pool);
+    this.#memory = new DeviceMemory(device, this.#pool, this.#recorder, poison);
+    this.#packed = new PackedWeights(this.#memory, this.#recorder, poolBytes);
     this.#readback = new ReadbackRing(device);
     this.#timer = this.capabilities.timestamps ? new TimestampTimer(device, this.#readback) : undefined;
     this.#unused = this.#pool.acquire(UNUSED_BYTES);
@@ -100,7 +101,7 @@ export class GpuBackend implements Backend {
 
   upload(values: ArrayLike<number>, dtype: DType): TensorStorage {
     this.#requireDevice();
-    const storage = this.#allocate(values.length, dtype, "host");
+    const storage = this.#memory.allocate(values.length, dtype, "host");
     this.#device.queue.writeBuffer(storage.pooled.buffer, 0, encode(values, dtype));
     return storage;
   }
@@ -111,7 +112,7 @@ export class GpuBackend implements Backend {
 
   uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): TensorStorage {
     this.#requireDevice();
-    const storage = { ...this.#allocate(images.length * pixels.positions, "float32", "host"), pixels };
+    const storage = { ...this.#memory.allocate(images.length * pixels.positions, "float32", "host"), pixels };
     const imageBytes = WORD_BYTES * pixels.positions;
     try {
       images.forEach((image, i) => writeImage(this.#device, image, size, storage.pooled.buffer, i * imageBytes));
@@ -126,29 +127,55 @@ export class GpuBackend implements Backend {
     this.#requireDevice();
     for (const storage of Object.values(operands)) this.#recorder.requireUsable(storage as GpuStorage);
     const key = choice === undefined ? keyOf(operation) : `${keyOf(operation)} ${JSON.stringify(choice)}`;
-    const prepared = this.#prepare(key, () => this.select(operation, choice).plan);
+    const prepared = this.#plans.get(key, () => this.select(operation, choice).plan);
     const buffers: OperationBuffers = { unused: this.#unused };
-    const scratch: PooledBuffer[] = [];
-    for (const [name, bytes] of Object.entries(prepared.plan.scratchBytes) as [ScratchName, number][]) {
-      const pooled = this.#acquire(bytes, "device");
-      buffers[name] = pooled;
-      scratch.push(pooled);
-    }
     const reads: GpuStorage[] = [];
     for (const role in operands) {
       const storage = operands[role as keyof RoleStorages] as GpuStorage;
       buffers[role as keyof RoleStorages] = storage.pooled;
       reads.push(storage);
     }
+    const packed = this.#packWeights(prepared, operands, buffers);
+    for (const [name, storage] of packed?.storages ?? []) {
+      buffers[name] = storage.pooled;
+      reads.push(storage);
+    }
     const writes: GpuStorage[] = [];
+    const scratch = this.#acquireScratch(packed ? prepared.scratchOncePacked : prepared.scratch, buffers);
     for (const role of resultRoles(operation)) {
-      const storage = this.#allocate(product(shapeOfRole(operation, role)), operation.dtype, "device");
+      const storage = this.#memory.allocate(product(shapeOfRole(operation, role)), operation.dtype, "device");
       buffers[role] = storage.pooled;
       writes.push(storage);
     }
-    this.#recorder.record({ dispatches: prepared.bind(buffers), reads, writes });
+    const dispatches = packed ? prepared.bindOncePacked(buffers) : prepared.bind(buffers);
+    this.#recorder.record({ dispatches, reads, writes });
     for (const pooled of scratch) this.#recorder.release(pooled);
     return writes;
+  }
+
+  /** Weights in the form that the plan reads, packed now if need be; undefined where the plan does it all by itself. */
+  #packWeights(
+    prepared: PreparedPlan,
+    operands: RoleStorages,
+    operandBuffers: OperationBuffers,
+  ): PackedForm | undefined {
+    const { packing } = prepared;
+    if (!packing) return undefined;
+    const weights = operands.w as GpuStorage;
+    return this.#packed.use(weights, packing, (form) => {
+      const buffers = { ...operandBuffers };
+      for (const [name, { pooled }] of form.storages) buffers[name] = pooled;
+      const between = this.#acquireScratch(packing.between, buffers);
+      const dispatches = prepared.bindPacking(buffers);
+      this.#recorder.record({ dispatches, reads: [weights], writes: [...form.storages.values()], packs: form });
+      for (const pooled of between) this.#recorder.release(pooled);
+    });
+  }
+
+  #acquireScratch(scratch: Scratch, buffers: OperationBuffers): PooledBuffer[] {
+    return (Object.entries(scratch) as [ScratchName, number][]).map(([name, bytes]) => {
+      return (buffers[name] = this.#memory.acquire(bytes, "device"));
+    });
   }
 
   async read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
@@ -165,10 +192,10 @@ export class GpuBackend implements Backend {
     if (storage.pixels) return countSpecials(await this.read(storage));
     const { pooled, size, dtype } = storage as GpuStorage;
     this.#recorder.requireUsable(storage as GpuStorage);
-    const prepared = this.#prepare(`specials ${dtype} ${String(size)}`, () => {
+    const prepared = this.#plans.get(`specials ${dtype} ${String(size)}`, () => {
       return planSpecials(size, dtype, this.capabilities);
     });
-    const counts = this.#allocate(COUNT_WORDS, "float32", "host");
+    const counts = this.#memory.allocate(COUNT_WORDS, "float32", "host");
     this.#device.queue.writeBuffer(counts.pooled.buffer, 0, new Uint32Array(COUNT_WORDS));
     const dispatches = prepared.bind({ x: pooled, y: counts.pooled });
     this.#recorder.record({ dispatches, reads: [storage as GpuStorage], writes: [counts] });
@@ -200,11 +227,13 @@ export class GpuBackend implements Backend {
     await this.submit();
     this.#requireDevice();
     this.#device.queue.writeBuffer(pooled.buffer, pooled.offset, encode(values, dtype));
+    (storage as GpuStorage).version++;
   }
 
   release(storage: TensorStorage): void {
     const { pooled } = storage as GpuStorage;
     (storage as GpuStorage).released = true;
+    this.#packed.forget(storage as GpuStorage);
     this.#recorder.release(pooled);
   }
 
@@ -245,44 +274,12 @@ export class GpuBackend implements Backend {
   dispose(): void {
     this.#disposed = true;
     this.#device.removeEventListener("uncapturederror", this.#onError);
-    for (const prepared of this.#plans.values()) prepared.dispose();
-    this.#plans.clear();
+    this.#plans.dispose();
     this.#timer?.dispose();
     this.#readback.dispose();
     this.#pool.dispose();
     if (this.#ownsDevice) this.#device.destroy();
     this.#heldAlive.clear();
-  }
-
-  #allocate(size: number, dtype: DType, writer: Writer): GpuStorage {
-    const bytes = WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
-    return makeStorage(this.#acquire(bytes, writer), dtype, size, bytes);
-  }
-
-  #acquire(bytes: number, writer: Writer): PooledBuffer {
-    // The host poisons at once: memory that recorded work still uses will not do.
-    const pooled = writer === "device" ? this.#recorder.acquire(bytes, !this.#poison) : this.#pool.acquire(bytes);
-    if (this.#poison)
-      this.#device.queue.writeBuffer(pooled.buffer, 0, new Float32Array(pooled.bytes / WORD_BYTES).fill(NaN));
-    return pooled;
-  }
-
-  #prepare(key: string, makePlan: () => SolverPlan): PreparedPlan {
-    const known = this.#plans.get(key);
-    if (known && !known.failed) return known;
-    const prepared = new PreparedPlan(this.#device, this.#pipelines, makePlan());
-    known?.dispose();
-    if (this.#plans.size >= PLANS_KEPT) this.#forgetOldestPlan();
-    this.#plans.set(key, prepared);
-    return prepared;
-  }
-
-  #forgetOldestPlan(): void {
-    for (const key of this.#plans.keys()) {
-      this.#plans.delete(key);
-      // Its uniforms may be in work that is recorded, once or to be replayed: whoever holds that holds them.
-      return;
-    }
   }
 
   #requireDevice(): void {

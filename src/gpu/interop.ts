@@ -45,6 +45,7 @@ export class GpuInterop implements Interop {
 
   binding(storage: TensorStorage): Required<GPUBufferBinding> {
     const { pooled, bytes } = storage as GpuStorage;
+    (storage as GpuStorage).exposed = true;
     return { buffer: pooled.buffer, offset: pooled.offset, size: bytes };
   }
 

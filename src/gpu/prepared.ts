@@ -1,5 +1,6 @@
 /** A plan made ready for one device: pipelines asked for, uniforms written, bind groups kept. */
-import type { BindingSource, Dispatch, SolverPlan } from "../solver.js";
+import { type Packing, packingOf } from "../packing.js";
+import type { BindingSource, Dispatch, Scratch, SolverPlan } from "../solver.js";
 import type { PooledBuffer } from "./bufferPool.js";
 import type { PipelineCache, PipelineEntry } from "./pipelineCache.js";
 import type { RecordedDispatch } from "./batch.js";
@@ -79,12 +80,27 @@ class PreparedDispatch {
 }
 
 export class PreparedPlan {
-  readonly plan: SolverPlan;
+  /** The steps that depend on the weights alone; undefined where there are none. */
+  readonly packing: Packing | undefined;
+  /** Bytes of scratch memory. */
+  readonly scratch: Scratch;
+  /** Likewise, but for what packing takes and leaves. */
+  readonly scratchOncePacked: Scratch;
   readonly #dispatches: readonly PreparedDispatch[];
+  readonly #packing: readonly PreparedDispatch[];
+  readonly #oncePacked: readonly PreparedDispatch[];
 
   constructor(device: GPUDevice, cache: PipelineCache, plan: SolverPlan) {
-    this.plan = plan;
-    this.#dispatches = plan.dispatches.map((dispatch) => new PreparedDispatch(device, cache, dispatch));
+    const packing = packingOf(plan);
+    const packs = (dispatch: Dispatch): boolean => packing?.steps.includes(dispatch) ?? false;
+    const isLeft = (name: string): boolean => !(name in (packing?.packed ?? {})) && !(name in (packing?.between ?? {}));
+    const all = plan.dispatches.map((step) => ({ step, prepared: new PreparedDispatch(device, cache, step) }));
+    this.packing = packing;
+    this.scratch = plan.scratchBytes;
+    this.scratchOncePacked = Object.fromEntries(Object.entries(plan.scratchBytes).filter(([name]) => isLeft(name)));
+    this.#dispatches = all.map(({ prepared }) => prepared);
+    this.#packing = all.filter(({ step }) => packs(step)).map(({ prepared }) => prepared);
+    this.#oncePacked = all.filter(({ step }) => !packs(step)).map(({ prepared }) => prepared);
   }
 
   /** Whether a kernel of it failed to compile: then it must be prepared anew. */
@@ -94,6 +110,16 @@ export class PreparedPlan {
 
   bind(buffers: OperationBuffers): RecordedDispatch[] {
     return this.#dispatches.map((prepared) => prepared.bind(buffers));
+  }
+
+  /** The steps of {@link packing}. */
+  bindPacking(buffers: OperationBuffers): RecordedDispatch[] {
+    return this.#packing.map((prepared) => prepared.bind(buffers));
+  }
+
+  /** The other steps. */
+  bindOncePacked(buffers: OperationBuffers): RecordedDispatch[] {
+    return this.#oncePacked.map((prepared) => prepared.bind(buffers));
   }
 
   /** Resolves when every kernel has compiled or failed. */

@@ -8,20 +8,30 @@
  * be used elsewhere, and no memory changes hands: what would be reused might run before it.
  */
 import { DeviceError, require, TensorError } from "../errors.js";
-import { Batch, encodePass, failStorage, type GpuStorage, type PassTiming, type RecordedOperation } from "./batch.js";
+import {
+  Batch,
+  encodePass,
+  failStorage,
+  type GpuStorage,
+  isCurrent,
+  type PassTiming,
+  type RecordedOperation,
+} from "./batch.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 
 /** Submit by itself once this much has been recorded, so that the GPU need not wait for a read-back. */
 const OPERATIONS_PER_BATCH = 64;
 const RELEASED_BYTES_PER_BATCH = 2 ** 26;
 
+/** Where what is recorded goes: to the device's queue by and by, into a caller's encoder, or into a sequence. */
+type Target = "queue" | "encoder" | "sequence";
+
 export class Recorder {
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   #batch = new Batch();
   #held = false;
-  /** Whether the current batch goes into a caller's encoder. */
-  #apart = false;
+  #target: Target = "queue";
   /** Callers' encoders that have not been submitted, and what waits for that. */
   #callersEncoders = 0;
   #deferred: (() => void)[] = [];
@@ -33,13 +43,32 @@ export class Recorder {
     this.#pool = pool;
   }
 
+  /** The sequence that is being recorded; undefined while none is. */
+  get sequenceAtHand(): Batch | undefined {
+    return this.#target === "sequence" ? this.#batch : undefined;
+  }
+
+  /** Whether what is recorded is sure to run, and in the order of recording. */
+  get isForQueue(): boolean {
+    return this.#target === "queue";
+  }
+
   record(operation: RecordedOperation): void {
+    const { packs, writes } = operation;
     this.#batch.operations.push(operation);
-    if (this.#apart) for (const storage of operation.writes) storage.unsubmitted = this.#batch;
+    if (!this.isForQueue) for (const storage of writes) storage.unsubmitted = this.#batch;
+    else if (packs) packs.version = packs.weights.version;
     for (const { pipeline } of operation.dispatches) {
       if (!pipeline.pipeline) this.#batch.unready.add(pipeline);
     }
     this.#submitIfLarge();
+  }
+
+  /** Records an operation of a sequence once more; one that packs weights only if they changed since. */
+  replay(operation: RecordedOperation): void {
+    if (operation.packs && this.isForQueue && isCurrent(operation.packs)) return;
+    this.record(operation);
+    for (const storage of operation.writes) storage.version++;
   }
 
   /** Copies a tensor out, after everything recorded so far. `target` must outlive the submission. */
@@ -82,7 +111,7 @@ export class Recorder {
   release(pooled: PooledBuffer): void {
     const batch = this.#batch;
     // What a caller's encoder uses may run later than this batch.
-    if (batch.acquired.has(pooled) && (this.#apart || this.#callersEncoders === 0)) {
+    if (batch.acquired.has(pooled) && (!this.isForQueue || this.#callersEncoders === 0)) {
       const spare = batch.spare.get(pooled.bytes);
       if (spare) spare.push(pooled);
       else batch.spare.set(pooled.bytes, [pooled]);
@@ -91,6 +120,11 @@ export class Recorder {
     }
     batch.releasedBytes += pooled.bytes;
     this.#submitIfLarge();
+  }
+
+  /** Takes a buffer back once the batch at hand is done with: a sequence, when it is forgotten. */
+  releaseWithBatch(pooled: PooledBuffer): void {
+    this.#batch.afterwards.push(() => this.#pool.release(pooled));
   }
 
   /** Calls `action` as soon as everything recorded so far has been submitted; gives whether that was at once. */
@@ -138,7 +172,7 @@ export class Recorder {
   async encodeApart(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
     this.#requireOutside("recording once more");
     this.#submitNow();
-    const batch = this.#recordApart(record);
+    const batch = this.#recordApart("encoder", record);
     this.#callersEncoders++;
     try {
       await this.#waiting;
@@ -158,7 +192,7 @@ export class Recorder {
   /** A batch with what `record` records, to be replayed: nothing of it runs yet. To be settled by {@link forget}. */
   sequence(record: () => void): Batch {
     this.#requireOutside("recording once more");
-    return this.#recordApart(record);
+    return this.#recordApart("sequence", record);
   }
 
   /** Gives back what a sequence holds, as soon as everything recorded so far has been submitted. */
@@ -167,11 +201,11 @@ export class Recorder {
   }
 
   /** A batch with what `record` records. Where that throws, what it recorded is dropped and its memory given back. */
-  #recordApart(record: () => void): Batch {
+  #recordApart(target: Target, record: () => void): Batch {
     const outer = this.#batch;
     const batch = new Batch();
     this.#batch = batch;
-    this.#apart = true;
+    this.#target = target;
     try {
       record();
       return batch;
@@ -181,7 +215,7 @@ export class Recorder {
       batch.settle(this.#pool);
       throw error;
     } finally {
-      this.#apart = false;
+      this.#target = "queue";
       this.#batch = outer;
     }
   }
@@ -197,13 +231,13 @@ export class Recorder {
   }
 
   #requireOutside(what: string): void {
-    require(!this.#held && !this.#apart, () => {
+    require(!this.#held && this.isForQueue, () => {
       return `${what} is not possible while a callback records; expected nothing but operations in it`;
     });
   }
 
   #submitIfLarge(): void {
-    if (this.#held || this.#apart) return;
+    if (this.#held || !this.isForQueue) return;
     const { operations, releasedBytes } = this.#batch;
     if (operations.length >= OPERATIONS_PER_BATCH || releasedBytes >= RELEASED_BYTES_PER_BATCH) this.#submitNow();
   }

@@ -51,7 +51,7 @@ export class GpuSequence implements Sequence {
     if (!this.#hasRun) this.#release();
     for (const storage of this.#lasting) this.#recorder.requireUsable(storage);
     this.#hasRun = true;
-    for (const operation of this.#batch.operations) this.#recorder.record(operation);
+    for (const operation of this.#batch.operations) this.#recorder.replay(operation);
   }
 
   dispose(): void {

@@ -49,7 +49,7 @@ describe("an explanation", () => {
         { solver: "vector-tile", reason: "direct was asked for" },
         { solver: "register-tile", reason: "direct was asked for" },
       ],
-      dispatches: [{ kernel: "direct", workgroups: [3, 1, 1] }],
+      dispatches: [{ kernel: "direct", workgroups: [3, 1, 1], packsWeights: false }],
       flops: 5184,
       bytes: 2592,
       arithmeticIntensity: 2,
@@ -86,6 +86,34 @@ describe("an explanation", () => {
     expect(words).toMatch(/^solver register-tile \(threads \d+, rows \d+, columns \d+, shared 1\)$/m);
     expect(words).toMatch(/dispatch register_tile_weight_gradient: .*\n {2}dispatch reduce_partials: /);
     expect(words).toMatch(/, [1-9][\d,]* bytes of workspace$/m);
+  });
+
+  test("tells which steps run only when the weights changed", () => {
+    const problem = makeProblem(2, [1, 32, 24, 24], [32, 32, 3, 3], { padding: 1 });
+    for (const direction of ["forward", "inputGradient"] as const) {
+      const tiled = operationOf(direction, { problem });
+      const explained = explain(tiled, select(tiled, DEFAULT_CAPABILITIES, "winograd"));
+      expect(explained.dispatches.filter(({ packsWeights }) => packsWeights).map(({ kernel }) => kernel)).toEqual([
+        "winograd_filter",
+      ]);
+      expect(String(explained)).toMatch(/dispatch winograd_filter: .* workgroups, once the weights changed\n/);
+    }
+    // The weight gradient transforms x and dy, and has no weights to read.
+    const gradient = operationOf("weightGradient", { problem });
+    const explained = explain(gradient, select(gradient, DEFAULT_CAPABILITIES, "winograd"));
+    expect(explained.dispatches.some(({ packsWeights }) => packsWeights)).toBe(false);
+  });
+
+  test("counts converted weights among them, but not what is converted with them", () => {
+    const problem = makeProblem(2, [1, 8, 9, 9], [8, 8, 3, 3]);
+    const half = operationOf("forward", { problem, dtype: "float16" });
+    const { dispatches } = explain(half, select(half, { ...DEFAULT_CAPABILITIES, shaderF16: false }, "direct"));
+    expect(dispatches.map(({ kernel, packsWeights }) => [kernel, packsWeights])).toEqual([
+      ["convert_half", false],
+      ["convert_half", true],
+      ["direct", false],
+      ["convert_half", false],
+    ]);
   });
 });
 

@@ -1,0 +1,139 @@
+/**
+ * Weights in the form that a plan's kernels read, kept from call to call until their values change.
+ *
+ * Kept from the second use of the same values on, so that weights that change with every step of training take no memory
+ * for it, and within a budget: what was used least recently goes first. A sequence has forms of its own, from its first
+ * run on. Values that the caller may change unseen, in a buffer that it has, are packed each time.
+ */
+import { BYTES_PER_ELEMENT } from "../dtype.js";
+import type { Packing } from "../packing.js";
+import type { ScratchName } from "../solver.js";
+import { type Batch, type GpuStorage, isCurrent, type PackedForm } from "./batch.js";
+import type { DeviceMemory } from "./memory.js";
+import type { Recorder } from "./recorder.js";
+
+/** Uses of the same values from which on a form is kept. */
+const USES_BEFORE_KEEPING = 2;
+
+/** What is known of one way of packing one tensor. */
+interface Entry {
+  /** The version last asked for, and how often it was. */
+  version: number;
+  uses: number;
+  form: PackedForm | undefined;
+}
+
+const entriesOf = (packing: Packing): [ScratchName, number][] =>
+  Object.entries(packing.packed) as [ScratchName, number][];
+
+const bytesOf = (form: PackedForm): number =>
+  [...form.storages.values()].reduce((sum, { pooled }) => sum + pooled.bytes, 0);
+
+export class PackedWeights {
+  readonly #memory: DeviceMemory;
+  readonly #recorder: Recorder;
+  readonly #capBytes: number;
+  readonly #entries = new Map<GpuStorage, Map<string, Entry>>();
+  readonly #ofSequences = new WeakMap<Batch, Map<GpuStorage, Map<string, PackedForm>>>();
+  /** Those with a form, the most recently used last. */
+  readonly #kept = new Set<Entry>();
+  #keptBytes = 0;
+
+  /** @param capBytes how much memory forms may take */
+  constructor(memory: DeviceMemory, recorder: Recorder, capBytes: number) {
+    this.#memory = memory;
+    this.#recorder = recorder;
+    this.#capBytes = capBytes;
+  }
+
+  /**
+   * The form that an operation recorded now should read.
+   *
+   * @param pack called where the form is not what the weights hold: it is to be packed first
+   * @returns undefined where the operation had better pack for itself
+   */
+  use(weights: GpuStorage, packing: Packing, pack: (form: PackedForm) => void): PackedForm | undefined {
+    const sequence = this.#recorder.sequenceAtHand;
+    if (sequence) return this.#useInSequence(sequence, weights, packing, pack);
+    if (weights.exposed) return undefined;
+    const entry = this.#entryOf(weights, packing);
+    // What goes into a caller's encoder may never run: others cannot count on what it packs.
+    if (!this.#recorder.isForQueue) return entry.form && isCurrent(entry.form) ? entry.form : undefined;
+    const form = this.#formOf(entry, weights, packing);
+    if (form && !isCurrent(form)) pack(form);
+    return form;
+  }
+
+  /** Gives back what was packed of weights that are no more. */
+  forget(weights: GpuStorage): void {
+    for (const entry of this.#entries.get(weights)?.values() ?? []) this.#drop(entry);
+    this.#entries.delete(weights);
+  }
+
+  #useInSequence(sequence: Batch, weights: GpuStorage, packing: Packing, pack: (form: PackedForm) => void): PackedForm {
+    const forms = getOrInsert(this.#ofSequences, sequence, () => new Map<GpuStorage, Map<string, PackedForm>>());
+    const ofWeights = getOrInsert(forms, weights, () => new Map<string, PackedForm>());
+    return getOrInsert(ofWeights, packing.key, () => {
+      const form = this.#makeForm(weights, packing);
+      for (const { pooled } of form.storages.values()) this.#recorder.releaseWithBatch(pooled);
+      pack(form);
+      return form;
+    });
+  }
+
+  #entryOf(weights: GpuStorage, packing: Packing): Entry {
+    const { version } = weights;
+    const ofWeights = getOrInsert(this.#entries, weights, () => new Map<string, Entry>());
+    const entry = getOrInsert(ofWeights, packing.key, () => ({ version, uses: 0, form: undefined }));
+    if (entry.version !== version) Object.assign(entry, { version, uses: 0 });
+    entry.uses++;
+    return entry;
+  }
+
+  #formOf(entry: Entry, weights: GpuStorage, packing: Packing): PackedForm | undefined {
+    const failed = [...(entry.form?.storages.values() ?? [])].some(({ error }) => error !== undefined);
+    if (failed) this.#drop(entry);
+    if (!entry.form) {
+      if (entry.uses < USES_BEFORE_KEEPING) return undefined;
+      const bytes = entriesOf(packing).reduce((sum, [, size]) => sum + size, 0);
+      if (bytes > this.#capBytes) return undefined;
+      for (const oldest of this.#kept) {
+        if (this.#keptBytes + bytes <= this.#capBytes) break;
+        this.#drop(oldest);
+      }
+      entry.form = this.#makeForm(weights, packing);
+      this.#keptBytes += bytesOf(entry.form);
+    }
+    this.#kept.delete(entry);
+    this.#kept.add(entry);
+    return entry.form;
+  }
+
+  #makeForm(weights: GpuStorage, packing: Packing): PackedForm {
+    const storages = entriesOf(packing).map(([name, bytes]) => {
+      // Not from what the batch at hand is done with: a sequence would write over it in its next run.
+      return [name, this.#memory.allocate(bytes / BYTES_PER_ELEMENT.float32, "float32", "host")] as const;
+    });
+    return { weights, storages: new Map(storages), version: undefined };
+  }
+
+  #drop(entry: Entry): void {
+    if (!entry.form) return;
+    this.#keptBytes -= bytesOf(entry.form);
+    for (const { pooled } of entry.form.storages.values()) this.#recorder.release(pooled);
+    entry.form = undefined;
+    this.#kept.delete(entry);
+  }
+}
+
+function getOrInsert<Key extends object | string, Value>(
+  map: { get(key: Key): Value | undefined; set(key: Key, value: Value): unknown },
+  key: Key,
+  make: () => Value,
+): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

@@ -1,0 +1,42 @@
+/** Plans made ready for the device, kept by what they are plans of. */
+import type { SolverPlan } from "../solver.js";
+import type { PipelineCache } from "./pipelineCache.js";
+import { PreparedPlan } from "./prepared.js";
+
+/** Prepared plans kept, the least recently made leaving first. */
+const PLANS_KEPT = 2048;
+
+export class PlanCache {
+  readonly #device: GPUDevice;
+  readonly #pipelines: PipelineCache;
+  readonly #plans = new Map<string, PreparedPlan>();
+
+  constructor(device: GPUDevice, pipelines: PipelineCache) {
+    this.#device = device;
+    this.#pipelines = pipelines;
+  }
+
+  /** The plan of that key; made by `makePlan` if it is new, or if a kernel of it failed to compile. */
+  get(key: string, makePlan: () => SolverPlan): PreparedPlan {
+    const known = this.#plans.get(key);
+    if (known && !known.failed) return known;
+    const prepared = new PreparedPlan(this.#device, this.#pipelines, makePlan());
+    known?.dispose();
+    if (this.#plans.size >= PLANS_KEPT) this.#forgetOldest();
+    this.#plans.set(key, prepared);
+    return prepared;
+  }
+
+  #forgetOldest(): void {
+    for (const key of this.#plans.keys()) {
+      this.#plans.delete(key);
+      // Its uniforms may be in work that is recorded, once or to be replayed: whoever holds that holds them.
+      return;
+    }
+  }
+
+  dispose(): void {
+    for (const prepared of this.#plans.values()) prepared.dispose();
+    this.#plans.clear();
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Packing: the steps of a plan that read nothing but weights, such as the transform of Winograd's filters. What they
+ * write changes only when the weights do, so it can be kept for later operations.
+ */
+import type { BindingSource, Dispatch, Scratch, ScratchName, SolverPlan } from "./solver.js";
+
+export interface Packing {
+  /** Equal for two plans that pack the same weights into the same bytes. */
+  readonly key: string;
+  readonly steps: readonly Dispatch[];
+  /** What they write for the other steps of the plan: names and bytes. */
+  readonly packed: Scratch;
+  /** What they write for one another. */
+  readonly between: Scratch;
+}
+
+function sourcesOf({ kernel, bindings }: Dispatch, access: "read" | "read_write"): BindingSource[] {
+  return Object.entries(kernel.bindings)
+    .filter(([name, binding]) => binding.access === access && bindings[name] !== "unused")
+    .map(([name]) => bindings[name]);
+}
+
+/** The packing of a plan; undefined where it reads its weights as they are. */
+export function packingOf({ dispatches, scratchBytes }: SolverPlan): Packing | undefined {
+  const written = new Set<BindingSource>();
+  const steps = dispatches.filter((step) => {
+    const reads = sourcesOf(step, "read");
+    const writes = sourcesOf(step, "read_write");
+    const packs =
+      reads.length > 0 &&
+      reads.every((source) => source === "w" || written.has(source)) &&
+      writes.every((source) => source in scratchBytes);
+    if (packs) writes.forEach((source) => written.add(source));
+    return packs;
+  });
+  if (steps.length === 0) return undefined;
+  const others = dispatches.filter((step) => !steps.includes(step));
+  if (others.some((step) => sourcesOf(step, "read_write").some((source) => written.has(source)))) return undefined;
+  const readByOthers = new Set(others.flatMap((step) => sourcesOf(step, "read")));
+  const chosen = (wanted: boolean): Scratch =>
+    Object.fromEntries(
+      Object.entries(scratchBytes).filter(([name]) => {
+        return written.has(name as ScratchName) && readByOthers.has(name as ScratchName) === wanted;
+      }),
+    );
+  const key = JSON.stringify(steps.map(({ kernel, ...step }) => ({ kernel: kernel.name, ...step })));
+  return { key, steps, packed: chosen(true), between: chosen(false) };
+}
