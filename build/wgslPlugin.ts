@@ -6,12 +6,13 @@
  * kernel a `.d.wgsl.ts` declaration is written with the names found, so that the host's use of them is checked.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { Plugin } from "vite";
 import { link } from "wesl";
 import type { StructInfo, TemplateInfo, TypeInfo } from "wgsl_reflect";
 // The package has no "exports": Node would take its CommonJS "main".
 import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
+import { nameShared, referToShared, sharedModule } from "./sharedText.js";
 import type { Kernel, ScalarType, SpecializableConstant, StorageBinding, UniformField } from "../src/gpu/kernel.js";
 
 const CONSTANT = /^const (\w+): (u32|i32|f32|bool) = ([^;]+); \/\/ @specialize/gm;
@@ -114,21 +115,50 @@ export async function buildKernels(shaderRoot: string): Promise<Kernel[]> {
   );
 }
 
+/** Kernels of a folder, built again only when a file of it changed. */
+class KernelFolder {
+  readonly root: string;
+  #text = "";
+  #kernels: Promise<Kernel[]> | undefined;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  async kernels(): Promise<readonly Kernel[]> {
+    const text = JSON.stringify(readShaders(this.root));
+    if (!this.#kernels || text !== this.#text) this.#kernels = buildKernels(this.root);
+    this.#text = text;
+    return await this.#kernels;
+  }
+
+  async shared(): Promise<ReadonlyMap<string, string>> {
+    return nameShared((await this.kernels()).map(({ code }) => code));
+  }
+}
+
+const SHARED_MODULE = "\0webgpu-conv:shared-wgsl";
+
 export function wgsl(root: string): Plugin {
-  const shaderRoot = resolve(root, "shaders");
+  const folder = new KernelFolder(resolve(root, "shaders"));
   return {
     name: "webgpu-conv:wgsl",
     async buildStart() {
-      await buildKernels(shaderRoot);
+      await folder.kernels();
     },
-    load: {
-      filter: { id: /\.wgsl$/ },
-      async handler(id) {
-        const shaders = readShaders(shaderRoot);
-        for (const file of Object.keys(shaders)) this.addWatchFile(join(shaderRoot, file));
-        const kernel = await buildKernel(relative(shaderRoot, id).replaceAll("\\", "/"), shaders);
-        return { code: `export default ${JSON.stringify(kernel)};`, moduleType: "js", map: null };
-      },
+    resolveId: (id) => (id === SHARED_MODULE ? id : undefined),
+    async load(id) {
+      const isKernel = id.endsWith(".wgsl");
+      if (!isKernel && id !== SHARED_MODULE) return undefined;
+      for (const file of Object.keys(readShaders(folder.root))) this.addWatchFile(join(folder.root, file));
+      const shared = await folder.shared();
+      if (!isKernel) return { code: sharedModule(shared), moduleType: "js", map: null };
+      const kernel = (await folder.kernels()).find(({ name }) => name === basename(id, ".wgsl"));
+      if (!kernel) throw new Error(`${id} is no kernel of ${folder.root}`);
+      const { expression, names } = referToShared(kernel.code, shared);
+      const code = `import { ${names.join(", ")} } from ${JSON.stringify(SHARED_MODULE)};
+export default { ...${JSON.stringify({ ...kernel, code: undefined })}, code: ${expression} };`;
+      return { code, moduleType: "js", map: null };
     },
   };
 }

@@ -7,10 +7,10 @@
 // Transposed, the positions of a tile are of one phase (common/phases.wgsl), so that they meet the same taps.
 // A workgroup computes TILE_ROWS x TILE_COLUMNS: it brings TILE_DEPTH of both factors into workgroup
 // memory at a time, and each thread holds ROWS x (4 * VECTORS) sums in registers.
-// Dispatch: phases x groups x rowBlocks x columnBlocks workgroups, folded, rows fastest (they share patches).
+// Dispatch: splits x phases x groups x rowBlocks x columnBlocks workgroups, folded, rows fastest (they share patches).
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::phases::{phaseOffset, phasePosition};
+import package::common::phases::{phaseCount, phaseOffset, phasePosition};
 import package::common::pixels::{pixelValue, PIXELS, Source};
 import package::common::space::flatten;
 import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, visitAt, VISITS};
@@ -25,6 +25,9 @@ const TILE_DEPTH: u32 = 16u; // @specialize
 const VECTOR_WEIGHT: bool = false; // @specialize
 // A pointwise layer whose four neighbouring columns are four neighbouring source elements.
 const VECTOR_SOURCE: bool = false; // @specialize
+// The depth is dealt out to splits: what each sums goes to a partial result (sum_splits.wgsl adds them).
+const SPLIT: bool = false; // @specialize
+alias Result = f32; // @specialize
 
 const THREADS: u32 = THREADS_X * THREADS_Y;
 const TILE_ROWS: u32 = THREADS_Y * ROWS;
@@ -49,11 +52,13 @@ struct Geometry {
   groups: u32,
   columnBlocks: u32,
   rowBlocks: u32,
-  tasks: u32, // phases * groups * rowBlocks * columnBlocks
+  tasks: u32, // splits * phases * groups * rowBlocks * columnBlocks
   sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
+  termsPerSplit: u32, // of the depth, a multiple of TILE_DEPTH
+  resultElements: u32, // from one partial result to the next
   pixelScale: vec4<f32>, // of an image
   pixelShift: vec4<f32>,
 }
@@ -64,7 +69,7 @@ struct Geometry {
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read> activated: array<Element>;
 @group(0) @binding(5) var<storage, read> residual: array<Element>;
-@group(0) @binding(6) var<storage, read_write> result: array<Element>;
+@group(0) @binding(6) var<storage, read_write> result: array<Result>;
 // The same buffers again, four elements at a time.
 @group(0) @binding(7) var<storage, read> weightVectors: array<vec4<Element>>;
 @group(0) @binding(8) var<storage, read> sourceVectors: array<vec4<Element>>;
@@ -117,7 +122,17 @@ fn main(
   let columnBlock = (task / geometry.rowBlocks) % geometry.columnBlocks;
   let outer = task / (geometry.rowBlocks * geometry.columnBlocks);
   let group = outer % geometry.groups;
-  let phase = phaseOffset(outer / geometry.groups, geometry.phases);
+  let slice = outer / geometry.groups;
+  var firstTile = 0u;
+  var tiles = (geometry.depth + TILE_DEPTH - 1u) / TILE_DEPTH;
+  var firstResult = 0u;
+  if (SPLIT) {
+    let split = slice / phaseCount(geometry.phases);
+    firstTile = split * (geometry.termsPerSplit / TILE_DEPTH);
+    tiles = min(tiles, firstTile + geometry.termsPerSplit / TILE_DEPTH);
+    firstResult = split * geometry.resultElements;
+  }
+  let phase = phaseOffset(slice, geometry.phases);
   let first = firstTap(phase, geometry.padBegin);
   let firstColumn = columnBlock * TILE_COLUMNS;
 
@@ -139,8 +154,7 @@ fn main(
   }
 
   var sums: array<vec4<f32>, ROWS * VECTORS>;
-  let tiles = (geometry.depth + TILE_DEPTH - 1u) / TILE_DEPTH;
-  for (var tile = 0u; tile < tiles; tile++) {
+  for (var tile = firstTile; tile < tiles; tile++) {
     let firstDepth = tile * TILE_DEPTH;
     for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
       let slot = thread + i * THREADS;
@@ -204,7 +218,7 @@ fn main(
             if (HAS_RESIDUAL) {
               sum += f32(residual[offset]);
             }
-            result[offset] = Element(activate(sum));
+            result[firstResult + offset] = Result(activate(sum));
           }
         }
       }

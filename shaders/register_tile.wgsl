@@ -6,10 +6,10 @@
 // whole batch; neighbouring threads hold neighbouring positions, so their loads fall together.
 // Padding is loaded from a harmless place and zeroed by select.
 // Transposed, the positions of a tile are of one phase (common/phases.wgsl), so that they meet the same taps.
-// Dispatch: phases x groups x ceil(resultChannels / ROWS) x ceil(columns / (THREADS * COLUMNS)), folded.
+// Dispatch: splits x phases x groups x ceil(resultChannels / ROWS) x ceil(columns / (THREADS * COLUMNS)), folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::phases::{phaseOffset, phasePosition};
+import package::common::phases::{phaseCount, phaseOffset, phasePosition};
 import package::common::pixels::{pixelValue, PIXELS, Source};
 import package::common::space::flatten;
 import package::common::taps::{
@@ -20,6 +20,9 @@ import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUA
 const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
+// The source channels are dealt out to splits: what each sums goes to a partial result (sum_splits.wgsl adds them).
+const SPLIT: bool = false; // @specialize
+alias Result = f32; // @specialize
 
 // More channels than any buffer holds: a loop with a constant bound and a break needs no guard counter.
 const MOST_CHANNELS: u32 = 0x40000000u;
@@ -37,11 +40,13 @@ struct Geometry {
   groups: u32,
   columnBlocks: u32,
   rowBlocks: u32,
-  tasks: u32, // phases * groups * rowBlocks * columnBlocks
+  tasks: u32, // splits * phases * groups * rowBlocks * columnBlocks
   sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
+  termsPerSplit: u32, // source channels
+  resultElements: u32, // from one partial result to the next
   pixelScale: vec4<f32>, // of an image
   pixelShift: vec4<f32>,
 }
@@ -52,7 +57,7 @@ struct Geometry {
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read> activated: array<Element>;
 @group(0) @binding(5) var<storage, read> residual: array<Element>;
-@group(0) @binding(6) var<storage, read_write> result: array<Element>;
+@group(0) @binding(6) var<storage, read_write> result: array<Result>;
 
 fn loadSource(offset: u32, inside: bool) -> f32 {
   if (PIXELS != 0u) {
@@ -79,7 +84,17 @@ fn main(
   let columnBlock = (task / geometry.rowBlocks) % geometry.columnBlocks;
   let outer = task / (geometry.rowBlocks * geometry.columnBlocks);
   let group = outer % geometry.groups;
-  let offset = phaseOffset(outer / geometry.groups, geometry.phases);
+  let slice = outer / geometry.groups;
+  var firstChannel = 0u;
+  var channels = geometry.sourceChannels;
+  var firstResult = 0u;
+  if (SPLIT) {
+    let split = slice / phaseCount(geometry.phases);
+    firstChannel = split * geometry.termsPerSplit;
+    channels = min(geometry.termsPerSplit, geometry.sourceChannels - firstChannel);
+    firstResult = split * geometry.resultElements;
+  }
+  let offset = phaseOffset(slice, geometry.phases);
   let first = firstTap(offset, geometry.padBegin);
   let firstRow = rowBlock * ROWS;
   let firstColumn = columnBlock * THREADS * COLUMNS + thread;
@@ -94,12 +109,13 @@ fn main(
     let position = phasePosition(column % geometry.gridPositions, geometry.gridSize, offset);
     origins[j] = gatherOrigin(vec3<i32>(position), geometry.padBegin, first);
     bases[j] = (column / geometry.gridPositions) * geometry.sourceStrides.x
-      + group * geometry.sourceChannels * geometry.sourceStrides.y;
+      + (group * geometry.sourceChannels + firstChannel) * geometry.sourceStrides.y;
   }
   var weightRows: array<u32, ROWS>;
   for (var r = 0u; r < ROWS; r++) { // @unroll
     weightRows[r] = group * geometry.weightGroupStride
-      + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x;
+      + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x
+      + firstChannel * geometry.weightStrides.y;
   }
 
   let size = geometry.sourceSize;
@@ -121,7 +137,7 @@ fn main(
         }
         let weightTap = tapNumber(tap) * geometry.weightStrides.z;
         for (var c = 0u; c < MOST_CHANNELS; c++) {
-          if (c >= geometry.sourceChannels) {
+          if (c >= channels) {
             break;
           }
           let sourceChannel = c * geometry.sourceStrides.y;
@@ -159,7 +175,7 @@ fn main(
           if (HAS_RESIDUAL) {
             sum += f32(residual[place]);
           }
-          result[place] = Element(activate(sum));
+          result[firstResult + place] = Result(activate(sum));
         }
       }
     }

@@ -3,13 +3,17 @@
 import package::common::space::{RANK, unflatten};
 import package::common::taps::{STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TRANSPOSED};
 
-// Phase number to its offset along each axis.
+fn phaseCount(phases: vec3<u32>) -> u32 {
+  return phases.x * phases.y * phases.z;
+}
+
+// Phase number to its offset along each axis. Numbers go round: those beyond the last phase begin anew.
 fn phaseOffset(phase: u32, phases: vec3<u32>) -> vec3<u32> {
   if (!TRANSPOSED) {
     return vec3<u32>(0u);
   }
   let row = phase / phases.z;
-  return vec3<u32>(row / phases.y, row % phases.y, phase % phases.z);
+  return vec3<u32>((row / phases.y) % phases.x, row % phases.y, phase % phases.z);
 }
 
 // Position number `index` of a phase. The last ones of an uneven phase may lie outside the result.

@@ -2,7 +2,8 @@
 import kernel from "../../shaders/channel_sum.wgsl";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
 import { elementTypes } from "./constants.js";
-import { channelSums, chooseSplits, twoStagePlan } from "./partials.js";
+import { channelSums, twoStagePlan } from "./partials.js";
+import { chooseSplits } from "./splits.js";
 
 /** Terms below which a split is not worth its partial. */
 const LEAST_DEPTH = 4096;

@@ -3,7 +3,6 @@ import kernel from "../../shaders/direct_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
 import { elementTypes } from "./constants.js";
 import {
-  chooseSplits,
   gradientBindings,
   gradientConstants,
   gradientMatrix,
@@ -11,6 +10,7 @@ import {
   twoStagePlan,
   weightSums,
 } from "./partials.js";
+import { chooseSplits } from "./splits.js";
 import { planUnshared } from "./unsharedWeightGradient.js";
 
 const THREADS = 64;

@@ -1,12 +1,21 @@
 /** Tiled implicit GEMM in workgroup memory: forward pass and input gradient. */
 import kernel from "../../shaders/implicit_gemm.wgsl";
 import type { ConvOperation } from "../operation.js";
-import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
+import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
 import { elementTypes, unsharedRefusal } from "./constants.js";
 import { describeGather, type Gather, phaseUniforms } from "./gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
-import { candidateTiles, tileColumns, tileConstants, tileDiscouraged, tileRefusal, tileRows } from "./workgroupTile.js";
+import { mostSplits, resultSplits, resultSplitsRefusal, resultSums, type ResultTerms } from "./resultSums.js";
+import {
+  candidateTiles,
+  tileColumns,
+  tileConstants,
+  tileCount,
+  tileDiscouraged,
+  tileRefusal,
+  tileRows,
+} from "./workgroupTile.js";
 
 /** Whether the four weights of neighbouring depth lie in one aligned vector. */
 function vectorWeight(operation: ConvOperation, gather: Gather): boolean {
@@ -20,14 +29,25 @@ function vectorSource({ problem, masked, pixels }: ConvOperation): boolean {
   return plain && layout === "channels-first" && inputPositions % 4 === 0 && !masked && !pixels;
 }
 
+/** The sums of a tile. */
+function termsOf({ problem }: ConvOperation, gather: Gather, tile: SolverConfig): ResultTerms {
+  const { phaseCount, resultChannels, columns, depth } = gather;
+  const tasks = phaseCount * problem.groups * tileCount(tile, resultChannels, columns);
+  return { tasks, depth, unit: tile.tileDepth };
+}
+
 export const implicitGemm: Solver = {
   name: "implicit-gemm",
   directions: ["forward", "inputGradient"],
   readsPixels: true,
 
-  configs(operation) {
-    const { resultChannels, columns, phaseCount } = describeGather(operation);
-    return candidateTiles(resultChannels, columns, phaseCount * operation.problem.groups);
+  configs(operation, capabilities) {
+    const gather = describeGather(operation);
+    const copies = gather.phaseCount * operation.problem.groups;
+    const tiles = candidateTiles(gather.resultChannels, gather.columns, copies * mostSplits(gather));
+    const isSplit = (tile: SolverConfig): boolean =>
+      resultSplits(operation, termsOf(operation, gather, tile), capabilities) > 1;
+    return [...tiles, ...tiles.filter(isSplit).map((tile) => ({ ...tile, splits: 1 }))];
   },
 
   discouraged(operation, capabilities) {
@@ -35,12 +55,15 @@ export const implicitGemm: Solver = {
   },
 
   plan(operation, capabilities, config) {
-    const refused = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities);
-    if (refused !== undefined) return { refused };
+    const unable = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities);
+    if (unable !== undefined) return { refused: unable };
     const gather = describeGather(operation);
-    const rowBlocks = Math.ceil(gather.resultChannels / tileRows(config));
-    const columnBlocks = Math.ceil(gather.columns / tileColumns(config));
-    const tasks = gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks;
+    const terms = termsOf(operation, gather, config);
+    const { splits = resultSplits(operation, terms, capabilities) } = config;
+    const refused = resultSplitsRefusal(operation, splits, capabilities);
+    if (refused !== undefined) return { refused };
+    const sums = resultSums(operation, gather, terms, splits, capabilities);
+    const tasks = sums.splits * terms.tasks;
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
@@ -48,26 +71,33 @@ export const implicitGemm: Solver = {
         ...tileConstants(config),
         VECTOR_WEIGHT: vectorWeight(operation, gather),
         VECTOR_SOURCE: vectorSource(operation),
+        ...sums.constants,
       },
-      types: { ...elementTypes(operation), ...sourceTypes(operation) },
+      types: { ...elementTypes(operation), ...sourceTypes(operation), ...sums.types },
       uniforms: {
         ...gather.uniforms,
         ...pixelUniforms(operation),
         ...phaseUniforms(gather),
         groups: operation.problem.groups,
         depth: gather.depth,
-        rowBlocks,
-        columnBlocks,
+        ...sums.uniforms,
+        rowBlocks: Math.ceil(gather.resultChannels / tileRows(config)),
+        columnBlocks: Math.ceil(gather.columns / tileColumns(config)),
         tasks,
       },
-      bindings: { ...gather.bindings, weightVectors: gather.bindings.weight, sourceVectors: gather.bindings.source },
+      bindings: {
+        ...gather.bindings,
+        ...sums.bindings,
+        weightVectors: gather.bindings.weight,
+        sourceVectors: gather.bindings.source,
+      },
       workgroups: foldWorkgroups(tasks, capabilities),
     });
     return {
       solver: "implicit-gemm",
       config,
-      dispatches: [step, ...borderDispatches(operation, capabilities)],
-      scratchBytes: {},
+      dispatches: [step, ...sums.reduction, ...borderDispatches(operation, capabilities)],
+      scratchBytes: sums.scratchBytes,
     };
   },
 };

@@ -3,7 +3,6 @@ import kernel from "../../shaders/implicit_gemm_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
 import { elementTypes, unsharedRefusal } from "./constants.js";
 import {
-  chooseSplits,
   gradientBindings,
   gradientConstants,
   gradientMatrix,
@@ -11,6 +10,7 @@ import {
   twoStagePlan,
   weightSums,
 } from "./partials.js";
+import { chooseSplits, dealOut } from "./splits.js";
 import { candidateTiles, tileColumns, tileConstants, tileDiscouraged, tileRefusal, tileRows } from "./workgroupTile.js";
 
 /** Terms below which a split is not worth its partial. */
@@ -42,8 +42,7 @@ export const implicitGemmWeightGradient: Solver = {
 
     const depth = problem.batch * problem.outputPositions;
     const wanted = chooseSplits({ tasks: tasksPerSplit, elements, depth, leastDepth: LEAST_DEPTH }, capabilities);
-    const depthPerSplit = Math.ceil(depth / wanted / config.tileDepth) * config.tileDepth;
-    const splits = Math.ceil(depth / depthPerSplit);
+    const { perSplit: depthPerSplit, splits } = dealOut(depth, wanted, config.tileDepth);
 
     const sums = weightSums(operation, splits, capabilities);
     const tasks = splits * tasksPerSplit;

@@ -15,15 +15,9 @@ import {
   type SolverPlan,
 } from "../solver.js";
 import { elementTypes, paddingConstant, strideList, tapConstants } from "./constants.js";
+import { chooseSplits, dealOut, partialBytes } from "./splits.js";
 
 const REDUCE_THREADS = 64;
-/** Partial sums are float32 whatever the tensors are. */
-const ELEMENT_BYTES = 4;
-
-/** Workgroups that keep a device busy; more splits than that only make more partials. */
-const ENOUGH_TASKS = { software: 16, gpu: 512 };
-const MOST_WORKSPACE_BYTES = 2 ** 27;
-
 /** The matrix a weight gradient computes: rows through all groups, a column a weight, perhaps one for the bias. */
 export interface GradientMatrix {
   /** Output channels of all groups. */
@@ -39,24 +33,6 @@ export function gradientMatrix({ problem, bias }: ConvOperation): GradientMatrix
   const weightColumns = problem.inChannelsPerGroup * problem.taps;
   const columns = weightColumns + (bias ? 1 : 0);
   return { rows: problem.outChannels, weightColumns, columns, elements: problem.outChannels * columns };
-}
-
-/**
- * How many ways to split a sum of `depth` terms.
- *
- * @param tasks workgroups that one split takes
- * @param elements of one partial matrix
- * @param leastDepth terms below which a split is not worth its partial
- */
-export function chooseSplits(
-  { tasks, elements, depth, leastDepth }: Readonly<Record<"tasks" | "elements" | "depth" | "leastDepth", number>>,
-  { software, limits }: Capabilities,
-): number {
-  const wanted = Math.ceil((software ? ENOUGH_TASKS.software : ENOUGH_TASKS.gpu) / tasks);
-  const worthwhile = Math.floor(depth / leastDepth);
-  const bytes = Math.min(MOST_WORKSPACE_BYTES, limits.maxStorageBufferBindingSize);
-  const affordable = Math.floor(bytes / (elements * ELEMENT_BYTES));
-  return Math.max(1, Math.min(wanted, worthwhile, affordable));
 }
 
 /** Constants of every weight gradient kernel. */
@@ -90,8 +66,8 @@ export function splitLines(
     },
     capabilities,
   );
-  const linesPerSplit = Math.ceil(lines / wanted);
-  return { lines, linesPerSplit, splits: Math.ceil(lines / linesPerSplit) };
+  const { perSplit: linesPerSplit, splits } = dealOut(lines, wanted);
+  return { lines, linesPerSplit, splits };
 }
 
 /** Uniform fields of every weight gradient kernel. */
@@ -135,7 +111,7 @@ export function weightSums(operation: ConvOperation, splits: number, capabilitie
     bindings: { partials: "partials", result: "w", bias: bias ? "bias" : "unused" },
     workgroups: foldWorkgroups(Math.ceil(elements / REDUCE_THREADS), capabilities),
   });
-  return { target: "partials", scratchBytes: { partials: splits * elements * ELEMENT_BYTES }, reduction: [reduction] };
+  return { target: "partials", scratchBytes: { partials: partialBytes(splits, elements) }, reduction: [reduction] };
 }
 
 /** The second stage of a sum with one result a channel. */
@@ -149,7 +125,7 @@ export function channelSums(operation: ConvOperation, splits: number, capabiliti
     bindings: { partials: "partials", result: "bias", bias: "unused" },
     workgroups: foldWorkgroups(Math.ceil(elements / REDUCE_THREADS), capabilities),
   });
-  return { target: "partials", scratchBytes: { partials: splits * elements * ELEMENT_BYTES }, reduction: [reduction] };
+  return { target: "partials", scratchBytes: { partials: partialBytes(splits, elements) }, reduction: [reduction] };
 }
 
 /** The first stage, followed by the second where there is one. */

@@ -12,6 +12,7 @@ import {
 } from "./constants.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 import { describeGather, phaseUniforms } from "./gather.js";
+import { resultSplits, resultSplitsRefusal, resultSums } from "./resultSums.js";
 
 const TILES: readonly SolverConfig[] = [
   { threads: 64, rows: 8, columns: 8 },
@@ -41,15 +42,24 @@ export const registerTile: Solver = {
   },
 
   plan(operation, capabilities, config) {
-    const refused = unsharedRefusal(operation.problem) ?? registerTileRefusal(config, capabilities);
-    if (refused !== undefined) return { refused };
+    const unable = unsharedRefusal(operation.problem) ?? registerTileRefusal(config, capabilities);
+    if (unable !== undefined) return { refused: unable };
     const { threads, rows, columns } = config;
     const gather = describeGather(operation);
     const rowBlocks = Math.ceil(gather.resultChannels / rows);
     const threadsNeeded = powerOfTwoAtLeast(Math.ceil(gather.columns / columns));
     const workgroupThreads = Math.min(threads, threadsNeeded);
     const columnBlocks = Math.ceil(gather.columns / (workgroupThreads * columns));
-    const tasks = gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks;
+    const terms = {
+      tasks: gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks,
+      depth: gather.sourceChannels,
+      terms: gather.depth / gather.sourceChannels,
+    };
+    const { splits = resultSplits(operation, terms, capabilities) } = config;
+    const refused = resultSplitsRefusal(operation, splits, capabilities);
+    if (refused !== undefined) return { refused };
+    const sums = resultSums(operation, gather, terms, splits, capabilities);
+    const tasks = sums.splits * terms.tasks;
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
@@ -57,25 +67,27 @@ export const registerTile: Solver = {
         THREADS: workgroupThreads,
         ROWS: rows,
         COLUMNS: columns,
+        ...sums.constants,
       },
-      types: { ...elementTypes(operation), ...sourceTypes(operation) },
+      types: { ...elementTypes(operation), ...sourceTypes(operation), ...sums.types },
       uniforms: {
         ...gather.uniforms,
         ...pixelUniforms(operation),
         ...phaseUniforms(gather),
+        ...sums.uniforms,
         groups: operation.problem.groups,
         rowBlocks,
         columnBlocks,
         tasks,
       },
-      bindings: gather.bindings,
+      bindings: { ...gather.bindings, ...sums.bindings },
       workgroups: foldWorkgroups(tasks, capabilities),
     });
     return {
       solver: "register-tile",
       config,
-      dispatches: [step, ...borderDispatches(operation, capabilities)],
-      scratchBytes: {},
+      dispatches: [step, ...sums.reduction, ...borderDispatches(operation, capabilities)],
+      scratchBytes: sums.scratchBytes,
     };
   },
 };

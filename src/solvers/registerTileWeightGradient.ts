@@ -4,7 +4,6 @@ import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../sol
 import type { Capabilities } from "../gpu/capabilities.js";
 import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, shareRefusal, unsharedRefusal } from "./constants.js";
 import {
-  chooseSplits,
   gradientBindings,
   gradientConstants,
   gradientMatrix,
@@ -12,6 +11,7 @@ import {
   twoStagePlan,
   weightSums,
 } from "./partials.js";
+import { chooseSplits, dealOut } from "./splits.js";
 
 const TILES: readonly SolverConfig[] = [
   { threads: 64, rows: 8, columns: 8, shared: 1 },
@@ -78,8 +78,7 @@ export const registerTileWeightGradient: Solver = {
       { tasks: tasksPerSplit, elements: matrix.elements, depth: segments, leastDepth },
       capabilities,
     );
-    const segmentsPerSplit = Math.ceil(segments / wanted);
-    const splits = Math.ceil(segments / segmentsPerSplit);
+    const { perSplit: segmentsPerSplit, splits } = dealOut(segments, wanted);
 
     const sums = weightSums(operation, splits, capabilities);
     const tasks = splits * tasksPerSplit;

@@ -14,6 +14,9 @@ const LONGEST_SPAN = 64;
 const MOST_WRITTEN_OUT = 256;
 /** Sums that a thread holds well in registers. */
 const MOST_SUMS = 32;
+/** Fewer threads leave a GPU idle, which counts where each of them has a longer sum to do. */
+const FEWEST_THREADS = 4096;
+const LONGEST_SUM = 512;
 /** With more result channels a group, tiles of positions use each weight more often. */
 const MOST_CHANNELS = 8;
 
@@ -66,11 +69,16 @@ export const strip: Solver = {
     return preferring(fitting, (config) => threadsOf(operation, config) >= enoughThreads(capabilities));
   },
 
-  discouraged(operation) {
+  discouraged(operation, capabilities) {
     if (operation.pixels) return "it reads no pixels, and others do";
-    const { resultChannels } = describeGather(operation);
+    const { resultChannels, depth } = describeGather(operation);
     if (resultChannels > MOST_CHANNELS) return `${String(resultChannels)} result channels a group do better in tiles`;
-    return operation.problem.kernel[2] === 1 ? "with one tap a row there is nothing to use twice" : undefined;
+    if (operation.problem.kernel[2] === 1) return "with one tap a row there is nothing to use twice";
+    const [config] = strip.configs(operation, capabilities);
+    const threads = threadsOf(operation, config);
+    return !capabilities.software && threads < FEWEST_THREADS && depth >= LONGEST_SUM
+      ? `${String(threads)} threads would each sum ${String(depth)} terms: tiles whose sums are split keep a GPU busy`
+      : undefined;
   },
 
   plan(operation, capabilities, config) {

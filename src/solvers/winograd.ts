@@ -76,7 +76,7 @@ export const winograd: Solver = {
       resultDispatch(operation, tiling, config, capabilities),
       ...borderDispatches(operation, capabilities),
     ];
-    return { solver: "winograd", config, dispatches, scratchBytes };
+    return { solver: "winograd", config, dispatches, scratchBytes: { ...scratchBytes, ...product.scratchBytes } };
   },
 };
 

@@ -3,12 +3,18 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { nameShared, referToShared, sharedModule, splitDeclarations } from "../../build/sharedText.js";
 import { buildKernel, buildKernels, readShaders } from "../../build/wgslPlugin.js";
 import type { Kernel } from "../../src/gpu/kernel.js";
 
 const SHADER_ROOT = resolve(import.meta.dirname, "../../shaders");
 const SHADERS = readShaders(SHADER_ROOT);
 const KERNEL_FILES = Object.keys(SHADERS).filter((file) => !file.startsWith("common/"));
+/** What an import gives. */
+const IMPORTED = import.meta.glob<Kernel>(["../../shaders/**/*.wgsl", "!**/common/**"], {
+  eager: true,
+  import: "default",
+});
 
 /** WGSL's alignment and size of the types that uniforms use (WGSL, 14.4.1). */
 const LAYOUT: Readonly<Record<string, readonly [alignment: number, bytes: number]>> = {
@@ -101,6 +107,34 @@ test("declarations are written for kernels, not for the parts they share", async
   for (const file of written) {
     expect(readFileSync(join(folder, file), "utf8")).toBe(readFileSync(join(SHADER_ROOT, file), "utf8"));
   }
+});
+
+describe("text that kernels share", () => {
+  test("is written once, and what is imported is the linked text all the same", async () => {
+    expect(Object.keys(IMPORTED)).toHaveLength(KERNEL_FILES.length);
+    for (const file of KERNEL_FILES) {
+      expect(IMPORTED[`../../shaders/${file}`], file).toEqual(await buildKernel(file, SHADERS));
+    }
+    const codes = Object.values(IMPORTED).map(({ code }) => code);
+    const shared = nameShared(codes);
+    const own = codes.map((code) => referToShared(code, shared).expression).join("");
+    const carried = own.length + sharedModule(shared).length;
+    expect(carried).toBeLessThan(0.7 * codes.join("").length);
+  });
+
+  test("is whole declarations, whose order stays", () => {
+    const struct = "struct S {\na: u32,\n}\n";
+    const add = "fn add(a: u32) -> u32 {\nif (a > 1u) {\nreturn a;\n}\nreturn a + 1u;\n}\n";
+    const constant = "const N: u32 = 3u; // @specialize\n";
+    expect(splitDeclarations(struct + constant + add)).toEqual([struct, constant, add]);
+    const shared = nameShared([constant + add, add + struct]);
+    expect([...shared]).toEqual([[add, "shared0"]]);
+    expect(referToShared(struct + add + constant, shared)).toEqual({
+      expression: `${JSON.stringify(struct)} + shared0 + ${JSON.stringify(constant)}`,
+      names: ["shared0"],
+    });
+    expect(sharedModule(shared)).toBe(`export const shared0 = ${JSON.stringify(add)};\n`);
+  });
 });
 
 describe("a file that the host could not use fails the build", () => {

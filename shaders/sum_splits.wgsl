@@ -1,0 +1,48 @@
+// Second stage of a forward pass or input gradient whose sums were split: adds the partial results in the order of their
+// splits, so that the same device gives the same bits each time, and finishes them.
+//
+//   result[i] = activation(sum over splits of partials[split][i] + bias[channel of i] + residual[i])
+//
+// Partials lie as the result does, whatever its layout.
+// Dispatch: ceil(elements / 64) workgroups, folded.
+import package::common::element::Element;
+import package::common::epilogue::{activate, HAS_BIAS, HAS_RESIDUAL};
+import package::common::grid::workgroupIndex;
+
+const THREADS: u32 = 64u;
+
+struct Geometry {
+  elements: u32, // of the result
+  splits: u32,
+  channels: u32,
+  channelStride: u32,
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> partials: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<Element>;
+@group(0) @binding(3) var<storage, read> residual: array<Element>;
+@group(0) @binding(4) var<storage, read_write> result: array<Element>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let element = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (element >= geometry.elements) {
+    return;
+  }
+  var sum = 0.0;
+  for (var split = 0u; split < geometry.splits; split++) {
+    sum += partials[split * geometry.elements + element];
+  }
+  if (HAS_BIAS) {
+    sum += f32(bias[(element / geometry.channelStride) % geometry.channels]);
+  }
+  if (HAS_RESIDUAL) {
+    sum += f32(residual[element]);
+  }
+  result[element] = Element(activate(sum));
+}
