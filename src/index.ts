@@ -37,6 +37,7 @@ export type { PassedOver } from "./select.js";
 export type { Direction } from "./operation.js";
 export { Compiled, type Encoded } from "./recording.js";
 export { Tensor } from "./tensor.js";
+export { VERSION } from "./version.js";
 export type { Candidate } from "./tuner/candidates.js";
 export { indexedDbStore } from "./tuner/indexedDbStore.js";
 export { memoryStore, type TuningData, type TuningEntry, type TuningStore } from "./tuner/store.js";

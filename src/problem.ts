@@ -186,9 +186,22 @@ export function makeProblem(
     outputShape: joinActivation({ batch, channels: outChannels, spatial: outputSpatial }, layout),
     multiplyAdds: batch * outputPositions * outChannels * inChannelsPerGroup * taps,
     key: [
-      [rank, batch, groups, inChannels, outChannels, input, kernel, stride, dilation, padBegin, padEnd],
+      [batch, rank, groups, inChannels, outChannels, input, kernel, stride, dilation, padBegin, padEnd],
       [paddingMode, layout, weightOrder],
     ].join(),
+  });
+}
+
+/** The same problem for another number of samples. */
+export function withBatch(problem: ConvProblem, batch: number): ConvProblem {
+  const { inputShape, outputShape, multiplyAdds, key } = problem;
+  return Object.freeze({
+    ...problem,
+    batch,
+    inputShape: [batch, ...inputShape.slice(1)],
+    outputShape: [batch, ...outputShape.slice(1)],
+    multiplyAdds: (multiplyAdds / problem.batch) * batch,
+    key: key.replace(/^\d+/, String(batch)),
   });
 }
 

@@ -274,6 +274,7 @@ export class GpuBackend implements Backend {
   dispose(): void {
     this.#disposed = true;
     this.#device.removeEventListener("uncapturederror", this.#onError);
+    this.#recorder.dispose();
     this.#plans.dispose();
     this.#timer?.dispose();
     this.#readback.dispose();

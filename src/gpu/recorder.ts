@@ -37,6 +37,7 @@ export class Recorder {
   #deferred: (() => void)[] = [];
   /** Submissions that wait for pipelines; undefined when none does. */
   #waiting: Promise<void> | undefined;
+  #disposed = false;
 
   constructor(device: GPUDevice, pool: BufferPool) {
     this.#device = device;
@@ -269,7 +270,13 @@ export class Recorder {
     this.#encode(batch, timing);
   }
 
+  /** From here on nothing is submitted, not even what waits for its kernels: its memory goes. */
+  dispose(): void {
+    this.#disposed = true;
+  }
+
   #encode(batch: Batch, timing?: PassTiming): void {
+    if (this.#disposed) return;
     const encoder = this.#device.createCommandEncoder({ label: "webgpu-conv" });
     if (batch.operations.length > 0 || timing) encodePass(encoder, batch, timing);
     timing?.resolve(encoder);

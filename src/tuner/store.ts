@@ -1,8 +1,9 @@
 /** Tuned choices as data, and where they are kept between visits. */
 import type { SolverConfig } from "../solver.js";
+import { VERSION } from "../version.js";
 
 /** Choices of other revisions are ignored: raise it when a kernel's speed changes, or a solver's constants. */
-export const TUNING_REVISION = 2;
+export const TUNING_REVISION = 3;
 const FORMAT = "webgpu-conv tuning";
 
 /** The best that was found for a bucket of problems on a device. */
@@ -21,6 +22,8 @@ export interface TuningEntry {
 /** What `engine.tuning.export()` gives: plain JSON. */
 export interface TuningData {
   readonly format: string;
+  /** Version of the library that measured, and revision of its solvers. */
+  readonly engine: string;
   readonly revision: number;
   readonly entries: readonly TuningEntry[];
 }
@@ -34,6 +37,7 @@ export interface TuningStore {
 
 export const tuningData = (entries: readonly TuningEntry[]): TuningData => ({
   format: FORMAT,
+  engine: VERSION,
   revision: TUNING_REVISION,
   entries,
 });
@@ -41,17 +45,20 @@ export const tuningData = (entries: readonly TuningEntry[]): TuningData => ({
 /** The entries of what a store or a caller gives; or why there are none to be had. */
 export function readTuningData(data: unknown): { readonly entries: readonly TuningEntry[]; readonly ignored?: string } {
   if (data === undefined || data === null) return { entries: [] };
-  const { format, revision, entries } = data as Partial<TuningData>;
+  const { format, engine, revision, entries } = data as Partial<TuningData>;
   if (format !== FORMAT || !Array.isArray(entries)) return { entries: [], ignored: "it is no tuning data" };
-  if (revision !== TUNING_REVISION) {
-    const reason = `it is of revision ${String(revision)}; this is revision ${String(TUNING_REVISION)}`;
-    return { entries: [], ignored: reason };
+  if (engine !== VERSION || revision !== TUNING_REVISION) {
+    const own = nameOf(VERSION, TUNING_REVISION);
+    return { entries: [], ignored: `it is of ${nameOf(engine, revision)}; this is ${own}` };
   }
   const sound = entries.filter(isEntry);
   if (sound.length === entries.length) return { entries: sound };
   const broken = entries.length - sound.length;
   return { entries: sound, ignored: `${String(broken)} of its ${String(entries.length)} entries are broken` };
 }
+
+const nameOf = (engine: unknown, revision: unknown): string =>
+  `version ${String(engine)}, revision ${String(revision)}`;
 
 function isEntry(entry: Partial<Record<keyof TuningEntry, unknown>> | null | undefined): entry is TuningEntry {
   const { adapter, problem, solver, config, milliseconds, modelMilliseconds, measuredAt } = entry ?? {};

@@ -4,7 +4,9 @@ import { NO_ACTIVATION } from "../activation.js";
 import { BYTES_PER_ELEMENT } from "../dtype.js";
 import { product } from "../geometry.js";
 import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../operation.js";
+import { withBatch } from "../problem.js";
 import { solversFor } from "../select.js";
+import { workspaceBytes } from "../solver.js";
 import { type Candidate, generalSolver } from "./candidates.js";
 import { race } from "./race.js";
 
@@ -20,11 +22,23 @@ export interface Verdict extends Candidate {
 
 export interface TrialOptions {
   readonly rounds: number;
+  /** The device is kept from other work no longer than this at a stretch, but for one run of one sample. */
   readonly stretchMilliseconds: number;
-  /** Operands and results may take so much memory, in bytes. */
+  /** Operands, results and scratch memory may take so much, in bytes. */
   readonly mostBytes: number;
   readonly pause: () => Promise<void>;
 }
+
+/** What a trial found. */
+export interface Trial {
+  /** Samples that were measured: those asked for, or as many as memory and time allow. */
+  readonly batch: number;
+  /** What became of each candidate, in their order; none if one sample takes too much memory. */
+  readonly verdicts: readonly Verdict[];
+}
+
+/** The general solver, which uses nothing twice, takes up to so many times as long as the model's choice. */
+const SLOWEST = 20;
 
 /** Operands and results of an operation, in bytes. */
 function bytesOf(operation: ConvOperation): number {
@@ -66,35 +80,101 @@ function mismatch(
 }
 
 /**
- * Tries `candidates` on tensors of its own, which are given back.
- *
- * @returns what became of each, in their order; none if the operation takes too much memory
+ * Tries `candidates` on tensors of its own, which are given back: of as many samples as fit into memory, and as the general
+ * solver may be expected to do in one stretch.
  */
 export async function tryOut(
   backend: Backend,
   asked: ConvOperation,
   options: TrialOptions,
   candidates: readonly Candidate[],
-): Promise<readonly Verdict[]> {
-  if (bytesOf(asked) > options.mostBytes) return [];
+): Promise<Trial> {
+  const { batch } = asked.problem;
   // What follows a sum costs the same whoever sums, and without it true results are integers. Images are as values are.
-  const operation = { ...asked, activation: NO_ACTIVATION, pixels: undefined };
+  const operationOf = (samples: number): ConvOperation => ({
+    ...asked,
+    problem: withBatch(asked.problem, samples),
+    activation: NO_ACTIVATION,
+    pixels: undefined,
+  });
+  const fitting = Math.min(batch, samplesWithin(options.mostBytes, operationOf));
+  if (fitting < 1) return { batch, verdicts: [] };
+  const milliseconds = await withOperands(backend, operationOf(fitting), async (operation, storages) => {
+    return await timeOnce(backend, operation, storages, candidates[0]);
+  });
+  const quick = Math.floor((fitting * options.stretchMilliseconds) / (SLOWEST * milliseconds));
+  const samples = Math.max(1, Math.min(fitting, quick));
+  const verdicts = await withOperands(backend, operationOf(samples), async (operation, storages) => {
+    await options.pause();
+    const expected = await resultsOf(backend, operation, storages, { name: generalSolver(operation).name, config: {} });
+    const checked: Verdict[] = [];
+    for (const candidate of candidates) {
+      await options.pause();
+      const setAside =
+        memoryRefusal(backend, operation, candidate, options) ??
+        (await check(backend, operation, storages, candidate, expected));
+      checked.push(setAside === undefined ? candidate : { ...candidate, setAside });
+    }
+    return await measure(backend, operation, storages, checked, options);
+  });
+  return { batch: samples, verdicts };
+}
+
+/** Samples whose operands and results fit. */
+function samplesWithin(mostBytes: number, operationOf: (samples: number) => ConvOperation): number {
+  const one = bytesOf(operationOf(1));
+  const each = bytesOf(operationOf(2)) - one;
+  return one > mostBytes ? 0 : each === 0 ? Infinity : 1 + Math.floor((mostBytes - one) / each);
+}
+
+/** Calls `use` with operands of the operation, which are given back afterwards. */
+async function withOperands<Result>(
+  backend: Backend,
+  operation: ConvOperation,
+  use: (operation: ConvOperation, storages: RoleStorages) => Promise<Result>,
+): Promise<Result> {
   const storages: RoleStorages = {};
   const roles = operandRoles(operation);
   try {
     for (const [i, role] of roles.entries()) {
       storages[role] = backend.upload(integers(product(shapeOfRole(operation, role)), i), operation.dtype);
     }
-    const expected = await resultsOf(backend, operation, storages, { name: generalSolver(operation).name, config: {} });
-    const verdicts: Verdict[] = [];
-    for (const candidate of candidates) {
-      await options.pause();
-      const setAside = await check(backend, operation, storages, candidate, expected);
-      verdicts.push(setAside === undefined ? candidate : { ...candidate, setAside });
-    }
-    return await measure(backend, operation, storages, verdicts, options);
+    return await use(operation, storages);
   } finally {
     for (const role of roles) if (storages[role]) backend.release(storages[role]);
+  }
+}
+
+/** Milliseconds of one run, its kernels compiled before; 0 where it cannot run. */
+async function timeOnce(
+  backend: Backend,
+  operation: ConvOperation,
+  storages: RoleStorages,
+  { name, config }: Candidate,
+): Promise<number> {
+  const run = (): void => {
+    for (const result of backend.run(operation, storages, { name, config })) backend.release(result);
+  };
+  try {
+    run();
+    return (await backend.time(run)).milliseconds;
+  } catch {
+    return 0;
+  }
+}
+
+/** Why a candidate takes too much memory; undefined when it does not. */
+function memoryRefusal(
+  backend: Backend,
+  operation: ConvOperation,
+  { name, config }: Candidate,
+  { mostBytes }: TrialOptions,
+): string | undefined {
+  try {
+    const bytes = bytesOf(operation) + workspaceBytes(backend.select(operation, { name, config }).plan);
+    return bytes > mostBytes ? `it takes ${String(bytes)} bytes; a trial may take ${String(mostBytes)}` : undefined;
+  } catch (error) {
+    return String(error);
   }
 }
 

@@ -24,6 +24,8 @@ export interface TuningReport {
   /** What is chosen from now on; undefined where nothing could be measured. */
   readonly winner: Verdict | undefined;
   readonly candidates: readonly Verdict[];
+  /** Samples that were measured: the operation's, or fewer where those would take too long or too much memory. */
+  readonly batch: number;
   /** Why nothing was measured. */
   readonly skipped?: string;
 }
@@ -36,7 +38,7 @@ const MOST_FAILURES = 3;
 const STRETCH_MILLISECONDS = 50;
 /** The engine has nothing to do when nothing was called for so long. */
 const IDLE_MILLISECONDS = 200;
-/** Operands and results of a trial may take so much memory. */
+/** Operands, results and scratch memory of a trial may take so much. */
 const MOST_BYTES = 2 ** 27;
 
 /** Lets what waits for its turn, and the device, go first. */
@@ -112,7 +114,7 @@ export class Tuning {
    */
   async tune(name: OperationName, shapes: ExplainShapes, options: ExplainOptions = {}): Promise<TuningReport> {
     if (!this.#backend.capabilities) throw new DeviceError("tuning needs a WebGPU device; the CPU has one way only");
-    return await this.#tuneOperation(describeOperation(name, shapes, options));
+    return await this.#tuneOperation(describeOperation(name, shapes, options), false);
   }
 
   /** How to run an operation: the tuned choice, or undefined for the model's. */
@@ -175,7 +177,7 @@ export class Tuning {
       if (this.#stopped) return;
       this.#waiting.delete(key);
       try {
-        await this.#tuneOperation(operation);
+        await this.#tuneOperation(operation, this.#options.mode === "background");
         failures = 0;
       } catch (error) {
         // The caller's own calls meet what ails the device; here it is only said.
@@ -193,7 +195,8 @@ export class Tuning {
     while (!this.#stopped && performance.now() - this.#lastUse < IDLE_MILLISECONDS) await pause(IDLE_MILLISECONDS);
   }
 
-  async #tuneOperation(operation: ConvOperation): Promise<TuningReport> {
+  /** @param patient whether it waits until the engine has nothing else to do */
+  async #tuneOperation(operation: ConvOperation, patient: boolean): Promise<TuningReport> {
     const { capabilities } = this.#backend;
     if (!capabilities) throw new DeviceError("tuning needs a WebGPU device");
     const model = modelChoice(operation, capabilities);
@@ -203,26 +206,27 @@ export class Tuning {
       mostBytes: MOST_BYTES,
       pause: async () => {
         await pause();
-        if (this.#options.mode === "background") await this.#untilIdle();
+        if (patient) await this.#untilIdle();
         if (this.#stopped) throw new DeviceError("the engine was disposed while it was tuning");
       },
     };
     const ways = candidatesFor(operation, capabilities);
-    if (ways.length < 2) return { model, winner: undefined, candidates: [], skipped: "there is one way only" };
-    const candidates = await tryOut(this.#backend, operation, options, ways);
+    const nothing = { model, winner: undefined, candidates: [], batch: 0 };
+    if (ways.length < 2) return { ...nothing, skipped: "there is one way only" };
+    const { verdicts: candidates, batch } = await tryOut(this.#backend, operation, options, ways);
     const measured = candidates.filter(({ milliseconds }) => milliseconds !== undefined);
     const [quickest] = [...measured].sort((a, b) => (a.milliseconds ?? 0) - (b.milliseconds ?? 0));
     if (measured.length === 0) {
       const skipped =
-        candidates.length > 0 ? "no candidate may win" : `its tensors take more than ${String(MOST_BYTES)} bytes`;
-      return { model, winner: undefined, candidates, skipped };
+        candidates.length > 0 ? "no candidate may win" : `one sample takes more than ${String(MOST_BYTES)} bytes`;
+      return { ...nothing, candidates, skipped };
     }
     const own = measured.find((candidate) => isSame(candidate, model));
     const { milliseconds = 0 } = quickest;
     // What is hardly faster may be luck: then the model stays.
     const winner = own?.milliseconds !== undefined && milliseconds > WORTH_IT * own.milliseconds ? own : quickest;
     this.#keep(operation, winner, own?.milliseconds ?? milliseconds);
-    return { model, winner, candidates };
+    return { model, winner, candidates, batch };
   }
 
   #keep(operation: ConvOperation, winner: Verdict, modelMilliseconds: number): void {

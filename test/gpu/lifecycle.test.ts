@@ -134,4 +134,15 @@ describe("a read that waits when its engine is disposed of rejects", () => {
     small.dispose();
     await expect(read).rejects.toThrow(ConvError);
   });
+
+  gpuTest("while its kernels compile, which leaves the caller's device without an error", async ({ engine }) => {
+    const small = await createEngine({ device: deviceOf(engine) });
+    const x = small.tensor(ones(16), [1, 1, 4, 4]);
+    // Compiled for this engine alone: each has kernels of its own.
+    const y = small.conv2d(x, small.tensor([2], [1, 1, 1, 1]), { solver: "direct" });
+    const read = y.data();
+    small.dispose();
+    await expect(read).rejects.toThrow(ConvError);
+    await deviceOf(engine).queue.onSubmittedWorkDone();
+  });
 });

@@ -96,7 +96,7 @@ describe("engine.tuning", () => {
       other.tuning.import({ ...data, revision: -1 });
       other.tuning.import("nonsense");
       expect(warnings).toEqual([
-        expect.stringMatching(/^imported tuning is ignored: it is of revision -1/),
+        expect.stringMatching(/^imported tuning is ignored: it is of version \S+, revision -1; this is /),
         "imported tuning is ignored: it is no tuning data",
       ]);
     },
@@ -155,7 +155,8 @@ describe("a trial sets aside", () => {
   gpuTest("a candidate whose results are wrong, and one that cannot run", async ({ engine }) => {
     const backend = new WrongTiles(deviceOf(engine), { ownsDevice: false, poolBytes: 2 ** 20, poison: false });
     const tile = { name: "register-tile", config: { threads: 64, rows: 4, columns: 4 } };
-    const verdicts = await tryOut(backend, operation, options, [good, tile, { name: "winograd", config: { tile: 2 } }]);
+    const ways = [good, tile, { name: "winograd", config: { tile: 2 } }];
+    const { verdicts } = await tryOut(backend, operation, options, ways);
     expect(verdicts[0].milliseconds).toBeGreaterThan(0);
     expect(verdicts[1].setAside).toMatch(/^element \d+ is 0; the general solver gives -\d+$/);
     expect(verdicts[2].setAside).toMatch(/^SolverError: solver winograd refuses/);
@@ -166,7 +167,48 @@ describe("a trial sets aside", () => {
 
   gpuTest("everything, where tensors would take too much memory", async ({ engine }) => {
     const backend = new GpuBackend(deviceOf(engine), { ownsDevice: false, poolBytes: 2 ** 20, poison: false });
-    expect(await tryOut(backend, operation, { ...options, mostBytes: 100 }, [good])).toEqual([]);
+    const { verdicts } = await tryOut(backend, operation, { ...options, mostBytes: 100 }, [good]);
+    expect(verdicts).toEqual([]);
+    backend.dispose();
+  });
+
+  gpuTest("a candidate whose scratch memory would take too much", async ({ engine }) => {
+    const backend = new GpuBackend(deviceOf(engine), { ownsDevice: false, poolBytes: 2 ** 20, poison: false });
+    const padded = makeProblem(2, INPUT, [8, 8, 3, 3], { padding: 1 });
+    const layer = plainOperation("forward", padded, { dtype: "float32" });
+    // Operands and results take 4,608 bytes, Winograd's transforms 4 times as much.
+    const ways = [good, { name: "winograd", config: { tile: 2 } }];
+    const { verdicts } = await tryOut(backend, layer, { ...options, mostBytes: 8192 }, ways);
+    expect(verdicts[0].milliseconds).toBeGreaterThan(0);
+    expect(verdicts[1].setAside).toMatch(/^it takes \d+ bytes; a trial may take 8192$/);
+    backend.dispose();
+  });
+});
+
+describe("a trial takes fewer samples", () => {
+  const BATCH = 12;
+  const operation = plainOperation("forward", makeProblem(2, [BATCH, ...INPUT.slice(1)], WEIGHT), { dtype: "float32" });
+  const options = { rounds: 1, stretchMilliseconds: 1e9, mostBytes: 2 ** 20, pause: () => Promise.resolve() };
+  const ways = [
+    { name: "direct", config: {} },
+    { name: "register-tile", config: { threads: 64, rows: 4, columns: 4 } },
+  ];
+  // Weights, and each sample's input and output.
+  const bytesOf = (samples: number): number => 4 * (64 + samples * 2 * 288);
+
+  gpuTest("where all would take too much memory, or too long", async ({ engine }) => {
+    const backend = new GpuBackend(deviceOf(engine), { ownsDevice: false, poolBytes: 2 ** 20, poison: false });
+    for (const [limits, samples] of [
+      [{}, BATCH],
+      [{ mostBytes: bytesOf(5) }, 5],
+      [{ mostBytes: bytesOf(6) - 1 }, 5],
+      [{ stretchMilliseconds: 1e-9 }, 1],
+    ] as const) {
+      const { batch, verdicts } = await tryOut(backend, operation, { ...options, ...limits }, ways);
+      expect(batch).toBe(samples);
+      expect(verdicts.map(({ setAside }) => setAside)).toEqual([undefined, undefined]);
+    }
+    expect(backend.memory().liveBytes).toBe(0);
     backend.dispose();
   });
 });

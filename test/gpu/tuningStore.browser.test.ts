@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 
 const data = (problem: string): TuningData => ({
   format: "webgpu-conv tuning",
+  engine: "0.1.0",
   revision: 1,
   entries: [
     { adapter: "a", problem, solver: "direct", config: {}, milliseconds: 1, modelMilliseconds: 1, measuredAt: 1 },

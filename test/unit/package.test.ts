@@ -15,6 +15,7 @@ import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build as bundle } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { VERSION } from "webgpu-conv";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const DIST = join(ROOT, "dist");
@@ -22,6 +23,7 @@ const DIST = join(ROOT, "dist");
 const MOST_GZIP_BYTES = 60 * 1024;
 
 interface Manifest {
+  readonly version: string;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
 }
@@ -185,6 +187,8 @@ describe("in a page", () => {
     const foreign = external("node.js").filter((specifier) => !specifier.startsWith("node:"));
     expect(new Set(foreign)).toEqual(new Set(["webgpu"]));
   });
+
+  test("the version is the package's", () => expect(VERSION).toBe(manifest.version));
 
   test("there are no runtime dependencies", () => expect(manifest.dependencies ?? {}).toEqual({}));
 

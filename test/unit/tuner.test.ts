@@ -200,7 +200,18 @@ describe("what a store gives", () => {
   test.each([
     ["no tuning data", { hello: 1 }, 0, /^it is no tuning data$/],
     ["a number", 7, 0, /^it is no tuning data$/],
-    ["another revision", { ...tuningData([ENTRY]), revision: 0 }, 0, /^it is of revision 0; this is revision \d+$/],
+    [
+      "another revision",
+      { ...tuningData([ENTRY]), revision: 0 },
+      0,
+      /^it is of version \S+, revision 0; this is version/,
+    ],
+    [
+      "another version",
+      { ...tuningData([ENTRY]), engine: "0.0.1" },
+      0,
+      /^it is of version 0\.0\.1, revision \d+; this is/,
+    ],
     ["a broken entry", tuningData([ENTRY, { ...ENTRY, solver: 1 as never }]), 1, /^1 of its 2 entries are broken$/],
     ["a broken constant", tuningData([{ ...ENTRY, config: { rows: NaN } }]), 0, /^1 of its 1 entries are broken$/],
     ["no entry", tuningData([null as never]), 0, /^1 of its 1 entries are broken$/],
