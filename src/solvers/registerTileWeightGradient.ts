@@ -27,6 +27,8 @@ const SHARED_TILE = { threads: 64, rows: 8, columns: 4 };
 const MOST_SHARED = 4;
 /** Positions beyond the end of a line that a share may waste, as a part of it. */
 const MOST_WASTE = 0.1;
+/** Shorter lines than this leave too little to do between two shares. */
+const SHORTEST_SHARED_LINE = 12;
 
 /** Output positions walked without a division; longer rows are cut. */
 const LONGEST_SEGMENT = 256;
@@ -35,6 +37,7 @@ const LEAST_DEPTH = 64;
 
 /** Positions that lanes share: the most that a subgroup surely has lanes for and that fit a line well. */
 function sharedPositions(width: number, { subgroupLanes }: Capabilities): number {
+  if (width < SHORTEST_SHARED_LINE) return 1;
   let shared = MOST_SHARED;
   const waste = (): number => (shared * Math.ceil(width / shared)) / width - 1;
   while (shared > 1 && (shared > subgroupLanes || waste() > MOST_WASTE)) shared /= 2;

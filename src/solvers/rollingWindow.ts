@@ -5,14 +5,14 @@ import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../sol
 import { borderDispatches } from "./border.js";
 import { dealtEvenly, elementTypes, enoughThreads, planeConstants, preferring, unsharedRefusal } from "./constants.js";
 import { describeFlipped, describeGather, type Gather } from "./gather.js";
-import { sizeRefusal, windowRefusal, windowSize } from "./windows.js";
+import { byLoads, sizeRefusal, windowRefusal, type WindowShape, windowSize } from "./windows.js";
 
 const THREADS = 64;
-/** Software devices load an element at a time; on a GPU neighbouring threads should load neighbours. */
-const COLUMNS = { software: [8, 4, 2], gpu: [2, 4, 8] };
+/** Few first: on a GPU neighbouring threads should load neighbours. */
+const COLUMNS = [2, 4, 8];
 const LINES = [64, 32, 16, 8, 4];
 const MOST_ROWS = [4, 2, 1];
-/** With more result channels a group, tiles of positions use each weight more often. */
+/** With more result channels a group, tiles in workgroup memory use each source more often. */
 const MOST_CHANNELS = 8;
 const MOST_SOURCE_CHANNELS = 4;
 
@@ -24,11 +24,14 @@ function threadsOf({ problem }: ConvOperation, { uniforms }: Gather, { rows, col
   return batch * groups * Math.ceil(resultChannels / rows) * blocks;
 }
 
-function refusal(
-  { problem, direction }: ConvOperation,
-  { sourceChannels }: Gather,
-  config: SolverConfig,
-): string | undefined {
+/** Sources that a thread loads for each line. */
+function loadsForLine({ problem }: ConvOperation, { sourceChannels }: Gather, columns: number): number {
+  return sourceChannels * problem.stride[1] * windowSize(problem, columns).width;
+}
+
+function refusal(operation: ConvOperation, gather: Gather, config: SolverConfig): string | undefined {
+  const { problem, direction } = operation;
+  const { sourceChannels } = gather;
   const { rows, columns } = config;
   if (sourceChannels > MOST_SOURCE_CHANNELS) {
     return `${String(sourceChannels)} source channels a group; windows hold ${String(MOST_SOURCE_CHANNELS)} at most`;
@@ -41,7 +44,8 @@ function refusal(
     windowRefusal(problem, config) ??
     sizeRefusal([
       { what: "sources in a window", size: sourceChannels * height * width, most: "window" },
-      { what: "sources loaded for a line", size: sourceChannels * problem.stride[1] * width, most: "loads" },
+      { what: "sources loaded for a line", size: loadsForLine(operation, gather, columns), most: "loads" },
+      { what: "weights kept", size: rows * problem.taps * sourceChannels, most: "weights" },
       { what: "steps written out", size: rows * columns * problem.taps * sourceChannels, most: "steps" },
     ])
   );
@@ -54,19 +58,23 @@ export const rollingWindow: Solver = {
   configs(operation, capabilities) {
     const gather = describeGather(operation);
     const even = dealtEvenly(gather.resultChannels, MOST_ROWS);
-    const shapes = COLUMNS[capabilities.software ? "software" : "gpu"].flatMap((columns) =>
-      even.map((rows) => ({ rows, columns })),
+    const shapes = COLUMNS.flatMap((columns) => even.map((rows) => ({ rows, columns }))).filter(
+      (shape) => refusal(operation, gather, { ...shape, lines: 1 }) === undefined,
     );
-    const fitting = shapes.flatMap((shape) => LINES.map((lines) => ({ ...shape, lines })));
-    const able = fitting.filter((config) => refusal(operation, gather, config) === undefined);
-    if (able.length === 0) return [{ rows: 1, columns: 1, lines: 1 }];
-    return preferring(able, (config) => threadsOf(operation, gather, config) >= enoughThreads(capabilities));
+    if (shapes.length === 0) return [{ rows: 1, columns: 1, lines: 1 }];
+    // Software devices load an element at a time.
+    const loadsOf = ({ columns }: WindowShape): number => loadsForLine(operation, gather, columns);
+    const sorted = capabilities.software ? byLoads(shapes, gather.uniforms.resultSize[2], loadsOf) : shapes;
+    const able = sorted.flatMap((shape) => LINES.map((lines) => ({ ...shape, lines })));
+    const threads = (config: SolverConfig): number => threadsOf(operation, gather, config);
+    const enough = Math.min(enoughThreads(capabilities), Math.max(...able.map(threads)));
+    return preferring(able, (config) => threads(config) >= enough);
   },
 
-  discouraged(operation) {
+  discouraged(operation, { software }) {
     if (operation.pixels) return "it reads no pixels, and others do";
     const { resultChannels } = describeGather(operation);
-    return resultChannels > MOST_CHANNELS
+    return resultChannels > MOST_CHANNELS && !software
       ? `${String(resultChannels)} result channels a group do better in tiles`
       : undefined;
   },

@@ -4,15 +4,23 @@ import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { dealtEvenly, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "./constants.js";
 import { gradientBindings, gradientUniforms, splitLines, twoStagePlan, weightSums } from "./partials.js";
-import { sizeRefusal, windowRefusal, windowSize } from "./windows.js";
+import { byLoads, sizeRefusal, windowRefusal, type WindowShape, windowSize } from "./windows.js";
 
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
 const MOST_ROWS = [4, 2, 1];
 /** Sums that a thread can hold. */
 const MOST_SUMS = 64;
-/** Of a group. With more, tiles of several output channels use each source more often. */
+/** Of a group, on a GPU. With more, tiles in workgroup memory use each source more often. */
 const MOST_CHANNELS = { in: 4, out: 8 };
+/** Likewise on software devices: fewer use each of many gradients too seldom, and with a stride more hold too little. */
+const FEWEST_FOR_MANY = 4;
+const MOST_STRIDED = 64;
+
+/** Values that a thread loads for each line of dy. */
+function loadsForLine({ problem }: ConvOperation, { rows, columns }: WindowShape): number {
+  return problem.stride[1] * windowSize(problem, columns).width + rows * columns;
+}
 
 function refusal({ problem }: ConvOperation, { rows, columns }: SolverConfig): string | undefined {
   const { width, height } = windowSize(problem, columns);
@@ -37,13 +45,20 @@ export const rollingWindowWeightGradient: Solver = {
     const even = dealtEvenly(operation.problem.outChannelsPerGroup, MOST_ROWS);
     const all = COLUMNS.flatMap((columns) => even.map((rows) => ({ rows, columns })));
     const able = all.filter((config) => refusal(operation, config) === undefined);
-    return able.length > 0 ? able : [{ rows: 1, columns: 1 }];
+    if (able.length === 0) return [{ rows: 1, columns: 1 }];
+    return byLoads(able, operation.problem.output[2], (shape) => loadsForLine(operation, shape)).map(
+      ({ rows, columns }) => ({ rows, columns }),
+    );
   },
 
-  discouraged({ problem }) {
-    const { inChannelsPerGroup, outChannelsPerGroup } = problem;
+  discouraged({ problem }, { software }) {
+    const { inChannelsPerGroup, outChannelsPerGroup, stride } = problem;
     const few = inChannelsPerGroup <= MOST_CHANNELS.in && outChannelsPerGroup <= MOST_CHANNELS.out;
-    return few
+    const many =
+      software &&
+      inChannelsPerGroup >= FEWEST_FOR_MANY &&
+      (stride.every((s) => s === 1) || inChannelsPerGroup <= MOST_STRIDED);
+    return few || many
       ? undefined
       : `${String(inChannelsPerGroup)} to ${String(outChannelsPerGroup)} channels a group do better in tiles`;
   },

@@ -114,11 +114,12 @@ export const vectorTile: Solver = {
 
   discouraged(operation, capabilities) {
     if (!capabilities.software) return "a GPU shares sources in workgroup memory better than it lays them out";
-    const { direct, gather, visits } = describeVectors(operation);
+    const { direct, gather, visits, columns } = describeVectors(operation);
     const { resultChannels, sourceChannels } = gather;
     if (sharedChannels(sourceChannels, capabilities) === 1) {
       return "where lanes cannot share weights, register tiles do as well";
     }
+    if (columns === 1 && visits > 1) return "one vector of results uses a source too seldom to lay it out";
     const fewest = visits === 1 ? FEWEST_ROWS.pointwise : FEWEST_ROWS.unfolded;
     if (direct || resultChannels >= fewest) return undefined;
     return `${String(resultChannels)} result channels a group use a source too seldom to lay it out`;

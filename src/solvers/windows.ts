@@ -2,8 +2,8 @@
 import type { ConvProblem } from "../problem.js";
 import type { SolverConfig } from "../solver.js";
 
-/** Sources that a thread keeps, loads for a line, and steps that are written out: compile time grows with them. */
-const MOST = { window: 96, loads: 32, steps: 320 };
+/** Sources and weights that a thread keeps, values it loads for a line, steps written out: compile time grows with them. */
+const MOST = { window: 96, weights: 75, loads: 32, steps: 320 };
 
 /** Lines and columns of the sources that a line of so many results meets. */
 export function windowSize({ kernel, stride, dilation }: ConvProblem, columns: number) {
@@ -24,6 +24,30 @@ export function windowRefusal(problem: ConvProblem, config: SolverConfig): strin
   return stride[1] >= height
     ? `windows of ${String(height)} lines, ${String(stride[1])} apart, have none in common`
     : undefined;
+}
+
+/** A thread's part of a line. */
+export interface WindowShape {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * Shapes with those first that load the fewest values a result, results beyond the end of a line not counted.
+ *
+ * @param width of a line of results
+ * @param loadsOf values loaded for a line of a thread
+ */
+export function byLoads(
+  shapes: readonly WindowShape[],
+  width: number,
+  loadsOf: (shape: WindowShape) => number,
+): readonly WindowShape[] {
+  const cost = (shape: WindowShape): number => {
+    const useful = width / (shape.columns * Math.ceil(width / shape.columns));
+    return loadsOf(shape) / (shape.rows * shape.columns * useful);
+  };
+  return [...shapes].sort((one, other) => cost(one) - cost(other));
 }
 
 interface Size {

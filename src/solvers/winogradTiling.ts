@@ -28,9 +28,11 @@ const TOO_COARSE = "patches of 6x6 lose too much of float16; F(2x2, 3x3) takes i
 const VECTOR = 4;
 /** Below this the transforms cost more than the products save (docs/performance-log.md). */
 export const FEWEST_CHANNELS = 32;
-export const FEWEST_TILES = 32;
+export const FEWEST_TILES = 24;
+/** Tiles that a product takes at a time: where they are fewer, the rest costs as much. */
+const LANES = 32;
 /** Products in place of the multiply-adds of a direct sum, at most: the transforms must be paid for. */
-const MOST_PRODUCTS = 0.7;
+const MOST_PRODUCTS = 0.85;
 
 /** A pass in tiles. With a dilation, elements of a tile lie as far apart, and tiles of all phases make up the grid. */
 export interface Tiling {
@@ -42,6 +44,8 @@ export interface Tiling {
   /** Tiles of all samples, and elements from one row of the product to the next. */
   readonly tiles: number;
   readonly pitch: number;
+  /** Tiles that count, those included that a product leaves empty. */
+  readonly lanes: number;
   /** Products of a patch. */
   readonly products: number;
   readonly sourceChannels: number;
@@ -69,6 +73,7 @@ export function describeTiling(operation: ConvOperation, tile: number): Tiling {
     dilation: [dilation[1], dilation[2]],
     tiles,
     pitch: VECTOR * Math.ceil(tiles / VECTOR),
+    lanes: LANES * Math.ceil(tiles / LANES),
     products: patchOf(operation.problem, tile) ** 2,
     sourceChannels: groups * gather.sourceChannels,
     resultChannels: groups * gather.resultChannels,
@@ -114,8 +119,8 @@ export function scratchRefusal(scratchBytes: Scratch, { limits }: Capabilities):
 export function tileConfigs(operation: ConvOperation, tilingOf: (tile: number) => Tiling): readonly SolverConfig[] {
   const able = (TILES[operation.problem.kernel[2]] as readonly number[] | undefined) ?? TILES[3];
   const cost = ({ tile }: SolverConfig): number => {
-    const { tiles, products } = tilingOf(tile);
-    return tile > able[0] && tiles < FEWEST_TILES ? Infinity : tiles * products;
+    const { tiles, lanes, products } = tilingOf(tile);
+    return tile > able[0] && tiles < FEWEST_TILES ? Infinity : lanes * products;
   };
   const configs = able.map((tile) => ({ tile })).sort((one, other) => cost(one) - cost(other));
   const exact = configs.filter((config) => isExact(config, operation));
@@ -137,9 +142,9 @@ export function tilesDiscouraged(
   const [best] = tileConfigs(operation, tilingOf);
   // Said here too: where shaders have no float16 the plan is of float32.
   if (operation.dtype === "float16" && !isExact(best, operation)) return TOO_COARSE;
-  const { products, tiles: chosen } = tilingOf(best.tile);
+  const { products, lanes } = tilingOf(best.tile);
   const { batch, outputPositions, taps } = operation.problem;
-  const share = (products * chosen) / (batch * outputPositions * taps);
+  const share = (products * lanes) / (batch * outputPositions * taps);
   return share > MOST_PRODUCTS
     ? `its tiles, hardly filled, take ${share.toFixed(2)} times the multiply-adds; at most ${String(MOST_PRODUCTS)}`
     : undefined;

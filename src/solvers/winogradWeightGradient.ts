@@ -42,10 +42,10 @@ function forwardOf(operation: ConvOperation): ConvOperation {
   return { ...operation, ...NOTHING_FUSED, direction: "forward" };
 }
 
-/** The forward pass in tiles. Rows of the product have no gaps: it sums over them. */
+/** The forward pass in tiles. Rows of the product have no gaps, and no lane is left empty: it sums over them. */
 function tilingOf(operation: ConvOperation, tile: number): Tiling {
   const tiling = describeTiling(forwardOf(operation), tile);
-  return { ...tiling, pitch: tiling.tiles };
+  return { ...tiling, pitch: tiling.tiles, lanes: tiling.tiles };
 }
 
 export const winogradWeightGradient: Solver = {
