@@ -1,17 +1,21 @@
-// Convolution by rolling windows, for few channels a group (depthwise layers): forward pass, and input gradient at stride 1.
+// Convolution by rolling windows, for few channels a group (depthwise layers): forward pass and input gradient.
 //
 //   result[n, r, p] = sum over source channels s of the group and taps k of weight[r, s, k] * source[n, s, p * S + k * D - P]
 //
 // Each thread walks down COLUMNS neighbouring columns of results, in ROWS result channels, and meets all CHANNELS source
 // channels of the group. It keeps the sources below the filter: from line to line those that stay move up, and only the new
 // ones are loaded. Weights are loaded once. An input gradient gathers with the filter flipped (FLIPPED), and the host's padding is what that takes.
-// Dispatch: ceil(batch * groups * rowBlocks * lineBlocks * columnBlocks / 64) workgroups, folded.
+//
+// The input gradient of a layer with a stride is taken in phases: results RESULT_STRIDE apart meet the same taps, every
+// RESULT_STRIDE-th of the filter from a first one on, and are the results of a filter of those at stride 1. A thread walks
+// over one phase.
+// Dispatch: ceil(batch * groups * rowBlocks * phases * lineBlocks * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
 import package::common::taps::{
-  KERNEL_HEIGHT, KERNEL_WIDTH, DILATION_HEIGHT, DILATION_WIDTH, STRIDE_HEIGHT, STRIDE_WIDTH, TAPS
+  KERNEL_HEIGHT, KERNEL_WIDTH, DILATION_HEIGHT, DILATION_WIDTH, STRIDE_HEIGHT, STRIDE_WIDTH
 };
 
 const THREADS: u32 = 64u;
@@ -19,9 +23,17 @@ const ROWS: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const CHANNELS: u32 = 1u; // @specialize
 const FLIPPED: bool = false; // @specialize
+// Above 1 the layer's stride; the one walked with, and the dilation, are then 1.
+const RESULT_STRIDE_HEIGHT: u32 = 1u; // @specialize
+const RESULT_STRIDE_WIDTH: u32 = 1u; // @specialize
 
-const HEIGHT: u32 = (KERNEL_HEIGHT - 1u) * DILATION_HEIGHT + 1u;
-const WIDTH: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (KERNEL_WIDTH - 1u) * DILATION_WIDTH + 1u;
+const PHASES: u32 = RESULT_STRIDE_HEIGHT * RESULT_STRIDE_WIDTH;
+// Taps that a result meets, at most.
+const TAPS_HEIGHT: u32 = (KERNEL_HEIGHT + RESULT_STRIDE_HEIGHT - 1u) / RESULT_STRIDE_HEIGHT;
+const TAPS_WIDTH: u32 = (KERNEL_WIDTH + RESULT_STRIDE_WIDTH - 1u) / RESULT_STRIDE_WIDTH;
+const TAPS: u32 = TAPS_HEIGHT * TAPS_WIDTH;
+const HEIGHT: u32 = (TAPS_HEIGHT - 1u) * DILATION_HEIGHT + 1u;
+const WIDTH: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (TAPS_WIDTH - 1u) * DILATION_WIDTH + 1u;
 // Lines of the window that a step keeps; it loads as many as the stride.
 const KEPT: u32 = HEIGHT - STRIDE_HEIGHT;
 const FILLING: u32 = (KEPT + STRIDE_HEIGHT - 1u) / STRIDE_HEIGHT;
@@ -29,14 +41,14 @@ const FILLING: u32 = (KEPT + STRIDE_HEIGHT - 1u) / STRIDE_HEIGHT;
 struct Geometry {
   sourceSize: vec3<u32>,
   resultSize: vec3<u32>,
-  padBegin: vec3<i32>,
+  padBegin: vec3<i32>, // of what is gathered; in phases the layer's
   columnBlocks: u32,
   lineBlocks: u32,
   lines: u32, // of a thread
   rowBlocks: u32, // ceil(resultChannels / ROWS)
   resultChannels: u32, // per group
   groups: u32,
-  walks: u32, // batch * groups * rowBlocks * lineBlocks * columnBlocks
+  walks: u32, // batch * groups * rowBlocks * phases * lineBlocks * columnBlocks
   sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
@@ -59,6 +71,15 @@ fn loadSource(offset: u32, inside: bool) -> f32 {
   return select(0.0, f32(source[place]), inside);
 }
 
+// The weight that meets place `k` of the window; 0 where the phase has fewer taps than others.
+fn factorAt(base: u32, k: u32, first: vec2<u32>) -> f32 {
+  let place = vec2<u32>(k / TAPS_WIDTH, k % TAPS_WIDTH);
+  let turned = vec2<u32>(TAPS_HEIGHT, TAPS_WIDTH) - 1u - place;
+  let tap = first + select(place, turned, FLIPPED) * vec2<u32>(RESULT_STRIDE_HEIGHT, RESULT_STRIDE_WIDTH);
+  let value = f32(weight[base + min(tap.x * KERNEL_WIDTH + tap.y, KERNEL_HEIGHT * KERNEL_WIDTH - 1u) * geometry.weightStrides.z]);
+  return select(0.0, value, PHASES == 1u || (tap.x < KERNEL_HEIGHT && tap.y < KERNEL_WIDTH));
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
@@ -72,13 +93,26 @@ fn main(
   let firstColumn = (walk % geometry.columnBlocks) * COLUMNS;
   let strip = walk / geometry.columnBlocks;
   let firstLine = (strip % geometry.lineBlocks) * geometry.lines;
-  let plane = strip / geometry.lineBlocks;
+  let phased = strip / geometry.lineBlocks;
+  let plane = phased / PHASES;
   let firstRow = (plane % geometry.rowBlocks) * ROWS;
   let group = (plane / geometry.rowBlocks) % geometry.groups;
   let sample = plane / (geometry.rowBlocks * geometry.groups);
 
+  let apart = vec2<u32>(RESULT_STRIDE_HEIGHT, RESULT_STRIDE_WIDTH);
+  let phase = vec2<u32>((phased / RESULT_STRIDE_WIDTH) % RESULT_STRIDE_HEIGHT, phased % RESULT_STRIDE_WIDTH);
+  var firstTap: vec2<u32>;
+  var padding = geometry.padBegin.yz;
+  if (PHASES > 1u) {
+    // The remainder as mathematics has it: padding may be negative.
+    let padded = vec2<i32>(phase) + geometry.padBegin.yz;
+    let remainder = (padded % vec2<i32>(apart) + vec2<i32>(apart)) % vec2<i32>(apart);
+    firstTap = vec2<u32>(remainder);
+    padding = vec2<i32>(vec2<u32>(TAPS_HEIGHT, TAPS_WIDTH) - 1u) - (padded - remainder) / vec2<i32>(apart);
+  }
+
   let size = geometry.sourceSize;
-  let left = i32(firstColumn * STRIDE_WIDTH) - geometry.padBegin.z;
+  let left = i32(firstColumn * STRIDE_WIDTH) - padding.y;
   let sourceBase = sample * geometry.sourceStrides.x + group * CHANNELS * geometry.sourceStrides.y;
   var columns: array<u32, WIDTH>;
   var columnPlaces: array<u32, WIDTH>;
@@ -92,8 +126,7 @@ fn main(
     let filterBase = group * geometry.weightGroupStride + row * geometry.weightStrides.x;
     for (var c = 0u; c < CHANNELS; c++) { // @unroll
       for (var k = 0u; k < TAPS; k++) { // @unroll
-        let tap = c * geometry.weightStrides.y + select(k, TAPS - 1u - k, FLIPPED) * geometry.weightStrides.z;
-        factors[(r * CHANNELS + c) * TAPS + k] = f32(weight[filterBase + tap]);
+        factors[(r * CHANNELS + c) * TAPS + k] = factorAt(filterBase + c * geometry.weightStrides.y, k, firstTap);
       }
     }
   }
@@ -102,8 +135,8 @@ fn main(
   let zero = f32(geometry.walks >> 31u);
   // The first steps only fill the window.
   let linePitch = size.z * geometry.sourceStrides.z;
-  let lines = min(geometry.lines, geometry.resultSize.y - firstLine);
-  var next = i32((firstLine - FILLING) * STRIDE_HEIGHT + KEPT) - geometry.padBegin.y;
+  let lines = min(geometry.lines, (geometry.resultSize.y + RESULT_STRIDE_HEIGHT - 1u) / RESULT_STRIDE_HEIGHT - firstLine);
+  var next = i32((firstLine - FILLING) * STRIDE_HEIGHT + KEPT) - padding.x;
   var window: array<f32, CHANNELS * HEIGHT * WIDTH>;
   for (var step = 0u; step < FILLING + lines; step++) {
     for (var y = 0u; y < STRIDE_HEIGHT; y++) { // @unroll
@@ -117,7 +150,7 @@ fn main(
       }
     }
     if (step >= FILLING) {
-      let line = firstLine + step - FILLING;
+      let line = (firstLine + step - FILLING) * RESULT_STRIDE_HEIGHT + phase.x;
       for (var r = 0u; r < ROWS; r++) { // @unroll
         // Set, and not left to the declaration: SwiftShader then has the zeros once, and not at each turn of the loop.
         var sums: array<f32, COLUMNS>;
@@ -125,9 +158,9 @@ fn main(
           sums[j] = zero;
         }
         for (var c = 0u; c < CHANNELS; c++) { // @unroll
-          for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) { // @unroll
-            for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
-              let factor = factors[(r * CHANNELS + c) * TAPS + kh * KERNEL_WIDTH + kw];
+          for (var kh = 0u; kh < TAPS_HEIGHT; kh++) { // @unroll
+            for (var kw = 0u; kw < TAPS_WIDTH; kw++) { // @unroll
+              let factor = factors[(r * CHANNELS + c) * TAPS + kh * TAPS_WIDTH + kw];
               for (var j = 0u; j < COLUMNS; j++) { // @unroll
                 sums[j] += factor
                   * window[(c * HEIGHT + kh * DILATION_HEIGHT) * WIDTH + j * STRIDE_WIDTH + kw * DILATION_WIDTH];
@@ -139,12 +172,13 @@ fn main(
           let channel = group * geometry.resultChannels + firstRow + r;
           let base = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y;
           for (var j = 0u; j < COLUMNS; j++) { // @unroll
-            if (firstColumn + j < geometry.resultSize.z) {
+            let column = (firstColumn + j) * RESULT_STRIDE_WIDTH + phase.y;
+            if ((column < geometry.resultSize.z) & (PHASES == 1u || line < geometry.resultSize.y)) {
               var sum = sums[j];
               if (HAS_BIAS) {
                 sum += f32(bias[channel]);
               }
-              let place = base + (line * geometry.resultSize.z + firstColumn + j) * geometry.resultStrides.z;
+              let place = base + (line * geometry.resultSize.z + column) * geometry.resultStrides.z;
               if (HAS_RESIDUAL) {
                 sum += f32(residual[place]);
               }

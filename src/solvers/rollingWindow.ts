@@ -1,11 +1,21 @@
-/** Rolling windows, for few channels a group (depthwise layers): forward pass, and input gradient at stride 1. */
+/** Rolling windows, for few channels a group (depthwise layers): forward pass and input gradient. */
 import kernel from "../../shaders/rolling_window.wgsl";
+import { product } from "../geometry.js";
 import type { ConvOperation } from "../operation.js";
+import type { Triple } from "../problem.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
 import { dealtEvenly, elementTypes, enoughThreads, planeConstants, preferring, unsharedRefusal } from "./constants.js";
 import { describeFlipped, describeGather, type Gather } from "./gather.js";
-import { byLoads, sizeRefusal, windowRefusal, type WindowShape, windowSize } from "./windows.js";
+import {
+  apartRefusal,
+  byLoads,
+  configRefusal,
+  sizeRefusal,
+  type WalkedFilter,
+  type WindowShape,
+  windowSize,
+} from "./windows.js";
 
 const THREADS = 64;
 /** Few first: on a GPU neighbouring threads should load neighbours. */
@@ -16,37 +26,62 @@ const MOST_ROWS = [4, 2, 1];
 const MOST_CHANNELS = 8;
 const MOST_SOURCE_CHANNELS = 4;
 
+/** A pass as threads walk over it: an input gradient of a layer with a stride in phases, with the taps of one. */
+interface Walk {
+  readonly filter: WalkedFilter;
+  /** From one result of a phase to the next. */
+  readonly apart: Triple;
+  /** Results of a phase along each axis. */
+  readonly grid: Triple;
+}
+
+function describeWalk({ problem }: ConvOperation, { transposed, gridSize }: Gather): Walk {
+  const { rank, kernel, stride, dilation } = problem;
+  const [apart, walked]: [Triple, Triple] = transposed ? [stride, [1, 1, 1]] : [[1, 1, 1], stride];
+  const along = (axis: number): number => Math.ceil(kernel[axis] / apart[axis]);
+  return {
+    filter: { rank, kernel: [along(0), along(1), along(2)], stride: walked, dilation },
+    apart,
+    grid: gridSize,
+  };
+}
+
 /** Threads of a pass: one a walk. */
-function threadsOf({ problem }: ConvOperation, { uniforms }: Gather, { rows, columns, lines }: SolverConfig): number {
-  const { resultSize, resultChannels } = uniforms;
+function threadsOf({ problem }: ConvOperation, gather: Gather, walk: Walk, config: SolverConfig): number {
+  const { rows, columns, lines } = config;
   const { batch, groups } = problem;
-  const blocks = Math.ceil(resultSize[1] / lines) * Math.ceil(resultSize[2] / columns);
-  return batch * groups * Math.ceil(resultChannels / rows) * blocks;
+  const blocks = product(walk.apart) * Math.ceil(walk.grid[1] / lines) * Math.ceil(walk.grid[2] / columns);
+  return batch * groups * Math.ceil(gather.resultChannels / rows) * blocks;
 }
 
 /** Sources that a thread loads for each line. */
-function loadsForLine({ problem }: ConvOperation, { sourceChannels }: Gather, columns: number): number {
-  return sourceChannels * problem.stride[1] * windowSize(problem, columns).width;
+function loadsForLine({ filter }: Walk, { sourceChannels }: Gather, columns: number): number {
+  return sourceChannels * filter.stride[1] * windowSize(filter, columns).width;
 }
 
-function refusal(operation: ConvOperation, gather: Gather, config: SolverConfig): string | undefined {
-  const { problem, direction } = operation;
+function refusal({ problem }: ConvOperation, gather: Gather, walk: Walk, config: SolverConfig): string | undefined {
   const { sourceChannels } = gather;
   const { rows, columns } = config;
   if (sourceChannels > MOST_SOURCE_CHANNELS) {
     return `${String(sourceChannels)} source channels a group; windows hold ${String(MOST_SOURCE_CHANNELS)} at most`;
   }
-  if (direction === "inputGradient" && problem.stride.some((s) => s !== 1)) {
-    return `stride is ${problem.stride.slice(-problem.rank).join("x")}; windows take input gradients at stride 1`;
+  const { rank, stride, dilation } = problem;
+  if (walk.apart.some((a) => a > 1) && dilation.some((d) => d > 1)) {
+    const [s, d] = [stride, dilation].map((triple) => triple.slice(-rank).join("x"));
+    return `stride ${s} with dilation ${d}; windows take input gradients with one of the two`;
   }
-  const { height, width } = windowSize(problem, columns);
+  const { filter } = walk;
+  const { height, width } = windowSize(filter, columns);
+  const weights = product(filter.kernel) * sourceChannels;
   return (
-    windowRefusal(problem, config) ??
+    configRefusal(filter, config) ??
+    // Strips take no input gradient with a stride.
+    (product(walk.apart) > 1 ? undefined : apartRefusal(filter)) ??
     sizeRefusal([
       { what: "sources in a window", size: sourceChannels * height * width, most: "window" },
-      { what: "sources loaded for a line", size: loadsForLine(operation, gather, columns), most: "loads" },
-      { what: "weights kept", size: rows * problem.taps * sourceChannels, most: "weights" },
-      { what: "steps written out", size: rows * columns * problem.taps * sourceChannels, most: "steps" },
+      { what: "sources loaded for a line", size: loadsForLine(walk, gather, columns), most: "loads" },
+      { what: "weights kept", size: rows * weights, most: "weights" },
+      { what: "steps written out", size: rows * columns * weights, most: "steps" },
     ])
   );
 }
@@ -57,16 +92,17 @@ export const rollingWindow: Solver = {
 
   configs(operation, capabilities) {
     const gather = describeGather(operation);
+    const walk = describeWalk(operation, gather);
     const even = dealtEvenly(gather.resultChannels, MOST_ROWS);
     const shapes = COLUMNS.flatMap((columns) => even.map((rows) => ({ rows, columns }))).filter(
-      (shape) => refusal(operation, gather, { ...shape, lines: 1 }) === undefined,
+      (shape) => refusal(operation, gather, walk, { ...shape, lines: 1 }) === undefined,
     );
     if (shapes.length === 0) return [{ rows: 1, columns: 1, lines: 1 }];
     // Software devices load an element at a time.
-    const loadsOf = ({ columns }: WindowShape): number => loadsForLine(operation, gather, columns);
-    const sorted = capabilities.software ? byLoads(shapes, gather.uniforms.resultSize[2], loadsOf) : shapes;
+    const loadsOf = ({ columns }: WindowShape): number => loadsForLine(walk, gather, columns);
+    const sorted = capabilities.software ? byLoads(shapes, walk.grid[2], loadsOf) : shapes;
     const able = sorted.flatMap((shape) => LINES.map((lines) => ({ ...shape, lines })));
-    const threads = (config: SolverConfig): number => threadsOf(operation, gather, config);
+    const threads = (config: SolverConfig): number => threadsOf(operation, gather, walk, config);
     const enough = Math.min(enoughThreads(capabilities), Math.max(...able.map(threads)));
     return preferring(able, (config) => threads(config) >= enough);
   },
@@ -82,16 +118,22 @@ export const rollingWindow: Solver = {
   plan(operation, capabilities, config) {
     const { problem } = operation;
     const gather = describeGather(operation);
-    const refused = unsharedRefusal(problem) ?? refusal(operation, gather, config);
+    const walk = describeWalk(operation, gather);
+    const refused = unsharedRefusal(problem) ?? refusal(operation, gather, walk, config);
     if (refused !== undefined) return { refused };
     const { rows, columns, lines } = config;
+    const { apart, filter, grid } = walk;
     const flipped = describeFlipped(operation, gather);
-    const { resultSize, resultChannels, sourceChannels } = gather.uniforms;
-    const walks = threadsOf(operation, gather, config);
+    const { resultChannels, sourceChannels } = gather.uniforms;
+    const walks = threadsOf(operation, gather, walk, config);
     const step = dispatch(kernel, {
       constants: {
         ...planeConstants(problem),
         ...flipped.constants,
+        STRIDE_HEIGHT: filter.stride[1],
+        STRIDE_WIDTH: filter.stride[2],
+        RESULT_STRIDE_HEIGHT: apart[1],
+        RESULT_STRIDE_WIDTH: apart[2],
         ROWS: rows,
         COLUMNS: columns,
         CHANNELS: sourceChannels,
@@ -99,8 +141,10 @@ export const rollingWindow: Solver = {
       types: elementTypes(operation),
       uniforms: {
         ...flipped.uniforms,
-        columnBlocks: Math.ceil(resultSize[2] / columns),
-        lineBlocks: Math.ceil(resultSize[1] / lines),
+        // Each phase has padding of its own.
+        padBegin: product(apart) > 1 ? problem.padBegin : flipped.uniforms.padBegin,
+        columnBlocks: Math.ceil(grid[2] / columns),
+        lineBlocks: Math.ceil(grid[1] / lines),
         lines,
         rowBlocks: Math.ceil(resultChannels / rows),
         walks,

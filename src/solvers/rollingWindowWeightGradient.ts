@@ -4,7 +4,7 @@ import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { dealtEvenly, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "./constants.js";
 import { gradientBindings, gradientUniforms, splitLines, twoStagePlan, weightSums } from "./partials.js";
-import { byLoads, sizeRefusal, windowRefusal, type WindowShape, windowSize } from "./windows.js";
+import { apartRefusal, byLoads, configRefusal, sizeRefusal, type WindowShape, windowSize } from "./windows.js";
 
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
@@ -25,7 +25,8 @@ function loadsForLine({ problem }: ConvOperation, { rows, columns }: WindowShape
 function refusal({ problem }: ConvOperation, { rows, columns }: SolverConfig): string | undefined {
   const { width, height } = windowSize(problem, columns);
   return (
-    windowRefusal(problem, { rows, columns }) ??
+    configRefusal(problem, { rows, columns }) ??
+    apartRefusal(problem) ??
     sizeRefusal([
       { what: "sources in a window", size: height * width, most: "window" },
       { what: "values loaded for a line", size: width + rows * columns, most: "loads" },

@@ -5,24 +5,31 @@ import type { SolverConfig } from "../solver.js";
 /** Sources and weights that a thread keeps, values it loads for a line, steps written out: compile time grows with them. */
 const MOST = { window: 96, weights: 75, loads: 32, steps: 320 };
 
+/** A filter as windows walk over sources with it. */
+export type WalkedFilter = Pick<ConvProblem, "rank" | "kernel" | "stride" | "dilation">;
+
 /** Lines and columns of the sources that a line of so many results meets. */
-export function windowSize({ kernel, stride, dilation }: ConvProblem, columns: number) {
+export function windowSize({ kernel, stride, dilation }: WalkedFilter, columns: number) {
   return {
     height: (kernel[1] - 1) * dilation[1] + 1,
     width: (columns - 1) * stride[2] + (kernel[2] - 1) * dilation[2] + 1,
   };
 }
 
-/** Why windows are not for a layer, or no windows; undefined when they are. */
-export function windowRefusal(problem: ConvProblem, config: SolverConfig): string | undefined {
+/** Why a configuration is none, or not for planes; undefined when it is. */
+export function configRefusal({ rank }: WalkedFilter, config: SolverConfig): string | undefined {
   for (const [name, value] of Object.entries(config)) {
     if (!(Number.isInteger(value) && value >= 1)) return `${name} is ${String(value)}; expected a positive integer`;
   }
-  const { rank, stride } = problem;
-  if (rank > 2) return `rank is ${String(rank)}; windows roll over planes`;
-  const { height } = windowSize(problem, config.columns);
-  return stride[1] >= height
-    ? `windows of ${String(height)} lines, ${String(stride[1])} apart, have none in common`
+  return rank > 2 ? `rank is ${String(rank)}; windows roll over planes` : undefined;
+}
+
+/** Why windows are of no use to a layer: strips do as well where nothing rolls; undefined when they are. */
+export function apartRefusal(filter: WalkedFilter): string | undefined {
+  const { height } = windowSize(filter, 1);
+  const [, stride] = filter.stride;
+  return stride >= height
+    ? `windows of ${String(height)} lines, ${String(stride)} apart, have none in common`
     : undefined;
 }
 

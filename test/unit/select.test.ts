@@ -215,9 +215,17 @@ describe("the engine's choice", () => {
     const wide = forward([64, 1, 5, 5], { dilation: 6 });
     expect(wide.plan.solver).toBe("strip");
     expect(reasonAgainst("rolling-window", wide)).toBe("625 sources in a window; at most 96");
-    const strided = makeProblem(2, [1, 8, 9, 9], [8, 1, 3, 3], { groups: 8, stride: 2 });
-    const gradient = select(plainOperation("inputGradient", strided, { dtype: "float32" }), DEFAULT_CAPABILITIES);
-    expect(reasonAgainst("strip", gradient)).toBe("stride is 2x2; strips take input gradients at stride 1");
+    const gradientOf = (weight: readonly number[], options: ConvOptions) => {
+      const strided = makeProblem(2, [1, 8, 25, 25], weight, { groups: 8, stride: 2, ...options });
+      return select(plainOperation("inputGradient", strided, { dtype: "float32" }), DEFAULT_CAPABILITIES);
+    };
+    expect(gradientOf([8, 1, 3, 3], {}).plan.solver).toBe("rolling-window");
+    const dilated = gradientOf([8, 1, 3, 3], { dilation: 3 });
+    expect(dilated.plan.solver).toBe("register-tile");
+    expect(reasonAgainst("rolling-window", dilated)).toBe(
+      "stride 2x2 with dilation 3x3; windows take input gradients with one of the two",
+    );
+    expect(reasonAgainst("strip", dilated)).toBe("stride is 2x2; strips take input gradients at stride 1");
   });
 
   test.each([
