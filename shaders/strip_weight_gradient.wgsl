@@ -2,10 +2,11 @@
 //
 //   partials[split][g, row, column] = sum over output lines of the split of dy[row, p] * patch[column, p]
 //
-// Each thread holds all taps of one pair of output and input channel. It walks along the lines of its split, COLUMNS
-// positions at a time, and uses each gradient for every tap, and each source for every position that meets it.
+// Each thread holds the taps of one pair of output and input channel: all of them, or FILTER_ROWS rows of a large filter. It
+// walks along the lines of its split, COLUMNS positions at a time, and uses each gradient for every tap, and each source for
+// every position that meets it.
 // Rows, columns and partials: common/weight_columns.wgsl. Neighbouring threads take neighbouring splits.
-// Dispatch: ceil(splits * outputChannels * inputChannels / 64) workgroups, folded.
+// Dispatch: ceil(splits * rowBlocks * outputChannels * inputChannels / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::epilogue::{maskGradient, HAS_BIAS, MASKED};
 import package::common::grid::workgroupIndex;
@@ -18,7 +19,11 @@ import package::common::taps::{
 
 const THREADS: u32 = 64u;
 const COLUMNS: u32 = 4u; // @specialize
+// Of KERNEL_DEPTH * KERNEL_HEIGHT.
+const FILTER_ROWS: u32 = 3u; // @specialize
 
+const ALL_ROWS: u32 = KERNEL_DEPTH * KERNEL_HEIGHT;
+const ROW_BLOCKS: u32 = (ALL_ROWS + FILTER_ROWS - 1u) / FILTER_ROWS;
 const SPAN: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (KERNEL_WIDTH - 1u) * DILATION_WIDTH + 1u;
 
 struct Geometry {
@@ -32,7 +37,7 @@ struct Geometry {
   lines: u32, // batch * output lines of a volume
   linesPerSplit: u32,
   splits: u32,
-  strips: u32, // splits * groups * rows * inputChannels
+  strips: u32, // splits * groups * rows * inputChannels * row blocks of the filter
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
   outputStrides: vec3<u32>,
 }
@@ -62,14 +67,18 @@ fn main(
     return;
   }
   let split = index % geometry.splits;
-  let pair = index / geometry.splits;
+  var filterRow = 0u;
+  if (ROW_BLOCKS > 1u) {
+    filterRow = ((index / geometry.splits) % ROW_BLOCKS) * FILTER_ROWS;
+  }
+  let pair = index / geometry.splits / ROW_BLOCKS;
   let channel = pair % geometry.inputChannels;
   let row = pair / geometry.inputChannels;
   let inputBase = ((row / geometry.rows) * geometry.inputChannels + channel) * geometry.inputStrides.y;
   let outputBase = row * geometry.outputStrides.y;
 
   let size = geometry.inputSize;
-  var sums: array<f32, TAPS>;
+  var sums: array<f32, FILTER_ROWS * KERNEL_WIDTH>;
   var biasSum = 0.0;
   let end = min(geometry.lines, (split + 1u) * geometry.linesPerSplit);
   for (var line = split * geometry.linesPerSplit; line < end; line++) {
@@ -92,21 +101,20 @@ fn main(
       for (var i = 0u; i < SPAN; i++) { // @unroll
         places[i] = paddedSource(i32(firstColumn * STRIDE_WIDTH + i) + origin.z, size.z);
       }
-      for (var kd = 0u; kd < KERNEL_DEPTH; kd++) { // @unroll
-        let d = paddedSource(origin.x + i32(kd * DILATION_DEPTH), size.x);
-        for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) { // @unroll
-          let h = paddedSource(origin.y + i32(kh * DILATION_HEIGHT), size.y);
-          if (isInside(vec3<u32>(d, h, 0u), size)) {
-            let base = planeBase + flatten(vec3<u32>(d, h, 0u), size) * geometry.inputStrides.z;
-            var values: array<f32, SPAN>;
-            for (var i = 0u; i < SPAN; i++) { // @unroll
-              let inside = places[i] < size.z;
-              values[i] = select(0.0, f32(input[select(0u, base + places[i] * geometry.inputStrides.z, inside)]), inside);
-            }
-            for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
-              for (var j = 0u; j < COLUMNS; j++) { // @unroll
-                sums[(kd * KERNEL_HEIGHT + kh) * KERNEL_WIDTH + k] += gradients[j] * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
-              }
+      for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
+        let tapRow = filterRow + r;
+        let d = paddedSource(origin.x + i32((tapRow / KERNEL_HEIGHT) * DILATION_DEPTH), size.x);
+        let h = paddedSource(origin.y + i32((tapRow % KERNEL_HEIGHT) * DILATION_HEIGHT), size.y);
+        if (isInside(vec3<u32>(d, h, 0u), size)) {
+          let base = planeBase + flatten(vec3<u32>(d, h, 0u), size) * geometry.inputStrides.z;
+          var values: array<f32, SPAN>;
+          for (var i = 0u; i < SPAN; i++) { // @unroll
+            let inside = places[i] < size.z;
+            values[i] = select(0.0, f32(input[select(0u, base + places[i] * geometry.inputStrides.z, inside)]), inside);
+          }
+          for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+            for (var j = 0u; j < COLUMNS; j++) { // @unroll
+              sums[r * KERNEL_WIDTH + k] += gradients[j] * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
             }
           }
         }
@@ -116,10 +124,15 @@ fn main(
 
   let columns = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
   let place = (split * geometry.groups * geometry.rows + row) * columns;
-  for (var tap = 0u; tap < TAPS; tap++) { // @unroll
-    partials[place + channel * TAPS + tap] = sums[tap];
+  for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
+    // The last block may have rows beyond the filter.
+    if (filterRow + r < ALL_ROWS) {
+      for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+        partials[place + channel * TAPS + (filterRow + r) * KERNEL_WIDTH + k] = sums[r * KERNEL_WIDTH + k];
+      }
+    }
   }
-  if (HAS_BIAS && channel == 0u) {
+  if (HAS_BIAS && channel == 0u && filterRow == 0u) {
     partials[place + columns - 1u] = biasSum;
   }
 }

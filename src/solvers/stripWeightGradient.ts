@@ -1,6 +1,7 @@
 /** Strips of a line, for few channels a group (depthwise layers): weight gradient. */
 import kernel from "../../shaders/strip_weight_gradient.wgsl";
 import type { ConvOperation } from "../operation.js";
+import type { ConvProblem } from "../problem.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { elementTypes, unsharedRefusal } from "./constants.js";
 import {
@@ -13,24 +14,47 @@ import {
 } from "./partials.js";
 
 const THREADS = 64;
-const CANDIDATES: readonly SolverConfig[] = [{ columns: 8 }, { columns: 4 }, { columns: 2 }];
+const COLUMNS = [8, 4, 2];
 /** Multiply-adds that are written out: more than this fill instruction caches, and take long to compile. */
 const MOST_WRITTEN_OUT = 256;
 /** Sums that a thread can hold. */
-const MOST_TAPS = 64;
+const MOST_SUMS = 64;
 /** With more, tiles of several output channels use each source more often. */
 const MOST_CHANNELS = 4;
 
-function refusal({ problem }: ConvOperation, { columns }: SolverConfig): string | undefined {
-  const { taps, kernel: extent, stride, dilation } = problem;
-  if (!(Number.isInteger(columns) && columns >= 1)) return `columns is ${String(columns)}; expected a positive integer`;
-  if (taps > MOST_TAPS) return `a filter has ${String(taps)} taps; a thread holds at most ${String(MOST_TAPS)}`;
-  const span = (columns - 1) * stride[2] + (extent[2] - 1) * dilation[2] + 1;
-  const written = Math.max(taps * columns, span * extent[0] * extent[1]);
-  if (columns > 1 && written > MOST_WRITTEN_OUT) {
+/** Rows of a filter, of all its planes. */
+const rowsOf = ({ kernel: extent }: ConvProblem): number => extent[0] * extent[1];
+
+/** Sources that a row of a filter meets in so many columns. */
+function spanOf({ kernel: extent, stride, dilation }: ConvProblem, columns: number): number {
+  return (columns - 1) * stride[2] + (extent[2] - 1) * dilation[2] + 1;
+}
+
+function refusal({ problem }: ConvOperation, { columns, filterRows }: SolverConfig): string | undefined {
+  for (const [name, value] of Object.entries({ columns, filterRows })) {
+    if (!(Number.isInteger(value) && value >= 1)) return `${name} is ${String(value)}; expected a positive integer`;
+  }
+  const taps = filterRows * problem.kernel[2];
+  if (taps > MOST_SUMS) return `${String(taps)} taps to a thread, which holds at most ${String(MOST_SUMS)}`;
+  const written = Math.max(taps * columns, spanOf(problem, columns) * filterRows);
+  if (columns * filterRows > 1 && written > MOST_WRITTEN_OUT) {
     return `strips of ${String(columns)} write out ${String(written)} steps; at most ${String(MOST_WRITTEN_OUT)}`;
   }
   return undefined;
+}
+
+/** As many rows of the filter as a thread can hold, for each number of columns; those that load least come first. */
+function candidates(operation: ConvOperation): readonly SolverConfig[] {
+  const { problem } = operation;
+  const able = COLUMNS.flatMap((columns) => {
+    for (let filterRows = rowsOf(problem); filterRows >= 1; filterRows--) {
+      if (refusal(operation, { columns, filterRows }) === undefined) return [{ columns, filterRows }];
+    }
+    return [];
+  });
+  const loads = ({ columns, filterRows }: (typeof able)[number]): number =>
+    (columns + filterRows * spanOf(problem, columns)) / (columns * filterRows);
+  return able.sort((one, other) => loads(one) - loads(other));
 }
 
 export const stripWeightGradient: Solver = {
@@ -38,36 +62,37 @@ export const stripWeightGradient: Solver = {
   directions: ["weightGradient"],
 
   configs(operation) {
-    const fitting = CANDIDATES.filter((config) => refusal(operation, config) === undefined);
-    return fitting.length > 0 ? fitting : [{ columns: 1 }];
+    const able = candidates(operation);
+    return able.length > 0 ? able : [{ columns: 1, filterRows: 1 }];
   },
 
-  discouraged({ problem }) {
+  discouraged({ problem }, { software }) {
     const { inChannelsPerGroup, outChannelsPerGroup } = problem;
-    const most = Math.max(inChannelsPerGroup, outChannelsPerGroup);
+    // Input channels cost nothing but threads; on a GPU tiles in workgroup memory share them.
+    const most = software ? outChannelsPerGroup : Math.max(inChannelsPerGroup, outChannelsPerGroup);
     return most > MOST_CHANNELS ? `${String(most)} channels a group do better in tiles` : undefined;
   },
 
   plan(operation, capabilities, config) {
     const refused = unsharedRefusal(operation.problem) ?? refusal(operation, config);
     if (refused !== undefined) return { refused };
-    const { columns } = config;
+    const { columns, filterRows } = config;
     const { problem } = operation;
     const { outChannels, inChannelsPerGroup, output } = problem;
-    const pairs = outChannels * inChannelsPerGroup;
-    const split = splitLines(operation, { threads: pairs, threadsPerTask: THREADS }, capabilities);
+    const threads = outChannels * inChannelsPerGroup * Math.ceil(rowsOf(problem) / filterRows);
+    const split = splitLines(operation, { threads, threadsPerTask: THREADS }, capabilities);
     const sums = weightSums(operation, split.splits, capabilities);
     const first = dispatch(kernel, {
-      constants: { ...gradientConstants(operation), RANK: problem.rank, COLUMNS: columns },
+      constants: { ...gradientConstants(operation), RANK: problem.rank, COLUMNS: columns, FILTER_ROWS: filterRows },
       types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
         columnBlocks: Math.ceil(output[2] / columns),
         ...split,
-        strips: split.splits * pairs,
+        strips: split.splits * threads,
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },
-      workgroups: foldWorkgroups(Math.ceil((split.splits * pairs) / THREADS), capabilities),
+      workgroups: foldWorkgroups(Math.ceil((split.splits * threads) / THREADS), capabilities),
     });
     return twoStagePlan("strip", config, first, sums);
   },
