@@ -3,7 +3,7 @@
  * divides, and at the very first call of ResNet-50's layers.
  * After a build: `npx tsx --tsconfig examples/tsconfig.json examples/growth/main.ts`.
  */
-import { type ConvOptions, createEngine, type Engine } from "webgpu-conv/node";
+import { type ConvOptions, createEngine, type Engine, type Tensor } from "webgpu-conv/node";
 import { makeProblem } from "webgpu-conv/reference";
 import { LAYERS } from "../benchmark/layers.js";
 import { randomValues } from "../benchmark/random.js";
@@ -26,34 +26,53 @@ const layer = (batch: number, channels: number, size: number): Layer => ({
   options: { padding: 1 },
 });
 
-/** Milliseconds of a forward pass of each layer: medians, in turn within each round. */
-async function measure(engine: Engine, layers: readonly Layer[]): Promise<number[]> {
-  const made = layers.map(({ input, weight }) => ({
-    x: engine.tensor(randomValues(product(input), 1), input),
-    w: engine.tensor(randomValues(product(weight), 2), weight),
-    samples: [] as number[],
-  }));
+interface Operands {
+  readonly x: Tensor;
+  readonly w: Tensor;
+  readonly dy: Tensor;
+}
+type Run = (engine: Engine, operands: Operands, layer: Layer) => Tensor;
+
+const PASSES: Readonly<Record<string, Run>> = {
+  forward: (engine, { x, w }, { options }) => engine.conv2d(x, w, options),
+  "input gradient": (engine, { dy, w }, { input, options }) => engine.conv2dInputGradient(dy, w, input, options),
+  "weight gradient": (engine, { dy, x }, { weight, options }) => engine.conv2dWeightGradient(dy, x, weight, options),
+};
+
+/** Milliseconds of a pass of each layer: medians, in turn within each round. */
+async function measure(engine: Engine, layers: readonly Layer[], run: Run): Promise<number[]> {
+  const made = layers.map(({ input, weight, options }) => {
+    const { outputShape } = makeProblem(2, input, weight, options);
+    return {
+      x: engine.tensor(randomValues(product(input), 1), input),
+      w: engine.tensor(randomValues(product(weight), 2), weight),
+      dy: engine.tensor(randomValues(product(outputShape), 3), outputShape),
+      samples: [] as number[],
+    };
+  });
   for (let round = 0; round <= ROUNDS; round++) {
-    for (const [i, { x, w, samples }] of made.entries()) {
-      const { milliseconds } = await engine.time(() => engine.conv2d(x, w, layers[i].options).dispose());
+    for (const [i, operands] of made.entries()) {
+      const { milliseconds } = await engine.time(() => run(engine, operands, layers[i]).dispose());
       // The first round compiles.
-      if (round > 0) samples.push(milliseconds);
+      if (round > 0) operands.samples.push(milliseconds);
     }
   }
-  for (const { x, w } of made) [x, w].forEach((tensor) => tensor.dispose());
+  for (const { x, w, dy } of made) [x, w, dy].forEach((tensor) => tensor.dispose());
   return made.map(({ samples }) => median(samples));
 }
 
 async function report(engine: Engine, title: string, layers: readonly Layer[]): Promise<void> {
-  console.log(title);
-  const times = await measure(engine, layers);
-  const costs = layers.map(
-    ({ input, weight, options }, i) => times[i] / makeProblem(2, input, weight, options).multiplyAdds,
-  );
-  for (const [i, { name }] of layers.entries()) {
-    console.log(
-      `  ${name}: ${times[i].toFixed(2)} ms, ${(costs[i] / costs[0]).toFixed(2)} times the first per multiply-add`,
+  for (const [pass, run] of Object.entries(PASSES)) {
+    console.log(`${title}, ${pass}:`);
+    const times = await measure(engine, layers, run);
+    const costs = layers.map(
+      ({ input, weight, options }, i) => times[i] / makeProblem(2, input, weight, options).multiplyAdds,
     );
+    for (const [i, { name }] of layers.entries()) {
+      console.log(
+        `  ${name}: ${times[i].toFixed(2)} ms, ${(costs[i] / costs[0]).toFixed(2)} times the first per multiply-add`,
+      );
+    }
   }
 }
 
@@ -89,25 +108,24 @@ const warm = await firstResults(engine, RESNET);
 console.log(
   `First results of ${RESNET.length} ResNet-50 layers: ${cold.toFixed(0)} ms with kernels to compile, ${warm.toFixed(0)} ms with them compiled`,
 );
-const batches = engine.adapter.software ? [1, 2, 4, 8] : [1, 2, 4, 8, 16, 32, 64];
 await report(
   engine,
-  "Batch:",
-  batches.map((batch) => layer(batch, 32, 28)),
+  "Batch",
+  [1, 2, 4, 8, 16, 32, 64].map((batch) => layer(batch, 32, 28)),
 );
 await report(
   engine,
-  "Channels:",
+  "Channels",
   [16, 32, 64, 128].map((channels) => layer(1, channels, 28)),
 );
 await report(
   engine,
-  "Sizes that tiles do not divide:",
+  "Sizes that tiles do not divide",
   [28, 27, 29, 31, 33].map((size) => layer(1, 64, size)),
 );
 await report(
   engine,
-  "Channels that tiles do not divide:",
+  "Channels that tiles do not divide",
   [64, 63, 65, 67, 61].map((channels) => layer(1, channels, 28)),
 );
 engine.dispose();

@@ -74,9 +74,17 @@ export function strideList({ out, in: inputs, tap }: WeightStrides): readonly nu
   return [out, inputs, tap];
 }
 
-/** Smallest power of two that is at least `value`. */
-export function powerOfTwoAtLeast(value: number): number {
-  return 2 ** Math.ceil(Math.log2(value));
+/** Lanes that a device runs together, at least. */
+const LANES = 8;
+
+/**
+ * Threads of a workgroup where so many are needed in all: dealt out evenly to as few workgroups of `most` as hold them, in
+ * whole groups of lanes, so that few of them have nothing to do.
+ */
+export function dealtThreads(needed: number, most: number): number {
+  if (needed <= LANES) return Math.min(most, 2 ** Math.ceil(Math.log2(needed)));
+  const workgroups = Math.ceil(needed / most);
+  return Math.min(most, LANES * Math.ceil(needed / workgroups / LANES));
 }
 
 /** Why a kernel that shares filters over positions cannot take a problem; undefined when it can. */

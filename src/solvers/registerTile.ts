@@ -5,7 +5,7 @@ import { borderDispatches } from "./border.js";
 import {
   elementTypes,
   enoughThreads,
-  powerOfTwoAtLeast,
+  dealtThreads,
   preferring,
   registerTileRefusal,
   unsharedRefusal,
@@ -47,8 +47,7 @@ export const registerTile: Solver = {
     const { threads, rows, columns } = config;
     const gather = describeGather(operation);
     const rowBlocks = Math.ceil(gather.resultChannels / rows);
-    const threadsNeeded = powerOfTwoAtLeast(Math.ceil(gather.columns / columns));
-    const workgroupThreads = Math.min(threads, threadsNeeded);
+    const workgroupThreads = dealtThreads(Math.ceil(gather.columns / columns), threads);
     const columnBlocks = Math.ceil(gather.columns / (workgroupThreads * columns));
     const terms = {
       tasks: gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks,

@@ -2,7 +2,7 @@
 import kernel from "../../shaders/register_tile_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import type { Capabilities } from "../gpu/capabilities.js";
-import { elementTypes, powerOfTwoAtLeast, registerTileRefusal, shareRefusal, unsharedRefusal } from "./constants.js";
+import { dealtThreads, elementTypes, registerTileRefusal, shareRefusal, unsharedRefusal } from "./constants.js";
 import {
   gradientBindings,
   gradientConstants,
@@ -65,10 +65,7 @@ export const registerTileWeightGradient: Solver = {
     const matrix = gradientMatrix(operation);
     const rowBlocks = Math.ceil(problem.outChannelsPerGroup / rows);
     // Lanes that share loads must all be there.
-    const workgroupThreads = Math.max(
-      shared,
-      Math.min(threads, powerOfTwoAtLeast(Math.ceil(matrix.columns / columns))),
-    );
+    const workgroupThreads = Math.max(shared, dealtThreads(Math.ceil(matrix.columns / columns), threads));
     const columnBlocks = Math.ceil(matrix.columns / (workgroupThreads * columns));
     const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
 

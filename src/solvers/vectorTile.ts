@@ -11,7 +11,7 @@ import { constantsFor, type Dispatch, dispatch, foldWorkgroups, type Solver, typ
 import { borderDispatches } from "./border.js";
 import {
   elementTypes,
-  powerOfTwoAtLeast,
+  dealtThreads,
   registerTileRefusal,
   shareRefusal,
   unsharedRefusal,
@@ -178,7 +178,7 @@ function tileDispatch(
   const { groups } = operation.problem;
   const rowBlocks = Math.ceil(resultChannels / rows);
   // Lanes that share loads must all be there.
-  const workgroupThreads = Math.max(shared, Math.min(threads, powerOfTwoAtLeast(Math.ceil(columns / vectors))));
+  const workgroupThreads = Math.max(shared, dealtThreads(Math.ceil(columns / vectors), threads));
   const columnBlocks = Math.ceil(columns / (workgroupThreads * vectors));
   const tasks = phaseCount * groups * rowBlocks * columnBlocks;
   const channelStride = rowVectors * (direct ? 1 : phaseCount * visits);

@@ -1,0 +1,69 @@
+/** How work is dealt out: threads to workgroups, terms to splits, results of a line to threads. */
+import { describe, expect, test } from "vitest";
+import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
+import { dealtThreads } from "../../src/solvers/constants.js";
+import { chooseSplits, dealOut, splitsRefusal } from "../../src/solvers/splits.js";
+import { byLoads } from "../../src/solvers/windows.js";
+
+describe("threads", () => {
+  test.each([
+    [1, 1],
+    [3, 4],
+    [8, 8],
+    [9, 16],
+    [17, 24],
+    [64, 64],
+    // Two workgroups of 40, not one of 64 and the rest.
+    [75, 40],
+    [196, 56],
+    [784, 64],
+  ])("%i in workgroups of 64 at most: %i", (needed, threads) => expect(dealtThreads(needed, 64)).toBe(threads));
+
+  test("are never more than allowed, and enough with as few workgroups as there may be", () => {
+    for (let needed = 1; needed < 700; needed++) {
+      for (const most of [1, 4, 12, 64, 256]) {
+        const threads = dealtThreads(needed, most);
+        expect(threads).toBeLessThanOrEqual(most);
+        expect(Math.ceil(needed / threads)).toBe(Math.ceil(needed / most));
+      }
+    }
+  });
+});
+
+describe("terms", () => {
+  test("are dealt out a unit at a time, none left over and none left empty", () => {
+    expect(dealOut(100, 3)).toEqual({ perSplit: 34, splits: 3 });
+    expect(dealOut(100, 3, 8)).toEqual({ perSplit: 40, splits: 3 });
+    expect(dealOut(20, 7, 8)).toEqual({ perSplit: 8, splits: 3 });
+    expect(dealOut(5, 1000)).toEqual({ perSplit: 1, splits: 5 });
+    expect(dealOut(5, 1)).toEqual({ perSplit: 5, splits: 1 });
+  });
+
+  test("are split until there are enough workgroups, terms or bytes", () => {
+    const sum = { tasks: 8, elements: 1000, depth: 4096, leastDepth: 256 };
+    const enough = { software: 16, gpu: 64 };
+    const split = (part: Partial<typeof sum>, software = false): number =>
+      chooseSplits({ ...sum, ...part }, { ...DEFAULT_CAPABILITIES, software }, enough);
+    expect(split({})).toBe(8);
+    expect(split({}, true)).toBe(2);
+    expect(split({ depth: 1000 })).toBe(3);
+    expect(split({ depth: 255 })).toBe(1);
+    expect(split({ tasks: 64 })).toBe(1);
+    // Partial results take 128 MiB at most, or what the device binds.
+    expect(split({ elements: 2 ** 24 })).toBe(2);
+    expect(splitsRefusal(3, 2 ** 24, DEFAULT_CAPABILITIES)).toMatch(
+      /^3 partial results take 201326592 bytes; expected/,
+    );
+    expect(splitsRefusal(2, 2 ** 24, DEFAULT_CAPABILITIES)).toBeUndefined();
+  });
+});
+
+test("results of a line go to threads in the shape that loads the fewest values for each that is needed", () => {
+  const shapes = [2, 4, 8].map((columns) => ({ rows: 1, columns }));
+  const loads = ({ columns }: { readonly columns: number }): number => columns + 2;
+  const order = (width: number): number[] => byLoads(shapes, width, loads).map(({ columns }) => columns);
+  expect(order(56)).toEqual([8, 4, 2]);
+  // 10 are two blocks of 8, three of 4 or five of 2.
+  expect(order(10)).toEqual([4, 2, 8]);
+  expect(order(2)).toEqual([2, 4, 8]);
+});
