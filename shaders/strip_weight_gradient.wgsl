@@ -102,7 +102,7 @@ fn main(
         places[i] = paddedSource(i32(firstColumn * STRIDE_WIDTH + i) + origin.z, size.z);
       }
       for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
-        let tapRow = filterRow + r;
+        let tapRow = min(filterRow + r, ALL_ROWS - 1u);
         let d = paddedSource(origin.x + i32((tapRow / KERNEL_HEIGHT) * DILATION_DEPTH), size.x);
         let h = paddedSource(origin.y + i32((tapRow % KERNEL_HEIGHT) * DILATION_HEIGHT), size.y);
         if (isInside(vec3<u32>(d, h, 0u), size)) {

@@ -20,7 +20,7 @@ export interface EngineOptions {
   readonly powerPreference?: GPUPowerPreference;
   /**
    * Device memory that may wait unused for later tensors, in bytes, and as much again for weights that were repacked
-   * for a kernel and are kept so until they change; 512 MiB when absent.
+   * for a kernel and are kept so until they change (compiled sequences keep theirs besides); 512 MiB when absent.
    */
   readonly poolBytes?: number;
   /**

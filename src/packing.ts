@@ -5,7 +5,7 @@
 import type { BindingSource, Dispatch, Scratch, ScratchName, SolverPlan } from "./solver.js";
 
 export interface Packing {
-  /** Equal for two plans that pack the same weights into the same bytes. */
+  /** Equal for two plans that pack the same weights into the same bytes, and keep the same of them. */
   readonly key: string;
   readonly steps: readonly Dispatch[];
   /** What they write for the other steps of the plan: names and bytes. */
@@ -43,6 +43,7 @@ export function packingOf({ dispatches, scratchBytes }: SolverPlan): Packing | u
         return written.has(name as ScratchName) && readByOthers.has(name as ScratchName) === wanted;
       }),
     );
-  const key = JSON.stringify(steps.map(({ kernel, ...step }) => ({ kernel: kernel.name, ...step })));
-  return { key, steps, packed: chosen(true), between: chosen(false) };
+  const packed = chosen(true);
+  const key = JSON.stringify([packed, steps.map(({ kernel, ...step }) => ({ kernel: kernel.name, ...step }))]);
+  return { key, steps, packed, between: chosen(false) };
 }

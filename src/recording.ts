@@ -28,7 +28,7 @@ export class Compiled<Result> implements Disposable {
     this.#sequence = sequence;
   }
 
-  /** Kernels that a run starts. */
+  /** Kernels that a run starts at most: weights are packed again only when they changed. */
   get dispatches(): number {
     return this.#sequence.dispatches;
   }

@@ -83,7 +83,13 @@ export class GpuBackend implements Backend {
     this.#timer = this.capabilities.timestamps ? new TimestampTimer(device, this.#readback) : undefined;
     this.#unused = this.#pool.acquire(UNUSED_BYTES);
     this.adapter = describe(device, this.capabilities);
-    this.interop = new GpuInterop(device, this.#pool, this.#recorder, () => this.#requireDevice());
+    this.interop = new GpuInterop(
+      device,
+      this.#pool,
+      this.#recorder,
+      () => this.#requireDevice(),
+      (storage) => this.#packed.forget(storage),
+    );
     device.addEventListener("uncapturederror", this.#onError);
     void device.lost.then(({ reason, message }) => {
       this.#lost = new DeviceError(`the device was lost (${reason}): ${message || "no reason given"}`);
@@ -97,6 +103,7 @@ export class GpuBackend implements Backend {
 
   readonly #onError = (event: GPUUncapturedErrorEvent): void => {
     this.#reported ??= new DeviceError(`the device reported: ${event.error.message}`);
+    this.#packed.distrust();
   };
 
   upload(values: ArrayLike<number>, dtype: DType): TensorStorage {

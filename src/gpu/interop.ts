@@ -17,13 +17,22 @@ export class GpuInterop implements Interop {
   readonly #recorder: Recorder;
   readonly #painter: Painter;
   readonly #requireDevice: () => void;
+  readonly #onExposed: (storage: GpuStorage) => void;
 
-  constructor(device: GPUDevice, pool: BufferPool, recorder: Recorder, requireDevice: () => void) {
+  /** @param onExposed told of storages whose buffers the caller has from then on */
+  constructor(
+    device: GPUDevice,
+    pool: BufferPool,
+    recorder: Recorder,
+    requireDevice: () => void,
+    onExposed: (storage: GpuStorage) => void,
+  ) {
     this.#device = device;
     this.#pool = pool;
     this.#recorder = recorder;
     this.#painter = new Painter(device);
     this.#requireDevice = requireDevice;
+    this.#onExposed = onExposed;
   }
 
   wrap(buffer: GPUBuffer, offset: number, size: number, dtype: DType): TensorStorage {
@@ -46,6 +55,7 @@ export class GpuInterop implements Interop {
   binding(storage: TensorStorage): Required<GPUBufferBinding> {
     const { pooled, bytes } = storage as GpuStorage;
     (storage as GpuStorage).exposed = true;
+    this.#onExposed(storage as GpuStorage);
     return { buffer: pooled.buffer, offset: pooled.offset, size: bytes };
   }
 

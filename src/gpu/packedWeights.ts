@@ -15,6 +15,12 @@ import type { Recorder } from "./recorder.js";
 /** Uses of the same values from which on a form is kept. */
 const USES_BEFORE_KEEPING = 2;
 
+/** A form of a sequence, and the version of the weights when its packing was recorded last. */
+interface SequenceForm {
+  readonly form: PackedForm;
+  recorded: number | undefined;
+}
+
 /** What is known of one way of packing one tensor. */
 interface Entry {
   /** The version last asked for, and how often it was. */
@@ -34,7 +40,9 @@ export class PackedWeights {
   readonly #recorder: Recorder;
   readonly #capBytes: number;
   readonly #entries = new Map<GpuStorage, Map<string, Entry>>();
-  readonly #ofSequences = new WeakMap<Batch, Map<GpuStorage, Map<string, PackedForm>>>();
+  readonly #ofSequences = new WeakMap<Batch, Map<GpuStorage, Map<string, SequenceForm>>>();
+  /** All forms, those of sequences too. */
+  readonly #forms = new Set<PackedForm>();
   /** Those with a form, the most recently used last. */
   readonly #kept = new Set<Entry>();
   #keptBytes = 0;
@@ -64,21 +72,30 @@ export class PackedWeights {
     return form;
   }
 
-  /** Gives back what was packed of weights that are no more. */
+  /** All is packed again before its next use: what was recorded may not have run. */
+  distrust(): void {
+    for (const form of this.#forms) form.version = undefined;
+  }
+
+  /** Gives back what was packed of weights that are no more, or that the caller may change unseen from now on. */
   forget(weights: GpuStorage): void {
     for (const entry of this.#entries.get(weights)?.values() ?? []) this.#drop(entry);
     this.#entries.delete(weights);
   }
 
   #useInSequence(sequence: Batch, weights: GpuStorage, packing: Packing, pack: (form: PackedForm) => void): PackedForm {
-    const forms = getOrInsert(this.#ofSequences, sequence, () => new Map<GpuStorage, Map<string, PackedForm>>());
-    const ofWeights = getOrInsert(forms, weights, () => new Map<string, PackedForm>());
-    return getOrInsert(ofWeights, packing.key, () => {
+    const forms = getOrInsert(this.#ofSequences, sequence, () => new Map<GpuStorage, Map<string, SequenceForm>>());
+    const ofWeights = getOrInsert(forms, weights, () => new Map<string, SequenceForm>());
+    const known = getOrInsert(ofWeights, packing.key, () => {
       const form = this.#makeForm(weights, packing);
       for (const { pooled } of form.storages.values()) this.#recorder.releaseWithBatch(pooled);
-      pack(form);
-      return form;
+      this.#recorder.afterBatch(() => this.#forms.delete(form));
+      return { form, recorded: undefined };
     });
+    // Another sequence, run within this one, may have written the weights since.
+    if (known.recorded !== weights.version) pack(known.form);
+    known.recorded = weights.version;
+    return known.form;
   }
 
   #entryOf(weights: GpuStorage, packing: Packing): Entry {
@@ -114,13 +131,16 @@ export class PackedWeights {
       // Not from what the batch at hand is done with: a sequence would write over it in its next run.
       return [name, this.#memory.allocate(bytes / BYTES_PER_ELEMENT.float32, "float32", "host")] as const;
     });
-    return { weights, storages: new Map(storages), version: undefined };
+    const form = { weights, storages: new Map(storages), version: undefined };
+    this.#forms.add(form);
+    return form;
   }
 
   #drop(entry: Entry): void {
     if (!entry.form) return;
     this.#keptBytes -= bytesOf(entry.form);
     for (const { pooled } of entry.form.storages.values()) this.#recorder.release(pooled);
+    this.#forms.delete(entry.form);
     entry.form = undefined;
     this.#kept.delete(entry);
   }

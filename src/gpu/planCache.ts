@@ -20,8 +20,8 @@ export class PlanCache {
   get(key: string, makePlan: () => SolverPlan): PreparedPlan {
     const known = this.#plans.get(key);
     if (known && !known.failed) return known;
+    // One whose kernel failed is left to whoever holds it: its packing may be recorded, and not submitted yet.
     const prepared = new PreparedPlan(this.#device, this.#pipelines, makePlan());
-    known?.dispose();
     if (this.#plans.size >= PLANS_KEPT) this.#forgetOldest();
     this.#plans.set(key, prepared);
     return prepared;

@@ -125,7 +125,12 @@ export class Recorder {
 
   /** Takes a buffer back once the batch at hand is done with: a sequence, when it is forgotten. */
   releaseWithBatch(pooled: PooledBuffer): void {
-    this.#batch.afterwards.push(() => this.#pool.release(pooled));
+    this.afterBatch(() => this.#pool.release(pooled));
+  }
+
+  /** Calls `action` once the batch at hand is done with. */
+  afterBatch(action: () => void): void {
+    this.#batch.afterwards.push(action);
   }
 
   /** Calls `action` as soon as everything recorded so far has been submitted; gives whether that was at once. */
@@ -178,6 +183,7 @@ export class Recorder {
     try {
       await this.#waiting;
       await Promise.all([...batch.unready].map((entry) => entry.settled));
+      if (this.#disposed) throw new DeviceError("the engine was disposed; expected a live engine");
       encodePass(encoder, batch, undefined);
     } catch (error) {
       this.#onCallerSubmitted(batch);

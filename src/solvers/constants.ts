@@ -74,17 +74,19 @@ export function strideList({ out, in: inputs, tap }: WeightStrides): readonly nu
   return [out, inputs, tap];
 }
 
-/** Lanes that a device runs together, at least. */
-const LANES = 8;
+/** Threads of a workgroup: few sizes, since each is a kernel to compile. */
+const WORKGROUP_THREADS = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
 /**
- * Threads of a workgroup where so many are needed in all: dealt out evenly to as few workgroups of `most` as hold them, in
- * whole groups of lanes, so that few of them have nothing to do.
+ * Threads of a workgroup where so many are needed in all: dealt out evenly to as few workgroups of `most` as hold them, so
+ * that few have nothing to do.
+ *
+ * @param shared lanes that share loads: they must all be there
  */
-export function dealtThreads(needed: number, most: number): number {
-  if (needed <= LANES) return Math.min(most, 2 ** Math.ceil(Math.log2(needed)));
-  const workgroups = Math.ceil(needed / most);
-  return Math.min(most, LANES * Math.ceil(needed / workgroups / LANES));
+export function dealtThreads(needed: number, most: number, shared = 1): number {
+  const each = Math.ceil(needed / Math.ceil(needed / most));
+  const enough = WORKGROUP_THREADS.find((threads) => threads >= each && threads % shared === 0);
+  return Math.max(shared, Math.min(most, enough ?? most));
 }
 
 /** Why a kernel that shares filters over positions cannot take a problem; undefined when it can. */

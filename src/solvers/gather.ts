@@ -70,7 +70,7 @@ export function flippedPadding({ transposed, uniforms }: Gather, { kernel, dilat
   return uniforms.padBegin.map((begin, axis) => (transposed ? (kernel[axis] - 1) * dilation[axis] - begin : begin));
 }
 
-/** Constants and uniform fields of kernels that gather with the filter flipped where transposed, at stride 1 there. */
+/** Constants and uniform fields of kernels that gather with the filter flipped where transposed. */
 export function describeFlipped(operation: ConvOperation, gather: Gather) {
   const { problem } = operation;
   const { sourceSize, resultSize, resultChannels, sourceStrides, resultStrides, weightStrides, weightGroupStride } =

@@ -65,7 +65,7 @@ export const registerTileWeightGradient: Solver = {
     const matrix = gradientMatrix(operation);
     const rowBlocks = Math.ceil(problem.outChannelsPerGroup / rows);
     // Lanes that share loads must all be there.
-    const workgroupThreads = Math.max(shared, dealtThreads(Math.ceil(matrix.columns / columns), threads));
+    const workgroupThreads = dealtThreads(Math.ceil(matrix.columns / columns), threads, shared);
     const columnBlocks = Math.ceil(matrix.columns / (workgroupThreads * columns));
     const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
 

@@ -178,7 +178,7 @@ function tileDispatch(
   const { groups } = operation.problem;
   const rowBlocks = Math.ceil(resultChannels / rows);
   // Lanes that share loads must all be there.
-  const workgroupThreads = Math.max(shared, dealtThreads(Math.ceil(columns / vectors), threads));
+  const workgroupThreads = dealtThreads(Math.ceil(columns / vectors), threads, shared);
   const columnBlocks = Math.ceil(columns / (workgroupThreads * vectors));
   const tasks = phaseCount * groups * rowBlocks * columnBlocks;
   const channelStride = rowVectors * (direct ? 1 : phaseCount * visits);

@@ -97,12 +97,17 @@ export async function tryOut(
     activation: NO_ACTIVATION,
     pixels: undefined,
   });
-  const fitting = Math.min(batch, samplesWithin(options.mostBytes, operationOf));
-  if (fitting < 1) return { batch, verdicts: [] };
-  const milliseconds = await withOperands(backend, operationOf(fitting), async (operation, storages) => {
-    return await timeOnce(backend, operation, storages, candidates[0]);
+  const [model] = candidates;
+  const bytesFor = (samples: number): number => bytesWith(backend, operationOf(samples), model);
+  let fitting = batch;
+  // What the model chooses must take part: what is measured without it would win for want of a rival.
+  while (fitting > 1 && bytesFor(fitting) > options.mostBytes) fitting = Math.floor(fitting / 2);
+  if (bytesFor(fitting) > options.mostBytes) return { batch, verdicts: [] };
+  await options.pause();
+  const milliseconds = await withOperands(backend, operationOf(1), async (operation, storages) => {
+    return await timeOnce(backend, operation, storages, model);
   });
-  const quick = Math.floor((fitting * options.stretchMilliseconds) / (SLOWEST * milliseconds));
+  const quick = Math.floor(options.stretchMilliseconds / (SLOWEST * milliseconds));
   const samples = Math.max(1, Math.min(fitting, quick));
   const verdicts = await withOperands(backend, operationOf(samples), async (operation, storages) => {
     await options.pause();
@@ -120,11 +125,13 @@ export async function tryOut(
   return { batch: samples, verdicts };
 }
 
-/** Samples whose operands and results fit. */
-function samplesWithin(mostBytes: number, operationOf: (samples: number) => ConvOperation): number {
-  const one = bytesOf(operationOf(1));
-  const each = bytesOf(operationOf(2)) - one;
-  return one > mostBytes ? 0 : each === 0 ? Infinity : 1 + Math.floor((mostBytes - one) / each);
+/** Operands, results and scratch memory of an operation done one way, in bytes; without the last where it cannot be. */
+function bytesWith(backend: Backend, operation: ConvOperation, { name, config }: Candidate): number {
+  try {
+    return bytesOf(operation) + workspaceBytes(backend.select(operation, { name, config }).plan);
+  } catch {
+    return bytesOf(operation);
+  }
 }
 
 /** Calls `use` with operands of the operation, which are given back afterwards. */
@@ -167,15 +174,11 @@ async function timeOnce(
 function memoryRefusal(
   backend: Backend,
   operation: ConvOperation,
-  { name, config }: Candidate,
+  candidate: Candidate,
   { mostBytes }: TrialOptions,
 ): string | undefined {
-  try {
-    const bytes = bytesOf(operation) + workspaceBytes(backend.select(operation, { name, config }).plan);
-    return bytes > mostBytes ? `it takes ${String(bytes)} bytes; a trial may take ${String(mostBytes)}` : undefined;
-  } catch (error) {
-    return String(error);
-  }
+  const bytes = bytesWith(backend, operation, candidate);
+  return bytes > mostBytes ? `it takes ${String(bytes)} bytes; a trial may take ${String(mostBytes)}` : undefined;
 }
 
 async function resultsOf(

@@ -200,8 +200,8 @@ describe("a trial takes fewer samples", () => {
     const backend = new GpuBackend(deviceOf(engine), { ownsDevice: false, poolBytes: 2 ** 20, poison: false });
     for (const [limits, samples] of [
       [{}, BATCH],
-      [{ mostBytes: bytesOf(5) }, 5],
-      [{ mostBytes: bytesOf(6) - 1 }, 5],
+      [{ mostBytes: bytesOf(6) }, 6],
+      [{ mostBytes: bytesOf(6) - 1 }, 3],
       [{ stretchMilliseconds: 1e-9 }, 1],
     ] as const) {
       const { batch, verdicts } = await tryOut(backend, operation, { ...options, ...limits }, ways);

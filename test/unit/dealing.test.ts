@@ -13,9 +13,9 @@ describe("threads", () => {
     [9, 16],
     [17, 24],
     [64, 64],
-    // Two workgroups of 40, not one of 64 and the rest.
-    [75, 40],
-    [196, 56],
+    // Two workgroups of 48, not one of 64 and the rest.
+    [75, 48],
+    [196, 64],
     [784, 64],
   ])("%i in workgroups of 64 at most: %i", (needed, threads) => expect(dealtThreads(needed, 64)).toBe(threads));
 
@@ -27,6 +27,12 @@ describe("threads", () => {
         expect(Math.ceil(needed / threads)).toBe(Math.ceil(needed / most));
       }
     }
+  });
+
+  test("are whole groups of those that share their loads", () => {
+    expect(dealtThreads(17, 64, 8)).toBe(24);
+    expect(dealtThreads(17, 64, 16)).toBe(32);
+    expect(dealtThreads(3, 64, 8)).toBe(8);
   });
 });
 
