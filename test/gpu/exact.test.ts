@@ -6,7 +6,7 @@ import type { ConvOperation } from "../../src/operation.js";
 import { select, solversFor } from "../../src/select.js";
 import { isRefusal, type SolverConfig } from "../../src/solver.js";
 import { type Candidate, candidatesOf, defaultsOf, isExact } from "../support/candidates.js";
-import { CASES, type ConvCase, namedCase } from "../support/cases.js";
+import { CASES, type ConvCase, namedCase, type Variant } from "../support/cases.js";
 import { smallIntegers } from "../support/data.js";
 import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";
@@ -76,22 +76,25 @@ async function expectExact(
   expect(found.flat()).toEqual([]);
 }
 
-/** Families that differ from 3x3 in extent, stride or dilation of the kernel alone. */
-const KERNEL_ALONE = /^(first layer|5x5|7x7|dilated|strided|transposed-like),/;
+/** Families that differ from 3x3, or from depthwise layers, in groups, extent, stride or dilation of the kernel alone. */
+const KERNEL_ALONE =
+  /^(first layer|1x1|5x5|7x7|grouped|depthwise, channel multiplier|dilated|strided|transposed-like),/;
+
+const VARIANTS_ALONE: readonly Variant[] = ["plain", "odd"];
 
 const isPlain = ({ bias, activation, masked }: ConvOperation): boolean =>
   !bias && !masked && activation.name === "none";
 
 /**
- * Compiling takes nearly all the time on a software device, and what is fused does not depend on the kernel's
- * extent. So there the families above run each solver with everything fused that can be, and the engine's own
- * choice in every form. A GPU runs all of it.
+ * Compiling takes nearly all the time on a software device, and what is fused does not depend on groups or the kernel's
+ * extent, nor do the ends of tiles. So there the families above run each solver with everything fused that can be, in two
+ * of their variants, and the engine's own choice in every form of all. A GPU runs all of it.
  */
 function isWorthwhile(conv: ConvCase, operation: ConvOperation, software: boolean): boolean {
   const { direction, bias, activation, masked } = operation;
   const most =
     (masked || activation.name === "relu") && bias === (direction === "forward" || direction === "weightGradient");
-  return !software || !KERNEL_ALONE.test(conv.name) || most;
+  return !software || !KERNEL_ALONE.test(conv.name) || (most && VARIANTS_ALONE.includes(conv.variant));
 }
 
 describe("every solver is exact on small integers", () => {
