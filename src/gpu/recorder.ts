@@ -199,6 +199,8 @@ export class Recorder {
   /** A batch with what `record` records, to be replayed: nothing of it runs yet. To be settled by {@link forget}. */
   sequence(record: () => void): Batch {
     this.#requireOutside("recording once more");
+    // What it disposes of meanwhile may be in what is recorded already.
+    this.#submitNow();
     return this.#recordApart("sequence", record);
   }
 

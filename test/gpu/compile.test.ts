@@ -94,6 +94,22 @@ describe("engine.compile", () => {
     [input, weight, bias].forEach((tensor) => tensor.dispose());
   });
 
+  gpuTest("may dispose of what work before it still reads", async ({ engine: shared }) => {
+    using engine = await createEngine({ device: deviceOf(shared) });
+    using w = engine.tensor([2], [1, 1, 1, 1]);
+    const x = engine.tensor([1, 2, 3, 4], [1, 1, 2, 2]);
+    using before = engine.conv2d(x, w);
+    using compiled = await engine.compile(() => {
+      x.dispose();
+      // Of the same size: it gets the memory that x had.
+      return engine.conv2d(engine.tensor([9, 9, 9, 9], [1, 1, 2, 2]), w);
+    });
+    expect([...(await before.data())]).toEqual([2, 4, 6, 8]);
+    compiled.run();
+    expect([...(await compiled.result.data())]).toEqual([18, 18, 18, 18]);
+    compiled.result.dispose();
+  });
+
   gpuTest("goes into a caller's encoder too", async ({ engine: shared }) => {
     const device = deviceOf(shared);
     using engine = await createEngine({ device });
