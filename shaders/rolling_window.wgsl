@@ -4,7 +4,8 @@
 //
 // Each thread walks down COLUMNS neighbouring columns of results, in ROWS result channels, and meets all CHANNELS source
 // channels of the group. It keeps the sources below the filter: from line to line those that stay move up, and only the new
-// ones are loaded. Weights are loaded once. An input gradient gathers with the filter flipped (FLIPPED), and the host's padding is what that takes.
+// ones are loaded. Weights are loaded once. An input gradient gathers with the filter flipped (FLIPPED), and the host's
+// padding is what that takes.
 //
 // The input gradient of a layer with a stride is taken in phases: results RESULT_STRIDE apart meet the same taps, every
 // RESULT_STRIDE-th of the filter from a first one on, and are the results of a filter of those at stride 1. A thread walks
@@ -71,7 +72,8 @@ fn loadSource(offset: u32, inside: bool) -> f32 {
   return select(0.0, f32(source[place]), inside);
 }
 
-// The weight that meets place `k` of the window; 0 where the phase has fewer taps than others.
+// The weight that meets place `k` of the window; 0 where the phase has fewer taps than others (an infinite source makes NaN
+// of it, as an infinite weight does of padding).
 fn factorAt(base: u32, k: u32, first: vec2<u32>) -> f32 {
   let place = vec2<u32>(k / TAPS_WIDTH, k % TAPS_WIDTH);
   let turned = vec2<u32>(TAPS_HEIGHT, TAPS_WIDTH) - 1u - place;

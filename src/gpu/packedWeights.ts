@@ -15,12 +15,6 @@ import type { Recorder } from "./recorder.js";
 /** Uses of the same values from which on a form is kept. */
 const USES_BEFORE_KEEPING = 2;
 
-/** A form of a sequence, and the version of the weights when its packing was recorded last. */
-interface SequenceForm {
-  readonly form: PackedForm;
-  recorded: number | undefined;
-}
-
 /** What is known of one way of packing one tensor. */
 interface Entry {
   /** The version last asked for, and how often it was. */
@@ -40,7 +34,7 @@ export class PackedWeights {
   readonly #recorder: Recorder;
   readonly #capBytes: number;
   readonly #entries = new Map<GpuStorage, Map<string, Entry>>();
-  readonly #ofSequences = new WeakMap<Batch, Map<GpuStorage, Map<string, SequenceForm>>>();
+  readonly #ofSequences = new WeakMap<Batch, Map<GpuStorage, Map<string, PackedForm>>>();
   /** All forms, those of sequences too. */
   readonly #forms = new Set<PackedForm>();
   /** Those with a form, the most recently used last. */
@@ -84,18 +78,15 @@ export class PackedWeights {
   }
 
   #useInSequence(sequence: Batch, weights: GpuStorage, packing: Packing, pack: (form: PackedForm) => void): PackedForm {
-    const forms = getOrInsert(this.#ofSequences, sequence, () => new Map<GpuStorage, Map<string, SequenceForm>>());
-    const ofWeights = getOrInsert(forms, weights, () => new Map<string, SequenceForm>());
-    const known = getOrInsert(ofWeights, packing.key, () => {
+    const forms = getOrInsert(this.#ofSequences, sequence, () => new Map<GpuStorage, Map<string, PackedForm>>());
+    const ofWeights = getOrInsert(forms, weights, () => new Map<string, PackedForm>());
+    return getOrInsert(ofWeights, packing.key, () => {
       const form = this.#makeForm(weights, packing);
       for (const { pooled } of form.storages.values()) this.#recorder.releaseWithBatch(pooled);
       this.#recorder.afterBatch(() => this.#forms.delete(form));
-      return { form, recorded: undefined };
+      pack(form);
+      return form;
     });
-    // Another sequence, run within this one, may have written the weights since.
-    if (known.recorded !== weights.version) pack(known.form);
-    known.recorded = weights.version;
-    return known.form;
   }
 
   #entryOf(weights: GpuStorage, packing: Packing): Entry {

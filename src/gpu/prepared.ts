@@ -122,11 +122,6 @@ export class PreparedPlan {
     return this.#oncePacked.map((prepared) => prepared.bind(buffers));
   }
 
-  /** Resolves when every kernel has compiled or failed. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#dispatches.map(({ pipeline }) => pipeline.settled));
-  }
-
   dispose(): void {
     for (const prepared of this.#dispatches) prepared.dispose();
   }

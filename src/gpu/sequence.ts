@@ -1,6 +1,6 @@
 /** Operations recorded once and replayed: bound, planned and compiled already, they cost the host only their encoding. */
 import type { Sequence } from "../backend.js";
-import { TensorError } from "../errors.js";
+import { require, TensorError } from "../errors.js";
 import type { Batch, GpuStorage } from "./batch.js";
 import type { Recorder } from "./recorder.js";
 
@@ -40,6 +40,10 @@ export class GpuSequence implements Sequence {
 
   run(): void {
     this.#requireDevice();
+    // What it gives up when disposed of would be in the other's hands.
+    require(!this.#recorder.sequenceAtHand, () => {
+      return "run() of a compiled sequence was called while another is recorded; expected the operations themselves there";
+    });
     if (this.#disposed) throw new TensorError("the compiled sequence was disposed; expected a live one");
     for (const { released } of this.#lasting) {
       if (released) {

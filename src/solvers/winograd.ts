@@ -4,8 +4,8 @@
  * for each of a patch's products (a grouped 1x1 convolution, by another solver), results transformed back.
  *
  * F(2x2, 3x3) takes 16 multiply-adds where 36 are due, F(4x4, 3x3) 36 where 144 are, F(2x2, 5x5) 36 where 100 are, in
- * exchange for rounding errors that grow with the patch: webgpu-conv/reference's `winogradErrorBound` says how far. An infinity or NaN in a source spreads to
- * all results of its tile.
+ * exchange for rounding errors that grow with the patch: webgpu-conv/reference's `winogradErrorBound` says how far. An
+ * infinity or NaN in a source spreads to all results of its tile.
  */
 import filterKernel from "../../shaders/winograd_filter.wgsl";
 import resultKernel from "../../shaders/winograd_result.wgsl";

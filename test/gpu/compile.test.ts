@@ -164,6 +164,15 @@ describe("a compiled sequence refuses", () => {
     disposed.result.dispose();
   });
 
+  gpuTest("to run within the recording of another", async ({ engine }) => {
+    using network = makeNetwork(engine);
+    using inner = await engine.compile(network.run);
+    await expect(engine.compile(() => inner.run())).rejects.toThrow(/^run\(\) of a compiled sequence was called while/);
+    inner.run();
+    expect([...(await inner.result.data())]).toEqual(expectedOutput(valuesOf(INPUT, 1)));
+    inner.result.dispose();
+  });
+
   gpuTest("a recording that throws, waits or reads back, and loses nothing", async ({ engine }) => {
     using network = makeNetwork(engine);
     const failing = engine.compile(() => {
