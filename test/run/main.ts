@@ -13,7 +13,7 @@ import { describeCounts, readCommandLine, type Suite } from "./commandLine.js";
 import { findLosses, keepCoverages, readCoverages } from "./coverageFiles.js";
 import { denoCommand } from "./deno.js";
 import { chooseForDeno, chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
-import { mergeReports, type Outcome, type Run, runVitest } from "./vitest.js";
+import { listFailures, mergeReports, type Outcome, type Run, runVitest } from "./vitest.js";
 
 /** A run, and what it runs on, for people. A run that cannot be is a note alone. */
 interface Planned {
@@ -91,5 +91,6 @@ if (whole) keepCoverages(coverageFolder);
 rmSync(coverageFolder, { recursive: true });
 for (const loss of losses) console.log(`NO LONGER COVERED, though docs/coverage.md lists it: ${loss}`);
 
+for (const failure of listFailures(merged)) console.log(failure);
 console.log(`\n${notes}\n${describeCounts(merged)}`);
 process.exitCode = losses.length === 0 && outcomes.every(({ status }) => status === 0) ? 0 : 1;

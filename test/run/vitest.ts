@@ -3,15 +3,22 @@ import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 
 const packages = createRequire(import.meta.url);
 const VITEST = join(dirname(packages.resolve("vitest/package.json")), "vitest.mjs");
 
 /** What it says of one file. */
 interface FileReport {
+  readonly name: string;
   readonly status: string;
-  readonly assertionResults: readonly { readonly status: string }[];
+  /** Why it failed as a whole. */
+  readonly message?: string;
+  readonly assertionResults: readonly {
+    readonly fullName: string;
+    readonly status: string;
+    readonly failureMessages?: readonly string[] | null;
+  }[];
 }
 
 /** What vitest's JSON reporter writes, as far as it is used here. */
@@ -79,4 +86,15 @@ export function mergeReports(reports: readonly Report[]): Report {
     numPendingTests: sum(({ numPendingTests }) => numPendingTests),
     testResults,
   };
+}
+
+/** A line for each test that failed, with its file and the beginning of its message: for the end of a long log. */
+export function listFailures({ testResults }: Report): readonly string[] {
+  return testResults.flatMap((file) => {
+    const line = (test: string, message = ""): string =>
+      `FAILED ${relative(process.cwd(), file.name)}${test}: ${message.split("\n", 3).join(" | ")}`;
+    if (failedAsWhole(file)) return [line("", file.message)];
+    const failed = file.assertionResults.filter((test) => test.status === "failed");
+    return failed.map((test) => line(` > ${test.fullName}`, test.failureMessages?.[0]));
+  });
 }

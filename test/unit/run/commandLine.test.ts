@@ -1,7 +1,8 @@
 /** How `npm test` reads its command line and adds up reports. */
+import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { describeCounts, readCommandLine } from "../../run/commandLine.js";
-import { mergeReports } from "../../run/vitest.js";
+import { listFailures, mergeReports, type Report } from "../../run/vitest.js";
 
 describe("the command line", () => {
   test("without anything: every suite, whole, reported to people", () => {
@@ -35,13 +36,20 @@ describe("the command line", () => {
 });
 
 describe("reports", () => {
-  const fileOf = (failed: number): { status: string } => ({ status: failed === 0 ? "passed" : "failed" });
-  const report = (passed: number, failed: number, pending: number): Parameters<typeof mergeReports>[0][number] => ({
+  type FileReport = Report["testResults"][number];
+  const file = (status: string, assertionResults: FileReport["assertionResults"]): FileReport => ({
+    name: resolve("test/gpu/some.test.ts"),
+    status,
+    assertionResults,
+  });
+  const passing = { fullName: "adds 1 and 1", status: "passed" };
+  const failing = { fullName: "adds 1 and 2", status: "failed", failureMessages: ["expected 3\ngot 4\nat x\nat y"] };
+  const report = (passed: number, failed: number, pending: number): Report => ({
     success: failed === 0,
     numPassedTests: passed,
     numFailedTests: failed,
     numPendingTests: pending,
-    testResults: [{ status: failed === 0 ? "passed" : "failed", assertionResults: [fileOf(failed)] }],
+    testResults: [failed === 0 ? file("passed", [passing]) : file("failed", [passing, failing])],
   });
 
   test("are added up; one failure is a failure of all", () => {
@@ -54,12 +62,18 @@ describe("reports", () => {
   });
 
   test("count a file that could not be loaded as a failed test", () => {
-    const unloadable = {
-      ...report(0, 0, 0),
-      success: false,
-      testResults: [{ status: "failed", assertionResults: [] }],
-    };
+    const unloadable = { ...report(0, 0, 0), success: false, testResults: [file("failed", [])] };
     expect(describeCounts(mergeReports([report(3, 0, 0), unloadable]))).toBe("3 passed, 1 failed");
+  });
+
+  test("name what failed, a line each, for the end of a long log", () => {
+    const testResults = [{ ...file("failed", [passing]), message: "no such module" }];
+    expect(listFailures(mergeReports([report(1, 1, 0), report(3, 0, 0), { ...report(0, 0, 0), testResults }]))).toEqual(
+      [
+        "FAILED test/gpu/some.test.ts > adds 1 and 2: expected 3 | got 4 | at x",
+        "FAILED test/gpu/some.test.ts: no such module",
+      ],
+    );
   });
 
   test("that are all missing count nothing", () => {
