@@ -31,20 +31,26 @@ const DEMO_TESTS = "test/demo/**/*.test.ts";
 const onlyFor = (platform: string): string => `test/**/*.${platform}.test.ts`;
 
 /**
- * What the projects share, on the engine that this module gives, and with so many random layers of
- * test/properties/space. Most are checked in the browser: lavapipe, in Node, compiles for seconds a layer.
+ * What the projects share, on the engine that this module gives. Platforms divide what takes a software device minutes: so
+ * many random layers of test/properties/space (most in the browser: lavapipe, in Node, compiles for seconds a layer), and
+ * the variant of each family of layers that test/gpu/exact runs by every solver.
  */
 const platform = (
   engine: string,
   randomLayers: number,
+  variant: "plain" | "odd",
 ): Pick<TestProjectInlineConfiguration, "plugins" | "define" | "resolve"> => ({
   plugins: [wgsl(root)],
-  define: { ...define, __CONV_LAYERS__: JSON.stringify(randomLayers) },
+  define: {
+    ...define,
+    __CONV_LAYERS__: JSON.stringify(randomLayers),
+    __CONV_VARIANT__: JSON.stringify(variant),
+  },
   resolve: { alias: { ...alias, "test-engine": resolve(root, "test/support", engine) } },
 });
 
 const nodeProject = (): TestProjectInlineConfiguration => ({
-  ...platform("engine.node.ts", 40),
+  ...platform("engine.node.ts", 40, "odd"),
   test: {
     ...timeouts,
     name: "node",
@@ -74,7 +80,7 @@ const demoProject = (): TestProjectInlineConfiguration => ({
 
 /** Deno's own WebGPU (wgpu and naga): only there, where vitest itself runs in Deno (test/run/deno.ts). */
 const denoProject = (): TestProjectInlineConfiguration => ({
-  ...platform("engine.deno.ts", 100),
+  ...platform("engine.deno.ts", 80, "odd"),
   test: {
     ...timeouts,
     name: "deno",
@@ -86,7 +92,7 @@ const denoProject = (): TestProjectInlineConfiguration => ({
 });
 
 const chromiumProject = async ({ command, mode }: ConfigEnv): Promise<TestProjectInlineConfiguration> => ({
-  ...platform("engine.browser.ts", 200),
+  ...platform("engine.browser.ts", 120, "plain"),
   server: { fs: { allow: [root, corpora] } },
   test: {
     ...timeouts,

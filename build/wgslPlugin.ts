@@ -54,7 +54,7 @@ function readUniforms(struct: StructInfo): Kernel["uniforms"] {
 
 /** Comments and indents are for readers of the files; only marks that specialising looks for stay in what is shipped. */
 function withoutComments(code: string): string {
-  const plain = code.replace(/[ \t]*\/\/(?! @(?:specialize|unroll|subgroups)\b).*$/gm, "");
+  const plain = code.replace(/[ \t]*\/\/(?! @(?:specialize|static|subgroups|unroll)\b).*$/gm, "");
   return plain.replace(/\n\s+/g, "\n").trim() + "\n";
 }
 

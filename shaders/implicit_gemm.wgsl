@@ -14,7 +14,7 @@ import package::common::phases::{phaseCount, phaseOffset, phasePosition};
 import package::common::pixels::{pixelValue, PIXELS, Source};
 import package::common::space::flatten;
 import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, visitAt, VISITS};
-import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
+import package::common::epilogue::{activate, activateVector, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
 
 const THREADS_X: u32 = 16u; // @specialize
 const THREADS_Y: u32 = 16u; // @specialize
@@ -27,6 +27,8 @@ const VECTOR_WEIGHT: bool = false; // @specialize
 const VECTOR_SOURCE: bool = false; // @specialize
 // The depth is dealt out to splits: what each sums goes to a partial result (sum_splits.wgsl adds them).
 const SPLIT: bool = false; // @specialize
+// Four neighbouring columns are four neighbouring, aligned results: they are written at once.
+const VECTOR_RESULT: bool = false; // @specialize
 alias Result = f32; // @specialize
 
 const THREADS: u32 = THREADS_X * THREADS_Y;
@@ -68,7 +70,7 @@ struct Geometry {
 @group(0) @binding(2) var<storage, read> weight: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read> activated: array<Element>;
-@group(0) @binding(5) var<storage, read> residual: array<Element>;
+@group(0) @binding(5) var<storage, read> residual: array<Result>;
 @group(0) @binding(6) var<storage, read_write> result: array<Result>;
 // The same buffers again, four elements at a time.
 @group(0) @binding(7) var<storage, read> weightVectors: array<vec4<Element>>;
@@ -200,25 +202,47 @@ fn main(
   }
 
   for (var v = 0u; v < VECTORS; v++) { // @unroll
-    for (var j = 0u; j < 4u; j++) { // @unroll
-      let column = firstColumn + (v * THREADS_X + local.x) * 4u + j;
-      let position = phasePosition(column % geometry.gridPositions, geometry.gridSize, phase);
-      if ((column < geometry.columns) & isInside(position, geometry.resultSize)) {
-        let base = (column / geometry.gridPositions) * geometry.resultStrides.x
-          + flatten(position, geometry.resultSize) * geometry.resultStrides.z;
+    if (VECTOR_RESULT) { // @static
+      let column = firstColumn + (v * THREADS_X + local.x) * 4u;
+      if (column < geometry.columns) {
+        let base = firstResult + (column / geometry.gridPositions) * geometry.resultStrides.x + column % geometry.gridPositions;
         for (var r = 0u; r < ROWS; r++) { // @unroll
           let row = firstRow + local.y * ROWS + r;
           if (row < geometry.resultChannels) {
             let channel = group * geometry.resultChannels + row;
-            var sum = sums[r * VECTORS + v][j];
+            var sum = sums[r * VECTORS + v];
             if (HAS_BIAS) {
-              sum += f32(bias[channel]);
+              sum += vec4<f32>(f32(bias[channel]));
             }
-            let offset = base + channel * geometry.resultStrides.y;
+            let place = (base + channel * geometry.resultStrides.y) / 4u;
             if (HAS_RESIDUAL) {
-              sum += f32(residual[offset]);
+              sum += vec4<f32>(residual[place]);
             }
-            result[firstResult + offset] = Result(activate(sum));
+            result[place] = Result(activateVector(sum));
+          }
+        }
+      }
+    } else {
+      for (var j = 0u; j < 4u; j++) { // @unroll
+        let column = firstColumn + (v * THREADS_X + local.x) * 4u + j;
+        let position = phasePosition(column % geometry.gridPositions, geometry.gridSize, phase);
+        if ((column < geometry.columns) & isInside(position, geometry.resultSize)) {
+          let base = (column / geometry.gridPositions) * geometry.resultStrides.x
+            + flatten(position, geometry.resultSize) * geometry.resultStrides.z;
+          for (var r = 0u; r < ROWS; r++) { // @unroll
+            let row = firstRow + local.y * ROWS + r;
+            if (row < geometry.resultChannels) {
+              let channel = group * geometry.resultChannels + row;
+              var sum = sums[r * VECTORS + v][j];
+              if (HAS_BIAS) {
+                sum += f32(bias[channel]);
+              }
+              let offset = base + channel * geometry.resultStrides.y;
+              if (HAS_RESIDUAL) {
+                sum += f32(residual[offset]);
+              }
+              result[firstResult + offset] = Result(activate(sum));
+            }
           }
         }
       }

@@ -12,7 +12,7 @@
 // over one phase.
 // Dispatch: ceil(batch * groups * rowBlocks * phases * lineBlocks * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
-import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
+import package::common::epilogue::{activate, activateVector, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
 import package::common::taps::{
@@ -27,6 +27,9 @@ const FLIPPED: bool = false; // @specialize
 // Above 1 the layer's stride; the one walked with, and the dilation, are then 1.
 const RESULT_STRIDE_HEIGHT: u32 = 1u; // @specialize
 const RESULT_STRIDE_WIDTH: u32 = 1u; // @specialize
+// Four neighbouring results of a line lie in one aligned vector, and are written at once.
+const VECTOR_RESULT: bool = false; // @specialize
+alias Result = f32; // @specialize
 
 const PHASES: u32 = RESULT_STRIDE_HEIGHT * RESULT_STRIDE_WIDTH;
 // Taps that a result meets, at most.
@@ -61,8 +64,8 @@ struct Geometry {
 @group(0) @binding(2) var<storage, read> weight: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read> activated: array<Element>;
-@group(0) @binding(5) var<storage, read> residual: array<Element>;
-@group(0) @binding(6) var<storage, read_write> result: array<Element>;
+@group(0) @binding(5) var<storage, read> residual: array<Result>;
+@group(0) @binding(6) var<storage, read_write> result: array<Result>;
 
 fn loadSource(offset: u32, inside: bool) -> f32 {
   let place = select(0u, offset, inside);
@@ -173,18 +176,36 @@ fn main(
         if (firstRow + r < geometry.resultChannels) {
           let channel = group * geometry.resultChannels + firstRow + r;
           let base = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y;
-          for (var j = 0u; j < COLUMNS; j++) { // @unroll
-            let column = (firstColumn + j) * RESULT_STRIDE_WIDTH + phase.y;
-            if ((column < geometry.resultSize.z) & (PHASES == 1u || line < geometry.resultSize.y)) {
-              var sum = sums[j];
-              if (HAS_BIAS) {
-                sum += f32(bias[channel]);
+          if (VECTOR_RESULT) { // @static
+            for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
+              let column = firstColumn + v * 4u;
+              if (column < geometry.resultSize.z) {
+                let first = v * 4u;
+                var sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
+                if (HAS_BIAS) {
+                  sum += vec4<f32>(f32(bias[channel]));
+                }
+                let place = (base + line * geometry.resultSize.z + column) / 4u;
+                if (HAS_RESIDUAL) {
+                  sum += vec4<f32>(residual[place]);
+                }
+                result[place] = Result(activateVector(sum));
               }
-              let place = base + (line * geometry.resultSize.z + column) * geometry.resultStrides.z;
-              if (HAS_RESIDUAL) {
-                sum += f32(residual[place]);
+            }
+          } else {
+            for (var j = 0u; j < COLUMNS; j++) { // @unroll
+              let column = (firstColumn + j) * RESULT_STRIDE_WIDTH + phase.y;
+              if ((column < geometry.resultSize.z) & (PHASES == 1u || line < geometry.resultSize.y)) {
+                var sum = sums[j];
+                if (HAS_BIAS) {
+                  sum += f32(bias[channel]);
+                }
+                let place = base + (line * geometry.resultSize.z + column) * geometry.resultStrides.z;
+                if (HAS_RESIDUAL) {
+                  sum += f32(residual[place]);
+                }
+                result[place] = Result(activate(sum));
               }
-              result[place] = Element(activate(sum));
             }
           }
         }

@@ -7,7 +7,7 @@
 // filter flipped (FLIPPED), and the host's padding is what that takes.
 // Dispatch: ceil(batch * groups * rowBlocks * lines * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
-import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
+import package::common::epilogue::{activate, activateVector, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
 import package::common::space::flatten;
@@ -20,6 +20,9 @@ const THREADS: u32 = 64u;
 const ROWS: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const FLIPPED: bool = false; // @specialize
+// Four neighbouring results of a line lie in one aligned vector, and are written at once.
+const VECTOR_RESULT: bool = false; // @specialize
+alias Result = f32; // @specialize
 
 const SPAN: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (KERNEL_WIDTH - 1u) * DILATION_WIDTH + 1u;
 
@@ -44,8 +47,8 @@ struct Geometry {
 @group(0) @binding(2) var<storage, read> weight: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read> activated: array<Element>;
-@group(0) @binding(5) var<storage, read> residual: array<Element>;
-@group(0) @binding(6) var<storage, read_write> result: array<Element>;
+@group(0) @binding(5) var<storage, read> residual: array<Result>;
+@group(0) @binding(6) var<storage, read_write> result: array<Result>;
 
 fn loadSource(offset: u32, inside: bool) -> f32 {
   let place = select(0u, offset, inside);
@@ -121,17 +124,34 @@ fn main(
   for (var r = 0u; r < ROWS; r++) { // @unroll
     if (firstRow + r < geometry.resultChannels) {
       let channel = group * geometry.resultChannels + firstRow + r;
-      for (var j = 0u; j < COLUMNS; j++) { // @unroll
-        if (firstColumn + j < geometry.resultSize.z) {
-          var sum = sums[r * COLUMNS + j];
-          if (HAS_BIAS) {
-            sum += f32(bias[channel]);
+      if (VECTOR_RESULT) { // @static
+        for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
+          if (firstColumn + v * 4u < geometry.resultSize.z) {
+            let first = r * COLUMNS + v * 4u;
+            var sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
+            if (HAS_BIAS) {
+              sum += vec4<f32>(f32(bias[channel]));
+            }
+            let place = (resultBase + channel * geometry.resultStrides.y) / 4u + v;
+            if (HAS_RESIDUAL) {
+              sum += vec4<f32>(residual[place]);
+            }
+            result[place] = Result(activateVector(sum));
           }
-          let place = resultBase + channel * geometry.resultStrides.y + j * geometry.resultStrides.z;
-          if (HAS_RESIDUAL) {
-            sum += f32(residual[place]);
+        }
+      } else {
+        for (var j = 0u; j < COLUMNS; j++) { // @unroll
+          if (firstColumn + j < geometry.resultSize.z) {
+            var sum = sums[r * COLUMNS + j];
+            if (HAS_BIAS) {
+              sum += f32(bias[channel]);
+            }
+            let place = resultBase + channel * geometry.resultStrides.y + j * geometry.resultStrides.z;
+            if (HAS_RESIDUAL) {
+              sum += f32(residual[place]);
+            }
+            result[place] = Result(activate(sum));
           }
-          result[place] = Element(activate(sum));
         }
       }
     }

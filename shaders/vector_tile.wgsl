@@ -14,7 +14,7 @@ import package::common::space::flatten;
 import package::common::taps::{
   firstTap, isInside, isTap, tapNumber, tapOf, visitAt, VISITS
 };
-import package::common::epilogue::{activate, HAS_BIAS, HAS_RESIDUAL, MASKED};
+import package::common::epilogue::{activate, activateVector, HAS_BIAS, HAS_RESIDUAL, MASKED};
 enable subgroups; // @subgroups
 
 const THREADS: u32 = 64u; // @specialize
@@ -22,6 +22,9 @@ const ROWS: u32 = 4u; // @specialize
 const VECTORS: u32 = 1u; // @specialize
 const SHARED: u32 = 1u; // @specialize
 alias SourceVector = vec4f; // @specialize
+// Four neighbouring positions are four neighbouring, aligned results: they are written at once.
+const VECTOR_RESULT: bool = false; // @specialize
+alias Result = f32; // @specialize
 
 // More channels than any buffer holds: a loop with a constant bound and a break needs no guard counter.
 const MOST_CHANNELS: u32 = 0x40000000u;
@@ -51,8 +54,8 @@ struct Geometry {
 @group(0) @binding(2) var<storage, read> weight: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read> activated: array<SourceVector>;
-@group(0) @binding(5) var<storage, read> residual: array<Element>;
-@group(0) @binding(6) var<storage, read_write> result: array<Element>;
+@group(0) @binding(5) var<storage, read> residual: array<Result>;
+@group(0) @binding(6) var<storage, read_write> result: array<Result>;
 
 struct Invocation {
   @builtin(local_invocation_index) thread: u32,
@@ -142,23 +145,41 @@ fn main(
     if (column < geometry.columns) {
       let sample = (column / geometry.rowVectors) * geometry.resultStrides.x;
       let firstPosition = 4u * (column % geometry.rowVectors);
-      for (var i = 0u; i < 4u; i++) { // @unroll
-        let position = phasePosition(firstPosition + i, geometry.gridSize, offset);
-        if ((firstPosition + i < geometry.gridPositions) & isInside(position, geometry.resultSize)) {
-          let base = sample + flatten(position, geometry.resultSize) * geometry.resultStrides.z;
-          for (var r = 0u; r < ROWS; r++) { // @unroll
-            let row = firstRow + r;
-            if (row < geometry.resultChannels) {
-              let channel = group * geometry.resultChannels + row;
-              var sum = sums[r * VECTORS + j][i];
-              if (HAS_BIAS) {
-                sum += f32(bias[channel]);
+      if (VECTOR_RESULT) { // @static
+        for (var r = 0u; r < ROWS; r++) { // @unroll
+          let row = firstRow + r;
+          if (row < geometry.resultChannels) {
+            let channel = group * geometry.resultChannels + row;
+            var sum = sums[r * VECTORS + j];
+            if (HAS_BIAS) {
+              sum += vec4<f32>(f32(bias[channel]));
+            }
+            let place = (sample + channel * geometry.resultStrides.y + firstPosition) / 4u;
+            if (HAS_RESIDUAL) {
+              sum += vec4<f32>(residual[place]);
+            }
+            result[place] = Result(activateVector(sum));
+          }
+        }
+      } else {
+        for (var i = 0u; i < 4u; i++) { // @unroll
+          let position = phasePosition(firstPosition + i, geometry.gridSize, offset);
+          if ((firstPosition + i < geometry.gridPositions) & isInside(position, geometry.resultSize)) {
+            let base = sample + flatten(position, geometry.resultSize) * geometry.resultStrides.z;
+            for (var r = 0u; r < ROWS; r++) { // @unroll
+              let row = firstRow + r;
+              if (row < geometry.resultChannels) {
+                let channel = group * geometry.resultChannels + row;
+                var sum = sums[r * VECTORS + j][i];
+                if (HAS_BIAS) {
+                  sum += f32(bias[channel]);
+                }
+                let place = base + channel * geometry.resultStrides.y;
+                if (HAS_RESIDUAL) {
+                  sum += f32(residual[place]);
+                }
+                result[place] = Result(activate(sum));
               }
-              let place = base + channel * geometry.resultStrides.y;
-              if (HAS_RESIDUAL) {
-                sum += f32(residual[place]);
-              }
-              result[place] = Element(activate(sum));
             }
           }
         }

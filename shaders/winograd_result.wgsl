@@ -4,11 +4,14 @@
 //
 // Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
 import package::common::element::Element;
-import package::common::epilogue::{activate, HAS_BIAS, HAS_RESIDUAL};
+import package::common::epilogue::{activate, activateVector, HAS_BIAS, HAS_RESIDUAL};
 import package::common::grid::workgroupIndex;
 import package::common::winograd::{tilePlace, transformResult, PATCH, TILE};
 
 const THREADS: u32 = 64u;
+// A line of a tile is one aligned vector of results.
+const VECTOR_RESULT: bool = false; // @specialize
+alias Result = f32; // @specialize
 
 struct Geometry {
   tiles: u32, // of all samples
@@ -25,8 +28,8 @@ struct Geometry {
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(1) var<storage, read> sums: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<Element>;
-@group(0) @binding(3) var<storage, read> residual: array<Element>;
-@group(0) @binding(4) var<storage, read_write> result: array<Element>;
+@group(0) @binding(3) var<storage, read> residual: array<Result>;
+@group(0) @binding(4) var<storage, read_write> result: array<Result>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -56,19 +59,33 @@ fn main(
       values[x] = columns[x][y];
     }
     let results = transformResult(values);
-    for (var x = 0u; x < TILE; x++) { // @unroll
-      let h = place.top + y * geometry.dilation.x;
-      let w = place.left + x * geometry.dilation.y;
-      if ((h < geometry.resultHeight) & (w < geometry.resultWidth)) {
-        let offset = base + (h * geometry.resultWidth + w) * geometry.resultStrides.z;
-        var sum = results[x];
+    let h = place.top + y * geometry.dilation.x;
+    if (VECTOR_RESULT) { // @static
+      if ((h < geometry.resultHeight) & (place.left < geometry.resultWidth)) {
+        let vector = (base + h * geometry.resultWidth + place.left) / 4u;
+        var sum = vec4<f32>(results[0], results[1], results[2], results[3]);
         if (HAS_BIAS) {
-          sum += f32(bias[channel]);
+          sum += vec4<f32>(f32(bias[channel]));
         }
         if (HAS_RESIDUAL) {
-          sum += f32(residual[offset]);
+          sum += vec4<f32>(residual[vector]);
         }
-        result[offset] = Element(activate(sum));
+        result[vector] = Result(activateVector(sum));
+      }
+    } else {
+      for (var x = 0u; x < TILE; x++) { // @unroll
+        let w = place.left + x * geometry.dilation.y;
+        if ((h < geometry.resultHeight) & (w < geometry.resultWidth)) {
+          let offset = base + (h * geometry.resultWidth + w) * geometry.resultStrides.z;
+          var sum = results[x];
+          if (HAS_BIAS) {
+            sum += f32(bias[channel]);
+          }
+          if (HAS_RESIDUAL) {
+            sum += f32(residual[offset]);
+          }
+          result[offset] = Result(activate(sum));
+        }
       }
     }
   }

@@ -42,6 +42,10 @@ fn activate(value: f32) -> f32 {
   return value;
 }
 
+fn activateVector(values: vec4<f32>) -> vec4<f32> {
+  return vec4<f32>(activate(values.x), activate(values.y), activate(values.z), activate(values.w));
+}
+
 // Derivative of the activation. relu, leaky relu, relu6, sigmoid and tanh take it from their own output;
 // gelu and hard-swish from the value that they were applied to.
 fn activationDerivative(value: f32) -> f32 {

@@ -1,10 +1,11 @@
 /**
- * Turns a kernel into the text that is compiled: constants get their values, marked loops are written out.
+ * Turns a kernel into the text that is compiled: constants get their values, marked branches are decided, marked loops
+ * are written out. A file reads as it stands.
  *
- * Both are done here and not left to the driver because it pays: WGSL compilers do not unroll, and arrays
- * that are indexed by a loop counter stay in memory on some devices (4 to 8 times slower on SwiftShader,
- * see docs/performance-log.md). A file still compiles, and reads, as it stands,
- * but for lines marked `// @subgroups`, which are there for lanes to share what they load (SHARED above 1).
+ * Loops are written out here and not left to the driver because it pays: WGSL compilers do not unroll, and arrays that are
+ * indexed by a loop counter stay in memory on some devices (4 to 8 times slower on SwiftShader, see
+ * docs/performance-log.md). Branches marked `// @static` need different types, so that one has to go; lines marked
+ * `// @subgroups` are there for lanes to share what they load (SHARED above 1).
  */
 import { ConvError } from "../errors.js";
 import { evaluateInteger, integerConstants } from "./constants.js";
@@ -42,11 +43,31 @@ function blockEnd(code: string, start: number): number {
     const brace = /[{}]/g;
     brace.lastIndex = at;
     const match = brace.exec(code);
-    if (!match) throw new ConvError("a shader loop marked @unroll has no end");
+    if (!match) throw new ConvError("a marked block of a shader has no end");
     depth += match[0] === "{" ? 1 : -1;
     at = match.index + 1;
   }
   return at;
+}
+
+const STATIC_BRANCH = /if \((\w+)\) \{\s*\/\/ @static\n/;
+
+/** Leaves of each `if (CONSTANT) { // @static ... } else { ... }` the branch that is taken, as a block. */
+export function takeBranches(code: string): string {
+  const match = STATIC_BRANCH.exec(code);
+  if (!match) return code;
+  const [header, name] = match;
+  const start = match.index + header.length;
+  const end = blockEnd(code, start);
+  const value = new RegExp(`^const ${name}: bool = (true|false);`, "m").exec(code)?.[1];
+  if (value === undefined)
+    throw new ConvError(`a shader branch marked @static asks for ${name}, which is no bool constant`);
+  const otherwise = /^ else \{\n/.exec(code.slice(end));
+  if (!otherwise) throw new ConvError(`a shader branch marked @static asks for ${name} and has no other branch`);
+  const otherStart = end + otherwise[0].length;
+  const otherEnd = blockEnd(code, otherStart);
+  const taken = value === "true" ? code.slice(start, end - 1) : code.slice(otherStart, otherEnd - 1);
+  return takeBranches(`${code.slice(0, match.index)}{\n${taken}}${code.slice(otherEnd)}`);
 }
 
 /** Writes out each loop `for (var i = 0u; i < CONSTANT; i++) { // @unroll`, innermost ones included. */
@@ -92,5 +113,5 @@ export function specialize(kernel: Kernel, values: ConstantValues, types: AliasT
   const set = setAliases(kernel, setConstants(kernel, values), types);
   // Lanes that share nothing need no subgroups.
   const code = "SHARED" in values && Number(values.SHARED) > 1 ? set : withoutSubgroups(set);
-  return unrollLoops(code).replace(/^\s*\/\/.*\n/gm, "");
+  return unrollLoops(takeBranches(code)).replace(/^\s*\/\/.*\n/gm, "");
 }

@@ -69,6 +69,13 @@ export function elementTypes({ dtype }: ConvOperation): AliasTypes {
   return { Element: dtype === "float16" ? "f16" : "f32" };
 }
 
+const VECTOR_TYPES: AliasTypes = { f16: "vec4h", f32: "vec4f" };
+
+/** Of kernels that write four neighbouring results at once, where these lie in vectors. */
+export function vectorResults(element: string, vectors: boolean) {
+  return { constants: { VECTOR_RESULT: vectors }, types: { Result: vectors ? VECTOR_TYPES[element] : element } };
+}
+
 /** A weight's strides in the order that kernels have them. */
 export function strideList({ out, in: inputs, tap }: WeightStrides): readonly number[] {
   return [out, inputs, tap];

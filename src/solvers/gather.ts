@@ -65,6 +65,12 @@ export function describeGather(operation: ConvOperation): Gather {
   };
 }
 
+/** Whether each run of `length` neighbouring results lies in whole, aligned vectors of four. */
+export function liesInVectors({ uniforms: { resultStrides } }: Gather, length: number): boolean {
+  const [batch, channel, position] = resultStrides;
+  return position === 1 && [batch, channel, length].every((count) => count % 4 === 0);
+}
+
 /** Padding at the beginning for a pass that gathers with the filter flipped, where transposed: the first tap is the last. */
 export function flippedPadding({ transposed, uniforms }: Gather, { kernel, dilation }: ConvProblem): readonly number[] {
   return uniforms.padBegin.map((begin, axis) => (transposed ? (kernel[axis] - 1) * dilation[axis] - begin : begin));

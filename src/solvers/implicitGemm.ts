@@ -3,8 +3,8 @@ import kernel from "../../shaders/implicit_gemm.wgsl";
 import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
-import { elementTypes, unsharedRefusal } from "./constants.js";
-import { describeGather, type Gather, phaseUniforms } from "./gather.js";
+import { elementTypes, unsharedRefusal, vectorResults } from "./constants.js";
+import { describeGather, type Gather, liesInVectors, phaseUniforms } from "./gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 import { mostSplits, resultSplits, resultSplitsRefusal, resultSums, type ResultTerms } from "./resultSums.js";
 import {
@@ -64,6 +64,10 @@ export const implicitGemm: Solver = {
     if (refused !== undefined) return { refused };
     const sums = resultSums(operation, gather, terms, splits, capabilities);
     const tasks = sums.splits * terms.tasks;
+    const vectors = vectorResults(
+      sums.types.Result,
+      gather.phaseCount === 1 && liesInVectors(gather, gather.gridPositions),
+    );
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
@@ -72,8 +76,9 @@ export const implicitGemm: Solver = {
         VECTOR_WEIGHT: vectorWeight(operation, gather),
         VECTOR_SOURCE: vectorSource(operation),
         ...sums.constants,
+        ...vectors.constants,
       },
-      types: { ...elementTypes(operation), ...sourceTypes(operation), ...sums.types },
+      types: { ...elementTypes(operation), ...sourceTypes(operation), ...vectors.types },
       uniforms: {
         ...gather.uniforms,
         ...pixelUniforms(operation),

@@ -5,8 +5,16 @@ import type { ConvOperation } from "../operation.js";
 import type { Triple } from "../problem.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
-import { dealtEvenly, elementTypes, enoughThreads, planeConstants, preferring, unsharedRefusal } from "./constants.js";
-import { describeFlipped, describeGather, type Gather } from "./gather.js";
+import {
+  dealtEvenly,
+  elementTypes,
+  enoughThreads,
+  planeConstants,
+  preferring,
+  unsharedRefusal,
+  vectorResults,
+} from "./constants.js";
+import { describeFlipped, describeGather, type Gather, liesInVectors } from "./gather.js";
 import {
   apartRefusal,
   byLoads,
@@ -18,8 +26,8 @@ import {
 } from "./windows.js";
 
 const THREADS = 64;
-/** Few first: on a GPU neighbouring threads should load neighbours. */
-const COLUMNS = [2, 4, 8];
+/** On a GPU neighbouring threads should load neighbours, and write whole vectors. */
+const COLUMNS = { scalars: [2, 4, 8], vectors: [4, 2, 8] };
 const LINES = [64, 32, 16, 8, 4];
 const MOST_ROWS = [4, 2, 1];
 /** With more result channels a group, tiles in workgroup memory use each source more often. */
@@ -53,6 +61,10 @@ function threadsOf({ problem }: ConvOperation, gather: Gather, walk: Walk, confi
   const blocks = product(walk.apart) * Math.ceil(walk.grid[1] / lines) * Math.ceil(walk.grid[2] / columns);
   return batch * groups * Math.ceil(gather.resultChannels / rows) * blocks;
 }
+
+/** Whether each four results of a line lie in a vector. */
+const inVectors = (gather: Gather, { apart, grid }: Walk): boolean =>
+  product(apart) === 1 && liesInVectors(gather, grid[2]);
 
 /** Sources that a thread loads for each line. */
 function loadsForLine({ filter }: Walk, { sourceChannels }: Gather, columns: number): number {
@@ -94,9 +106,10 @@ export const rollingWindow: Solver = {
     const gather = describeGather(operation);
     const walk = describeWalk(operation, gather);
     const even = dealtEvenly(gather.resultChannels, MOST_ROWS);
-    const shapes = COLUMNS.flatMap((columns) => even.map((rows) => ({ rows, columns }))).filter(
-      (shape) => refusal(operation, gather, walk, { ...shape, lines: 1 }) === undefined,
-    );
+    const inOrder = inVectors(gather, walk) ? COLUMNS.vectors : COLUMNS.scalars;
+    const shapes = inOrder
+      .flatMap((columns) => even.map((rows) => ({ rows, columns })))
+      .filter((shape) => refusal(operation, gather, walk, { ...shape, lines: 1 }) === undefined);
     if (shapes.length === 0) return [{ rows: 1, columns: 1, lines: 1 }];
     // Software devices load an element at a time.
     const loadsOf = ({ columns }: WindowShape): number => loadsForLine(walk, gather, columns);
@@ -126,6 +139,8 @@ export const rollingWindow: Solver = {
     const flipped = describeFlipped(operation, gather);
     const { resultChannels, sourceChannels } = gather.uniforms;
     const walks = threadsOf(operation, gather, walk, config);
+    const types = elementTypes(operation);
+    const vectors = vectorResults(types.Element, columns % 4 === 0 && inVectors(gather, walk));
     const step = dispatch(kernel, {
       constants: {
         ...planeConstants(problem),
@@ -137,8 +152,9 @@ export const rollingWindow: Solver = {
         ROWS: rows,
         COLUMNS: columns,
         CHANNELS: sourceChannels,
+        ...vectors.constants,
       },
-      types: elementTypes(operation),
+      types: { ...types, ...vectors.types },
       uniforms: {
         ...flipped.uniforms,
         // Each phase has padding of its own.

@@ -3,8 +3,16 @@ import kernel from "../../shaders/strip.wgsl";
 import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
-import { dealtEvenly, elementTypes, tapConstants, unsharedRefusal, enoughThreads, preferring } from "./constants.js";
-import { describeFlipped, describeGather } from "./gather.js";
+import {
+  dealtEvenly,
+  elementTypes,
+  tapConstants,
+  unsharedRefusal,
+  enoughThreads,
+  preferring,
+  vectorResults,
+} from "./constants.js";
+import { describeFlipped, describeGather, liesInVectors } from "./gather.js";
 
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
@@ -90,6 +98,8 @@ export const strip: Solver = {
     const flipped = describeFlipped(operation, gather);
     const { resultSize, resultChannels, sourceChannels } = gather.uniforms;
     const strips = threadsOf(operation, config);
+    const types = elementTypes(operation);
+    const vectors = vectorResults(types.Element, columns % 4 === 0 && liesInVectors(gather, resultSize[2]));
     const step = dispatch(kernel, {
       constants: {
         ...tapConstants(problem),
@@ -97,8 +107,9 @@ export const strip: Solver = {
         RANK: problem.rank,
         ROWS: rows,
         COLUMNS: columns,
+        ...vectors.constants,
       },
-      types: elementTypes(operation),
+      types: { ...types, ...vectors.types },
       uniforms: {
         ...flipped.uniforms,
         sourceChannels,

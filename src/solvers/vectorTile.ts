@@ -17,8 +17,9 @@ import {
   unsharedRefusal,
   enoughThreads,
   preferring,
+  vectorResults,
 } from "./constants.js";
-import { describeGather, type Gather } from "./gather.js";
+import { describeGather, type Gather, liesInVectors } from "./gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 
 const VECTOR = 4;
@@ -182,7 +183,8 @@ function tileDispatch(
   const columnBlocks = Math.ceil(columns / (workgroupThreads * vectors));
   const tasks = phaseCount * groups * rowBlocks * columnBlocks;
   const channelStride = rowVectors * (direct ? 1 : phaseCount * visits);
-  const element = elementTypes(operation);
+  const types = elementTypes(operation);
+  const results = vectorResults(types.Element, phaseCount === 1 && liesInVectors(gather, gridPositions));
   return dispatch(kernel, {
     constants: {
       ...constantsFor(kernel, constants),
@@ -191,8 +193,9 @@ function tileDispatch(
       ROWS: rows,
       VECTORS: vectors,
       SHARED: shared,
+      ...results.constants,
     },
-    types: { ...element, SourceVector: direct && element.Element === "f16" ? "vec4h" : "vec4f" },
+    types: { ...types, ...results.types, SourceVector: direct && types.Element === "f16" ? "vec4h" : "vec4f" },
     uniforms: {
       resultSize: uniforms.resultSize,
       padBegin: uniforms.padBegin,

@@ -23,8 +23,8 @@ import {
   type SolverPlan,
 } from "../solver.js";
 import { borderDispatches } from "./border.js";
-import { activationConstants, elementTypes, unsharedRefusal } from "./constants.js";
-import { describeGather } from "./gather.js";
+import { activationConstants, elementTypes, unsharedRefusal, vectorResults } from "./constants.js";
+import { describeGather, liesInVectors } from "./gather.js";
 import { implicitGemm } from "./implicitGemm.js";
 import { registerTile } from "./registerTile.js";
 import { vectorTile } from "./vectorTile.js";
@@ -124,14 +124,18 @@ const resultDispatch: MakeDispatch = (operation, tiling, config, capabilities) =
   const { gather, tiles, resultChannels } = tiling;
   const [, resultHeight, resultWidth] = gather.uniforms.resultSize;
   const { bias, residual, result } = gather.bindings;
+  const types = elementTypes(operation);
+  const isVector = config.tile === 4 && tiling.dilation[1] === 1 && liesInVectors(gather, resultWidth);
+  const vectors = vectorResults(types.Element, isVector);
   return dispatch(resultKernel, {
     constants: {
       ...transformConstants(operation, config),
       HAS_BIAS: operation.bias,
       HAS_RESIDUAL: operation.residual,
       ...activationConstants(operation),
+      ...vectors.constants,
     },
-    types: elementTypes(operation),
+    types: { ...types, ...vectors.types },
     uniforms: {
       ...gridUniforms(tiling),
       channels: resultChannels,

@@ -11,7 +11,7 @@ import { gpuTest } from "../support/gpuTest.js";
 import { describeCuts, layerShapes, multiplyAddsOf, reduceLayer } from "../support/reduceLayer.js";
 
 /** Multiply-adds of a pass, at most. The reference makes six passes: three, and their bounds. */
-const MOST_MULTIPLY_ADDS = 6e6;
+const MOST_MULTIPLY_ADDS = 3e6;
 
 const readShapes = (text: string): readonly DeepbenchShape[] => parseLines(text) as readonly DeepbenchShape[];
 

@@ -2,7 +2,7 @@
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findSerious } from "./support/axe.js";
-import { connect, longestBlock, openDemo, screenshot, UNNOTICED } from "./support/demoPage.js";
+import { connect, longestBlock, openDemo, screenshot, TIMED, UNNOTICED } from "./support/demoPage.js";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -112,7 +112,7 @@ describe("benchmark", () => {
     expect(demo.errors).toEqual([]);
   });
 
-  test("leaves the page free while the CPU works", async () => {
+  test("leaves the page free while the CPU works", TIMED, async () => {
     const link = "benchmark?backend=cpu&layer=own&C=96&K=96&W=56&rounds=3";
     await using demo = await openDemo(browser, link, { withoutWebGpu: true });
     const blocked = await longestBlock(demo.page, async () => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { forward, makeProblem } from "webgpu-conv/reference";
 import { bankTensors, FILTERS } from "../../examples/filters/filterBank.js";
 import { findSerious } from "./support/axe.js";
-import { connect, longestBlock, openDemo, screenshot, setHidden, UNNOTICED } from "./support/demoPage.js";
+import { connect, longestBlock, openDemo, screenshot, setHidden, TIMED, UNNOTICED } from "./support/demoPage.js";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -217,7 +217,7 @@ describe("activation maps", () => {
     await page.getByRole("alert").filter({ hasText: "no picture" }).waitFor();
   });
 
-  test("without WebGPU come from the CPU, on a phone too", async () => {
+  test("without WebGPU come from the CPU, on a phone too", TIMED, async () => {
     const viewport = { width: 360, height: 800 };
     await using demo = await openDemo(browser, "maps", { withoutWebGpu: true, viewport, colorScheme: "dark" });
     const { page } = demo;

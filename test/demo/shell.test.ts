@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { findSerious } from "./support/axe.js";
-import { connect, demoUrl, loseDevice, openDemo, screenshot } from "./support/demoPage.js";
+import { connect, demoUrl, loseDevice, openDemo, screenshot, TIMED } from "./support/demoPage.js";
 
 const PARTS = [
   { id: "layer", title: "The layer, step by step" },
@@ -169,7 +169,7 @@ describe("what holds for every part", () => {
     expect(await longestMotion("reduce")).toBeLessThanOrEqual(1);
   });
 
-  test("the first paint comes soon on a slow line", async () => {
+  test("the first paint comes soon on a slow line", TIMED, async () => {
     await using demo = await openDemo(browser);
     const { page } = demo;
     const session = await page.context().newCDPSession(page);

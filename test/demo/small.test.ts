@@ -7,7 +7,7 @@ import { extentOf, PASSES } from "../../examples/demo/parts/small/fieldSize.js";
 import { median } from "../../examples/benchmark/statistics.js";
 import { comparisonOf } from "../../examples/demo/parts/small/stacks.js";
 import { findSerious } from "./support/axe.js";
-import { connect, longestBlock, loseDevice, openDemo, screenshot, UNNOTICED } from "./support/demoPage.js";
+import { connect, longestBlock, loseDevice, openDemo, screenshot, TIMED, UNNOTICED } from "./support/demoPage.js";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -158,7 +158,7 @@ test("axe finds nothing serious with everything shown, in the dark and on a phon
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
 });
 
-test("effective receptive fields leave the page free on the CPU too", async () => {
+test("effective receptive fields leave the page free on the CPU too", TIMED, async () => {
   await using demo = await openDemo(browser, "small?backend=cpu&compare=dilated", { withoutWebGpu: true });
   const { page } = demo;
   await untilFieldsShown(page, 3);
@@ -172,7 +172,7 @@ test("effective receptive fields leave the page free on the CPU too", async () =
   expect(demo.errors).toEqual([]);
 });
 
-test("it runs on the CPU as well", async () => {
+test("it runs on the CPU as well", TIMED, async () => {
   await using demo = await openDemo(browser, "small?backend=cpu&C=64&W=28&rounds=3", { withoutWebGpu: true });
   const { page } = demo;
   await untilFieldsShown(page, 2);

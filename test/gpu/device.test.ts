@@ -54,13 +54,14 @@ gpuTest("time() measures what was recorded", async ({ engine }) => {
   const record = (count: number) => (): void => {
     for (let i = 0; i < count; i++) engine.conv2d(x, w, { padding: 1 }).dispose();
   };
-  await engine.time(record(1));
   const short = await engine.time(record(1));
+  const again = [await engine.time(record(1)), await engine.time(record(1))];
   const long = await engine.time(record(40));
   expect(["timestamp", "wall-clock"]).toContain(short.clock);
   expect(short.milliseconds).toBeGreaterThan(0);
-  // Forty times the work; other load on the machine may slow either, but hardly that much.
-  expect(long.milliseconds).toBeGreaterThan(2 * short.milliseconds);
+  // Forty times the work; other load on the machine may slow either, but hardly that much, three times over.
+  const least = Math.min(...[short, ...again].map(({ milliseconds }) => milliseconds));
+  expect(long.milliseconds).toBeGreaterThan(2 * least);
 });
 
 describe("the CPU backend", () => {

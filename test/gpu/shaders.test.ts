@@ -1,7 +1,13 @@
-/** Each kernel file compiles as it stands and specialised, and its reflected interface is the compiler's own. */
+/** Each kernel file compiles as it stands, its branches decided, and specialised, and its reflected interface is the compiler's own. */
 import { describe, expect } from "vitest";
 import type { Kernel } from "../../src/gpu/kernel.js";
-import { type ConstantValues, specialize, withoutSubgroups } from "../../src/gpu/specialize.js";
+import {
+  type AliasTypes,
+  type ConstantValues,
+  specialize,
+  takeBranches,
+  withoutSubgroups,
+} from "../../src/gpu/specialize.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 
 const KERNELS = Object.values(import.meta.glob<Kernel>("../../shaders/*.wgsl", { eager: true, import: "default" }));
@@ -45,13 +51,17 @@ function specialised({ constants }: Kernel): ConstantValues {
   return Object.fromEntries(Object.entries(values).filter(([name]) => name in constants));
 }
 
+/** The types that go with these switches. */
+const typesOf = (values: ConstantValues): AliasTypes => (values.VECTOR_RESULT === true ? { Result: "vec4f" } : {});
+
 gpuTest("there are kernels", () => {
   expect(KERNELS.length).toBeGreaterThan(0);
 });
 
 for (const kernel of KERNELS) {
   describe(`${kernel.name}.wgsl`, () => {
-    const asItStands = withoutSubgroups(kernel.code);
+    const asItStands = takeBranches(withoutSubgroups(kernel.code));
+    const values = specialised(kernel);
 
     gpuTest("compiles as it stands, loops as written", async ({ engine }) => {
       expect(await compileErrors(deviceOf(engine), asItStands)).toEqual([]);
@@ -59,8 +69,8 @@ for (const kernel of KERNELS) {
     });
 
     gpuTest("compiles specialised, loops written out", async ({ engine }) => {
-      const code = specialize(kernel, specialised(kernel));
-      expect(code).not.toContain("@unroll");
+      const code = specialize(kernel, values, typesOf(values));
+      expect(code).not.toMatch(/@unroll|@static/);
       expect(code).not.toBe(kernel.code);
       expect(await compileErrors(deviceOf(engine), code)).toEqual([]);
       expect(await pipelineError(deviceOf(engine), kernel, code, kernel.uniforms.bytes)).toBeUndefined();
@@ -70,7 +80,7 @@ for (const kernel of KERNELS) {
       gpuTest("compiles with lanes that share", async ({ engine, capabilities }) => {
         // Where there are no subgroups no plan asks for it.
         const SHARED = Math.min(4, capabilities.subgroupLanes);
-        const code = specialize(kernel, { ...specialised(kernel), SHARED });
+        const code = specialize(kernel, { ...values, SHARED }, typesOf(values));
         expect(code.includes("subgroupBroadcast")).toBe(SHARED > 1);
         expect(await compileErrors(deviceOf(engine), code)).toEqual([]);
         expect(await pipelineError(deviceOf(engine), kernel, code, kernel.uniforms.bytes)).toBeUndefined();

@@ -8,6 +8,9 @@ declare const __CONV_COUNT__: string;
 /** How many random layers this platform checks by default. */
 declare const __CONV_LAYERS__: number;
 
+/** The variant of a family of layers that this platform runs by every solver on a software device. */
+declare const __CONV_VARIANT__: "plain" | "odd";
+
 /** The engine of the platform that the tests run on (aliased in vite.config.ts). */
 declare module "test-engine" {
   export { createEngine } from "webgpu-conv/node";

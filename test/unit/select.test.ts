@@ -197,7 +197,9 @@ describe("the engine's choice", () => {
       const { plan } = select(plainOperation("forward", problem, { dtype: "float32" }), capabilities);
       return [plan.solver, plan.config];
     };
-    expect(choose(many)).toEqual(["rolling-window", { rows: 1, columns: 2, lines: 32 }]);
+    expect(choose(many)).toEqual(["rolling-window", { rows: 1, columns: 4, lines: 16 }]);
+    const uneven = makeProblem(2, [8, 64, 57, 57], [64, 1, 3, 3], { padding: 1, groups: 64 });
+    expect(choose(uneven)).toEqual(["rolling-window", { rows: 1, columns: 2, lines: 32 }]);
     expect(choose(many, SOFTWARE)).toEqual(["rolling-window", { rows: 1, columns: 8, lines: 64 }]);
     const few = makeProblem(2, [1, 8, 8, 8], [8, 1, 3, 3], { groups: 8 });
     expect(choose(few)).toEqual(["rolling-window", { rows: 1, columns: 2, lines: 4 }]);

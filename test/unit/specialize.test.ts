@@ -97,7 +97,7 @@ for (var i = 0u; i < N / 2u; i++) { // @unroll
 
   test("that never end, or whose bound is unknown, throw", () => {
     const open = "for (var i = 0u; i < 2u; i++) { // @unroll\n f(i);\n";
-    expect(() => unrollLoops(open)).toThrow(new ConvError("a shader loop marked @unroll has no end"));
+    expect(() => unrollLoops(open)).toThrow(new ConvError("a marked block of a shader has no end"));
     expect(() => unrollLoops("for (var i = 0u; i < M; i++) { // @unroll\n}\n")).toThrow(
       new ConvError("the shader has no integer constant named M"),
     );
@@ -110,6 +110,57 @@ for (var i = 0u; i < N / 2u; i++) { // @unroll
     expect(copies(1)).toBe(0);
     expect(copies(4)).toBe(3 * copies(2));
     expect(copies(2)).toBeGreaterThan(0);
+  });
+});
+
+describe("branches marked @static", () => {
+  const kernelWith = (value: boolean): Kernel =>
+    kernelOf(
+      `const WIDE: bool = ${String(value)}; // @specialize
+const N: u32 = 2u;
+for (var i = 0u; i < N; i++) { // @unroll
+  if (WIDE) { // @static
+    if (WIDE) { // @static
+      wide(i);
+    } else {
+      never(i);
+    }
+  } else {
+    if (i > 0u) { narrow(i); }
+  }
+}
+after();
+`,
+      { WIDE: { type: "bool", value } },
+    );
+  const head = (value: boolean): string => `const WIDE: bool = ${String(value)}; // @specialize const N: u32 = 2u;`;
+
+  test("leave the one that is taken, as a block, within loops and one another", () => {
+    expect(withoutSpace(specialize(kernelWith(true), {}))).toBe(
+      `${head(true)} { { { wide(0u); } } } { { { wide(1u); } } } after();`,
+    );
+    expect(withoutSpace(specialize(kernelWith(false), {}))).toBe(
+      `${head(false)} { { if (0u > 0u) { narrow(0u); } } } { { if (1u > 0u) { narrow(1u); } } } after();`,
+    );
+    expect(specialize(kernelWith(false), { WIDE: true })).toContain("wide(1u)");
+  });
+
+  test("that ask for what is no bool constant, or have no other branch, throw", () => {
+    expect(() => specialize(kernelOf("if (N) { // @static\n} else {\n}\n"), {})).toThrow(
+      new ConvError("a shader branch marked @static asks for N, which is no bool constant"),
+    );
+    expect(() => specialize(kernelOf("const B: bool = true;\nif (B) { // @static\n}\n"), {})).toThrow(
+      new ConvError("a shader branch marked @static asks for B and has no other branch"),
+    );
+  });
+
+  test("of the real kernels write vectors or scalars", () => {
+    const scalars = specialize(vectorTile, {});
+    const vectors = specialize(vectorTile, { VECTOR_RESULT: true }, { Result: "vec4f" });
+    expect(scalars).toContain("Result(activate(sum))");
+    expect(scalars).not.toContain("Result(activateVector(sum))");
+    expect(vectors).toContain("Result(activateVector(sum))");
+    expect(vectors).not.toContain("Result(activate(sum))");
   });
 });
 
@@ -127,6 +178,6 @@ test("half vectors enable f16", () => {
 test("with every constant given, the text holds no mark and no comment line", () => {
   const defaults = Object.fromEntries(Object.entries(registerTile.constants).map(([name, { value }]) => [name, value]));
   const text = specialize(registerTile, defaults);
-  expect(text).not.toMatch(/@unroll|@specialize/);
+  expect(text).not.toMatch(/@unroll|@specialize|@static/);
   expect(text).not.toMatch(/^\s*\/\//m);
 });

@@ -111,6 +111,11 @@ export async function setHidden(page: Page, hidden: boolean): Promise<void> {
 /** Milliseconds after which a visitor notices that nothing happens, by the RAIL model. */
 export const UNNOTICED = 100;
 
+/**
+ * For tests that take the time: what else a machine does may stall a page once, but one that is slow is slow each time.
+ */
+export const TIMED = { retry: 2 };
+
 /** Does something, and gives the longest time in milliseconds for which the page could not react meanwhile. */
 export async function longestBlock(page: Page, work: () => Promise<void>): Promise<number> {
   await page.evaluate(() => {
