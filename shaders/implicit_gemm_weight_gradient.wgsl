@@ -20,6 +20,8 @@ const VECTORS: u32 = 1u; // @specialize
 const TILE_DEPTH: u32 = 16u; // @specialize
 // Output positions of a sample are a multiple of four and contiguous: load four of the depth at once.
 const VECTOR_GRADIENT: bool = false; // @specialize
+// Neighbouring threads load neighbouring positions, where these lie together, and not neighbouring columns.
+const ALONG_DEPTH: bool = true; // @specialize
 
 const THREADS: u32 = THREADS_X * THREADS_Y;
 const TILE_ROWS: u32 = THREADS_Y * ROWS;
@@ -29,6 +31,8 @@ const DEPTH_VECTORS: u32 = TILE_DEPTH / 4u;
 const GRADIENT_LOADS: u32 = TILE_ROWS * DEPTH_VECTORS / THREADS;
 const INPUT_LOADS: u32 = TILE_DEPTH * TILE_VECTORS / THREADS;
 const INPUT_STEP: u32 = THREADS / TILE_VECTORS;
+// One more than a line of the tile has: threads that write to the same place of neighbouring lines meet other banks.
+const INPUT_PITCH: u32 = TILE_VECTORS + 1u;
 
 struct Geometry {
   inputSize: vec3<u32>,
@@ -58,7 +62,7 @@ struct Geometry {
 
 // Four of the depth for one row; and for one of the depth four columns.
 var<workgroup> gradientTile: array<vec4<f32>, TILE_ROWS * DEPTH_VECTORS>;
-var<workgroup> inputTile: array<vec4<f32>, TILE_DEPTH * TILE_VECTORS>;
+var<workgroup> inputTile: array<vec4<f32>, TILE_DEPTH * INPUT_PITCH>;
 
 fn outputOffset(rowBase: u32, depth: u32) -> u32 {
   return rowBase + (depth / geometry.outputPositions) * geometry.outputStrides.x
@@ -106,8 +110,8 @@ fn main(
   let columns = weightColumns + select(0u, 1u, HAS_BIAS);
 
   // The four columns whose patches this thread loads, the same throughout.
-  let loadVector = thread % TILE_VECTORS;
-  let loadDepth = thread / TILE_VECTORS;
+  let loadVector = select(thread % TILE_VECTORS, thread / INPUT_STEP, ALONG_DEPTH);
+  let loadDepth = select(thread / TILE_VECTORS, thread % INPUT_STEP, ALONG_DEPTH);
   var origins: array<vec3<i32>, 4>;
   var channels: array<u32, 4>;
   for (var j = 0u; j < 4u; j++) { // @unroll
@@ -140,7 +144,7 @@ fn main(
         let value = select(0.0, f32(input[select(0u, offset, inside)]), inside);
         values[j] = select(value, 1.0, firstColumn + loadVector * 4u + j >= weightColumns);
       }
-      inputTile[row * TILE_VECTORS + loadVector] = values;
+      inputTile[row * INPUT_PITCH + loadVector] = values;
     }
     workgroupBarrier();
 
@@ -148,7 +152,7 @@ fn main(
       var patches: array<vec4<f32>, 4u * VECTORS>;
       for (var i = 0u; i < 4u; i++) { // @unroll
         for (var v = 0u; v < VECTORS; v++) { // @unroll
-          patches[i * VECTORS + v] = inputTile[(k * 4u + i) * TILE_VECTORS + v * THREADS_X + local.x];
+          patches[i * VECTORS + v] = inputTile[(k * 4u + i) * INPUT_PITCH + v * THREADS_X + local.x];
         }
       }
       for (var r = 0u; r < ROWS; r++) { // @unroll

@@ -123,6 +123,12 @@ export function preferring<Item>(items: readonly Item[], willDo: (item: Item) =>
   return [preferred, ...items.filter((item) => item !== preferred)];
 }
 
+/** Why constants cannot be: they must be whole and positive; undefined when they are. */
+export function countRefusal(counts: SolverConfig): string | undefined {
+  const wrong = Object.entries(counts).find(([, count]) => !(Number.isInteger(count) && count >= 1));
+  return wrong && `${wrong[0]} is ${String(wrong[1])}; expected a positive integer`;
+}
+
 /** Registers that a tile may take in each direction; loops over them are written out. */
 const LARGEST_TILE = 64;
 

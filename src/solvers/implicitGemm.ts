@@ -1,6 +1,7 @@
 /** Tiled implicit GEMM in workgroup memory: forward pass and input gradient. */
 import kernel from "../../shaders/implicit_gemm.wgsl";
 import type { ConvOperation } from "../operation.js";
+import { isPointwise } from "../problem.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
 import { elementTypes, unsharedRefusal, vectorResults } from "./constants.js";
@@ -24,9 +25,8 @@ function vectorWeight(operation: ConvOperation, gather: Gather): boolean {
 
 /** Whether four neighbouring columns are four neighbouring, aligned source elements: a plain 1x1 layer. */
 function vectorSource({ problem, masked, pixels }: ConvOperation): boolean {
-  const { taps, stride, padBegin, padEnd, inputPositions, layout } = problem;
-  const plain = taps === 1 && stride.every((s) => s === 1) && [...padBegin, ...padEnd].every((p) => p === 0);
-  return plain && layout === "channels-first" && inputPositions % 4 === 0 && !masked && !pixels;
+  const { inputPositions, layout } = problem;
+  return isPointwise(problem) && layout === "channels-first" && inputPositions % 4 === 0 && !masked && !pixels;
 }
 
 /** The sums of a tile. */

@@ -32,7 +32,7 @@ export const implicitGemmWeightGradient: Solver = {
   },
 
   plan(operation, capabilities, config) {
-    const refused = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities);
+    const refused = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, 1);
     if (refused !== undefined) return { refused };
     const { problem } = operation;
     const { columns, elements } = gradientMatrix(operation);
@@ -47,12 +47,14 @@ export const implicitGemmWeightGradient: Solver = {
     const sums = weightSums(operation, splits, capabilities);
     const tasks = splits * tasksPerSplit;
     const bindings = gradientBindings(operation);
+    const channelsFirst = problem.layout === "channels-first";
     const first = dispatch(kernel, {
       constants: {
         ...gradientConstants(operation),
         ...tileConstants(config),
         RANK: problem.rank,
-        VECTOR_GRADIENT: problem.layout === "channels-first" && problem.outputPositions % 4 === 0,
+        VECTOR_GRADIENT: channelsFirst && problem.outputPositions % 4 === 0,
+        ALONG_DEPTH: channelsFirst,
       },
       types: elementTypes(operation),
       uniforms: {

@@ -1,5 +1,7 @@
 /** Every solver, in the order in which selection considers them; the last one of each
  * direction refuses nothing. */
+import type { ConvOperation } from "../operation.js";
+import { asLine } from "../problem.js";
 import type { Solver } from "../solver.js";
 import { channelSum } from "./channelSum.js";
 import { direct } from "./direct.js";
@@ -17,19 +19,30 @@ import { vectorTile } from "./vectorTile.js";
 import { winograd } from "./winograd.js";
 import { winogradWeightGradient } from "./winogradWeightGradient.js";
 
+/** The solver, which gets the planes of pointwise layers as lines. Not for those that deal lines out to threads. */
+function inLines(solver: Solver): Solver {
+  const lined = (operation: ConvOperation): ConvOperation => ({ ...operation, problem: asLine(operation.problem) });
+  return {
+    ...solver,
+    configs: (operation, capabilities) => solver.configs(lined(operation), capabilities),
+    plan: (operation, capabilities, config) => solver.plan(lined(operation), capabilities, config),
+    discouraged: (operation, capabilities) => solver.discouraged?.(lined(operation), capabilities),
+  };
+}
+
 export const SOLVERS: readonly Solver[] = [
   rollingWindow,
   strip,
   winograd,
-  implicitGemm,
-  vectorTile,
-  registerTile,
+  inLines(implicitGemm),
+  inLines(vectorTile),
+  inLines(registerTile),
   direct,
   winogradWeightGradient,
   rollingWindowWeightGradient,
   stripWeightGradient,
-  implicitGemmWeightGradient,
-  registerTileWeightGradient,
+  inLines(implicitGemmWeightGradient),
+  inLines(registerTileWeightGradient),
   directWeightGradient,
   channelSum,
   elementwise,

@@ -18,6 +18,7 @@ import { elementTypes, paddingConstant, strideList, tapConstants } from "./const
 import { chooseSplits, dealOut, partialBytes } from "./splits.js";
 
 const REDUCE_THREADS = 64;
+
 /** The matrix a weight gradient computes: rows through all groups, a column a weight, perhaps one for the bias. */
 export interface GradientMatrix {
   /** Output channels of all groups. */

@@ -4,6 +4,7 @@ import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
 import {
+  countRefusal,
   dealtEvenly,
   elementTypes,
   tapConstants,
@@ -52,10 +53,9 @@ function candidates(operation: ConvOperation): SolverConfig[] {
 
 function refusal(operation: ConvOperation, config: SolverConfig): string | undefined {
   const { problem, direction } = operation;
-  for (const [name, value] of Object.entries({ rows: config.rows, columns: config.columns })) {
-    if (!(Number.isInteger(value) && value >= 1)) return `${name} is ${String(value)}; expected a positive integer`;
-  }
   const { rows, columns } = config;
+  const none = countRefusal({ rows, columns });
+  if (none !== undefined) return none;
   const written = rows * columns * problem.kernel[2];
   if (rows * columns > 1 && written > MOST_WRITTEN_OUT) {
     return `strips of ${String(rows)} x ${String(columns)} write out ${String(written)} steps; at most ${String(MOST_WRITTEN_OUT)}`;

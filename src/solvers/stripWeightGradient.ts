@@ -3,7 +3,7 @@ import kernel from "../../shaders/strip_weight_gradient.wgsl";
 import type { ConvOperation } from "../operation.js";
 import type { ConvProblem } from "../problem.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
-import { elementTypes, unsharedRefusal } from "./constants.js";
+import { countRefusal, elementTypes, unsharedRefusal } from "./constants.js";
 import {
   gradientBindings,
   gradientConstants,
@@ -31,9 +31,8 @@ function spanOf({ kernel: extent, stride, dilation }: ConvProblem, columns: numb
 }
 
 function refusal({ problem }: ConvOperation, { columns, filterRows }: SolverConfig): string | undefined {
-  for (const [name, value] of Object.entries({ columns, filterRows })) {
-    if (!(Number.isInteger(value) && value >= 1)) return `${name} is ${String(value)}; expected a positive integer`;
-  }
+  const none = countRefusal({ columns, filterRows });
+  if (none !== undefined) return none;
   const taps = filterRows * problem.kernel[2];
   if (taps > MOST_SUMS) return `${String(taps)} taps to a thread, which holds at most ${String(MOST_SUMS)}`;
   const written = Math.max(taps * columns, spanOf(problem, columns) * filterRows);

@@ -7,6 +7,7 @@ import unfoldKernel from "../../shaders/unfold.wgsl";
 import kernel from "../../shaders/vector_tile.wgsl";
 import type { Capabilities } from "../gpu/capabilities.js";
 import type { ConvOperation } from "../operation.js";
+import { isPointwise } from "../problem.js";
 import { constantsFor, type Dispatch, dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
 import {
@@ -55,8 +56,7 @@ interface Vectors {
 function describeVectors(operation: ConvOperation): Vectors {
   const { problem, pixels } = operation;
   const gather = describeGather(operation);
-  const { taps, stride, padBegin, padEnd, layout, batch, groups } = problem;
-  const plain = taps === 1 && stride.every((s) => s === 1) && [...padBegin, ...padEnd].every((p) => p === 0);
+  const { layout, batch, groups } = problem;
   const rowVectors = Math.ceil(gather.gridPositions / VECTOR);
   return {
     gather,
@@ -64,7 +64,7 @@ function describeVectors(operation: ConvOperation): Vectors {
     rowVectors,
     columns: batch * rowVectors,
     visits: gather.depth / gather.sourceChannels,
-    direct: plain && layout === "channels-first" && gather.gridPositions % VECTOR === 0 && !pixels,
+    direct: isPointwise(problem) && layout === "channels-first" && gather.gridPositions % VECTOR === 0 && !pixels,
   };
 }
 

@@ -1,6 +1,7 @@
 /** What the passes by rolling windows have in common: how large windows are, and which layers they suit. */
 import type { ConvProblem } from "../problem.js";
 import type { SolverConfig } from "../solver.js";
+import { countRefusal } from "./constants.js";
 
 /** Sources and weights that a thread keeps, values it loads for a line, steps written out: compile time grows with them. */
 const MOST = { window: 96, weights: 75, loads: 32, steps: 320 };
@@ -18,10 +19,7 @@ export function windowSize({ kernel, stride, dilation }: WalkedFilter, columns: 
 
 /** Why a configuration is none, or not for planes; undefined when it is. */
 export function configRefusal({ rank }: WalkedFilter, config: SolverConfig): string | undefined {
-  for (const [name, value] of Object.entries(config)) {
-    if (!(Number.isInteger(value) && value >= 1)) return `${name} is ${String(value)}; expected a positive integer`;
-  }
-  return rank > 2 ? `rank is ${String(rank)}; windows roll over planes` : undefined;
+  return countRefusal(config) ?? (rank > 2 ? `rank is ${String(rank)}; windows roll over planes` : undefined);
 }
 
 /** Why windows are of no use to a layer: strips do as well where nothing rolls; undefined when they are. */

@@ -35,8 +35,12 @@ export function candidateTiles(rows: number, columns: number, copies: number): r
   return preferring(fitting, (tile) => copies * tileCount(tile, rows, columns) >= ENOUGH_TASKS);
 }
 
-/** Why a device, or the kernel itself, cannot use a tile; undefined when it can. */
-export function tileRefusal(tile: SolverConfig, { limits }: Capabilities): string | undefined {
+/**
+ * Why a device, or the kernel itself, cannot use a tile; undefined when it can.
+ *
+ * @param apart vectors between the lines of its columns in workgroup memory
+ */
+export function tileRefusal(tile: SolverConfig, { limits }: Capabilities, apart = 0): string | undefined {
   const { threadsX, threadsY, rows, vectors, tileDepth } = tile;
   for (const [name, value] of Object.entries({ threadsX, threadsY, rows, vectors, tileDepth })) {
     if (!(Number.isInteger(value) && value >= 1))
@@ -46,7 +50,7 @@ export function tileRefusal(tile: SolverConfig, { limits }: Capabilities): strin
   if (threads > limits.maxComputeInvocationsPerWorkgroup) {
     return `the tile needs ${String(threads)} threads in a workgroup; the device has at most ${String(limits.maxComputeInvocationsPerWorkgroup)}`;
   }
-  const vectorsKept = (tileRows(tile) * tileDepth) / VECTOR + tileDepth * threadsX * vectors;
+  const vectorsKept = (tileRows(tile) * tileDepth) / VECTOR + tileDepth * (threadsX * vectors + apart);
   if (vectorsKept * VECTOR_BYTES > limits.maxComputeWorkgroupStorageSize) {
     return `the tile needs ${String(vectorsKept * VECTOR_BYTES)} bytes of workgroup memory; the device has ${String(limits.maxComputeWorkgroupStorageSize)}`;
   }

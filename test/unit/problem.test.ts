@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { ArgumentError, type ConvOptions } from "webgpu-conv";
 import { makeProblem, outputShapeOf, type Rank } from "webgpu-conv/reference";
-import { requireSameShape } from "../../src/problem.js";
+import { asLine, makeUnsharedProblem, requireSameShape } from "../../src/problem.js";
 
 describe("what is derived", () => {
   test("of a 2D layer, with a degenerate depth", () => {
@@ -76,6 +76,50 @@ describe("what is derived", () => {
     ];
     expect(new Set(keys).size).toBe(keys.length);
     expect(key({ padding: "same" })).toBe(key({ padding: [1, 1], stride: [1, 1], groups: 1, dilation: 1 }));
+  });
+});
+
+describe("a pointwise problem as a line", () => {
+  const shapes = [
+    [2, 6, 5, 7],
+    [4, 3, 1, 1],
+  ] as const;
+
+  test("keeps its elements where they are, and the caller's shapes", () => {
+    for (const layout of ["channels-first", "channels-last"] as const) {
+      const [[n, c, h, w], filters] = shapes;
+      const input = layout === "channels-first" ? [n, c, h, w] : [n, h, w, c];
+      const options = { groups: 2, layout, dilation: 3, paddingMode: "reflect" } as const;
+      const plane = makeProblem(2, input, filters, options);
+      const flat = layout === "channels-first" ? [n, c, h * w] : [n, h * w, c];
+      const { inputShape, weightShape, outputShape } = plane;
+      const line = makeProblem(1, flat, [4, 3, 1], { groups: 2, layout });
+      expect(asLine(plane)).toEqual({
+        ...line,
+        inputShape,
+        weightShape,
+        outputShape,
+        weightOrder: plane.weightOrder,
+        key: `${plane.key},line`,
+      });
+    }
+  });
+
+  test("is none with a larger filter, a stride, padding, or filters of each position's own", () => {
+    const others = [
+      makeProblem(2, [2, 6, 5, 7], [4, 6, 1, 2]),
+      makeProblem(2, [2, 6, 5, 7], [4, 6, 1, 1], { stride: [2, 1] }),
+      makeProblem(2, [2, 6, 5, 7], [4, 6, 1, 1], { padding: [0, 1] }),
+      makeProblem(2, [2, 6, 5, 7], [4, 6, 1, 1], {
+        padding: [
+          [0, -1],
+          [0, 0],
+        ],
+      }),
+      makeUnsharedProblem(2, [2, 6, 2, 2], [2, 2, 4, 6, 1, 1]),
+      makeProblem(1, [2, 6, 7], [4, 6, 1]),
+    ];
+    for (const problem of others) expect(asLine(problem)).toBe(problem);
   });
 });
 
