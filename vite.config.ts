@@ -80,7 +80,7 @@ const demoProject = (): TestProjectInlineConfiguration => ({
 
 /** Deno's own WebGPU (wgpu and naga): only there, where vitest itself runs in Deno (test/run/deno.ts). */
 const denoProject = (): TestProjectInlineConfiguration => ({
-  ...platform("engine.deno.ts", 80, "odd"),
+  ...platform("engine.deno.ts", 100, "odd"),
   test: {
     ...timeouts,
     name: "deno",
@@ -92,7 +92,7 @@ const denoProject = (): TestProjectInlineConfiguration => ({
 });
 
 const chromiumProject = async ({ command, mode }: ConfigEnv): Promise<TestProjectInlineConfiguration> => ({
-  ...platform("engine.browser.ts", 120, "plain"),
+  ...platform("engine.browser.ts", 200, "plain"),
   server: { fs: { allow: [root, corpora] } },
   test: {
     ...timeouts,
