@@ -129,8 +129,8 @@ function unrolledMultiplyAdds(config: SolverConfig): number {
 
 /**
  * The larger tiles in workgroup memory take a software device 0.8 to 1.5 s each to compile: there they run on the
- * first case alone, on one platform of two. Nor does what is fused depend on the tile: there the candidates run with nothing fused.
- * A GPU runs all of it.
+ * first case alone, on one platform of two. Nor does what is fused depend on the tile: there the candidates run with
+ * nothing fused. A GPU runs all of it.
  */
 function isCheapEnough(conv: ConvCase, config: SolverConfig, { software }: Capabilities): boolean {
   const takesLarge = conv.name === CANDIDATE_CASES[0] && __CONV_VARIANT__ === "plain";
