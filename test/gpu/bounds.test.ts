@@ -91,11 +91,17 @@ async function expectWithinBound(
   expect(found.flat()).toEqual([]);
 }
 
+/** Solvers that take part on every platform: Winograd's errors are of another kind, register tiles take everything. */
+const ALWAYS = ["winograd", "register-tile"];
+
 describe("every solver is within the derived bound on reals", () => {
   const names = ["first layer, tail", "1x1, large", "3x3, large", "grouped, odd", "depthwise, plain", "dilated, odd"];
-  for (const name of names) {
+  for (const [index, name] of names.entries()) {
     gpuTest(name, async ({ engine, runner, capabilities }) => {
-      await expectWithinBound(namedCase(name), { engine, runner, capabilities });
+      // Platforms with software devices, which compile for most of the time, take turns with the other solvers.
+      const isInTurn = !capabilities.software || index % 2 === (__CONV_VARIANT__ === "plain" ? 0 : 1);
+      const wanted = (solver: string): boolean => isInTurn || ALWAYS.includes(solver);
+      await expectWithinBound(namedCase(name), { engine, runner, capabilities }, wanted);
     });
   }
 
