@@ -1,8 +1,8 @@
 /**
  * Vite plugin: `import kernel from "./x.wgsl"` gives a Kernel (src/gpu/kernel.ts).
  *
- * Imports between shader files are WESL's and are resolved here with its linker; the uniform struct and the
- * bindings are read by wgsl_reflect. Both run at build time only, so a page carries neither. Beside each
+ * Imports between shader files are WESL's and are resolved here with its linker; the uniform struct is read, and the
+ * bindings are checked, by wgsl_reflect. Both run at build time only, so a page carries neither. Beside each
  * kernel a `.d.wgsl.ts` declaration is written with the names found, so that the host's use of them is checked.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -12,11 +12,10 @@ import { link } from "wesl";
 import type { StructInfo, TemplateInfo, TypeInfo } from "wgsl_reflect";
 // The package has no "exports": Node would take its CommonJS "main".
 import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
+import { type Kernel, readDeclarations, type StorageBinding, type UniformField } from "../src/gpu/kernel.js";
 import { nameShared, referToShared, sharedModule } from "./sharedText.js";
-import type { Kernel, ScalarType, SpecializableConstant, StorageBinding, UniformField } from "../src/gpu/kernel.js";
 
 const CONSTANT = /^const (\w+): (u32|i32|f32|bool) = ([^;]+); \/\/ @specialize/gm;
-const ALIAS = /^alias (\w+) = (\w+); \/\/ @specialize/gm;
 
 /** All shader files below `root`, by path relative to it, with forward slashes. */
 export function readShaders(root: string): Record<string, string> {
@@ -24,15 +23,11 @@ export function readShaders(root: string): Record<string, string> {
   return Object.fromEntries(files.map((file) => [file.replaceAll("\\", "/"), readFileSync(join(root, file), "utf8")]));
 }
 
-function readConstants(code: string): Record<string, SpecializableConstant> {
-  return Object.fromEntries(
-    [...code.matchAll(CONSTANT)].map(([, name, type, text]) => {
-      const value = type === "bool" ? text === "true" : Number(text.replace(/u$/, ""));
-      if (typeof value === "number" && Number.isNaN(value))
-        throw new Error(`constant ${name} has the value "${text}"; expected a literal`);
-      return [name, { type: type as ScalarType | "bool", value }];
-    }),
-  );
+function checkConstants(code: string): void {
+  for (const [, name, type, text] of code.matchAll(CONSTANT)) {
+    const isLiteral = type === "bool" ? /^(true|false)$/.test(text) : !Number.isNaN(Number(text.replace(/u$/, "")));
+    if (!isLiteral) throw new Error(`constant ${name} has the value "${text}"; expected a literal`);
+  }
 }
 
 /** Scalars and vectors of 32-bit numbers; anything else is refused. */
@@ -63,6 +58,7 @@ export async function buildKernel(file: string, shaders: Record<string, string>)
   const name = basename(file, ".wgsl");
   const linked = await link({ weslSrc: shaders, rootModuleName: file });
   const code = withoutComments(linked.dest);
+  checkConstants(code);
   const reflection = new WgslReflect(code);
   const [uniform] = reflection.uniforms;
   if (reflection.uniforms.length !== 1 || uniform.binding !== 0)
@@ -71,16 +67,17 @@ export async function buildKernel(file: string, shaders: Record<string, string>)
   const draws = compute.length === 0 && vertex.length === 1 && fragment.length === 1;
   if (!draws && compute.map(({ name }) => name).join() !== "main")
     throw new Error(`${file}: expected a compute entry point named main, or one vertex and one fragment entry point`);
-  const bindings = reflection.storage.map((storage): [string, StorageBinding] => {
-    return [storage.name, { binding: storage.binding, access: storage.access === "read" ? "read" : "read_write" }];
-  });
+  const declared = readDeclarations(code);
+  for (const { name: binding, binding: number, access } of reflection.storage) {
+    const { [binding]: read } = declared.bindings as Readonly<Record<string, StorageBinding | undefined>>;
+    if (read?.binding !== number || read.access !== access)
+      throw new Error(`${file}: ${binding} is not declared on one line as @group(0) @binding(n) var<storage, access>`);
+  }
   return {
     name,
     code,
-    constants: readConstants(code),
-    aliases: Object.fromEntries([...code.matchAll(ALIAS)].map(([, alias, type]) => [alias, type])),
+    ...declared,
     uniforms: readUniforms(uniform.type as StructInfo),
-    bindings: Object.fromEntries(bindings),
   };
 }
 
@@ -90,7 +87,7 @@ function declare(kernel: Kernel, file: string): string {
 import type { Kernel } from "${"../".repeat(file.split("/").length)}src/gpu/kernel.js";
 
 declare const kernel: Kernel<
-  ${union(Object.keys(kernel.constants))},
+  ${union([...kernel.constants])},
   ${union(Object.keys(kernel.uniforms.fields))},
   ${union(Object.keys(kernel.bindings))}
 >;
@@ -156,8 +153,11 @@ export function wgsl(root: string): Plugin {
       const kernel = (await folder.kernels()).find(({ name }) => name === basename(id, ".wgsl"));
       if (!kernel) throw new Error(`${id} is no kernel of ${folder.root}`);
       const { expression, names } = referToShared(kernel.code, shared);
+      const { name, uniforms } = kernel;
       const code = `import { ${names.join(", ")} } from ${JSON.stringify(SHARED_MODULE)};
-export default { ...${JSON.stringify({ ...kernel, code: undefined })}, code: ${expression} };`;
+import { readDeclarations } from ${JSON.stringify(resolve(root, "src/gpu/kernel.ts"))};
+const code = ${expression};
+export default { ...${JSON.stringify({ name, uniforms })}, code, ...readDeclarations(code) };`;
       return { code, moduleType: "js", map: null };
     },
   };

@@ -2,12 +2,6 @@
 
 export type ScalarType = "u32" | "i32" | "f32";
 
-/** A `const` line marked `// @specialize`, whose value the host may replace before compiling. */
-export interface SpecializableConstant {
-  readonly type: ScalarType | "bool";
-  readonly value: number | boolean;
-}
-
 /** A member of the uniform struct; a vector has `count` components. */
 export interface UniformField {
   readonly offsetBytes: number;
@@ -33,9 +27,23 @@ export interface Kernel<
 > {
   readonly name: string;
   readonly code: string;
-  readonly constants: Readonly<Record<Constant, SpecializableConstant>>;
-  /** `alias` lines marked likewise, with the types that they name. */
-  readonly aliases: Readonly<Record<string, string>>;
+  /** `const` lines marked `// @specialize`, whose values the host may replace before compiling. */
+  readonly constants: readonly Constant[];
+  /** `alias` lines marked likewise. */
+  readonly aliases: readonly string[];
   readonly uniforms: { readonly bytes: number; readonly fields: Readonly<Record<Field, UniformField>> };
   readonly bindings: Readonly<Record<Binding, StorageBinding>>;
+}
+
+/** What a kernel's text says itself, so that a page does not load it twice: marked names, and storage buffers. */
+export function readDeclarations(code: string): Pick<Kernel, "constants" | "aliases" | "bindings"> {
+  const marked = (what: string): string[] =>
+    [...code.matchAll(new RegExp(`^${what} (\\w+)\\b.* // @specialize$`, "gm"))].map(([, name]) => name);
+  const bindings: Record<string, StorageBinding> = {};
+  for (const [, binding, access, name] of code.matchAll(
+    /^@group\(0\) @binding\((\d+)\) var<storage, (\w+)> (\w+):/gm,
+  )) {
+    bindings[name] = { binding: Number(binding), access: access as StorageBinding["access"] };
+  }
+  return { constants: marked("const"), aliases: marked("alias"), bindings };
 }

@@ -9,27 +9,25 @@
  */
 import { ConvError } from "../errors.js";
 import { evaluateInteger, integerConstants } from "./constants.js";
-import type { Kernel, SpecializableConstant } from "./kernel.js";
+import type { Kernel } from "./kernel.js";
 
 /** Values for a kernel's `// @specialize` constants; absent ones keep the file's value. */
 export type ConstantValues = Readonly<Record<string, number | boolean>>;
 
-function literal(constant: SpecializableConstant, value: number | boolean): string {
-  if (constant.type === "bool" || typeof value === "boolean") return String(Boolean(value));
-  return constant.type === "u32" ? `${String(value)}u` : String(value);
+function literal(type: string, value: number | boolean): string {
+  if (type === "bool" || typeof value === "boolean") return String(Boolean(value));
+  return type === "u32" ? `${String(value)}u` : String(value);
 }
 
 function setConstants(kernel: Kernel, values: ConstantValues): string {
   for (const name of Object.keys(values)) {
-    if (!(name in kernel.constants)) {
-      throw new ConvError(
-        `kernel ${kernel.name} has no constant ${name}; it has ${Object.keys(kernel.constants).join(", ")}`,
-      );
+    if (!kernel.constants.includes(name)) {
+      throw new ConvError(`kernel ${kernel.name} has no constant ${name}; it has ${kernel.constants.join(", ")}`);
     }
   }
   return kernel.code.replace(/^const (\w+): (\w+) = [^;]+; \/\/ @specialize/gm, (line, name: string, type: string) => {
     if (!(name in values)) return line;
-    return `const ${name}: ${type} = ${literal(kernel.constants[name], values[name])};`;
+    return `const ${name}: ${type} = ${literal(type, values[name])};`;
   });
 }
 
@@ -95,7 +93,7 @@ export type AliasTypes = Readonly<Record<string, string>>;
 
 function setAliases(kernel: Kernel, code: string, types: AliasTypes): string {
   for (const name of Object.keys(types)) {
-    if (!(name in kernel.aliases)) throw new ConvError(`kernel ${kernel.name} has no alias ${name}`);
+    if (!kernel.aliases.includes(name)) throw new ConvError(`kernel ${kernel.name} has no alias ${name}`);
   }
   const set = code.replace(/^alias (\w+) = (\w+); \/\/ @specialize/gm, (_line, name: string, type: string) => {
     return `alias ${name} = ${name in types ? types[name] : type};`;

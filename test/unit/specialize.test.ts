@@ -8,8 +8,8 @@ import type { Kernel } from "../../src/gpu/kernel.js";
 import { specialize, unrollLoops } from "../../src/gpu/specialize.js";
 
 /** A kernel that consists of the given text. */
-function kernelOf(code: string, constants: Kernel["constants"] = {}): Kernel {
-  return { name: "test", code, constants, aliases: {}, uniforms: { bytes: 16, fields: {} }, bindings: {} };
+function kernelOf(code: string, constants: Kernel["constants"] = []): Kernel {
+  return { name: "test", code, constants, aliases: [], uniforms: { bytes: 16, fields: {} }, bindings: {} };
 }
 
 const withoutSpace = (code: string): string => code.replaceAll(/\s+/g, " ").trim();
@@ -21,12 +21,7 @@ const SCALE: f32 = 1.0; // @specialize
 const MASKED: bool = false; // @specialize
 const ROWS_TWICE: u32 = ROWS * 2u;
 `;
-  const kernel = kernelOf(code, {
-    ROWS: { type: "u32", value: 4 },
-    OFFSET: { type: "i32", value: 0 },
-    SCALE: { type: "f32", value: 1 },
-    MASKED: { type: "bool", value: false },
-  });
+  const kernel = kernelOf(code, ["ROWS", "OFFSET", "SCALE", "MASKED"]);
 
   test("get their values as literals of their own type", () => {
     expect(specialize(kernel, { ROWS: 8, OFFSET: -3, SCALE: 0.5, MASKED: true })).toBe(`const ROWS: u32 = 8u;
@@ -131,7 +126,7 @@ for (var i = 0u; i < N; i++) { // @unroll
 }
 after();
 `,
-      { WIDE: { type: "bool", value } },
+      ["WIDE"],
     );
   const head = (value: boolean): string => `const WIDE: bool = ${String(value)}; // @specialize const N: u32 = 2u;`;
 
@@ -176,8 +171,11 @@ test("half vectors enable f16", () => {
 });
 
 test("with every constant given, the text holds no mark and no comment line", () => {
-  const defaults = Object.fromEntries(Object.entries(registerTile.constants).map(([name, { value }]) => [name, value]));
-  const text = specialize(registerTile, defaults);
+  const lines = [...registerTile.code.matchAll(/^const (\w+): \w+ = ([\w.]+); \/\/ @specialize$/gm)];
+  expect(lines.map(([, name]) => name)).toEqual(registerTile.constants);
+  const valueOf = (text: string) => JSON.parse(text.replace(/u$/, "")) as number | boolean;
+  const defaults = lines.map(([, name, value]) => [name, valueOf(value)] as const);
+  const text = specialize(registerTile, Object.fromEntries(defaults));
   expect(text).not.toMatch(/@unroll|@specialize|@static/);
   expect(text).not.toMatch(/^\s*\/\//m);
 });

@@ -8,8 +8,8 @@ import { packUniforms } from "../../src/gpu/uniforms.js";
 const KERNEL: Kernel = {
   name: "test",
   code: "",
-  constants: {},
-  aliases: {},
+  constants: [],
+  aliases: [],
   bindings: {},
   uniforms: {
     bytes: 36,
