@@ -21,6 +21,8 @@ const THREADS_Y: u32 = 16u; // @specialize
 const ROWS: u32 = 4u; // @specialize
 const VECTORS: u32 = 1u; // @specialize
 const TILE_DEPTH: u32 = 16u; // @specialize
+// Vectors of the depth that are written out: a divisor of TILE_DEPTH / 4.
+const UNROLL: u32 = 1u; // @specialize
 // Weights of a row lie contiguous and aligned: load four of the depth at once.
 const VECTOR_WEIGHT: bool = false; // @specialize
 // A pointwise layer whose four neighbouring columns are four neighbouring source elements.
@@ -181,20 +183,23 @@ fn main(
     }
     workgroupBarrier();
 
-    for (var k = 0u; k < DEPTH_VECTORS; k++) {
-      var patches: array<vec4<f32>, 4u * VECTORS>;
-      for (var i = 0u; i < 4u; i++) { // @unroll
-        for (var v = 0u; v < VECTORS; v++) { // @unroll
-          patches[i * VECTORS + v] = sourceTile[(k * 4u + i) * TILE_VECTORS + v * THREADS_X + local.x];
+    for (var turn = 0u; turn < DEPTH_VECTORS / UNROLL; turn++) {
+      for (var u = 0u; u < UNROLL; u++) { // @unroll
+        let k = turn * UNROLL + u;
+        var patches: array<vec4<f32>, 4u * VECTORS>;
+        for (var i = 0u; i < 4u; i++) { // @unroll
+          for (var v = 0u; v < VECTORS; v++) { // @unroll
+            patches[i * VECTORS + v] = sourceTile[(k * 4u + i) * TILE_VECTORS + v * THREADS_X + local.x];
+          }
         }
-      }
-      for (var r = 0u; r < ROWS; r++) { // @unroll
-        let factors = weightTile[(local.y * ROWS + r) * DEPTH_VECTORS + k];
-        for (var v = 0u; v < VECTORS; v++) { // @unroll
-          sums[r * VECTORS + v] += factors.x * patches[v];
-          sums[r * VECTORS + v] += factors.y * patches[VECTORS + v];
-          sums[r * VECTORS + v] += factors.z * patches[2u * VECTORS + v];
-          sums[r * VECTORS + v] += factors.w * patches[3u * VECTORS + v];
+        for (var r = 0u; r < ROWS; r++) { // @unroll
+          let factors = weightTile[(local.y * ROWS + r) * DEPTH_VECTORS + k];
+          for (var v = 0u; v < VECTORS; v++) { // @unroll
+            sums[r * VECTORS + v] += factors.x * patches[v];
+            sums[r * VECTORS + v] += factors.y * patches[VECTORS + v];
+            sums[r * VECTORS + v] += factors.z * patches[2u * VECTORS + v];
+            sums[r * VECTORS + v] += factors.w * patches[3u * VECTORS + v];
+          }
         }
       }
     }

@@ -3,16 +3,27 @@
 //   result[sample][channel][phase][visit][vector][i] = what result position 4 * vector + i of the phase meets at the visit
 //
 // Zero where it meets nothing; nothing is written for visits that a phase skips. Visits and phases: common/taps.wgsl.
-// Dispatch: ceil(vectors / 64) workgroups, folded; neighbouring threads take neighbouring vectors.
+// A thread lays out one vector for all visits of a row of taps. Where its four results lie in one line, it loads what they
+// meet once (ON_LINE): each next result begins RESULT_STEP further, each next visit SOURCE_STEP_WIDTH.
+// Dispatch: ceil(batch * channels * phases * visitRows * rowVectors / 64) workgroups, folded; neighbouring threads take
+// neighbouring vectors.
 import package::common::element::Element;
 import package::common::epilogue::{maskGradient, MASKED};
 import package::common::grid::workgroupIndex;
 import package::common::phases::{phaseOffset, phasePosition};
 import package::common::pixels::{pixelValue, PIXELS, Source};
+import package::common::padding::paddedSource;
 import package::common::space::flatten;
-import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, isTap, tapOf, visitAt, VISITS};
+import package::common::taps::{
+  firstTap, gatherAt, gatherOrigin, isInside, isTap, tapOf, visitAt, SOURCE_STEP_WIDTH, TRANSPOSED, VISITS, VISITS_WIDTH
+};
+
+const ON_LINE: bool = false; // @specialize
+const RESULT_STEP: u32 = 1u; // @specialize
 
 const THREADS: u32 = 64u;
+const VISIT_ROWS: u32 = VISITS / VISITS_WIDTH;
+const SPAN: u32 = 3u * RESULT_STEP + (VISITS_WIDTH - 1u) * SOURCE_STEP_WIDTH + 1u;
 
 struct Geometry {
   sourceSize: vec3<u32>,
@@ -23,7 +34,7 @@ struct Geometry {
   rowVectors: u32, // that these take: ceil(gridPositions / 4)
   phaseCount: u32,
   channels: u32, // of all groups
-  vectors: u32, // batch * channels * phaseCount * VISITS * rowVectors
+  threads: u32, // batch * channels * phaseCount * VISIT_ROWS * rowVectors
   sourceStrides: vec3<u32>, // batch, channel, position
   pixelScale: vec4<f32>, // of an image
   pixelShift: vec4<f32>,
@@ -53,27 +64,56 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
-  if (index >= geometry.vectors) {
+  if (index >= geometry.threads) {
     return;
   }
-  let firstPosition = 4u * (index % geometry.rowVectors);
+  let vector = index % geometry.rowVectors;
   let row = index / geometry.rowVectors;
-  let visit = visitAt(row % VISITS);
-  let outer = row / VISITS;
+  let firstVisit = (row % VISIT_ROWS) * VISITS_WIDTH;
+  let outer = row / VISIT_ROWS;
   let offset = phaseOffset(outer % geometry.phaseCount, geometry.phases);
   let plane = outer / geometry.phaseCount;
   let first = firstTap(offset, geometry.padBegin);
-  if (!isTap(tapOf(first, visit))) {
-    return;
-  }
   let base = (plane / geometry.channels) * geometry.sourceStrides.x + (plane % geometry.channels) * geometry.sourceStrides.y;
-  var values: vec4<f32>;
+  let place = row * VISITS_WIDTH * geometry.rowVectors + vector;
+  var origins: array<vec3<i32>, 4>;
   for (var i = 0u; i < 4u; i++) { // @unroll
-    let position = phasePosition(firstPosition + i, geometry.gridSize, offset);
-    let origin = gatherOrigin(vec3<i32>(position), geometry.padBegin, first);
-    let at = gatherAt(origin, visit, geometry.sourceSize);
-    let inside = isInside(at, geometry.sourceSize) & (firstPosition + i < geometry.gridPositions);
-    values[i] = loadSource(base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
+    let position = phasePosition(4u * vector + i, geometry.gridSize, offset);
+    origins[i] = gatherOrigin(vec3<i32>(position), geometry.padBegin, first);
   }
-  result[index] = values;
+  if (ON_LINE) { // @static
+    let line = gatherAt(origins[0], visitAt(firstVisit), geometry.sourceSize);
+    let left = origins[0].z - select(0, i32((VISITS_WIDTH - 1u) * SOURCE_STEP_WIDTH), TRANSPOSED);
+    var sources: array<f32, SPAN>;
+    for (var x = 0u; x < SPAN; x++) { // @unroll
+      let at = vec3<u32>(line.xy, paddedSource(left + i32(x), geometry.sourceSize.z));
+      let inside = isInside(at, geometry.sourceSize);
+      sources[x] = loadSource(base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
+    }
+    for (var v = 0u; v < VISITS_WIDTH; v++) { // @unroll
+      let visit = select(v, VISITS_WIDTH - 1u - v, TRANSPOSED);
+      if (isTap(tapOf(first, visitAt(firstVisit + visit)))) {
+        result[place + visit * geometry.rowVectors] = vec4<f32>(
+          sources[v * SOURCE_STEP_WIDTH],
+          sources[v * SOURCE_STEP_WIDTH + RESULT_STEP],
+          sources[v * SOURCE_STEP_WIDTH + 2u * RESULT_STEP],
+          sources[v * SOURCE_STEP_WIDTH + 3u * RESULT_STEP]
+        );
+      }
+    }
+  } else {
+    for (var v = 0u; v < VISITS_WIDTH; v++) {
+      let visit = visitAt(firstVisit + v);
+      if (!isTap(tapOf(first, visit))) {
+        continue;
+      }
+      var values: vec4<f32>;
+      for (var i = 0u; i < 4u; i++) { // @unroll
+        let at = gatherAt(origins[i], visit, geometry.sourceSize);
+        let inside = isInside(at, geometry.sourceSize) & (4u * vector + i < geometry.gridPositions);
+        values[i] = loadSource(base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
+      }
+      result[place + v * geometry.rowVectors] = values;
+    }
+  }
 }

@@ -21,6 +21,8 @@ const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
 const VECTORS: u32 = 1u; // @specialize
 const SHARED: u32 = 1u; // @specialize
+// The channels do not divide into shares: some of the last one are missing.
+const TAIL: bool = false; // @specialize
 alias SourceVector = vec4f; // @specialize
 // Four neighbouring positions are four neighbouring, aligned results: they are written at once.
 const VECTOR_RESULT: bool = false; // @specialize
@@ -123,11 +125,17 @@ fn main(
       var factors: array<f32, ROWS>;
       for (var r = 0u; r < ROWS; r++) { // @unroll
         factors[r] = f32(weight[weightRows[r] + weightChannel]);
+        if (TAIL) {
+          factors[r] = select(0.0, factors[r], firstChannel + lane < geometry.sourceChannels);
+        }
       }
       for (var s = 0u; s < SHARED; s++) { // @unroll
         var values: array<vec4<f32>, VECTORS>;
         for (var j = 0u; j < VECTORS; j++) { // @unroll
           values[j] = loadSource(bases[j] + sourceVisit + (firstChannel + s) * geometry.sourceStrides.z);
+          if (TAIL) {
+            values[j] = select(vec4<f32>(0.0), values[j], firstChannel + s < geometry.sourceChannels);
+          }
         }
         for (var r = 0u; r < ROWS; r++) { // @unroll
           var factor = factors[r];

@@ -118,6 +118,8 @@ export interface Backend {
   submit(): Promise<void>;
   /** Resolves when all recorded work is done; rejects with what went wrong on the device since last asked. */
   finish(): Promise<void>;
+  /** What the next {@link finish} or read is to reject with. */
+  report(error: Error): void;
   /** Runs what `record` records and measures that alone. */
   time(record: () => void): Promise<Timing>;
   memory(): BackendMemory;

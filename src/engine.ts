@@ -80,8 +80,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   }
 
   /**
-   * Gives a tensor new values, after everything recorded so far. Operations called before this has resolved may see the
-   * old values or the new ones: await it.
+   * Gives a tensor new values, after everything recorded so far; a caller's encoder that is submitted later reads the new
+   * ones. Operations called before this has resolved may see the old values or the new ones: await it.
    *
    * @param values row-major, as many as the tensor has; copied, and rounded to its dtype
    * @throws ArgumentError for another number of values, or for an image; TensorError if disposed.

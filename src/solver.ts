@@ -99,7 +99,7 @@ export function constantsFor<Constant extends string>(
   kernel: Kernel<Constant>,
   constants: ConstantValues,
 ): Partial<Values<Constant, number | boolean>> {
-  const known = Object.entries(constants).filter(([name]) => name in kernel.constants);
+  const known = Object.entries(constants).filter(([name]) => (kernel as Kernel).constants.includes(name));
   return Object.fromEntries(known) as Partial<Values<Constant, number | boolean>>;
 }
 

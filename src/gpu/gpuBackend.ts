@@ -64,7 +64,7 @@ export class GpuBackend implements Backend {
   readonly #unused: PooledBuffer;
   readonly #plans: PlanCache;
   /** The first error the device reported since it was last asked. */
-  #reported: DeviceError | undefined;
+  #reported: Error | undefined;
   #lost: DeviceError | undefined;
   #disposed = false;
 
@@ -102,9 +102,13 @@ export class GpuBackend implements Backend {
   }
 
   readonly #onError = (event: GPUUncapturedErrorEvent): void => {
-    this.#reported ??= new DeviceError(`the device reported: ${event.error.message}`);
+    this.report(new DeviceError(`the device reported: ${event.error.message}`));
     this.#packed.distrust();
   };
+
+  report(error: Error): void {
+    this.#reported ??= error;
+  }
 
   upload(values: ArrayLike<number>, dtype: DType): TensorStorage {
     this.#requireDevice();

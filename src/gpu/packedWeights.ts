@@ -2,7 +2,7 @@
  * Weights in the form that a plan's kernels read, kept from call to call until their values change.
  *
  * Kept from the second use of the same values on, so that weights that change with every step of training take no memory
- * for it, and within a budget: what was used least recently goes first. A sequence has forms of its own, from its first
+ * for it, and within a budget: what was not used for long goes first. A sequence has forms of its own, from its first
  * run on. Values that the caller may change unseen, in a buffer that it has, are packed each time.
  */
 import { BYTES_PER_ELEMENT } from "../dtype.js";
@@ -14,12 +14,16 @@ import type { Recorder } from "./recorder.js";
 
 /** Uses of the same values from which on a form is kept. */
 const USES_BEFORE_KEEPING = 2;
+/** Uses of any form since its own last one after which it may make room: a network has fewer layers. */
+const USES_UNTIL_STALE = 256;
 
 /** What is known of one way of packing one tensor. */
 interface Entry {
   /** The version last asked for, and how often it was. */
   version: number;
   uses: number;
+  /** Among the uses of all. */
+  lastUse: number;
   form: PackedForm | undefined;
 }
 
@@ -40,6 +44,7 @@ export class PackedWeights {
   /** Those with a form, the most recently used last. */
   readonly #kept = new Set<Entry>();
   #keptBytes = 0;
+  #uses = 0;
 
   /** @param capBytes how much memory forms may take */
   constructor(memory: DeviceMemory, recorder: Recorder, capBytes: number) {
@@ -58,10 +63,9 @@ export class PackedWeights {
     const sequence = this.#recorder.sequenceAtHand;
     if (sequence) return this.#useInSequence(sequence, weights, packing, pack);
     if (weights.exposed) return undefined;
-    const entry = this.#entryOf(weights, packing);
-    // What goes into a caller's encoder may never run: others cannot count on what it packs.
-    if (!this.#recorder.isForQueue) return entry.form && isCurrent(entry.form) ? entry.form : undefined;
-    const form = this.#formOf(entry, weights, packing);
+    // A caller's encoder runs when the caller submits it, with the values that the weights have by then.
+    if (!this.#recorder.isForQueue) return undefined;
+    const form = this.#formOf(this.#entryOf(weights, packing), weights, packing);
     if (form && !isCurrent(form)) pack(form);
     return form;
   }
@@ -92,9 +96,10 @@ export class PackedWeights {
   #entryOf(weights: GpuStorage, packing: Packing): Entry {
     const { version } = weights;
     const ofWeights = getOrInsert(this.#entries, weights, () => new Map<string, Entry>());
-    const entry = getOrInsert(ofWeights, packing.key, () => ({ version, uses: 0, form: undefined }));
+    const entry = getOrInsert(ofWeights, packing.key, () => ({ version, uses: 0, lastUse: 0, form: undefined }));
     if (entry.version !== version) Object.assign(entry, { version, uses: 0 });
     entry.uses++;
+    entry.lastUse = this.#uses++;
     return entry;
   }
 
@@ -107,6 +112,8 @@ export class PackedWeights {
       if (bytes > this.#capBytes) return undefined;
       for (const oldest of this.#kept) {
         if (this.#keptBytes + bytes <= this.#capBytes) break;
+        // Forms that are all in use would push each other out, each time before the next use.
+        if (this.#uses - oldest.lastUse < USES_UNTIL_STALE) return undefined;
         this.#drop(oldest);
       }
       entry.form = this.#makeForm(weights, packing);

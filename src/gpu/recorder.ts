@@ -204,9 +204,9 @@ export class Recorder {
     return this.#recordApart("sequence", record);
   }
 
-  /** Gives back what a sequence holds, as soon as everything recorded so far has been submitted. */
-  forget(sequence: Batch): void {
-    sequence.settle(this.#pool, (action) => this.afterwards(action));
+  /** Gives back what work recorded apart holds, as soon as everything recorded so far has been submitted. */
+  forget(apart: Batch): void {
+    apart.settle(this.#pool, (action) => this.afterwards(action));
   }
 
   /** A batch with what `record` records. Where that throws, what it recorded is dropped and its memory given back. */
@@ -221,7 +221,10 @@ export class Recorder {
     } catch (error) {
       const cause = new DeviceError(`never computed: the recording threw ${String(error)}`, { cause: error });
       for (const { writes } of batch.operations) for (const storage of writes) failStorage(storage, cause);
-      batch.settle(this.#pool);
+      this.#target = "queue";
+      this.#batch = outer;
+      // What it disposed of may be in submissions that still wait.
+      this.forget(batch);
       throw error;
     } finally {
       this.#target = "queue";

@@ -101,10 +101,15 @@ export function unsharedRefusal({ weightPositionStride }: ConvProblem): string |
   return weightPositionStride === 0 ? undefined : "every output position has filters of its own";
 }
 
-/** Why lanes cannot share what so many of them load; undefined when they can. */
-export function shareRefusal(shared: number, { subgroupLanes }: Capabilities): string | undefined {
-  if (Number.isInteger(shared) && shared >= 1 && shared <= subgroupLanes) return undefined;
-  return `shared is ${String(shared)}; expected 1 to ${String(subgroupLanes)}, the lanes of a subgroup`;
+/** Why so many of a workgroup's lanes cannot share what they load, or are not all there; undefined when they can. */
+export function shareRefusal({ shared, threads }: SolverConfig, { subgroupLanes }: Capabilities): string | undefined {
+  const isPower = Number.isInteger(Math.log2(shared));
+  if (!(isPower && shared >= 1 && shared <= subgroupLanes)) {
+    return `shared is ${String(shared)}; expected a power of two up to ${String(subgroupLanes)}, the lanes of a subgroup`;
+  }
+  return threads % shared === 0
+    ? undefined
+    : `threads is ${String(threads)}; expected a multiple of ${String(shared)}, the lanes that share loads`;
 }
 
 /** Fewer threads than this leave a device idle: then smaller tiles, with more threads, do better. */

@@ -68,13 +68,15 @@ export const implicitGemm: Solver = {
       sums.types.Result,
       gather.phaseCount === 1 && liesInVectors(gather, gather.gridPositions),
     );
+    const weightsInVectors = vectorWeight(operation, gather);
+    const sourcesInVectors = vectorSource(operation);
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
         ...pixelConstants(operation),
         ...tileConstants(config),
-        VECTOR_WEIGHT: vectorWeight(operation, gather),
-        VECTOR_SOURCE: vectorSource(operation),
+        VECTOR_WEIGHT: weightsInVectors,
+        VECTOR_SOURCE: sourcesInVectors,
         ...sums.constants,
         ...vectors.constants,
       },
@@ -93,8 +95,9 @@ export const implicitGemm: Solver = {
       bindings: {
         ...gather.bindings,
         ...sums.bindings,
-        weightVectors: gather.bindings.weight,
-        sourceVectors: gather.bindings.source,
+        // Bound as vectors, a buffer of less than one is too small.
+        weightVectors: weightsInVectors ? gather.bindings.weight : "unused",
+        sourceVectors: sourcesInVectors ? gather.bindings.source : "unused",
       },
       workgroups: foldWorkgroups(tasks, capabilities),
     });

@@ -48,12 +48,13 @@ export const implicitGemmWeightGradient: Solver = {
     const tasks = splits * tasksPerSplit;
     const bindings = gradientBindings(operation);
     const channelsFirst = problem.layout === "channels-first";
+    const inVectors = channelsFirst && problem.outputPositions % 4 === 0;
     const first = dispatch(kernel, {
       constants: {
         ...gradientConstants(operation),
         ...tileConstants(config),
         RANK: problem.rank,
-        VECTOR_GRADIENT: channelsFirst && problem.outputPositions % 4 === 0,
+        VECTOR_GRADIENT: inVectors,
         ALONG_DEPTH: channelsFirst,
       },
       types: elementTypes(operation),
@@ -68,8 +69,9 @@ export const implicitGemmWeightGradient: Solver = {
       },
       bindings: {
         ...bindings,
-        gradientVectors: bindings.outputGradient,
-        activatedVectors: bindings.activated,
+        // Bound as vectors, a buffer of less than one is too small.
+        gradientVectors: inVectors ? bindings.outputGradient : "unused",
+        activatedVectors: inVectors ? bindings.activated : "unused",
         partials: sums.target,
       },
       workgroups: foldWorkgroups(tasks, capabilities),

@@ -10,6 +10,7 @@ import {
   registerTileRefusal,
   unsharedRefusal,
 } from "./constants.js";
+import { laneCost } from "./laneCost.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 import { describeGather, phaseUniforms } from "./gather.js";
 import { resultSplits, resultSplitsRefusal, resultSums } from "./resultSums.js";
@@ -30,15 +31,17 @@ export const registerTile: Solver = {
   configs(operation, capabilities) {
     const { columns, phaseCount, resultChannels } = describeGather(operation);
     const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
-    const threadsOf = (tile: SolverConfig): number => {
-      return (
-        phaseCount *
-        operation.problem.groups *
-        Math.ceil(resultChannels / tile.rows) *
-        Math.ceil(columns / tile.columns)
-      );
+    const blocksOf = ({ rows }: SolverConfig): number =>
+      phaseCount * operation.problem.groups * Math.ceil(resultChannels / rows);
+    const threadsOf = (tile: SolverConfig): number => Math.ceil(columns / tile.columns);
+    if (!capabilities.software) {
+      return preferring(fitting, (tile) => blocksOf(tile) * threadsOf(tile) >= enoughThreads(capabilities));
+    }
+    const costOf = (tile: SolverConfig): number => {
+      const sizes = { multiplyAdds: tile.rows * tile.columns, loads: tile.rows + tile.columns };
+      return laneCost({ workgroups: blocksOf(tile), threads: threadsOf(tile), ...sizes }, capabilities);
     };
-    return preferring(fitting, (tile) => threadsOf(tile) >= enoughThreads(capabilities));
+    return [...fitting].sort((one, other) => costOf(one) - costOf(other));
   },
 
   plan(operation, capabilities, config) {

@@ -59,7 +59,7 @@ export const registerTileWeightGradient: Solver = {
     const refused =
       unsharedRefusal(operation.problem) ??
       registerTileRefusal(config, capabilities) ??
-      shareRefusal(shared, capabilities);
+      shareRefusal({ threads, shared }, capabilities);
     if (refused !== undefined) return { refused };
     const { problem } = operation;
     const matrix = gradientMatrix(operation);

@@ -110,7 +110,8 @@ export const rollingWindow: Solver = {
     const shapes = inOrder
       .flatMap((columns) => even.map((rows) => ({ rows, columns })))
       .filter((shape) => refusal(operation, gather, walk, { ...shape, lines: 1 }) === undefined);
-    if (shapes.length === 0) return [{ rows: 1, columns: 1, lines: 1 }];
+    // What is refused, with the reason.
+    if (shapes.length === 0) return [{ rows: 1, columns: Math.min(...inOrder), lines: 1 }];
     // Software devices load an element at a time.
     const loadsOf = ({ columns }: WindowShape): number => loadsForLine(walk, gather, columns);
     const sorted = capabilities.software ? byLoads(shapes, walk.grid[2], loadsOf) : shapes;

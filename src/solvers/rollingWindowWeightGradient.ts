@@ -46,7 +46,8 @@ export const rollingWindowWeightGradient: Solver = {
     const even = dealtEvenly(operation.problem.outChannelsPerGroup, MOST_ROWS);
     const all = COLUMNS.flatMap((columns) => even.map((rows) => ({ rows, columns })));
     const able = all.filter((config) => refusal(operation, config) === undefined);
-    if (able.length === 0) return [{ rows: 1, columns: 1 }];
+    // What is refused, with the reason.
+    if (able.length === 0) return [{ rows: 1, columns: Math.min(...COLUMNS) }];
     return byLoads(able, operation.problem.output[2], (shape) => loadsForLine(operation, shape)).map(
       ({ rows, columns }) => ({ rows, columns }),
     );

@@ -50,7 +50,7 @@ export function planFor(
   // Two passes that add to one result round once, not twice.
   const halves = operation.dtype === "float16" && (!capabilities.shaderF16 || hasBorder(operation));
   const image = operation.pixels !== undefined && solver.readsPixels !== true;
-  if (!halves && !image) return solver.plan(operation, capabilities, config);
+  if (!halves && !image) return withinLimits(solver.plan(operation, capabilities, config), capabilities);
   const inner: ConvOperation = {
     ...operation,
     dtype: halves ? "float32" : operation.dtype,
@@ -67,7 +67,17 @@ export function planFor(
     before.push(...operands.map((role) => convertRole(operation, role, false, capabilities)));
     after.push(...resultRoles(operation).map((role) => convertRole(operation, role, true, capabilities)));
   }
-  return withConversions(plan, inner, before, after, capabilities);
+  return withinLimits(withConversions(plan, inner, before, after), capabilities);
+}
+
+/** The plan, or that the device cannot bind its scratch memory. */
+function withinLimits(plan: SolverPlan | Refusal, { limits }: Capabilities): SolverPlan | Refusal {
+  if (isRefusal(plan)) return plan;
+  const most = limits.maxStorageBufferBindingSize;
+  const tooLarge = Object.entries(plan.scratchBytes).find(([, bytes]) => bytes > most);
+  if (!tooLarge) return plan;
+  const [name, bytes] = tooLarge;
+  return { refused: `"${name}" needs ${String(bytes)} bytes of scratch memory; the device binds ${String(most)}` };
 }
 
 function withConversions(
@@ -75,16 +85,11 @@ function withConversions(
   inner: ConvOperation,
   before: readonly Conversion[],
   after: readonly Conversion[],
-  { limits }: Capabilities,
-): SolverPlan | Refusal {
+): SolverPlan {
   const scratchBytes: Partial<Record<ScratchName, number>> = { ...plan.scratchBytes };
-  for (const { role, change } of [...before, ...after]) {
-    const bytes = 4 * Math.ceil((BYTES_PER_ELEMENT[inner.dtype] * product(shapeOfRole(inner, role))) / 4);
-    const limit = limits.maxStorageBufferBindingSize;
-    if (bytes > limit) {
-      return { refused: `${role} ${change} needs ${String(bytes)} bytes; the device binds ${String(limit)}` };
-    }
-    scratchBytes[converted(role)] = bytes;
+  for (const { role } of [...before, ...after]) {
+    scratchBytes[converted(role)] =
+      4 * Math.ceil((BYTES_PER_ELEMENT[inner.dtype] * product(shapeOfRole(inner, role))) / 4);
   }
   const roles = new Set<BindingSource>([...before, ...after].map(({ role }) => role));
   const rebind = (source: BindingSource): BindingSource =>

@@ -13,6 +13,7 @@ import {
   preferring,
   vectorResults,
 } from "./constants.js";
+import { laneCost } from "./laneCost.js";
 import { describeFlipped, describeGather, liesInVectors } from "./gather.js";
 
 const THREADS = 64;
@@ -26,8 +27,12 @@ const MOST_SUMS = 32;
 /** Fewer threads leave a GPU idle, which counts where each of them has a longer sum to do. */
 const FEWEST_THREADS = 4096;
 const LONGEST_SUM = 512;
-/** With more result channels a group, tiles of positions use each weight more often. */
+/**
+ * With more result channels a group, tiles of positions use each weight more often; unless so few positions leave most
+ * lanes of a software device idle, where strips fill them with channels.
+ */
 const MOST_CHANNELS = 8;
+const FEWEST_POSITIONS = { pointwise: 4, others: 9 };
 
 /** Threads of a pass: one a strip. */
 function threadsOf(operation: ConvOperation, { rows, columns }: SolverConfig): number {
@@ -74,14 +79,26 @@ export const strip: Solver = {
   configs(operation, capabilities) {
     const fitting = candidates(operation);
     if (fitting.length === 0) return [{ rows: 1, columns: 1 }];
-    return preferring(fitting, (config) => threadsOf(operation, config) >= enoughThreads(capabilities));
+    if (!capabilities.software) {
+      return preferring(fitting, (config) => threadsOf(operation, config) >= enoughThreads(capabilities));
+    }
+    const [, , taps] = operation.problem.kernel;
+    const costOf = (config: SolverConfig): number => {
+      const { rows, columns } = config;
+      const sizes = { multiplyAdds: rows * columns, loads: rows + spanOf(operation, columns) / taps };
+      return laneCost({ workgroups: 1, threads: threadsOf(operation, config), ...sizes }, capabilities);
+    };
+    return fitting.sort((one, other) => costOf(one) - costOf(other));
   },
 
   discouraged(operation, capabilities) {
     if (operation.pixels) return "it reads no pixels, and others do";
-    const { resultChannels, depth } = describeGather(operation);
+    const { resultChannels, columns, depth } = describeGather(operation);
+    const isPointwise = operation.problem.kernel[2] === 1;
+    const fewest = isPointwise ? FEWEST_POSITIONS.pointwise : FEWEST_POSITIONS.others;
+    if (capabilities.software && columns <= fewest) return undefined;
     if (resultChannels > MOST_CHANNELS) return `${String(resultChannels)} result channels a group do better in tiles`;
-    if (operation.problem.kernel[2] === 1) return "with one tap a row there is nothing to use twice";
+    if (isPointwise) return "with one tap a row there is nothing to use twice";
     const [config] = strip.configs(operation, capabilities);
     const threads = threadsOf(operation, config);
     return !capabilities.software && threads < FEWEST_THREADS && depth >= LONGEST_SUM

@@ -26,6 +26,8 @@ import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 const VECTOR = 4;
 const VECTOR_BYTES = 16;
 const UNFOLD_THREADS = 64;
+/** Sources of a line that a thread loads at once to lay them out. */
+const LONGEST_SPAN = 32;
 /** Rows and vectors of a tile, from large to small. */
 const TILES = [
   { rows: 8, vectors: 2 },
@@ -34,12 +36,15 @@ const TILES = [
   { rows: 4, vectors: 1 },
 ];
 const THREADS = 64;
-/** Channels whose weights the lanes of a subgroup may share. */
+/** Terms whose weights the lanes of a subgroup may share, and what may be multiplied in vain for that. */
 const MOST_SHARED = 8;
+const MOST_UNEVEN = 1.125;
+/** Lanes to one that has something to do. */
+const MOST_IDLE = 4;
 /** Multiply-adds of vectors that are written out for a step: more than this fill registers and instruction caches. */
 const MOST_WRITTEN_OUT = 64;
-/** Result channels below which laying a source out costs more than it saves: for one tap, and for several. */
-const FEWEST_ROWS = { pointwise: 16, unfolded: 128 };
+/** Result channels below which laying a source out costs more than it saves: for one tap, and for several, flat or not. */
+const FEWEST_ROWS = { pointwise: 16, flat: 48, unfolded: 128 };
 
 /** A pass in vectors. */
 interface Vectors {
@@ -51,6 +56,10 @@ interface Vectors {
   readonly visits: number;
   /** Whether sources lie in vectors as they are: a plain 1x1 layer. */
   readonly direct: boolean;
+  /** Whether taps, laid out, are walked over like channels: where weights of neighbouring terms are neighbours. */
+  readonly flat: boolean;
+  /** What is walked over for each visit: channels of a group; flat, all terms of a sum. */
+  readonly terms: number;
 }
 
 function describeVectors(operation: ConvOperation): Vectors {
@@ -58,12 +67,17 @@ function describeVectors(operation: ConvOperation): Vectors {
   const gather = describeGather(operation);
   const { layout, batch, groups } = problem;
   const rowVectors = Math.ceil(gather.gridPositions / VECTOR);
+  const visits = gather.depth / gather.sourceChannels;
+  const [, channelStride, tapStride] = gather.uniforms.weightStrides;
+  const flat = !gather.transposed && channelStride === visits * tapStride;
   return {
     gather,
     channels: groups * gather.sourceChannels,
     rowVectors,
     columns: batch * rowVectors,
-    visits: gather.depth / gather.sourceChannels,
+    visits,
+    flat,
+    terms: flat ? gather.depth : gather.sourceChannels,
     direct: isPointwise(problem) && layout === "channels-first" && gather.gridPositions % VECTOR === 0 && !pixels,
   };
 }
@@ -73,25 +87,16 @@ function unfoldedBytes({ gather, channels, columns, visits }: Vectors): number {
   return VECTOR_BYTES * columns * channels * gather.phaseCount * visits;
 }
 
-/** Channels whose weights lanes share: the most that divide a group's, and that a subgroup surely has lanes for. */
-function sharedChannels(channels: number, { subgroupLanes }: Capabilities): number {
+/** Terms whose weights lanes share: the most that a subgroup surely has lanes for, and that leave few shares uneven. */
+function sharedTerms({ terms }: Vectors, { subgroupLanes }: Capabilities): number {
   let shared = MOST_SHARED;
-  while (shared > subgroupLanes || channels % shared !== 0) shared /= 2;
+  while (shared > subgroupLanes || shared * Math.ceil(terms / shared) > MOST_UNEVEN * terms) shared /= 2;
   return shared;
 }
 
-function refusal(vectors: Vectors, config: SolverConfig, capabilities: Capabilities): string | undefined {
-  const { threads, rows, vectors: columns, shared } = config;
-  const tile = registerTileRefusal({ threads, rows, columns }, capabilities) ?? shareRefusal(shared, capabilities);
-  if (tile !== undefined) return tile;
-  const { sourceChannels } = vectors.gather;
-  if (sourceChannels % shared !== 0) {
-    return `${String(sourceChannels)} channels a group do not divide into shares of ${String(shared)}`;
-  }
-  const bytes = unfoldedBytes(vectors);
-  const limit = capabilities.limits.maxStorageBufferBindingSize;
-  if (vectors.direct || bytes <= limit) return undefined;
-  return `the sources laid out need ${String(bytes)} bytes; the device binds ${String(limit)}`;
+function refusal(config: SolverConfig, capabilities: Capabilities): string | undefined {
+  const { threads, rows, vectors: columns } = config;
+  return registerTileRefusal({ threads, rows, columns }, capabilities) ?? shareRefusal(config, capabilities);
 }
 
 export const vectorTile: Solver = {
@@ -100,35 +105,40 @@ export const vectorTile: Solver = {
   readsPixels: true,
 
   configs(operation, capabilities) {
-    const { gather, columns } = describeVectors(operation);
-    const { resultChannels, sourceChannels, phaseCount } = gather;
-    const shared = sharedChannels(sourceChannels, capabilities);
+    const described = describeVectors(operation);
+    const { gather, columns } = described;
+    const { resultChannels, phaseCount } = gather;
+    const shared = sharedTerms(described, capabilities);
     const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
     const tiles = fitting.length > 0 ? fitting : TILES.slice(-1);
     const isPreferred = ({ rows, vectors }: (typeof TILES)[number]): boolean => {
-      const blocks = operation.problem.groups * Math.ceil(resultChannels / rows);
-      const threads = phaseCount * blocks * Math.ceil(columns / vectors);
-      return threads >= enoughThreads(capabilities) && rows * vectors * shared <= MOST_WRITTEN_OUT;
+      const blocks = phaseCount * operation.problem.groups * Math.ceil(resultChannels / rows);
+      const shares = Math.ceil(columns / vectors / shared);
+      const fillsLanes = vectors === 1 || shares > 1;
+      const enough = blocks * shares * shared >= enoughThreads(capabilities);
+      return fillsLanes && enough && rows * vectors * shared <= MOST_WRITTEN_OUT;
     };
     return preferring(tiles, isPreferred).map((tile) => ({ threads: THREADS, ...tile, shared }));
   },
 
   discouraged(operation, capabilities) {
     if (!capabilities.software) return "a GPU shares sources in workgroup memory better than it lays them out";
-    const { direct, gather, visits, columns } = describeVectors(operation);
-    const { resultChannels, sourceChannels } = gather;
-    if (sharedChannels(sourceChannels, capabilities) === 1) {
+    const vectors = describeVectors(operation);
+    const { direct, visits, flat, columns } = vectors;
+    const { resultChannels } = vectors.gather;
+    const shared = sharedTerms(vectors, capabilities);
+    if (shared === 1) {
       return "where lanes cannot share weights, register tiles do as well";
     }
-    if (columns === 1 && visits > 1) return "one vector of results uses a source too seldom to lay it out";
-    const fewest = visits === 1 ? FEWEST_ROWS.pointwise : FEWEST_ROWS.unfolded;
+    if (columns * MOST_IDLE < shared) return "too few positions leave most lanes that share weights idle";
+    const fewest = FEWEST_ROWS[visits === 1 ? "pointwise" : flat ? "flat" : "unfolded"];
     if (direct || resultChannels >= fewest) return undefined;
     return `${String(resultChannels)} result channels a group use a source too seldom to lay it out`;
   },
 
   plan(operation, capabilities, config) {
     const vectors = describeVectors(operation);
-    const refused = unsharedRefusal(operation.problem) ?? refusal(vectors, config, capabilities);
+    const refused = unsharedRefusal(operation.problem) ?? refusal(config, capabilities);
     if (refused !== undefined) return { refused };
     const unfold = vectors.direct ? [] : [unfoldDispatch(operation, vectors, capabilities)];
     return {
@@ -144,12 +154,28 @@ export const vectorTile: Solver = {
   },
 };
 
+/** What four neighbouring results meet along a line at the visits of a row of taps. */
+function lineOf({ transposed, gridSize, constants }: Gather) {
+  const visits = Math.ceil(constants.KERNEL_WIDTH / constants.TAP_STEP_WIDTH);
+  // Neighbours of a phase meet neighbours.
+  const resultStep = transposed ? 1 : constants.STRIDE_WIDTH;
+  const span = (VECTOR - 1) * resultStep + (visits - 1) * constants.SOURCE_STEP_WIDTH + 1;
+  const isShared = gridSize[2] % VECTOR === 0 && span < VECTOR * visits && span <= LONGEST_SPAN;
+  return { visits, resultStep, isShared };
+}
+
 function unfoldDispatch(operation: ConvOperation, vectors: Vectors, capabilities: Capabilities): Dispatch {
   const { gather, channels, columns, rowVectors, visits } = vectors;
   const { phases, phaseCount, gridSize, gridPositions, constants, uniforms, bindings } = gather;
-  const count = columns * channels * phaseCount * visits;
+  const line = lineOf(gather);
+  const threads = (columns * channels * phaseCount * visits) / line.visits;
   return dispatch(unfoldKernel, {
-    constants: { ...constantsFor(unfoldKernel, constants), ...pixelConstants(operation) },
+    constants: {
+      ...constantsFor(unfoldKernel, constants),
+      ...pixelConstants(operation),
+      ON_LINE: line.isShared,
+      RESULT_STEP: line.resultStep,
+    },
     types: { ...elementTypes(operation), ...sourceTypes(operation) },
     uniforms: {
       sourceSize: uniforms.sourceSize,
@@ -160,39 +186,42 @@ function unfoldDispatch(operation: ConvOperation, vectors: Vectors, capabilities
       rowVectors,
       phaseCount,
       channels,
-      vectors: count,
+      threads,
       sourceStrides: uniforms.sourceStrides,
       ...pixelUniforms(operation),
     },
     bindings: { source: bindings.source, activated: bindings.activated, result: "unfolded" },
-    workgroups: foldWorkgroups(Math.ceil(count / UNFOLD_THREADS), capabilities),
+    workgroups: foldWorkgroups(Math.ceil(threads / UNFOLD_THREADS), capabilities),
   });
 }
 
 function tileDispatch(
   operation: ConvOperation,
-  { gather, columns, rowVectors, visits, direct }: Vectors,
+  { gather, columns, rowVectors, visits, direct, flat, terms }: Vectors,
   { threads, rows, vectors, shared }: SolverConfig,
   capabilities: Capabilities,
 ): Dispatch {
-  const { phases, phaseCount, gridSize, gridPositions, resultChannels, sourceChannels, constants, uniforms } = gather;
+  const { phases, phaseCount, gridSize, gridPositions, resultChannels, constants, uniforms } = gather;
   const { groups } = operation.problem;
   const rowBlocks = Math.ceil(resultChannels / rows);
   // Lanes that share loads must all be there.
   const workgroupThreads = dealtThreads(Math.ceil(columns / vectors), threads, shared);
   const columnBlocks = Math.ceil(columns / (workgroupThreads * vectors));
   const tasks = phaseCount * groups * rowBlocks * columnBlocks;
-  const channelStride = rowVectors * (direct ? 1 : phaseCount * visits);
+  const termStride = rowVectors * (direct || flat ? 1 : phaseCount * visits);
+  const [rowStride, channelStride, tapStride] = uniforms.weightStrides;
   const types = elementTypes(operation);
   const results = vectorResults(types.Element, phaseCount === 1 && liesInVectors(gather, gridPositions));
   return dispatch(kernel, {
     constants: {
       ...constantsFor(kernel, constants),
+      ...(flat ? { KERNEL_DEPTH: 1, KERNEL_HEIGHT: 1, KERNEL_WIDTH: 1 } : {}),
       MASKED: direct && operation.masked,
       THREADS: workgroupThreads,
       ROWS: rows,
       VECTORS: vectors,
       SHARED: shared,
+      TAIL: terms % shared !== 0,
       ...results.constants,
     },
     types: { ...types, ...results.types, SourceVector: direct && types.Element === "f16" ? "vec4h" : "vec4f" },
@@ -205,19 +234,14 @@ function tileDispatch(
       rowVectors,
       columns,
       resultChannels,
-      sourceChannels,
+      sourceChannels: terms,
       groups,
       columnBlocks,
       rowBlocks,
       tasks,
-      sourceStrides: [
-        groups * sourceChannels * channelStride,
-        sourceChannels * channelStride,
-        channelStride,
-        rowVectors,
-      ],
+      sourceStrides: [groups * terms * termStride, terms * termStride, termStride, rowVectors],
       resultStrides: uniforms.resultStrides,
-      weightStrides: uniforms.weightStrides,
+      weightStrides: [rowStride, flat ? tapStride : channelStride, tapStride],
       weightGroupStride: uniforms.weightGroupStride,
     },
     bindings: direct ? gather.bindings : { ...gather.bindings, source: "unfolded", activated: "unused" },

@@ -34,7 +34,6 @@ import {
   gridUniforms,
   isExact,
   rebind,
-  scratchRefusal,
   shapeRefusal,
   sourceDispatch,
   THREADS,
@@ -65,8 +64,6 @@ export const winograd: Solver = {
       "winograd filters": BYTES * tiling.products * tiling.resultChannels * tiling.gather.sourceChannels,
       "winograd sums": BYTES * tiling.products * tiling.resultChannels * tiling.pitch,
     };
-    const tooLarge = scratchRefusal(scratchBytes, capabilities);
-    if (tooLarge !== undefined) return { refused: tooLarge };
     const product = planProduct(operation, tiling, capabilities);
     if (isRefusal(product)) return product;
     const dispatches = [

@@ -10,7 +10,6 @@ import {
   type Dispatch,
   dispatch,
   foldWorkgroups,
-  type Scratch,
   type SolverConfig,
   type SolverPlan,
 } from "../solver.js";
@@ -100,15 +99,6 @@ export function shapeRefusal({ problem, dtype }: ConvOperation, { tile }: Solver
   if (!tiles.includes(tile)) return `tile is ${String(tile)}; expected ${tiles.join(" or ")}`;
   if (stride.some((s) => s !== 1)) return `stride is ${stride.slice(-rank).join("x")}; Winograd takes 1`;
   return dtype === "float16" && patchOf(problem, tile) !== EXACT_PATCH ? TOO_COARSE : undefined;
-}
-
-/** Why a device cannot hold what a plan keeps between its steps; undefined when it can. */
-export function scratchRefusal(scratchBytes: Scratch, { limits }: Capabilities): string | undefined {
-  const limit = limits.maxStorageBufferBindingSize;
-  for (const [name, bytes] of Object.entries(scratchBytes)) {
-    if (bytes > limit) return `${name} need ${String(bytes)} bytes; the device binds ${String(limit)}`;
-  }
-  return undefined;
 }
 
 /**

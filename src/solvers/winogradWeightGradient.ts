@@ -27,7 +27,6 @@ import {
   gradientDispatch,
   isExact,
   rebind,
-  scratchRefusal,
   shapeRefusal,
   sourceDispatch,
   THREADS,
@@ -78,8 +77,6 @@ export const winogradWeightGradient: Solver = {
       "winograd filters": BYTES * products * resultChannels * gather.sourceChannels,
       ...(partials > 0 && { partials }),
     };
-    const tooLarge = scratchRefusal(scratchBytes, capabilities);
-    if (tooLarge !== undefined) return { refused: tooLarge };
     const dispatches = [
       sourceDispatch(forwardOf(operation), tiling, config, capabilities),
       gradientDispatch(operation, tiling, config, capabilities),

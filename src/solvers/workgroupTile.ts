@@ -1,13 +1,16 @@
 /** The tile shapes that the two implicit GEMM kernels share, and what makes one usable. */
 import type { Capabilities } from "../gpu/capabilities.js";
 import type { SolverConfig } from "../solver.js";
-import { preferring } from "./constants.js";
+import { countRefusal, preferring } from "./constants.js";
 
 const VECTOR = 4;
 const VECTOR_BYTES = 16;
 
-/** Tiles from large to small. A workgroup computes `rows * threadsY` by `4 * vectors * threadsX`. */
-export const WORKGROUP_TILES: readonly SolverConfig[] = [
+/**
+ * Tiles from large to small. A workgroup computes `rows * threadsY` by `4 * vectors * threadsX`; `unroll` vectors of the
+ * depth, 1 where absent, are written out.
+ */
+const WORKGROUP_TILES: readonly SolverConfig[] = [
   { threadsX: 16, threadsY: 16, rows: 8, vectors: 2, tileDepth: 8 },
   { threadsX: 16, threadsY: 8, rows: 8, vectors: 1, tileDepth: 16 },
   { threadsX: 16, threadsY: 16, rows: 4, vectors: 1, tileDepth: 16 },
@@ -25,14 +28,21 @@ export function tileCount(tile: SolverConfig, rows: number, columns: number): nu
 /** Workgroups that keep a GPU busy. */
 const ENOUGH_TASKS = 256;
 
+/** The same results and fewer barriers; or fewer turns of the inner loop, and more instructions to hold. */
+function variantsOf(tile: SolverConfig): readonly SolverConfig[] {
+  const deeper = tile.vectors > 1 ? [{ ...tile, tileDepth: 2 * tile.tileDepth }] : [];
+  return [...deeper, { ...tile, unroll: tile.tileDepth / VECTOR }];
+}
+
 /**
  * Tiles for a product of `rows` by `columns`, repeated `copies` times: the largest that leaves enough
- * workgroups comes first, and none that is mostly empty.
+ * workgroups comes first, and none that is mostly empty. Variants of the first one are the last.
  */
 export function candidateTiles(rows: number, columns: number, copies: number): readonly SolverConfig[] {
   const [smallest] = WORKGROUP_TILES.slice(-1);
   const fitting = WORKGROUP_TILES.filter((tile) => tile === smallest || tileRows(tile) < 2 * rows);
-  return preferring(fitting, (tile) => copies * tileCount(tile, rows, columns) >= ENOUGH_TASKS);
+  const tiles = preferring(fitting, (tile) => copies * tileCount(tile, rows, columns) >= ENOUGH_TASKS);
+  return [...tiles, ...variantsOf(tiles[0])];
 }
 
 /**
@@ -41,11 +51,9 @@ export function candidateTiles(rows: number, columns: number, copies: number): r
  * @param apart vectors between the lines of its columns in workgroup memory
  */
 export function tileRefusal(tile: SolverConfig, { limits }: Capabilities, apart = 0): string | undefined {
-  const { threadsX, threadsY, rows, vectors, tileDepth } = tile;
-  for (const [name, value] of Object.entries({ threadsX, threadsY, rows, vectors, tileDepth })) {
-    if (!(Number.isInteger(value) && value >= 1))
-      return `${name} is ${String(value)}; expected an integer of at least 1`;
-  }
+  const { threadsX, threadsY, rows, vectors, tileDepth, unroll = 1 } = tile;
+  const wrong = countRefusal({ threadsX, threadsY, rows, vectors, tileDepth, unroll });
+  if (wrong !== undefined) return wrong;
   const threads = threadsX * threadsY;
   if (threads > limits.maxComputeInvocationsPerWorkgroup) {
     return `the tile needs ${String(threads)} threads in a workgroup; the device has at most ${String(limits.maxComputeInvocationsPerWorkgroup)}`;
@@ -60,12 +68,22 @@ export function tileRefusal(tile: SolverConfig, { limits }: Capabilities, apart 
   if (!even || tileDepth % VECTOR !== 0) {
     return `a tile of ${String(tileRows(tile))} x ${String(tileColumns(tile))} x ${String(tileDepth)} does not divide evenly among ${String(threads)} threads`;
   }
+  if ((tileDepth / VECTOR) % unroll !== 0) {
+    return `unroll is ${String(unroll)}; expected a divisor of ${String(tileDepth / VECTOR)}, the vectors of the depth`;
+  }
   return undefined;
 }
 
 /** The kernel constants of a tile. */
-export function tileConstants({ threadsX, threadsY, rows, vectors, tileDepth }: SolverConfig) {
-  return { THREADS_X: threadsX, THREADS_Y: threadsY, ROWS: rows, VECTORS: vectors, TILE_DEPTH: tileDepth };
+export function tileConstants({ threadsX, threadsY, rows, vectors, tileDepth, unroll = 1 }: SolverConfig) {
+  return {
+    THREADS_X: threadsX,
+    THREADS_Y: threadsY,
+    ROWS: rows,
+    VECTORS: vectors,
+    TILE_DEPTH: tileDepth,
+    UNROLL: unroll,
+  };
 }
 
 /** Rows below which most of a tile would compute nothing. */

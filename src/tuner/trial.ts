@@ -152,7 +152,7 @@ async function withOperands<Result>(
   }
 }
 
-/** Milliseconds of one run, its kernels compiled before; 0 where it cannot run. */
+/** Milliseconds of one run, its kernels compiled before; infinite where it cannot run. */
 async function timeOnce(
   backend: Backend,
   operation: ConvOperation,
@@ -166,7 +166,7 @@ async function timeOnce(
     run();
     return (await backend.time(run)).milliseconds;
   } catch {
-    return 0;
+    return Infinity;
   }
 }
 

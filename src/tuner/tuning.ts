@@ -24,7 +24,7 @@ export interface TuningReport {
   /** What is chosen from now on; undefined where nothing could be measured. */
   readonly winner: Verdict | undefined;
   readonly candidates: readonly Verdict[];
-  /** Samples that were measured: the operation's, or fewer where those would take too long or too much memory. */
+  /** Samples measured: the operation's, or fewer where those would take too long or too much memory; 0 if skipped. */
   readonly batch: number;
   /** Why nothing was measured. */
   readonly skipped?: string;
@@ -213,7 +213,7 @@ export class Tuning {
     const ways = candidatesFor(operation, capabilities);
     const nothing = { model, winner: undefined, candidates: [], batch: 0 };
     if (ways.length < 2) return { ...nothing, skipped: "there is one way only" };
-    const { verdicts: candidates, batch } = await tryOut(this.#backend, operation, options, ways);
+    const { verdicts: candidates, batch } = await this.#apart(() => tryOut(this.#backend, operation, options, ways));
     const measured = candidates.filter(({ milliseconds }) => milliseconds !== undefined);
     const [quickest] = [...measured].sort((a, b) => (a.milliseconds ?? 0) - (b.milliseconds ?? 0));
     if (measured.length === 0) {
@@ -227,6 +227,16 @@ export class Tuning {
     const winner = own?.milliseconds !== undefined && milliseconds > WORTH_IT * own.milliseconds ? own : quickest;
     this.#keep(operation, winner, own?.milliseconds ?? milliseconds);
     return { model, winner, candidates, batch };
+  }
+
+  /** What went wrong before is for the caller to hear of, and not for a trial. */
+  async #apart<Result>(run: () => Promise<Result>): Promise<Result> {
+    const [earlier] = await Promise.allSettled([this.#backend.finish()]);
+    try {
+      return await run();
+    } finally {
+      if (earlier.status === "rejected") this.#backend.report(earlier.reason as Error);
+    }
   }
 
   #keep(operation: ConvOperation, winner: Verdict, modelMilliseconds: number): void {

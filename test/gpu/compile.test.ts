@@ -110,6 +110,23 @@ describe("engine.compile", () => {
     compiled.result.dispose();
   });
 
+  gpuTest("may throw, having disposed of what work before it still reads", async ({ engine: shared }) => {
+    // Kernels of its own, which compile meanwhile: what was recorded waits for them.
+    using engine = await createEngine({ device: deviceOf(shared) });
+    using w = engine.tensor([2], [1, 1, 1, 1]);
+    const x = engine.tensor([1, 2, 3, 4], [1, 1, 2, 2]);
+    using before = engine.conv2d(x, w);
+    const failing = engine.compile(() => {
+      x.dispose();
+      throw new Error("on purpose");
+    });
+    // Of the same size: it would get the memory that x had.
+    using other = engine.tensor([9, 9, 9, 9], [1, 1, 2, 2]);
+    await expect(failing).rejects.toThrow("on purpose");
+    expect([...(await before.data())]).toEqual([2, 4, 6, 8]);
+    expect([...(await other.data())]).toEqual([9, 9, 9, 9]);
+  });
+
   gpuTest("goes into a caller's encoder too", async ({ engine: shared }) => {
     const device = deviceOf(shared);
     using engine = await createEngine({ device });

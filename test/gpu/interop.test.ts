@@ -48,6 +48,19 @@ describe("a caller's buffer", () => {
     buffer.destroy();
   });
 
+  gpuTest("may be smaller than the vectors that kernels read others in", async ({ engine }) => {
+    using x = engine.wrap(makeBuffer(deviceOf(engine), [1, 2, 3], 0), [1, 3, 1, 1]);
+    using w = engine.wrap(makeBuffer(deviceOf(engine), [4, 5, 6], 0), [1, 3, 1, 1]);
+    for (const solver of ["implicit-gemm", "vector-tile", "register-tile", "strip"]) {
+      using y = engine.conv2d(x, w, { solver });
+      expect(await dataOf(y)).toEqual([32]);
+      using dw = engine.conv2dWeightGradient(y, x, [1, 3, 1, 1], {
+        solver: solver === "vector-tile" ? "direct" : solver,
+      });
+      expect(await dataOf(dw)).toEqual([32, 64, 96]);
+    }
+  });
+
   gpuTest("stays the caller's when tensor and engine go, and costs the engine nothing", async ({ engine }) => {
     const device = deviceOf(engine);
     const buffer = makeBuffer(device, X);

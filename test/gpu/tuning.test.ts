@@ -6,6 +6,7 @@ import { createEngine } from "test-engine";
 import { plainOperation } from "../../src/calls.js";
 import { GpuBackend } from "../../src/gpu/gpuBackend.js";
 import { tryOut } from "../../src/tuner/trial.js";
+import { Tuning } from "../../src/tuner/tuning.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 
@@ -194,6 +195,18 @@ describe("a trial sets aside", () => {
     expect(verdicts[1].setAside).toMatch(/^it takes \d+ bytes; a trial may take 8192$/);
     backend.dispose();
   });
+});
+
+gpuTest("what went wrong before is the caller's to hear of, and no trial's", async ({ engine }) => {
+  const backend = new SteadyClock(deviceOf(engine));
+  backend.report(new DeviceError("of the caller's own work"));
+  const tuning = new Tuning(backend, { mode: "off", store: undefined, warn: () => undefined });
+  const { candidates } = await tuning.tune("conv2d", SHAPES);
+  expect(candidates.length).toBeGreaterThan(1);
+  expect(candidates.filter(({ setAside }) => setAside !== undefined)).toEqual([]);
+  await expect(backend.finish()).rejects.toThrow("of the caller's own work");
+  await backend.finish();
+  backend.dispose();
 });
 
 describe("a trial takes fewer samples", () => {

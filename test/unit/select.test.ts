@@ -121,7 +121,13 @@ describe("the engine's choice", () => {
       { dilation: 12, padding: 12 },
       /^its tiles, hardly filled, take 1\.45 times the multiply-adds; at most 0\.85$/,
     ],
-    ["too much memory", [8, 512, 224, 224], [512, 512, 3, 3], {}, /^winograd sources need \d+ bytes; the device/],
+    [
+      "too much memory",
+      [8, 512, 224, 224],
+      [512, 512, 3, 3],
+      {},
+      /^"winograd sources" needs \d+ bytes of scratch memory; the device binds \d+/,
+    ],
   ] as const)("is not Winograd's with %s, and says why", (_, input, weight, options, reason) => {
     const operation = plainOperation("forward", makeProblem(2, input, weight, options), { dtype: "float32" });
     expect(reasonAgainst("winograd", select(operation, DEFAULT_CAPABILITIES))).toMatch(reason);
@@ -216,7 +222,7 @@ describe("the engine's choice", () => {
     expect(reasonAgainst("rolling-window", apart)).toBe("windows of 3 lines, 3 apart, have none in common");
     const wide = forward([64, 1, 5, 5], { dilation: 6 });
     expect(wide.plan.solver).toBe("strip");
-    expect(reasonAgainst("rolling-window", wide)).toBe("625 sources in a window; at most 96");
+    expect(reasonAgainst("rolling-window", wide)).toBe("650 sources in a window; at most 96");
     const gradientOf = (weight: readonly number[], options: ConvOptions) => {
       const strided = makeProblem(2, [1, 8, 25, 25], weight, { groups: 8, stride: 2, ...options });
       return select(plainOperation("inputGradient", strided, { dtype: "float32" }), DEFAULT_CAPABILITIES);
@@ -234,8 +240,17 @@ describe("the engine's choice", () => {
     ["a 1x1 layer", [1, 64, 14, 14], [16, 64, 1, 1], {}, undefined],
     ["a strided one, laid out", [1, 64, 15, 15], [16, 64, 1, 1], { stride: 2 }, undefined],
     ["many filters, laid out", [1, 8, 14, 14], [128, 8, 5, 5], {}, undefined],
-    ["few filters", [1, 8, 14, 14], [64, 8, 5, 5], {}, /^64 result channels a group use a source too seldom/],
-    ["channels that lanes cannot share", [1, 9, 14, 14], [16, 9, 1, 1], {}, /^where lanes cannot share weights/],
+    ["few filters", [1, 8, 14, 14], [32, 8, 5, 5], {}, /^32 result channels a group use a source too seldom/],
+    [
+      "few filters whose taps are no neighbours",
+      [1, 8, 15, 15],
+      [3, 3, 8, 64],
+      { stride: 2, weightLayout: "HWIO" },
+      /^64 res/,
+    ],
+    ["channels of which few shares are uneven", [1, 33, 14, 14], [16, 33, 1, 1], {}, undefined],
+    ["taps that are shared like channels", [1, 3, 15, 15], [64, 3, 7, 7], { stride: 2 }, undefined],
+    ["channels that lanes cannot share", [1, 3, 14, 14], [16, 3, 1, 1], {}, /^where lanes cannot share weights/],
   ] as const)("on a software device with subgroups is vector tiles or not: %s", (_, input, weight, options, reason) => {
     const operation = plainOperation("forward", makeProblem(2, input, weight, options), { dtype: "float32" });
     const selection = select(operation, { ...SOFTWARE, subgroupLanes: 4 });
@@ -243,6 +258,29 @@ describe("the engine's choice", () => {
     else expect([selection.plan.solver, selection.plan.config.shared]).toEqual(["vector-tile", 4]);
     expect(reasonAgainst("vector-tile", select(operation, SOFTWARE))).toMatch(/^where lanes cannot share weights/);
     expect(reasonAgainst("vector-tile", select(operation, DEFAULT_CAPABILITIES))).toMatch(/comes first|^a GPU shares/);
+  });
+
+  test("on a software device fills lanes: tiles no wider than the map, strips where a map is tiny", () => {
+    const choose = (size: number, weight: readonly number[], options: ConvOptions = {}) => {
+      const problem = makeProblem(2, [1, 64, size, size], weight, options);
+      const { plan } = select(plainOperation("forward", problem, { dtype: "float32" }), SOFTWARE);
+      return [plan.solver, plan.config];
+    };
+    const wide = { threads: 64, rows: 8, columns: 8 };
+    expect(choose(28, [64, 64, 1, 1])).toEqual(["register-tile", wide]);
+    expect(choose(8, [64, 64, 3, 3], { stride: 2, padding: 1 })).toEqual(["register-tile", { ...wide, columns: 4 }]);
+    expect(choose(3, [64, 64, 3, 3], { padding: 1 })).toEqual(["strip", { rows: 8, columns: 4 }]);
+    expect(choose(2, [64, 64, 3, 3], { padding: 1 })).toEqual(["strip", { rows: 8, columns: 2 }]);
+    expect(choose(2, [64, 64, 1, 1])).toEqual(["strip", { rows: 8, columns: 2 }]);
+  });
+
+  test("is no window that holds a single column, since no larger one is allowed", () => {
+    const problem = makeProblem(2, [1, 64, 56, 56], [64, 4, 3, 3], { groups: 16, stride: 2, padding: 1 });
+    for (const capabilities of [DEFAULT_CAPABILITIES, SOFTWARE]) {
+      const selection = select(plainOperation("forward", problem, { dtype: "float32" }), capabilities);
+      expect(selection.plan.solver).toBe("strip");
+      expect(reasonAgainst("rolling-window", selection)).toBe("40 sources loaded for a line; at most 32");
+    }
   });
 
   test("passes a solver over that refuses, with its reason", () => {
@@ -279,6 +317,29 @@ describe("a solver asked for by name", () => {
     const { plan } = select(operationOf("forward"), SOFTWARE, { name: "register-tile", config });
     expect(plan.config).toEqual(config);
     expect(plan.dispatches[0].constants).toMatchObject({ THREADS: 32, ROWS: 2, COLUMNS: 2 });
+  });
+
+  test.each([
+    [
+      { threads: 12, rows: 4, vectors: 1, shared: 8 },
+      "threads is 12; expected a multiple of 8, the lanes that share loads",
+    ],
+    [
+      { threads: 12, rows: 4, vectors: 1, shared: 3 },
+      "shared is 3; expected a power of two up to 8, the lanes of a subgroup",
+    ],
+  ])("refuses lanes that share and are not all there: %o", (config, refused) => {
+    const lanes = { ...SOFTWARE, subgroupLanes: 8 };
+    const choose = (): unknown => select(operationOf("forward"), lanes, { name: "vector-tile", config });
+    expect(choose).toThrow(new SolverError(`solver vector-tile refuses: ${refused}`));
+  });
+
+  test("refuses partial sums that the device cannot bind", () => {
+    const problem = makeProblem(2, [1, 8192, 1, 1], [8192, 8192, 1, 1]);
+    const operation = plainOperation("weightGradient", problem, { dtype: "float16" });
+    expect(() => select(operation, { ...DEFAULT_CAPABILITIES, shaderF16: true })).toThrow(
+      /direct: "partials" needs 268435456 bytes of scratch memory; the device binds 134217728/,
+    );
   });
 
   test("that does not exist throws with those that do", () => {
