@@ -3,7 +3,7 @@ import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createEngine } from "webgpu-conv";
 import { effectiveField } from "../../examples/demo/parts/small/effectiveField.js";
-import { extentOf, PASSES } from "../../examples/demo/parts/small/fieldSize.js";
+import { extentOf, NETWORKS } from "../../examples/demo/parts/small/fieldSize.js";
 import { median } from "../../examples/benchmark/statistics.js";
 import { comparisonOf } from "../../examples/demo/parts/small/stacks.js";
 import { findSerious } from "./support/axe.js";
@@ -116,7 +116,7 @@ describe("effective receptive fields", () => {
     const extent = extentOf(comparison);
     const onPass = async (): Promise<void> => await Promise.resolve();
     for (const [i, stack] of comparison.stacks.entries()) {
-      const field = await effectiveField(engine, stack, { extent, passes: PASSES, seed: 3, onPass });
+      const field = await effectiveField(engine, stack, { extent, networks: NETWORKS, seed: 3, onPass });
       const start = ((extent - 1) / 2) * extent;
       const middle = field.values.slice(start, start + extent);
       // Three decimals are shown; float32 errs by far less than half of the last.
@@ -132,7 +132,7 @@ describe("effective receptive fields", () => {
   test("nothing lies outside the theoretical field, and a stack sees mostly its middle", async () => {
     using engine = await createEngine({ backend: "cpu" });
     const [single, stacked] = comparisonOf("seven", 32).stacks;
-    const options = { extent: 11, passes: 16, seed: 1, onPass: async () => await Promise.resolve() };
+    const options = { extent: 11, networks: 64, seed: 1, onPass: async () => await Promise.resolve() };
     const fields = await Promise.all(
       [single, stacked].map(async (stack) => await effectiveField(engine, stack, options)),
     );

@@ -8,8 +8,8 @@ import type { Engine, Tensor } from "webgpu-conv";
 import { uniform, valuesFrom } from "../../../benchmark/random.js";
 import { paddingOf, type Stack, type StackLayer } from "./stacks.js";
 
-/** Networks of random weights side by side in one pass, as groups: few enough for a CPU between two frames. */
-const NETWORKS = 4;
+/** Networks of random weights that a GPU computes side by side in one pass, as groups. */
+const SIDE_BY_SIDE = 4;
 /** Channels of each in place of the stack's widest. */
 const CHANNELS = 8;
 
@@ -34,27 +34,33 @@ function narrowed({ layers }: Stack): StackLayer[] {
   });
 }
 
-/** Squared gradients of the middle output elements of so many networks, summed over networks and channels. */
-async function squaredGradients(engine: Engine, layers: readonly StackLayer[], extent: number, seed: number) {
-  const next = uniform(seed);
+/** Squared gradients of the middle output elements of networks, one a seed, summed over networks and channels. */
+async function squaredGradients(
+  engine: Engine,
+  layers: readonly StackLayer[],
+  extent: number,
+  seeds: readonly number[],
+): Promise<Float64Array> {
+  const networks = seeds.length;
+  const sources = seeds.map((seed) => uniform(seed));
+  /** The next values of each network, one after the other. */
+  const draw = (perNetwork: number): Float32Array<ArrayBuffer> => {
+    const values = new Float32Array(networks * perNetwork);
+    for (const [i, next] of sources.entries()) values.set(valuesFrom(next, perNetwork), i * perNetwork);
+    return values;
+  };
   const positions = extent * extent;
-  const outChannels = NETWORKS * layers[layers.length - 1].outChannels;
-  const middle = new Float32Array(outChannels * positions);
-  for (let channel = 0; channel < outChannels; channel++) middle[channel * positions + (positions - 1) / 2] = next();
-  let gradient: Tensor = engine.tensor(middle, [1, outChannels, extent, extent]);
+  const { outChannels } = layers[layers.length - 1];
+  const middle = new Float32Array(networks * outChannels * positions);
+  for (const [channel, value] of draw(outChannels).entries()) middle[channel * positions + (positions - 1) / 2] = value;
+  let gradient: Tensor = engine.tensor(middle, [1, networks * outChannels, extent, extent]);
   for (const layer of [...layers].reverse()) {
     const { inChannels, outChannels, kernel, dilation } = layer;
     using after = gradient;
-    const shape = [NETWORKS * outChannels, inChannels, kernel, kernel];
-    using weight = engine.tensor(
-      valuesFrom(
-        next,
-        shape.reduce((all, one) => all * one),
-      ),
-      shape,
-    );
-    gradient = engine.conv2dInputGradient(after, weight, [1, NETWORKS * inChannels, extent, extent], {
-      groups: NETWORKS,
+    const shape = [networks * outChannels, inChannels, kernel, kernel];
+    using weight = engine.tensor(draw(outChannels * inChannels * kernel * kernel), shape);
+    gradient = engine.conv2dInputGradient(after, weight, [1, networks * inChannels, extent, extent], {
+      groups: networks,
       padding: paddingOf(layer),
       dilation,
     });
@@ -67,27 +73,32 @@ async function squaredGradients(engine: Engine, layers: readonly StackLayer[], e
 }
 
 /**
+ * The same on each device, whatever it computes at once: a CPU takes one network after the other, since it has the page's
+ * only thread meanwhile.
+ *
  * @param extent of the map, odd
- * @param passes of {@link NETWORKS} networks each
- * @param onPass after each of them; what it throws ends the work
+ * @param networks of random weights, fewer than 1,000
+ * @param onPass after some of them, with how many are done; what it throws ends the work
  */
 export async function effectiveField(
   engine: Engine,
   stack: Stack,
   options: {
     readonly extent: number;
-    readonly passes: number;
+    readonly networks: number;
     readonly seed: number;
-    onPass(this: void): Promise<void>;
+    onPass(this: void, done: number): Promise<void>;
   },
 ): Promise<EffectiveField> {
-  const { extent, passes, seed, onPass } = options;
+  const { extent, networks, seed, onPass } = options;
   const layers = narrowed(stack);
   const squares = new Float64Array(extent * extent);
-  for (let pass = 0; pass < passes; pass++) {
-    const sums = await squaredGradients(engine, layers, extent, seed * 1000 + pass);
+  const seeds = Array.from({ length: networks }, (_, network) => seed * 1000 + network);
+  const atOnce = engine.device ? SIDE_BY_SIDE : 1;
+  for (let done = 0; done < networks; done += atOnce) {
+    const sums = await squaredGradients(engine, layers, extent, seeds.slice(done, done + atOnce));
     for (const [i, sum] of sums.entries()) squares[i] += sum;
-    await onPass();
+    await onPass(Math.min(done + atOnce, networks));
   }
   const largest = squares.reduce((most, value) => Math.max(most, value), 0);
   return {

@@ -1,8 +1,8 @@
 /** How much is computed for a comparison's effective receptive fields. */
 import { type Comparison, countStack } from "./stacks.js";
 
-/** Of 4 random networks each. */
-export const PASSES = 32;
+/** Of random weights. */
+export const NETWORKS = 128;
 /** Shown around the largest field. */
 const RIM = 2;
 

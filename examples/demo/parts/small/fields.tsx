@@ -6,7 +6,7 @@ import { Progress } from "../../controls/progress.js";
 import { useEngine } from "../../shell/engineContext.js";
 import { useTask } from "../../shell/useTask.js";
 import { type EffectiveField, effectiveField } from "./effectiveField.js";
-import { extentOf, PASSES } from "./fieldSize.js";
+import { extentOf, NETWORKS } from "./fieldSize.js";
 import { HeatMap } from "./heatMap.js";
 import { ProfileChart } from "./profileChart.js";
 import { type Comparison, countStack } from "./stacks.js";
@@ -24,15 +24,13 @@ export function Fields(props: {
     if (!active) return undefined;
     task.start(async ({ report, pause }) => {
       const fields: EffectiveField[] = [];
-      let passes = 0;
-      for (const stack of comparison.stacks) {
-        const onPass = async (): Promise<void> => {
-          passes++;
-          report(passes / (PASSES * comparison.stacks.length), "Computing gradients");
+      for (const [before, stack] of comparison.stacks.entries()) {
+        const onPass = async (done: number): Promise<void> => {
+          report((before + done / NETWORKS) / comparison.stacks.length, "Computing gradients");
           await pause();
         };
         fields.push(
-          await effectiveField(engine, stack, { extent: extentOf(comparison), passes: PASSES, seed, onPass }),
+          await effectiveField(engine, stack, { extent: extentOf(comparison), networks: NETWORKS, seed, onPass }),
         );
       }
       setShown({ comparison, fields });
@@ -49,8 +47,8 @@ export function Fields(props: {
       <h2>What the stacks see</h2>
       <p class="muted">
         How strongly each input element moves the output element in the middle: the gradient of that element, through
-        all layers, as a root mean square over 128 networks of random weights. A stack of small filters sees as far as a
-        large one, but mostly the middle of it.
+        all layers, as a root mean square over {NETWORKS} networks of random weights. A stack of small filters sees as
+        far as a large one, but mostly the middle of it.
       </p>
       {shown && profiles ? (
         <div class="fields">
