@@ -48,7 +48,7 @@ export class MapLayer implements Disposable {
     });
   }
 
-  /** One filter after the other, so that the page may react in between. */
+  /** One filter after the other, computed and then painted, so that the page may react in between. */
   async #drawOnHost(x: Tensor, canvases: readonly HTMLCanvasElement[]): Promise<number> {
     let milliseconds = 0;
     for (const [channel, canvas] of canvases.entries()) {
@@ -56,10 +56,11 @@ export class MapLayer implements Disposable {
       const own = this.bank.weight.subarray(channel * taps, (channel + 1) * taps);
       using weight = this.#engine.tensor(own, [1, COLOURS, EXTENT, EXTENT]);
       using bias = this.#engine.tensor(this.bank.bias.subarray(channel, channel + 1), [1]);
-      milliseconds += await this.#compute(x, weight, bias, async (y) =>
-        this.#paint(await y.data(), y, channel, canvas),
-      );
-      await new Promise((resolve) => setTimeout(resolve));
+      milliseconds += await this.#compute(x, weight, bias, async (y) => {
+        await pause();
+        this.#paint(await y.data(), y, channel, canvas);
+      });
+      await pause();
     }
     return milliseconds;
   }
@@ -81,6 +82,9 @@ export class MapLayer implements Disposable {
     this.#bias.dispose();
   }
 }
+
+/** Lets the page draw and listen. */
+const pause = async (): Promise<void> => await new Promise((resolve) => setTimeout(resolve));
 
 /** Black to white; or blue over white to red, as the engine draws on a device. */
 function shadeOf(part: number, signed: boolean): readonly number[] {
