@@ -6,6 +6,7 @@ import type { ConvOperation, TensorRole } from "./operation.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "./pixels.js";
 import type { SolverChoice } from "./options.js";
 import type { Selection } from "./select.js";
+import type { GPUBuffer, GPUBufferBinding, GPUCommandEncoder, GPUDevice } from "./webgpuTypes.js";
 
 /** Memory of one tensor, known only to the backend that made it. */
 export interface TensorStorage {

@@ -7,6 +7,7 @@ import { deviceRequest } from "./gpu/capabilities.js";
 import { GpuBackend } from "./gpu/gpuBackend.js";
 import type { TuningStore } from "./tuner/store.js";
 import { TUNE_MODES, type TuneMode, Tuning } from "./tuner/tuning.js";
+import type { GPU, GPUDevice, GPUPowerPreference } from "./webgpuTypes.js";
 
 export interface EngineOptions {
   /**

@@ -1,6 +1,7 @@
 /** What a caller may say about drawing a tensor, and how it is read. */
 import { require, show } from "./errors.js";
 import { type Layout, readLayout, splitActivation } from "./layout.js";
+import type { GPUCanvasContext, GPUTexture } from "./webgpuTypes.js";
 
 /** A canvas configured for the engine's device, or a texture of that device with `RENDER_ATTACHMENT`. */
 export type DrawTarget = GPUCanvasContext | GPUTexture;

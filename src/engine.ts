@@ -24,6 +24,7 @@ import { Compiled, type Encoded, Recording } from "./recording.js";
 import { requireValues, Tensor } from "./tensor.js";
 import type { Tuning } from "./tuner/tuning.js";
 import { UnsharedConvolutions } from "./unsharedConvolutions.js";
+import type { GPUBuffer, GPUCommandEncoder, GPUDevice } from "./webgpuTypes.js";
 
 /** Memory in use, in bytes, and tensors not disposed of. */
 export interface EngineMemory {

@@ -5,6 +5,7 @@
 import { type EngineOptions, makeEngine, type Platform } from "./createEngine.js";
 import type { Engine } from "./engine.js";
 import { installSoftwareDriver } from "./node/softwareDriver.js";
+import type { GPU } from "./webgpuTypes.js";
 
 export { fileStore } from "./node/fileStore.js";
 // The local createEngine below takes the place of the page's.

@@ -1,6 +1,7 @@
 /** Images as tensors: how bytes of pixels become values, on the device and on the CPU. */
 import { require, show } from "./errors.js";
 import { type Layout, readLayout } from "./layout.js";
+import type { GPUCopyExternalImageSource, GPUTexture, ImageDataLike } from "./webgpuTypes.js";
 
 /** An image in the page, or a texture of the engine's device. */
 export type ImageSource = GPUCopyExternalImageSource | GPUTexture;
@@ -90,7 +91,7 @@ export function decodePixels(bytes: Uint8Array | Uint8ClampedArray, pixels: Pixe
 }
 
 /** ImageData, or what has the same fields where the class is missing. */
-export function isImageData(source: ImageSource): source is ImageData {
+export function isImageData(source: ImageSource): source is ImageDataLike {
   return "data" in source;
 }
 
@@ -114,7 +115,7 @@ function extents(source: ImageSource): ImageSize {
   return source;
 }
 
-function requireBytes({ data, width, height }: ImageData): void {
+function requireBytes({ data, width, height }: ImageDataLike): void {
   const pixels: unknown = data;
   const isBytes = pixels instanceof Uint8ClampedArray || pixels instanceof Uint8Array;
   require(isBytes, () => `the image's data is ${show(pixels)}; expected a Uint8ClampedArray of RGBA bytes`);

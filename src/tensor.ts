@@ -5,6 +5,7 @@ import { DISPOSE } from "./dispose.js";
 import { require, show, TensorError } from "./errors.js";
 import { product } from "./geometry.js";
 import type { Pixels } from "./pixels.js";
+import type { GPUBufferBinding } from "./webgpuTypes.js";
 
 /** What a tensor needs of the engine that owns it. */
 export interface TensorOwner {

@@ -52,7 +52,11 @@ export const DEFAULT_CAPABILITIES: Capabilities = {
   },
 };
 
-/** The device request that asks an adapter for all it has of what this library uses. */
+/**
+ * The device request that asks an adapter for all it has of what this library uses.
+ *
+ * @internal
+ */
 export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
   const requiredLimits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, adapter.limits[name]]));
   const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
@@ -63,7 +67,11 @@ export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
   };
 }
 
-/** What is read of an adapter's description. */
+/**
+ * What is read of an adapter's description.
+ *
+ * @internal
+ */
 type AdapterInfo = Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "description" | "isFallbackAdapter"> &
   Partial<Pick<GPUAdapterInfo, "subgroupMinSize">>;
 
@@ -71,16 +79,25 @@ const UNKNOWN: AdapterInfo = { vendor: "", architecture: "", device: "", descrip
 
 const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp/i;
 
-/** Whether the adapter runs on the CPU. Fallback adapters do; the others known to are told by name. */
+/**
+ * Whether the adapter runs on the CPU. Fallback adapters do; the others known to are told by name.
+ *
+ * @internal
+ */
 export function isSoftware(info: AdapterInfo): boolean {
   const named = SOFTWARE_NAMES.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
   return named || info.isFallbackAdapter;
 }
 
-/** What a device tells of its adapter: nothing, in browsers whose devices do not know it yet. */
+/**
+ * What a device tells of its adapter: nothing, in browsers whose devices do not know it yet.
+ *
+ * @internal
+ */
 export const adapterInfoOf = ({ adapterInfo }: { readonly adapterInfo?: AdapterInfo }): AdapterInfo =>
   adapterInfo ?? UNKNOWN;
 
+/** @internal */
 export function readCapabilities(device: GPUDevice): Capabilities {
   const limits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, device.limits[name]])) as Record<
     keyof CapabilityLimits,
@@ -101,7 +118,11 @@ function readSubgroupLanes(device: GPUDevice): number {
   return device.features.has("subgroups") && subgroupMinSize >= 1 ? subgroupMinSize : 1;
 }
 
-/** The adapter in words, as far as the browser tells: vendor, architecture, device, description. */
+/**
+ * The adapter in words, as far as the browser tells: vendor, architecture, device, description.
+ *
+ * @internal
+ */
 export function describeAdapter(info: AdapterInfo): string {
   const words = [info.vendor, info.architecture, info.device, info.description].filter((word) => word !== "");
   const name = [...new Set(words)].join(" ") || "unnamed WebGPU adapter";

@@ -6,6 +6,7 @@
  */
 import { ArgumentError, require, show } from "../errors.js";
 import { BYTES_PER_PIXEL, type ImageSize, type ImageSource, isImageData, type PixelOrder } from "../pixels.js";
+import type { ImageDataLike } from "../webgpuTypes.js";
 
 /** A copy of several rows wants each to begin at a multiple of this many bytes. */
 const ROW_ALIGNMENT = 256;
@@ -69,7 +70,7 @@ export function writeImage(
 /** Firefox takes no videos and no frames (bugzilla.mozilla.org, 1975308): those go by way of a canvas. */
 function copyExternal(
   { queue }: GPUDevice,
-  source: Exclude<ImageSource, GPUTexture | ImageData>,
+  source: Exclude<ImageSource, GPUTexture | ImageDataLike>,
   texture: GPUTexture,
   width: number,
   height: number,

@@ -1,0 +1,45 @@
+/**
+ * The platform's types that the published declarations speak of, under their own names, so that those compile wherever
+ * they are used: each is the global type where the caller's compiler has it ("DOM" and "WebWorker" of TypeScript 6 and
+ * later, or the package `@webgpu/types`). Where it has none, as in Node without either, WebGPU's objects are plain objects,
+ * and pictures those that have ImageData's fields.
+ */
+
+/** The instances of a global class; `Otherwise` where the compiler knows no such class. */
+type Instance<Name extends string, Otherwise> =
+  typeof globalThis extends Readonly<Record<Name, { readonly prototype: infer Known }>> ? Known : Otherwise;
+
+export type GPU = Instance<"GPU", object>;
+export type GPUDevice = Instance<"GPUDevice", object>;
+export type GPUBuffer = Instance<"GPUBuffer", object>;
+export type GPUTexture = Instance<"GPUTexture", object>;
+export type GPUCommandEncoder = Instance<"GPUCommandEncoder", object>;
+export type GPUCanvasContext = Instance<"GPUCanvasContext", object>;
+
+export type GPUPowerPreference = "low-power" | "high-performance";
+
+/** A part of a buffer, in bytes. */
+export interface GPUBufferBinding {
+  buffer: GPUBuffer;
+  offset?: number;
+  size?: number;
+}
+
+/** Pixels in RGBA order, row by row from the top, 4 bytes each: the class ImageData, or what has its fields. */
+export interface ImageDataLike {
+  readonly data: Uint8ClampedArray | Uint8Array;
+  /** In pixels. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What WebGPU calls so, and what stands in for ImageData where there is no such class. */
+export type GPUCopyExternalImageSource =
+  | ImageDataLike
+  | Instance<"ImageData", never>
+  | Instance<"ImageBitmap", never>
+  | Instance<"HTMLImageElement", never>
+  | Instance<"HTMLVideoElement", never>
+  | Instance<"HTMLCanvasElement", never>
+  | Instance<"OffscreenCanvas", never>
+  | Instance<"VideoFrame", never>;
