@@ -112,7 +112,7 @@ const chromiumProject = async ({ command, mode }: ConfigEnv): Promise<TestProjec
 });
 
 /**
- * The library (`vite build`): three entries, no runtime dependency. Its tests: in Node, and the ones that need a device
+ * The library (`vite build`): an entry for each platform, no runtime dependency. Its tests: in Node, and the ones that need a device
  * in Chromium and Deno too.
  */
 export default defineConfig(async ({ command, mode }) => ({
@@ -122,7 +122,12 @@ export default defineConfig(async ({ command, mode }) => ({
     minify: false,
     sourcemap: true,
     lib: {
-      entry: { index: "src/index.ts", node: "src/node.ts", reference: "src/reference/index.ts" },
+      entry: {
+        index: "src/index.ts",
+        node: "src/node.ts",
+        nodeInPage: "src/nodeInPage.ts",
+        reference: "src/reference/index.ts",
+      },
       formats: ["es" as const],
     },
     rolldownOptions: { external: [/^node:/, "webgpu"] },

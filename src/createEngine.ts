@@ -2,12 +2,12 @@
 import type { Backend } from "./backend.js";
 import { CpuBackend } from "./cpuBackend.js";
 import { Engine } from "./engine.js";
-import { DeviceError, require, show } from "./errors.js";
-import { deviceRequest } from "./gpu/capabilities.js";
+import { require, show } from "./errors.js";
 import { GpuBackend } from "./gpu/gpuBackend.js";
+import { type Platform, requestDevice } from "./platform.js";
 import type { TuningStore } from "./tuner/store.js";
 import { TUNE_MODES, type TuneMode, Tuning } from "./tuner/tuning.js";
-import type { GPU, GPUDevice, GPUPowerPreference } from "./webgpuTypes.js";
+import type { GPUDevice, GPUPowerPreference } from "./webgpuTypes.js";
 
 export interface EngineOptions {
   /**
@@ -43,12 +43,6 @@ export interface EngineOptions {
 
 const POOL_BYTES = 2 ** 29;
 
-/** Says what is missing and what would help, in the words of the platform at hand. */
-export interface Platform {
-  readonly gpu: GPU | undefined;
-  readonly missing: string;
-}
-
 export async function makeEngine(options: EngineOptions, findPlatform: () => Promise<Platform>): Promise<Engine> {
   const { backend = "webgpu", poolBytes = POOL_BYTES, poison = false, tune = "off" } = options;
   require(TUNE_MODES.includes(tune), () => `tune is ${show(tune)}; expected ${TUNE_MODES.map(show).join(", ")}`);
@@ -57,17 +51,9 @@ export async function makeEngine(options: EngineOptions, findPlatform: () => Pro
   if (options.device) {
     return await withTuning(new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison }), tune, options);
   }
-  const { gpu, missing } = await findPlatform();
-  const powerPreference = options.powerPreference ?? "high-performance";
-  if (!gpu) throw new DeviceError(missing);
-  const adapter = (await gpu.requestAdapter({ powerPreference })) ?? (await gpu.requestAdapter());
-  if (!adapter) throw new DeviceError(missing);
-  const device = await adapter.requestDevice(deviceRequest(adapter));
-  return await withTuning(
-    new GpuBackend(device, { ownsDevice: true, poolBytes, poison, instance: gpu }),
-    tune,
-    options,
-  );
+  const platform = await findPlatform();
+  const { device, instance } = await requestDevice(platform, options.powerPreference ?? "high-performance");
+  return await withTuning(new GpuBackend(device, { ownsDevice: true, poolBytes, poison, instance }), tune, options);
 }
 
 async function withTuning(

@@ -6,6 +6,7 @@
  */
 import { type EngineOptions, makeEngine } from "./createEngine.js";
 import type { Engine } from "./engine.js";
+import { type Globals, pagePlatform } from "./platform.js";
 
 export { type EngineOptions } from "./createEngine.js";
 export { Engine, type EngineMemory } from "./engine.js";
@@ -44,19 +45,12 @@ export { memoryStore, type TuningData, type TuningEntry, type TuningStore } from
 export type { Verdict } from "./tuner/trial.js";
 export type { TuneMode, Tuning, TuningReport } from "./tuner/tuning.js";
 
-const MISSING =
-  "WebGPU is not available here: this browser has no navigator.gpu, or no adapter that it allows. " +
-  'Use a browser with WebGPU (over https or localhost), or ask for the CPU with createEngine({ backend: "cpu" }).';
-
 /**
- * Makes an engine on this page's or worker's GPU.
+ * Makes an engine on this page's, worker's or Deno's GPU.
  *
- * @throws DeviceError with the remedy when there is no WebGPU.
+ * @throws DeviceError with the remedy when there is no WebGPU, no adapter, or no device.
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
-  return await makeEngine(options, () => {
-    const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: GPU } };
-    const gpu = navigator?.gpu;
-    return Promise.resolve({ gpu, missing: MISSING });
-  });
+  const globals: Globals & { readonly navigator?: { readonly gpu?: GPU } } = globalThis;
+  return await makeEngine(options, () => Promise.resolve(pagePlatform(globals, globals.navigator?.gpu)));
 }

@@ -2,9 +2,10 @@
  * `webgpu-conv/node`: everything that `webgpu-conv` exports, with a `createEngine` that finds a device in
  * Node. WebGPU comes from Dawn, through the optional peer dependency `webgpu`.
  */
-import { type EngineOptions, makeEngine, type Platform } from "./createEngine.js";
+import { type EngineOptions, makeEngine } from "./createEngine.js";
 import type { Engine } from "./engine.js";
 import { installSoftwareDriver } from "./node/softwareDriver.js";
+import { isDeno, type Platform } from "./platform.js";
 import type { GPU } from "./webgpuTypes.js";
 
 export { fileStore } from "./node/fileStore.js";
@@ -14,7 +15,7 @@ export * from "./index.js";
 /** Dawn's Node module, as `import("webgpu")` gives it. */
 export interface DawnModule {
   readonly create: (options: string[]) => GPU;
-  readonly globals: Readonly<Record<string, unknown>>;
+  readonly globals: object;
 }
 
 export interface NodeEngineOptions extends EngineOptions {
@@ -24,12 +25,10 @@ export interface NodeEngineOptions extends EngineOptions {
   readonly dawnOptions?: readonly string[];
 }
 
-const NO_DAWN =
-  "WebGPU in Node needs the package webgpu (Dawn): npm install webgpu. " +
-  'Or ask for the CPU with createEngine({ backend: "cpu" }).';
+const IN_DENO = 'Deno has WebGPU itself: import { createEngine } from "webgpu-conv".';
+const NO_DAWN = "In Node it needs the package webgpu (Dawn): npm install webgpu.";
 const NO_DRIVER =
-  "Dawn found no GPU, and there is no software driver to fall back on: install a GPU driver, or, on Linux x86-64, " +
-  'SwiftShader with npm install --save-dev @sparticuz/chromium@147.0.0. Or ask for the CPU with createEngine({ backend: "cpu" }).';
+  "Install a GPU driver, or, on Linux x86-64, the software driver SwiftShader with npm install --save-dev @sparticuz/chromium@147.0.0.";
 
 /**
  * Makes an engine in Node: on the machine's GPU where Dawn finds one, else on SwiftShader, a software driver
@@ -44,14 +43,20 @@ export async function createEngine(options: NodeEngineOptions = {}): Promise<Eng
 }
 
 async function findDawn({ dawn, dawnOptions = [] }: NodeEngineOptions): Promise<Platform> {
-  const module = dawn ?? (await import("webgpu").catch(() => undefined));
-  if (!module) return { gpu: undefined, missing: NO_DAWN };
-  const { create, globals } = module as DawnModule;
-  for (const [name, value] of Object.entries(globals)) {
+  const without = (missing: string): Platform => ({ gpu: undefined, missing, remedy: NO_DRIVER });
+  if (!dawn && isDeno(globalThis)) return without(IN_DENO);
+  let module: DawnModule;
+  try {
+    module = dawn ?? (await import("webgpu"));
+  } catch (error) {
+    const { code } = error as { readonly code?: string };
+    return without(code === "ERR_MODULE_NOT_FOUND" ? NO_DAWN : `The package webgpu does not load: ${String(error)}.`);
+  }
+  const { create, globals } = module;
+  for (const [name, value] of Object.entries(globals) as [string, unknown][]) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
   const gpu = create([...dawnOptions]);
-  if (await gpu.requestAdapter()) return { gpu, missing: NO_DRIVER };
-  const installed = await installSoftwareDriver();
-  return { gpu: installed ? create([...dawnOptions]) : undefined, missing: NO_DRIVER };
+  if ((await gpu.requestAdapter()) || !(await installSoftwareDriver())) return { gpu, missing: "", remedy: NO_DRIVER };
+  return { gpu: create([...dawnOptions]), missing: "", remedy: NO_DRIVER };
 }

@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import { build as bundle } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { VERSION } from "webgpu-conv";
+import { denoCommand } from "../run/deno.js";
 import { makeProject, manifest, ROOT } from "../support/packed.js";
 
 const DIST = join(ROOT, "dist");
@@ -23,6 +24,13 @@ function runScript(script: string): string {
   writeFileSync(join(folder, "script.js"), script);
   return execFileSync(process.execPath, ["script.js"], { cwd: folder, encoding: "utf8" });
 }
+
+/** A script that prints why an entry gives no engine. */
+const failing = (entry: string): string => `
+  import { createEngine, DeviceError } from "${entry}";
+  const error = await createEngine().catch((reason) => reason);
+  console.log(error instanceof DeviceError, error.message);
+`;
 
 /** The text of an entry and of every chunk that it imports. */
 function textsOf(entry: string, seen = new Map<string, string>()): Map<string, string> {
@@ -48,13 +56,14 @@ describe("in plain Node", () => {
     expect(printed.trim()).toBe("4,6,4,6,9,6,4,6,4");
   });
 
-  test("the page's entry says what is missing where there is no WebGPU", () => {
-    const printed = runScript(`
-      import { createEngine, DeviceError } from "webgpu-conv";
-      const error = await createEngine().catch((reason) => reason);
-      console.log(error instanceof DeviceError, error.message);
-    `);
-    expect(printed).toMatch(/^true WebGPU is not available here: /);
+  test("the page's entry names Node's", () => {
+    expect(runScript(failing("webgpu-conv"))).toMatch(
+      /^true WebGPU is not available here\. Node .*"webgpu-conv\/node"/,
+    );
+  });
+
+  test("Node's entry asks for Dawn where it is not installed", () => {
+    expect(runScript(failing("webgpu-conv/node"))).toMatch(/^true WebGPU is not available here\. .*npm install webgpu/);
   });
 
   test("the Node entry has all that the page's has", () => {
@@ -73,6 +82,15 @@ describe("in plain Node", () => {
       console.log(forward(makeProblem(1, [1, 1, 3], [1, 1, 2]), [1, 2, 4], [1, -1]).join());
     `);
     expect(printed.trim()).toBe("-1,-2");
+  });
+});
+
+describe("in Deno", () => {
+  const [runtime, ...parameters] = denoCommand() ?? [];
+  test.runIf(runtime)("Node's entry names the page's", () => {
+    writeFileSync(join(folder, "script.js"), failing("webgpu-conv/node"));
+    const printed = execFileSync(runtime, [...parameters, "script.js"], { cwd: folder, encoding: "utf8" });
+    expect(printed).toMatch(/^true WebGPU is not available here\. Deno .*from "webgpu-conv"/);
   });
 });
 
@@ -100,17 +118,34 @@ describe("in a page", () => {
   });
 
   test(`a page that bundles all of it carries less than ${String(MOST_GZIP_BYTES)} bytes`, async () => {
-    // A script of its own, as a page has: what vite builds as a library keeps its whitespace.
-    const lib = { entry: join(DIST, "index.js"), formats: ["iife" as const], name: "convolution" };
-    const bundled = await bundle({ configFile: false, logLevel: "silent", build: { lib, write: false, minify: true } });
-    const chunks = (
-      bundled as readonly { readonly output: readonly { readonly type: string; readonly code?: string }[] }[]
-    )
-      .flatMap(({ output }) => output)
-      .map(({ code }) => code ?? "");
-    const bytes = gzipSync(chunks.join("\n")).length;
+    const bytes = gzipSync(await bundled(join(DIST, "index.js"))).length;
     console.info(`webgpu-conv: ${String(bytes)} bytes minified and compressed`);
     expect(bytes).toBeGreaterThan(8192);
     expect(bytes).toBeLessThan(MOST_GZIP_BYTES);
   });
+
+  test("a bundler takes another file for Node's entry, which names the page's", async () => {
+    const script = join(folder, "page.js");
+    writeFileSync(script, 'import { createEngine } from "webgpu-conv/node";\nglobalThis.failure = createEngine();\n');
+    const text = await bundled(script);
+    expect(text).not.toMatch(/node:|VK_DRIVER_FILES/);
+    writeFileSync(join(folder, "bundled.js"), `${text}\nawait failure.catch(({ message }) => console.log(message));\n`);
+    expect(execFileSync(process.execPath, ["bundled.js"], { cwd: folder, encoding: "utf8" })).toMatch(
+      /^This is no Node: import { createEngine } from "webgpu-conv"/,
+    );
+  });
 });
+
+/** A page's script, bundled and minified: a script of its own, since what vite builds as modules keeps its whitespace. */
+async function bundled(entry: string): Promise<string> {
+  const lib = { entry, formats: ["iife" as const], name: "convolution" };
+  const chunks = (await bundle({
+    configFile: false,
+    logLevel: "silent",
+    build: { lib, write: false, minify: true },
+  })) as readonly { readonly output: readonly { readonly type: string; readonly code?: string }[] }[];
+  return chunks
+    .flatMap(({ output }) => output)
+    .map(({ code }) => code ?? "")
+    .join("\n");
+}

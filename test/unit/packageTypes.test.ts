@@ -82,10 +82,10 @@ await engine.draw(engine.image(sources), target);
 `;
 
 const WITH_DAWN = `
-import { create, globals } from "webgpu";
+import * as dawn from "webgpu";
 import { createEngine } from "webgpu-conv/node";
 
-export const engine = await createEngine({ dawn: { create, globals: { ...globals } } });
+export const engine = await createEngine({ dawn });
 export const device: GPUDevice | undefined = engine.device;
 `;
 
