@@ -57,6 +57,47 @@ describe("links", () => {
     await page.goBack();
     await page.locator("h1", { hasText: PARTS[1].title }).waitFor();
   });
+
+  test("what is chosen stays chosen, whatever the page was about to write into the address", async () => {
+    await using demo = await openDemo(browser, "benchmark");
+    const { page } = demo;
+    await untilReady(page);
+    // The address changes at once, and the page is told of it later: here its last chance to write comes in between.
+    await page.evaluate(() => {
+      location.hash = "#maps";
+      dispatchEvent(new Event("pagehide"));
+    });
+    await page.locator("h1", { hasText: "Activation maps" }).waitFor();
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("to what was just changed are copied as they are then, and found again on coming back", async () => {
+    await using demo = await openDemo(browser, "layer", { permissions: ["clipboard-read", "clipboard-write"] });
+    const { page } = demo;
+    await untilReady(page);
+    const slider = page.getByRole("slider", { name: "Input size" });
+    // In one go, so that no timer comes in between.
+    const changeAnd = async (value: string, press: string): Promise<void> =>
+      await slider.evaluate(
+        async (input: HTMLInputElement, [value, press]) => {
+          input.value = value;
+          input.dispatchEvent(new Event("input", { bubbles: true }));
+          await Promise.resolve();
+          const target = [...document.querySelectorAll<HTMLElement>("button, nav a")];
+          target.find(({ textContent }) => textContent === press)?.click();
+        },
+        [value, press] as const,
+      );
+    await changeAnd("5", "Copy the link to this view");
+    await page.getByText("Copied").waitFor();
+    expect(await page.evaluate(async () => await navigator.clipboard.readText())).toMatch(/#layer\?W=5$/);
+    await changeAnd("9", "Benchmark");
+    await page.locator("h1", { hasText: "Benchmark" }).waitFor();
+    await page.goBack();
+    await page.locator("h1", { hasText: PARTS[0].title }).waitFor();
+    expect(await slider.inputValue()).toBe("9");
+    expect(demo.errors).toEqual([]);
+  });
 });
 
 describe("the engine's life", () => {
@@ -73,6 +114,17 @@ describe("the engine's life", () => {
     await untilReady(page);
     expect(await page.getByRole("alert").count()).toBe(0);
     expect(demo.errors).toEqual([]);
+  });
+
+  test("what cannot be loaded is not taken for a browser without WebGPU", async () => {
+    await using demo = await openDemo(browser);
+    const { page } = demo;
+    await untilReady(page);
+    const [script] = demo.requests.filter((url) => /\/src-[^/]+\.js$/.test(url));
+    await page.route(script, async (route) => await route.abort());
+    await page.reload();
+    await page.getByRole("alert").filter({ hasText: "The engine could not be loaded" }).waitFor();
+    expect(await page.getByText("No WebGPU").count()).toBe(0);
   });
 
   test.each(PARTS)("#$id runs in browsers without what not all of them have", async ({ id }) => {

@@ -7,6 +7,8 @@ export interface PartProps<S extends Schema> {
   readonly settings: ValuesOf<S>;
   /** Changes some of them. */
   change(this: void, changed: Partial<ValuesOf<S>>): void;
+  /** The address that shows what is shown now, settings just changed included. */
+  share(this: void): string;
 }
 
 export interface Part<S extends Schema = Schema> {

@@ -32,12 +32,18 @@ export function App({ parts }: { readonly parts: readonly Part[] }): ComponentCh
           // What was last computed stays to be seen when the device is gone.
           <div inert={lost} class={lost ? "lost" : undefined}>
             <EngineContext.Provider value={{ engine, gpu: engine.device !== undefined, active: visible && !lost }}>
-              <PartView key={`${part.id} ${String(generation)}`} part={part} settings={settings} change={link.change} />
+              <PartView
+                key={`${part.id} ${String(generation)}`}
+                part={part}
+                settings={settings}
+                change={link.change}
+                share={link.share}
+              />
             </EngineContext.Provider>
           </div>
         ) : null}
       </main>
-      <Footer engine={engine} />
+      <Footer engine={lost ? undefined : engine} share={link.share} />
     </>
   );
 }

@@ -18,12 +18,18 @@ export function EngineNotice(props: {
   );
   if (state.status === "starting") return <p aria-busy="true">Looking for a device</p>;
   if (state.status === "missing") {
+    const again = (
+      <Button kind="secondary" onPress={restart}>
+        Look again
+      </Button>
+    );
+    if (state.what === "code") {
+      return <Notice tone="error" title="The engine could not be loaded" text={state.reason} actions={again} />;
+    }
     const actions = (
       <>
         {onCpu}
-        <Button kind="secondary" onPress={restart}>
-          Look again
-        </Button>
+        {again}
       </>
     );
     const text = `${state.reason.split(", or ask for the CPU")[0].replace(/\.?$/, ".")} Every part but live video also runs on the CPU, more slowly.`;

@@ -1,8 +1,7 @@
 /** What surrounds the parts: the navigation above, the device below. */
 import type { ComponentChild } from "preact";
-import { useState } from "preact/hooks";
 import type { Engine } from "webgpu-conv";
-import { Button } from "../controls/button.js";
+import { Copy } from "../controls/copy.js";
 import type { Part } from "../parts/part.js";
 
 export function Header(props: {
@@ -38,7 +37,12 @@ export function Header(props: {
   );
 }
 
-export function Footer({ engine }: { readonly engine: Engine | undefined }): ComponentChild {
+export function Footer(props: {
+  readonly engine: Engine | undefined;
+  /** The page's address, as it is now. */
+  readonly share: () => string;
+}): ComponentChild {
+  const { engine, share } = props;
   return (
     <footer class="page-footer">
       <div class="container">
@@ -46,30 +50,10 @@ export function Footer({ engine }: { readonly engine: Engine | undefined }): Com
           {engine ? `Runs on ${engine.adapter.description}.` : "No device."} Nothing leaves this page: pictures and
           numbers stay in your browser.
         </p>
-        <CopyLink />
+        <p class="copy-link">
+          <Copy kind="link" label="Copy the link to this view" text={share} />
+        </p>
       </div>
     </footer>
-  );
-}
-
-/** Copies the page's address, which holds the part and its settings. */
-function CopyLink(): ComponentChild {
-  const [said, setSaid] = useState("");
-  const copy = (): void => {
-    // The clipboard is for secure pages that are looked at; elsewhere the address bar has the same.
-    const clipboard = (navigator as { readonly clipboard?: Clipboard }).clipboard;
-    const written = clipboard ? clipboard.writeText(location.href) : Promise.reject(new Error("no clipboard"));
-    written.then(
-      () => setSaid("Copied."),
-      () => setSaid("The address bar has it."),
-    );
-  };
-  return (
-    <p class="copy-link">
-      <Button kind="link" onPress={copy}>
-        Copy the link to this view
-      </Button>{" "}
-      <span role="status">{said}</span>
-    </p>
   );
 }

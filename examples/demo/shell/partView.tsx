@@ -7,17 +7,19 @@ import type { Schema } from "../settings/schema.js";
 import { Notice } from "./notice.js";
 import { describeError } from "./useTask.js";
 
-type Loaded = { readonly view: ComponentType<PartProps<Schema>> } | { readonly failure: string } | undefined;
+/** What came of an attempt. */
+type Loaded = { readonly attempt: number } & (
+  { readonly view: ComponentType<PartProps<Schema>> } | { readonly failure: string }
+);
 
 export function PartView({ part, ...props }: { readonly part: Part } & PartProps<Schema>): ComponentChild {
-  const [loaded, setLoaded] = useState<Loaded>(undefined);
+  const [loaded, setLoaded] = useState<Loaded>();
   const [attempt, setAttempt] = useState(0);
   useEffect(() => {
     let shown = true;
-    setLoaded(undefined);
     part.load().then(
-      ({ default: view }) => shown && setLoaded({ view }),
-      (error: unknown) => shown && setLoaded({ failure: describeError(error) }),
+      ({ default: view }) => shown && setLoaded({ attempt, view }),
+      (error: unknown) => shown && setLoaded({ attempt, failure: describeError(error) }),
     );
     return () => {
       shown = false;
@@ -25,7 +27,8 @@ export function PartView({ part, ...props }: { readonly part: Part } & PartProps
   }, [part, attempt]);
 
   const again = <Button onPress={() => setAttempt(attempt + 1)}>Try again</Button>;
-  if (!loaded) return <p aria-busy="true">Loading {part.title}</p>;
+  // What an earlier attempt loaded is not shown in between: it would start to compute, and be taken away.
+  if (loaded?.attempt !== attempt) return <p aria-busy="true">Loading {part.title}</p>;
   if ("failure" in loaded)
     return <Notice tone="error" title="This part could not be loaded" text={loaded.failure} actions={again} />;
   return (

@@ -1,12 +1,16 @@
 /** The page's engine, from its making to its loss. */
 import { useEffect, useState } from "preact/hooks";
 import type { Engine } from "webgpu-conv";
+import { describeError } from "./useTask.js";
 
 export type Backend = "webgpu" | "cpu";
 
+/** What there is none of: the library's own code, for want of a connection, or a device to run on. */
+export type Missing = "code" | "device";
+
 export type EngineState =
   | { readonly status: "starting" }
-  | { readonly status: "missing"; readonly reason: string }
+  | { readonly status: "missing"; readonly what: Missing; readonly reason: string }
   | { readonly status: "ready"; readonly engine: Engine }
   | { readonly status: "lost"; readonly engine: Engine; readonly reason: string };
 
@@ -34,9 +38,11 @@ export function useEngineLifecycle(backend: Backend): EngineLifecycle {
 function holdEngine(backend: Backend, report: (state: EngineState) => void): () => void {
   const released = new AbortController();
   const isHeld = (): boolean => !released.signal.aborted;
+  let what: Missing = "code";
   const start = async (): Promise<void> => {
     // The page is painted before the library is there.
     const { createEngine } = await import("webgpu-conv");
+    what = "device";
     const engine = await createEngine({ backend });
     released.signal.addEventListener("abort", () => engine.dispose());
     if (!isHeld()) {
@@ -48,7 +54,7 @@ function holdEngine(backend: Backend, report: (state: EngineState) => void): () 
     if (lost && isHeld()) report({ status: "lost", engine, reason: lost.message || lost.reason });
   };
   start().catch((error: unknown) => {
-    if (isHeld()) report({ status: "missing", reason: error instanceof Error ? error.message : String(error) });
+    if (isHeld()) report({ status: "missing", what, reason: describeError(error) });
   });
   return () => released.abort();
 }

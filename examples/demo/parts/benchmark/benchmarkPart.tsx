@@ -3,6 +3,7 @@ import "./benchmark.css";
 import type { ComponentChild } from "preact";
 import { useState } from "preact/hooks";
 import { Button } from "../../controls/button.js";
+import { Copy } from "../../controls/copy.js";
 import { NumberField } from "../../controls/numberField.js";
 import { Progress } from "../../controls/progress.js";
 import { Select } from "../../controls/select.js";
@@ -63,7 +64,7 @@ export default function BenchmarkPart(props: PartProps<BenchmarkSchema>): Compon
 }
 
 /** The buttons, and the results so far: one of each layer, the last one run last. */
-function Measured({ settings }: PartProps<BenchmarkSchema>): ComponentChild {
+function Measured({ settings, share }: PartProps<BenchmarkSchema>): ComponentChild {
   const { engine, gpu } = useEngine();
   const task = useTask();
   const [results, setResults] = useState<readonly Results[]>([]);
@@ -97,12 +98,13 @@ function Measured({ settings }: PartProps<BenchmarkSchema>): ComponentChild {
         </Button>
         <Progress task={task} label="Running" />
       </div>
-      {results.length > 0 ? <Found results={results} /> : null}
+      {results.length > 0 ? <Found results={results} share={share} /> : null}
     </section>
   );
 }
 
-function Found({ results }: { readonly results: readonly Results[] }): ComponentChild {
+function Found(props: { readonly results: readonly Results[]; readonly share: () => string }): ComponentChild {
+  const { results, share } = props;
   return (
     <>
       <h3>Speed, larger is better</h3>
@@ -112,30 +114,10 @@ function Found({ results }: { readonly results: readonly Results[] }): Component
         {describeRun(results[results.length - 1])}.
       </p>
       <div class="benchmark-actions">
-        <Copy label="Copy as Markdown" text={toMarkdown(results)} />
-        <Copy label="Copy as JSON" text={JSON.stringify(results, undefined, 2)} />
-        <Copy label="Copy the link" text={location.href} />
+        <Copy label="Copy as Markdown" text={() => toMarkdown(results)} />
+        <Copy label="Copy as JSON" text={() => JSON.stringify(results, undefined, 2)} />
+        <Copy label="Copy the link" text={share} />
       </div>
     </>
-  );
-}
-
-/** Copies; where the browser forbids that, shows the text to be copied by hand. */
-function Copy({ label, text }: { readonly label: string; readonly text: string }): ComponentChild {
-  const [state, setState] = useState<"idle" | "copied" | "shown">("idle");
-  const copy = (): void => {
-    navigator.clipboard.writeText(text).then(
-      () => setState("copied"),
-      () => setState("shown"),
-    );
-  };
-  return (
-    <span class="benchmark-copy">
-      <Button kind="secondary" onPress={copy}>
-        {label}
-      </Button>
-      <span role="status">{state === "copied" ? "Copied" : ""}</span>
-      {state === "shown" ? <textarea readOnly aria-label={label} value={text} /> : null}
-    </span>
   );
 }

@@ -41,7 +41,7 @@ export function useScene(settings: LayerSettings): { readonly shown: Shown | und
     let wanted = true;
     SCENES[view](engine, layer).then(
       (scene) => wanted && setShown((before) => ({ scene, layer, view, version: (before?.version ?? 0) + 1 })),
-      (error: unknown) => wanted && rethrow(error),
+      (error: unknown) => rethrow(error, () => wanted),
     );
     return () => {
       wanted = false;

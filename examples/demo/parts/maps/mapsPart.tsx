@@ -117,7 +117,7 @@ export default function MapsPart({ settings, change }: PartProps<MapsSchema>): C
 }
 
 /** The filter drawn by hand: 5 x 5 numbers. */
-function TapGrid({ settings, change }: PartProps<MapsSchema>): ComponentChild {
+function TapGrid({ settings, change }: Pick<PartProps<MapsSchema>, "settings" | "change">): ComponentChild {
   const taps = drawnTaps(settings.taps);
   return (
     <section class="panel" aria-label="Filter drawn by hand">
