@@ -1,7 +1,7 @@
 /** What an engine needs of the thing that computes: a GPU, or the CPU reference. */
 import type { DrawTarget, Planes } from "./draw.js";
 import type { Capabilities } from "./gpu/capabilities.js";
-import type { DType } from "./dtype.js";
+import type { DType, StoredValues } from "./dtype.js";
 import type { ConvOperation, TensorRole } from "./operation.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "./pixels.js";
 import type { SolverChoice } from "./options.js";
@@ -99,7 +99,8 @@ export interface Backend {
   readonly capabilities: Capabilities | undefined;
   /** Undefined on the CPU. */
   readonly interop: Interop | undefined;
-  upload(values: ArrayLike<number>, dtype: DType): TensorStorage;
+  /** A storage of `size` values. Theirs is the caller's array, or its own: copied before this returns. */
+  upload(values: StoredValues, size: number, dtype: DType): TensorStorage;
   /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be. */
   pixelOrder(image: ImageSource): PixelOrder;
   /** Images of one size, as the tensor of pixels that `pixels` describes. */
@@ -108,7 +109,7 @@ export interface Backend {
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[];
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
   /** Replaces the values, after everything recorded so far; resolves once that has happened. */
-  write(storage: TensorStorage, values: ArrayLike<number>): Promise<void>;
+  write(storage: TensorStorage, values: StoredValues): Promise<void>;
   /** Counts infinities and NaNs where the values are. */
   check(storage: TensorStorage): Promise<SpecialValues>;
   /** The storage must not be used again. */

@@ -5,7 +5,7 @@ import { require, show } from "./errors.js";
 import { activationDimensions, joinActivation, readLayout, splitActivation } from "./layout.js";
 import { type ConvOperation, type Direction, isFusedMask, NOTHING_FUSED, type TensorRole } from "./operation.js";
 import type { ConvOptions, ForwardOptions, GradientOptions, SolverChoice, TransposedSize } from "./options.js";
-import { type ConvProblem, makeProblem, type Rank, requireSameShape, requireShape } from "./problem.js";
+import { type ConvProblem, makeProblem, type Rank, readShape, requireSameShape } from "./problem.js";
 import { Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
 
@@ -211,7 +211,7 @@ export function elementwiseCall(
 /** A pointwise problem whose output has this shape: all that the bias gradient depends on. */
 export function biasProblem(rank: Rank, outputShape: readonly number[], options: ConvOptions): ConvProblem {
   const layout = readLayout(options.layout);
-  requireShape("dy", outputShape, rank + 2, activationDimensions(layout, rank));
+  readShape("dy", outputShape, rank + 2, activationDimensions(layout, rank));
   const { batch, channels, spatial } = splitActivation(outputShape, layout);
   const inputShape = joinActivation({ batch, channels: 1, spatial }, layout);
   return makeProblem(rank, inputShape, [channels, 1, ...spatial.map(() => 1)], { layout });

@@ -11,6 +11,7 @@ import {
   requireTensor,
   weightAndBiasGradientCall,
 } from "./calls.js";
+import type { NumberList } from "./list.js";
 import type { ForwardOptions, GradientOptions } from "./options.js";
 import { makeProblem, type Rank } from "./problem.js";
 import type { Tensor } from "./tensor.js";
@@ -22,15 +23,13 @@ export interface ConvGradients {
   readonly bias: Tensor;
 }
 
-type Shape = readonly number[];
-
 /**
  * Convolutions and their gradients. Names and meanings are PyTorch's; every result is the caller's to dispose of.
  * Errors (ArgumentError, TensorError, LimitError, SolverError) name the rule and the values, and come from the call.
  */
 export abstract class Convolutions {
   /** Runs a call; the results come in the order of `resultRoles`, in these shapes or the problem's own. */
-  protected abstract run(call: Call, shapes?: readonly Shape[]): Tensor[];
+  protected abstract run(call: Call, shapes?: readonly (readonly number[])[]): Tensor[];
 
   /** {@link conv2d} over one spatial axis: x `[N, C, W]`, w `[out, C / groups, kw]`. */
   conv1d(x: Tensor, w: Tensor, options: ForwardOptions = {}): Tensor {
@@ -55,7 +54,7 @@ export abstract class Convolutions {
   }
 
   /** Gradient of {@link conv1d} with respect to its input, as {@link conv2dInputGradient}. */
-  conv1dInputGradient(dy: Tensor, w: Tensor, inputShape: Shape, options: GradientOptions = {}): Tensor {
+  conv1dInputGradient(dy: Tensor, w: Tensor, inputShape: NumberList, options: GradientOptions = {}): Tensor {
     return this.inputGradient(1, dy, w, inputShape, options);
   }
 
@@ -68,17 +67,17 @@ export abstract class Convolutions {
    * @param options those of the forward pass; with `activation`, also its `output` (or `preActivation`)
    * @returns dx, shaped as x
    */
-  conv2dInputGradient(dy: Tensor, w: Tensor, inputShape: Shape, options: GradientOptions = {}): Tensor {
+  conv2dInputGradient(dy: Tensor, w: Tensor, inputShape: NumberList, options: GradientOptions = {}): Tensor {
     return this.inputGradient(2, dy, w, inputShape, options);
   }
 
   /** Gradient of {@link conv3d} with respect to its input, as {@link conv2dInputGradient}. */
-  conv3dInputGradient(dy: Tensor, w: Tensor, inputShape: Shape, options: GradientOptions = {}): Tensor {
+  conv3dInputGradient(dy: Tensor, w: Tensor, inputShape: NumberList, options: GradientOptions = {}): Tensor {
     return this.inputGradient(3, dy, w, inputShape, options);
   }
 
   /** Gradient of {@link conv1d} with respect to its weight, as {@link conv2dWeightGradient}. */
-  conv1dWeightGradient(dy: Tensor, x: Tensor, weightShape: Shape, options: GradientOptions = {}): Tensor {
+  conv1dWeightGradient(dy: Tensor, x: Tensor, weightShape: NumberList, options: GradientOptions = {}): Tensor {
     return this.weightGradient(1, dy, x, weightShape, options);
   }
 
@@ -91,12 +90,12 @@ export abstract class Convolutions {
    * @param options those of the forward pass; with `activation`, also its `output` (or `preActivation`)
    * @returns dw, shaped as w
    */
-  conv2dWeightGradient(dy: Tensor, x: Tensor, weightShape: Shape, options: GradientOptions = {}): Tensor {
+  conv2dWeightGradient(dy: Tensor, x: Tensor, weightShape: NumberList, options: GradientOptions = {}): Tensor {
     return this.weightGradient(2, dy, x, weightShape, options);
   }
 
   /** Gradient of {@link conv3d} with respect to its weight, as {@link conv2dWeightGradient}. */
-  conv3dWeightGradient(dy: Tensor, x: Tensor, weightShape: Shape, options: GradientOptions = {}): Tensor {
+  conv3dWeightGradient(dy: Tensor, x: Tensor, weightShape: NumberList, options: GradientOptions = {}): Tensor {
     return this.weightGradient(3, dy, x, weightShape, options);
   }
 
@@ -161,7 +160,7 @@ export abstract class Convolutions {
   }
 
   /** Runs a call with one result. */
-  protected one(call: Call, shape?: Shape): Tensor {
+  protected one(call: Call, shape?: readonly number[]): Tensor {
     const [result] = this.run(call, shape && [shape]);
     return result;
   }
@@ -172,7 +171,7 @@ export abstract class Convolutions {
    */
   protected withGradient<Result>(
     dy: Tensor,
-    shape: Shape,
+    shape: readonly number[],
     options: GradientOptions & { readonly mayFuse: boolean },
     use: (operands: { readonly y: Tensor; readonly activated?: Tensor }) => Result,
   ): Result {
@@ -187,7 +186,7 @@ export abstract class Convolutions {
     rank: Rank,
     dy: Tensor,
     w: Tensor,
-    inputShape: Shape,
+    inputShape: NumberList,
     options: GradientOptions,
     make: MakeProblem = makeProblem,
   ): Tensor {
@@ -202,7 +201,7 @@ export abstract class Convolutions {
     rank: Rank,
     dy: Tensor,
     x: Tensor,
-    weightShape: Shape,
+    weightShape: NumberList,
     options: GradientOptions,
     make: MakeProblem = makeProblem,
   ): Tensor {

@@ -10,8 +10,9 @@ import {
   type Timing,
 } from "./backend.js";
 import { activate, activationDerivative } from "./activation.js";
-import { BYTES_PER_ELEMENT, type DType, fromHalfBits, toHalfBits } from "./dtype.js";
+import { BYTES_PER_ELEMENT, type DType, encode, type StoredValues } from "./dtype.js";
 import { require, show, SolverError } from "./errors.js";
+import { decodeHalves } from "./half.js";
 import type { ConvOperation, TensorRole } from "./operation.js";
 import type { SolverChoice } from "./options.js";
 import { decodePixels, type ImageSize, type ImageSource, isImageData, type Pixels } from "./pixels.js";
@@ -28,15 +29,15 @@ class CpuStorage implements TensorStorage {
   readonly values: Float32Array<ArrayBuffer>;
   readonly dtype: DType;
 
-  constructor(values: ArrayLike<number>, dtype: DType) {
-    this.values = new Float32Array(values.length);
+  constructor(values: StoredValues, size: number, dtype: DType) {
+    this.values = new Float32Array(size);
     this.dtype = dtype;
     this.write(values);
   }
 
-  write(values: ArrayLike<number>): void {
-    const half = this.dtype === "float16";
-    for (let i = 0; i < values.length; i++) this.values[i] = half ? fromHalfBits(toHalfBits(values[i])) : values[i];
+  write(values: StoredValues): void {
+    if (values instanceof Uint16Array) decodeHalves(values.subarray(0, this.size), this.values);
+    else this.values.set(values);
   }
 
   get size(): number {
@@ -63,8 +64,10 @@ export class CpuBackend implements Backend {
   readonly interop = undefined;
   #liveBytes = 0;
 
-  upload(values: ArrayLike<number>, dtype: DType): TensorStorage {
-    return this.#store(values, dtype);
+  upload(values: StoredValues, size: number, dtype: DType): TensorStorage {
+    const storage = new CpuStorage(values, size, dtype);
+    this.#liveBytes += storage.bytes;
+    return storage;
   }
 
   pixelOrder(image: ImageSource): "rgba" {
@@ -79,20 +82,21 @@ export class CpuBackend implements Backend {
     for (const [i, { data }] of images.filter(isImageData).entries()) {
       values.set(decodePixels(new Uint8Array(data), pixels), i * valuesPerImage);
     }
-    return this.#store(values, "float32");
+    return this.upload(values, values.length, "float32");
   }
 
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
     requireReference(choice);
     const results = compute(operation, (role) => (operands[role] as CpuStorage).values);
-    return results.map((values) => this.#store(values, operation.dtype));
+    const { dtype } = operation;
+    return results.map((values) => this.upload(encode(values, dtype), values.length, dtype));
   }
 
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
     return Promise.resolve((storage as CpuStorage).values.slice());
   }
 
-  write(storage: TensorStorage, values: ArrayLike<number>): Promise<void> {
+  write(storage: TensorStorage, values: StoredValues): Promise<void> {
     (storage as CpuStorage).write(values);
     return Promise.resolve();
   }
@@ -134,12 +138,6 @@ export class CpuBackend implements Backend {
 
   dispose(): void {
     this.#liveBytes = 0;
-  }
-
-  #store(values: ArrayLike<number>, dtype: DType): CpuStorage {
-    const storage = new CpuStorage(values, dtype);
-    this.#liveBytes += storage.bytes;
-    return storage;
   }
 }
 

@@ -16,15 +16,23 @@ import { DeviceError, LimitError, require, show, TensorError } from "./errors.js
 import { describeOperation, type ExplainOptions } from "./describeOperation.js";
 import { type Explanation, explain, type ExplainShapes } from "./explain.js";
 import { product } from "./geometry.js";
+import { listOf, type NumberList } from "./list.js";
 import { operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./operation.js";
 import type { OperationName } from "./operationNames.js";
-import { requireShape } from "./problem.js";
+import { readShape } from "./problem.js";
 import { type ImageOptions, imageShape, type ImageSource, readImages, readPixels } from "./pixels.js";
 import { Compiled, type Encoded, Recording } from "./recording.js";
-import { requireValues, Tensor } from "./tensor.js";
+import { Tensor } from "./tensor.js";
 import type { Tuning } from "./tuner/tuning.js";
 import { UnsharedConvolutions } from "./unsharedConvolutions.js";
+import { type DataOptions, dimensionsOf, readValues, type TensorData } from "./values.js";
 import type { GPUBuffer, GPUCommandEncoder, GPUDevice } from "./webgpuTypes.js";
+
+/** How {@link Engine.tensor} stores its values, and what they are. */
+export interface TensorOptions extends DataOptions {
+  /** "float32" when absent. */
+  readonly dtype?: DType;
+}
 
 /** Memory in use, in bytes, and tensors not disposed of. */
 export interface EngineMemory {
@@ -68,31 +76,36 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   /**
    * Uploads values to the device.
    *
-   * @param data row-major values; copied, and rounded to the dtype (too large a value becomes infinity in float16)
-   * @param shape extents, each an integer of at least 1
-   * @param options `dtype`: how the device stores the values, "float32" when absent
-   * @throws ArgumentError when their product is not the number of values; LimitError beyond the device's limits.
+   * @param data row-major values: numbers in a typed array, an array, or arrays of arrays; copied, and rounded to the
+   *   dtype (too large a value becomes infinity in float16). A Uint16Array holds float16 bits where the dtype is float16
+   * @param shape extents, each an integer of at least 1; that of the data itself when absent
+   * @param options `dtype`: how the device stores the values, "float32" when absent; `bits`: what the bit patterns in a
+   *   Uint16Array mean, "float16" or "bfloat16"
+   * @throws ArgumentError when their product is not the number of values, or where the data holds anything but numbers;
+   *   LimitError beyond the device's limits.
    */
-  tensor(data: ArrayLike<number>, shape: readonly number[], options: { readonly dtype?: DType } = {}): Tensor {
+  tensor(data: TensorData, shape: NumberList = dimensionsOf("data", data), options: TensorOptions = {}): Tensor {
     const dtype = readDType(options.dtype);
-    const size = this.#readSize(shape, dtype);
-    requireValues("data", data, shape, size);
-    return this.#adopt(shape, this.#backend.upload(data, dtype));
+    const extents = this.#readExtents(shape, dtype);
+    const values = readValues("data", data, extents, dtype, options);
+    return this.#adopt(extents, this.#backend.upload(values, product(extents), dtype));
   }
 
   /**
    * Gives a tensor new values, after everything recorded so far; a caller's encoder that is submitted later reads the new
    * ones. Operations called before this has resolved may see the old values or the new ones: await it.
    *
-   * @param values row-major, as many as the tensor has; copied, and rounded to its dtype
-   * @throws ArgumentError for another number of values, or for an image; TensorError if disposed.
+   * @param values row-major, as many as the tensor has, in any form that {@link tensor} takes; copied, and rounded to its
+   *   dtype
+   * @throws ArgumentError for another number of values, for anything but numbers, or for an image; TensorError if disposed.
    */
-  async write(tensor: Tensor, values: ArrayLike<number>): Promise<void> {
+  async write(tensor: Tensor, values: TensorData, options: DataOptions = {}): Promise<void> {
     this.#requireLive();
     requireTensor("tensor", tensor);
-    require(!tensor.pixels, () => "tensor is an image; expected values: make a new one with engine.image");
-    requireValues("values", values, tensor.shape, tensor.size);
-    await this.#backend.write(tensor.storage(this.#owner, "tensor"), values);
+    const { dtype, shape } = tensor;
+    require(dtype !== "rgba8unorm", () => "tensor is an image; expected values: make a new one with engine.image");
+    const storage = tensor.storage(this.#owner, "tensor");
+    await this.#backend.write(storage, readValues("values", values, shape, dtype, options, true));
   }
 
   /**
@@ -126,12 +139,13 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    */
   wrap(
     buffer: GPUBuffer,
-    shape: readonly number[],
+    shape: NumberList,
     options: { readonly dtype?: DType; readonly offset?: number } = {},
   ): Tensor {
     const dtype = readDType(options.dtype);
-    const size = this.#readSize(shape, dtype);
-    return this.#adopt(shape, this.#requireGpu("wrap").wrap(buffer, options.offset ?? 0, size, dtype));
+    const extents = this.#readExtents(shape, dtype);
+    const storage = this.#requireGpu("wrap").wrap(buffer, options.offset ?? 0, product(extents), dtype);
+    return this.#adopt(extents, storage);
   }
 
   /**
@@ -288,15 +302,16 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     return tensor;
   }
 
-  /** The number of elements of a new tensor, once its shape is checked. */
-  #readSize(shape: readonly number[], dtype: DType): number {
+  /** The extents of a new tensor, checked. */
+  #readExtents(shape: NumberList, dtype: DType): readonly number[] {
     this.#requireLive();
-    require(Array.isArray(shape) && shape.length >= 1, () => {
+    const length = listOf(shape)?.length ?? 0;
+    require(length >= 1, () => {
       return `shape is ${show(shape)}; expected a list of at least one dimension`;
     });
-    requireShape("tensor", shape, shape.length, "");
-    this.#requireFits("tensor", shape, dtype);
-    return product(shape);
+    const extents = readShape("tensor", shape, length, "");
+    this.#requireFits("tensor", extents, dtype);
+    return extents;
   }
 
   #requireGpu(method: string): Interop {

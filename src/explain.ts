@@ -5,6 +5,7 @@ import type { ConvOperation, Direction, TensorRole } from "./operation.js";
 import { operandRoles, resultRoles, shapeOfRole } from "./operation.js";
 import { BYTES_PER_ELEMENT } from "./dtype.js";
 import { product } from "./geometry.js";
+import type { NumberList } from "./list.js";
 import { packingOf } from "./packing.js";
 import type { ConvProblem } from "./problem.js";
 import { type SolverConfig, workspaceBytes, type Workgroups } from "./solver.js";
@@ -12,9 +13,9 @@ import { type SolverConfig, workspaceBytes, type Workgroups } from "./solver.js"
 /** Shapes of the forward pass' tensors, whichever pass is asked about. */
 export interface ExplainShapes {
   /** `[N, C, H, W]` */
-  readonly input: readonly number[];
+  readonly input: NumberList;
   /** `[out, in / groups, kh, kw]` */
-  readonly weight: readonly number[];
+  readonly weight: NumberList;
 }
 
 export interface ExplainedDispatch {

@@ -9,7 +9,10 @@ import type { Engine } from "./engine.js";
 import { type Globals, pagePlatform } from "./platform.js";
 
 export { type EngineOptions } from "./createEngine.js";
-export { Engine, type EngineMemory } from "./engine.js";
+export { Engine, type EngineMemory, type TensorOptions } from "./engine.js";
+export type { DataOptions, TensorData } from "./values.js";
+export type { NumberArray } from "./half.js";
+export type { NumberList } from "./list.js";
 export type { ExplainOptions } from "./describeOperation.js";
 export type { OperationName } from "./operationNames.js";
 export type { ConvGradients } from "./convolutions.js";

@@ -2,12 +2,14 @@
 import { sameTotalPadding } from "./geometry.js";
 import { require, show } from "./errors.js";
 import type { Activation } from "./activation.js";
+import type { NumberArray } from "./half.js";
 import type { Layout, TransposedWeightLayout, WeightLayout } from "./layout.js";
+import { listOf, type NumberList } from "./list.js";
 import type { PaddingMode } from "./padding.js";
 import type { Tensor } from "./tensor.js";
 
 /** One number for every axis, or one an axis ([h, w] in 2D). */
-export type PerAxis = number | readonly number[];
+export type PerAxis = number | NumberList;
 
 /**
  * - a number: that many on every side;
@@ -17,7 +19,7 @@ export type PerAxis = number | readonly number[];
  * - `"same"`: output is `ceil(input / stride)`, an odd total puts the extra zero at the end;
  * - `"same-lower"`: likewise, extra zero at the beginning.
  */
-export type Padding = PerAxis | readonly (readonly [number, number])[] | "valid" | "same" | "same-lower";
+export type Padding = PerAxis | readonly (readonly [number, number] | NumberArray)[] | "valid" | "same" | "same-lower";
 
 /** Asks for one solver by name, with tuning constants if wanted. It runs, or the call throws. */
 export type SolverChoice = string | { readonly name: string; readonly config?: Readonly<Record<string, number>> };
@@ -71,22 +73,23 @@ export interface TransposedSize {
   /** How much larger than the smallest possible the output is, at its end; below the stride. 0 when absent. */
   readonly outputPadding?: PerAxis;
   /** The output's spatial extents. */
-  readonly outputSize?: readonly number[];
+  readonly outputSize?: NumberList;
 }
 
 /** Reads a {@link PerAxis} of `rank` axes; each must be an integer of at least `minimum`. */
 export function readPerAxis(name: string, value: PerAxis | undefined, rank: number, minimum: number): number[] {
   if (value === undefined) return new Array<number>(rank).fill(minimum);
-  const list: readonly number[] = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
-  const isList: boolean = Array.isArray(list);
-  const ok =
-    isList && list.length === rank && list.every((v) => Number.isSafeInteger(v) && v >= minimum && v <= LARGEST);
-  require(ok, () => {
+  const list = typeof value === "number" ? new Array<number>(rank).fill(value) : [...(listOf(value) ?? [])];
+  const isValid = (one: unknown): one is number => isBetween(one, minimum, LARGEST);
+  require(list.length === rank && list.every(isValid), () => {
     const range = `an integer of at least ${String(minimum)} and below 2^31`;
-    return `${name} is ${show(value)}; expected ${range}, or ${String(rank)} of them, one an axis`;
+    return `${name} is ${show(listOf(value) ?? value)}; expected ${range}, or ${String(rank)} of them, one an axis`;
   });
-  return [...list];
+  return list;
 }
+
+const isBetween = (value: unknown, low: number, high: number): boolean =>
+  Number.isSafeInteger(value) && (value as number) >= low && (value as number) <= high;
 
 /** One axis, as far as padding needs it. */
 export interface PaddedAxis {
@@ -106,16 +109,14 @@ export function readPadding(padding: Padding | undefined, axes: readonly PaddedA
   if (padding === "same" || padding === "same-lower") {
     return axes.map((axis) => sameTotalPadding(axis.input, axis, padding === "same-lower"));
   }
-  const fail = (): string => `padding is ${show(padding)}; ${paddingRule(rank)}`;
-  require(typeof padding === "number" || (Array.isArray(padding) && padding.length === rank), fail);
-  const list: readonly unknown[] = typeof padding === "number" ? new Array<number>(rank).fill(padding) : padding;
+  const fail = (): string => `padding is ${show(listOf(padding) ?? padding)}; ${paddingRule(rank)}`;
+  const list = typeof padding === "number" ? new Array<number>(rank).fill(padding) : [...(listOf(padding) ?? [])];
+  require(list.length === rank, fail);
   return list.map((entry, axis) => {
-    const pair: unknown = typeof entry === "number" ? [entry, entry] : entry;
-    require(Array.isArray(pair) && pair.length === 2, fail);
+    const pair = typeof entry === "number" ? [entry, entry] : listOf(entry);
     const lowest = typeof entry === "number" ? 0 : -axes[axis].input;
-    const [begin, end] = pair as [number, number];
-    const whole = Number.isSafeInteger(begin) && Number.isSafeInteger(end);
-    require(whole && Math.min(begin, end) >= lowest && Math.max(begin, end) <= LARGEST, fail);
-    return [begin, end];
+    const isValid = (side: unknown): boolean => isBetween(side, lowest, LARGEST);
+    require(pair?.length === 2 && isValid(pair[0]) && isValid(pair[1]), fail);
+    return [pair[0], pair[1]] as [number, number];
   });
 }

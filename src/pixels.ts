@@ -1,19 +1,23 @@
 /** Images as tensors: how bytes of pixels become values, on the device and on the CPU. */
 import { require, show } from "./errors.js";
 import { type Layout, readLayout } from "./layout.js";
+import { listOf, type NumberList } from "./list.js";
 import type { GPUCopyExternalImageSource, GPUTexture, ImageDataLike } from "./webgpuTypes.js";
 
 /** An image in the page, or a texture of the engine's device. */
 export type ImageSource = GPUCopyExternalImageSource | GPUTexture;
+
+/** One number for all channels, or one a channel. */
+type PerChannel = number | NumberList;
 
 /** How an image becomes a tensor. */
 export interface ImageOptions {
   /** The first of red, green, blue, alpha; 3 when absent. */
   readonly channels?: 1 | 2 | 3 | 4;
   /** Subtracted from a channel, of values from 0 to 1; one for all, or one a channel. 0 when absent. */
-  readonly mean?: number | readonly number[];
+  readonly mean?: PerChannel;
   /** Then divides it. 1 when absent. */
-  readonly std?: number | readonly number[];
+  readonly std?: PerChannel;
   /** Dimension order of the tensor; "channels-first" when absent. */
   readonly layout?: Layout;
 }
@@ -59,11 +63,11 @@ export function readPixels(options: ImageOptions, positions: number, order: Pixe
   };
 }
 
-function readPerChannel(name: string, value: number | readonly number[], channels: number): readonly number[] {
-  const values: readonly number[] = typeof value === "number" ? new Array<number>(channels).fill(value) : value;
-  const complete = Array.isArray(value) ? value.length === channels : typeof value === "number";
-  require(complete && values.every((one) => Number.isFinite(one)), () => {
-    return `${name} is ${show(value)}; expected a finite number, or one for each of ${String(channels)} channels`;
+function readPerChannel(name: string, value: PerChannel, channels: number): readonly number[] {
+  const values = typeof value === "number" ? new Array<number>(channels).fill(value) : [...(listOf(value) ?? [])];
+  const isFinite = (one: unknown): one is number => Number.isFinite(one);
+  require(values.length === channels && values.every(isFinite), () => {
+    return `${name} is ${show(listOf(value) ?? value)}; expected a finite number, or one for each of ${String(channels)} channels`;
   });
   return values;
 }

@@ -21,6 +21,7 @@ import {
   weightStrides,
   type WeightStrides,
 } from "./layout.js";
+import { listOf, type NumberList } from "./list.js";
 import { type ConvOptions, readPadding, readPerAxis } from "./options.js";
 import { type PaddingMode, readPaddingMode, requirePaddable } from "./padding.js";
 
@@ -72,15 +73,20 @@ export interface ConvProblem {
 
 const AXIS_NAMES = ["depth", "height", "width"] as const;
 
-/** Throws unless `shape` is a list of `length` positive integers. */
-export function requireShape(name: string, shape: readonly number[], length: number, layout: string): void {
-  require(Array.isArray(shape) && shape.length === length, () => {
-    return `${name} has shape ${show(shape)}; expected ${String(length)} dimensions ${layout}`;
+/** A copy of `shape`, which must be a list of `length` positive integers. */
+export function readShape(name: string, shape: NumberList, length: number, layout: string): readonly number[] {
+  const list = listOf(shape);
+  require(list?.length === length, () => {
+    return `${name} has shape ${show(list ?? shape)}; expected ${String(length)} dimensions ${layout}`;
   });
-  require(shape.every((extent) => Number.isSafeInteger(extent) && extent >= 1), () => {
-    return `${name} has shape ${show(shape)}; expected every dimension to be an integer of at least 1`;
+  const extents = [...list];
+  require(extents.every(isExtent), () => {
+    return `${name} has shape ${show(list)}; expected every dimension to be an integer of at least 1`;
   });
+  return extents;
 }
+
+const isExtent = (extent: unknown): extent is number => Number.isSafeInteger(extent) && (extent as number) >= 1;
 
 function toTriple(values: readonly number[], missing: number): Triple {
   const [width = missing, height = missing, depth = missing] = [...values].reverse();
@@ -90,21 +96,21 @@ function toTriple(values: readonly number[], missing: number): Triple {
 /**
  * Validates shapes and hyperparameters and derives the rest.
  *
- * @param inputShape `[batch, inChannels, ...spatial]`, or as `options.layout` says
- * @param weightShape `[outChannels, inChannels / groups, ...kernel]`, or as `options.weightLayout` says
+ * @param givenInputShape `[batch, inChannels, ...spatial]`, or as `options.layout` says
+ * @param givenWeightShape `[outChannels, inChannels / groups, ...kernel]`, or as `options.weightLayout` says
  * @throws ArgumentError naming the rule and the values.
  */
 export function makeProblem(
   rank: Rank,
-  inputShape: readonly number[],
-  weightShape: readonly number[],
+  givenInputShape: NumberList,
+  givenWeightShape: NumberList,
   options: ConvOptions = {},
 ): ConvProblem {
   const layout = readLayout(options.layout);
   const weightOrder = readWeightOrder(options.weightLayout, rank);
   const paddingMode = readPaddingMode(options.paddingMode);
-  requireShape("input", inputShape, rank + 2, activationDimensions(layout, rank));
-  requireShape("weight", weightShape, rank + 2, weightDimensions(weightOrder, rank));
+  const inputShape = readShape("input", givenInputShape, rank + 2, activationDimensions(layout, rank));
+  const weightShape = readShape("weight", givenWeightShape, rank + 2, weightDimensions(weightOrder, rank));
   const { batch, channels: inChannels, spatial: inputSpatial } = splitActivation(inputShape, layout);
   const { out: outChannels, in: inChannelsPerGroup, spatial: kernelSpatial } = splitWeight(weightShape, weightOrder);
 
@@ -181,8 +187,8 @@ export function makeProblem(
     inputPositions,
     outputPositions,
     taps,
-    inputShape: [...inputShape],
-    weightShape: [...weightShape],
+    inputShape,
+    weightShape,
     outputShape: joinActivation({ batch, channels: outChannels, spatial: outputSpatial }, layout),
     multiplyAdds: batch * outputPositions * outChannels * inChannelsPerGroup * taps,
     key: [
@@ -231,8 +237,8 @@ export function asLine(problem: ConvProblem): ConvProblem {
 /** Output shape of the forward pass, without making a problem of it: `[N, out, ...spatial]`. */
 export function outputShapeOf(
   rank: Rank,
-  inputShape: readonly number[],
-  weightShape: readonly number[],
+  inputShape: NumberList,
+  weightShape: NumberList,
   options: ConvOptions = {},
 ): readonly number[] {
   return makeProblem(rank, inputShape, weightShape, options).outputShape;
@@ -252,26 +258,26 @@ export function requireSameShape(
 /**
  * A locally connected layer: a convolution with filters of their own at each output position.
  *
- * @param weightShape `[...output, outChannels, inChannels / groups, ...kernel]`
+ * @param givenWeightShape `[...output, outChannels, inChannels / groups, ...kernel]`
  * @throws ArgumentError naming the rule and the values.
  */
 export function makeUnsharedProblem(
   rank: Rank,
-  inputShape: readonly number[],
-  weightShape: readonly number[],
+  inputShape: NumberList,
+  givenWeightShape: NumberList,
   options: ConvOptions = {},
 ): ConvProblem {
   require(options.weightLayout === undefined, () => {
     return `weightLayout is ${show(options.weightLayout)}; unshared weights are always [...output, out, in / groups, ...kernel]`;
   });
-  requireShape("weight", weightShape, 2 * rank + 2, "[...output, out, in / groups, ...kernel]");
+  const weightShape = readShape("weight", givenWeightShape, 2 * rank + 2, "[...output, out, in / groups, ...kernel]");
   const shared = makeProblem(rank, inputShape, weightShape.slice(rank), options);
   const output = shared.output.slice(3 - rank);
   requireSameShape("weight's leading part", weightShape.slice(0, rank), output, "the output's extents");
   const weightPositionStride = shared.outChannels * shared.inChannelsPerGroup * shared.taps;
   return Object.freeze({
     ...shared,
-    weightShape: [...weightShape],
+    weightShape,
     weightPositionStride,
     key: `${shared.key},unshared`,
   });

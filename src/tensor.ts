@@ -2,7 +2,7 @@
 import type { TensorStorage } from "./backend.js";
 import type { DType } from "./dtype.js";
 import { DISPOSE } from "./dispose.js";
-import { require, show, TensorError } from "./errors.js";
+import { TensorError } from "./errors.js";
 import { product } from "./geometry.js";
 import type { Pixels } from "./pixels.js";
 import type { GPUBufferBinding } from "./webgpuTypes.js";
@@ -94,13 +94,4 @@ export class Tensor implements Disposable {
     }
     return this.#storage;
   }
-}
-
-/** Throws unless `values` is a list of as many numbers as the shape has elements. */
-export function requireValues(name: string, values: unknown, shape: readonly number[], size: number): void {
-  const length: unknown = (values as Partial<ArrayLike<number>> | null | undefined)?.length;
-  require(typeof length === "number", () => `${name} is ${show(values)}; expected an array of numbers`);
-  require(length === size, () => {
-    return `${name} has ${String(length)} values; expected ${shape.join(" * ")} = ${String(size)}`;
-  });
 }

@@ -13,20 +13,21 @@ import {
   transposedWeightLayout,
   weightDimensions,
 } from "./layout.js";
+import type { NumberList } from "./list.js";
 import { type ConvOptions, readPadding, readPerAxis, type TransposedSize } from "./options.js";
-import { type ConvProblem, makeProblem, type Rank, requireShape } from "./problem.js";
+import { type ConvProblem, makeProblem, type Rank, readShape } from "./problem.js";
 
 /**
  * The convolution of which this is the input gradient.
  *
- * @param inputShape of the transposed convolution's x, `[N, in, ...spatial]`
- * @param weightShape `[in, out / groups, ...kernel]`, or as `options.weightLayout` says ("IOHW" and its like)
+ * @param givenInputShape of the transposed convolution's x, `[N, in, ...spatial]`
+ * @param givenWeightShape `[in, out / groups, ...kernel]`, or as `options.weightLayout` says ("IOHW" and its like)
  * @throws ArgumentError naming the rule and the values.
  */
 export function makeTransposedProblem(
   rank: Rank,
-  inputShape: readonly number[],
-  weightShape: readonly number[],
+  givenInputShape: NumberList,
+  givenWeightShape: NumberList,
   options: ConvOptions & TransposedSize,
 ): ConvProblem {
   const layout = readLayout(options.layout);
@@ -34,8 +35,9 @@ export function makeTransposedProblem(
   require(options.paddingMode === undefined || options.paddingMode === "zeros", () => {
     return `paddingMode is ${show(options.paddingMode)}; a transposed convolution takes only "zeros"`;
   });
-  requireShape("input", inputShape, rank + 2, activationDimensions(layout, rank));
-  requireShape("weight", weightShape, rank + 2, weightDimensions(order, rank, { out: "in", in: "out / groups" }));
+  const inputShape = readShape("input", givenInputShape, rank + 2, activationDimensions(layout, rank));
+  const dimensions = weightDimensions(order, rank, { out: "in", in: "out / groups" });
+  const weightShape = readShape("weight", givenWeightShape, rank + 2, dimensions);
   const x = splitActivation(inputShape, layout);
   const weight = splitWeight(weightShape, order);
   require(x.channels === weight.out, () => {

@@ -1,12 +1,11 @@
 /** The transposed convolution methods of an engine, for every rank. */
 import { requireTensor, transposedForwardCall, transposedGradientCall } from "./calls.js";
 import { Convolutions } from "./convolutions.js";
+import type { NumberList } from "./list.js";
 import type { ForwardOptions, GradientOptions, TransposedSize } from "./options.js";
 import type { Rank } from "./problem.js";
 import type { Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
-
-type Shape = readonly number[];
 
 /** Options of a transposed convolution's forward pass. */
 export interface TransposedForwardOptions extends ForwardOptions, TransposedSize {}
@@ -40,7 +39,7 @@ export abstract class TransposedConvolutions extends Convolutions {
   convTranspose1dInputGradient(
     dy: Tensor,
     w: Tensor,
-    inputShape: Shape,
+    inputShape: NumberList,
     options: TransposedGradientOptions = {},
   ): Tensor {
     return this.#inputGradient(1, dy, w, inputShape, options);
@@ -56,7 +55,7 @@ export abstract class TransposedConvolutions extends Convolutions {
   convTranspose2dInputGradient(
     dy: Tensor,
     w: Tensor,
-    inputShape: Shape,
+    inputShape: NumberList,
     options: TransposedGradientOptions = {},
   ): Tensor {
     return this.#inputGradient(2, dy, w, inputShape, options);
@@ -66,7 +65,7 @@ export abstract class TransposedConvolutions extends Convolutions {
   convTranspose3dInputGradient(
     dy: Tensor,
     w: Tensor,
-    inputShape: Shape,
+    inputShape: NumberList,
     options: TransposedGradientOptions = {},
   ): Tensor {
     return this.#inputGradient(3, dy, w, inputShape, options);
@@ -76,7 +75,7 @@ export abstract class TransposedConvolutions extends Convolutions {
   convTranspose1dWeightGradient(
     dy: Tensor,
     x: Tensor,
-    weightShape: Shape,
+    weightShape: NumberList,
     options: TransposedGradientOptions = {},
   ): Tensor {
     return this.#weightGradient(1, dy, x, weightShape, options);
@@ -93,7 +92,7 @@ export abstract class TransposedConvolutions extends Convolutions {
   convTranspose2dWeightGradient(
     dy: Tensor,
     x: Tensor,
-    weightShape: Shape,
+    weightShape: NumberList,
     options: TransposedGradientOptions = {},
   ): Tensor {
     return this.#weightGradient(2, dy, x, weightShape, options);
@@ -103,13 +102,19 @@ export abstract class TransposedConvolutions extends Convolutions {
   convTranspose3dWeightGradient(
     dy: Tensor,
     x: Tensor,
-    weightShape: Shape,
+    weightShape: NumberList,
     options: TransposedGradientOptions = {},
   ): Tensor {
     return this.#weightGradient(3, dy, x, weightShape, options);
   }
 
-  #inputGradient(rank: Rank, dy: Tensor, w: Tensor, inputShape: Shape, options: TransposedGradientOptions): Tensor {
+  #inputGradient(
+    rank: Rank,
+    dy: Tensor,
+    w: Tensor,
+    inputShape: NumberList,
+    options: TransposedGradientOptions,
+  ): Tensor {
     requireTensor("w", w);
     const problem = makeTransposedProblem(rank, inputShape, w.shape, options);
     return this.withGradient(dy, problem.inputShape, { ...options, mayFuse: false }, ({ y }) => {
@@ -117,7 +122,13 @@ export abstract class TransposedConvolutions extends Convolutions {
     });
   }
 
-  #weightGradient(rank: Rank, dy: Tensor, x: Tensor, weightShape: Shape, options: TransposedGradientOptions): Tensor {
+  #weightGradient(
+    rank: Rank,
+    dy: Tensor,
+    x: Tensor,
+    weightShape: NumberList,
+    options: TransposedGradientOptions,
+  ): Tensor {
     requireTensor("x", x);
     const problem = makeTransposedProblem(rank, x.shape, weightShape, options);
     return this.withGradient(dy, problem.inputShape, { ...options, mayFuse: false }, ({ y }) => {

@@ -1,11 +1,10 @@
 /** The locally connected methods of an engine: convolutions whose filters are not shared among output positions. */
 import { forwardCall } from "./calls.js";
+import type { NumberList } from "./list.js";
 import type { ForwardOptions, GradientOptions } from "./options.js";
 import { makeUnsharedProblem } from "./problem.js";
 import type { Tensor } from "./tensor.js";
 import { TransposedConvolutions } from "./transposedConvolutions.js";
-
-type Shape = readonly number[];
 
 /** The weights are `outputPositions` times as many as a convolution's: it is there to show what sharing saves. */
 export abstract class UnsharedConvolutions extends TransposedConvolutions {
@@ -21,12 +20,22 @@ export abstract class UnsharedConvolutions extends TransposedConvolutions {
   }
 
   /** Gradient of {@link locallyConnected2d} with respect to its input, as {@link conv2dInputGradient}. */
-  locallyConnected2dInputGradient(dy: Tensor, w: Tensor, inputShape: Shape, options: GradientOptions = {}): Tensor {
+  locallyConnected2dInputGradient(
+    dy: Tensor,
+    w: Tensor,
+    inputShape: NumberList,
+    options: GradientOptions = {},
+  ): Tensor {
     return this.inputGradient(2, dy, w, inputShape, options, makeUnsharedProblem);
   }
 
   /** Gradient of {@link locallyConnected2d} with respect to its weight, as {@link conv2dWeightGradient}. */
-  locallyConnected2dWeightGradient(dy: Tensor, x: Tensor, weightShape: Shape, options: GradientOptions = {}): Tensor {
+  locallyConnected2dWeightGradient(
+    dy: Tensor,
+    x: Tensor,
+    weightShape: NumberList,
+    options: GradientOptions = {},
+  ): Tensor {
     return this.weightGradient(2, dy, x, weightShape, options, makeUnsharedProblem);
   }
 }

@@ -9,7 +9,7 @@ import {
   type TensorStorage,
   type Timing,
 } from "../backend.js";
-import { decode, type DType, encode } from "../dtype.js";
+import { decode, type DType, type StoredValues } from "../dtype.js";
 import { DeviceError } from "../errors.js";
 import { product } from "../geometry.js";
 import { type ConvOperation, keyOf, resultRoles, shapeOfRole } from "../operation.js";
@@ -110,10 +110,10 @@ export class GpuBackend implements Backend {
     this.#reported ??= error;
   }
 
-  upload(values: ArrayLike<number>, dtype: DType): TensorStorage {
+  upload(values: StoredValues, size: number, dtype: DType): TensorStorage {
     this.#requireDevice();
-    const storage = this.#memory.allocate(values.length, dtype, "host");
-    this.#device.queue.writeBuffer(storage.pooled.buffer, 0, encode(values, dtype));
+    const storage = this.#memory.allocate(size, dtype, "host");
+    this.#device.queue.writeBuffer(storage.pooled.buffer, 0, values);
     return storage;
   }
 
@@ -233,11 +233,11 @@ export class GpuBackend implements Backend {
     return values;
   }
 
-  async write(storage: TensorStorage, values: ArrayLike<number>): Promise<void> {
-    const { pooled, dtype } = storage as GpuStorage;
+  async write(storage: TensorStorage, values: StoredValues): Promise<void> {
+    const { pooled } = storage as GpuStorage;
     await this.submit();
     this.#requireDevice();
-    this.#device.queue.writeBuffer(pooled.buffer, pooled.offset, encode(values, dtype));
+    this.#device.queue.writeBuffer(pooled.buffer, pooled.offset, values);
     (storage as GpuStorage).version++;
   }
 

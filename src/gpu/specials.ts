@@ -1,6 +1,7 @@
 /** Plans the count of infinities and NaNs in a tensor, and reads it (shaders/count_specials.wgsl). */
 import kernel from "../../shaders/count_specials.wgsl";
-import { type DType, fromHalfBits } from "../dtype.js";
+import type { DType } from "../dtype.js";
+import { fromHalfBits } from "../half.js";
 import { dispatch, foldWorkgroups, type SolverPlan } from "../solver.js";
 import type { SpecialValues } from "../backend.js";
 import type { Capabilities } from "./capabilities.js";

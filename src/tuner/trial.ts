@@ -1,7 +1,7 @@
 /** One operation tried out on a device in every way that is worth it, each checked, then raced. */
 import type { Backend, RoleStorages } from "../backend.js";
 import { NO_ACTIVATION } from "../activation.js";
-import { BYTES_PER_ELEMENT } from "../dtype.js";
+import { BYTES_PER_ELEMENT, encode } from "../dtype.js";
 import { product } from "../geometry.js";
 import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../operation.js";
 import { withBatch } from "../problem.js";
@@ -144,7 +144,8 @@ async function withOperands<Result>(
   const roles = operandRoles(operation);
   try {
     for (const [i, role] of roles.entries()) {
-      storages[role] = backend.upload(integers(product(shapeOfRole(operation, role)), i), operation.dtype);
+      const size = product(shapeOfRole(operation, role));
+      storages[role] = backend.upload(encode(integers(size, i), operation.dtype), size, operation.dtype);
     }
     return await use(operation, storages);
   } finally {

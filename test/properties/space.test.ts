@@ -13,7 +13,7 @@ import {
   weightGradient,
 } from "webgpu-conv/reference";
 import { expect } from "vitest";
-import { fromHalfBits, toHalfBits } from "../../src/dtype.js";
+import { fromHalfBits, toHalfBits } from "../../src/half.js";
 import { product } from "../../src/geometry.js";
 import { Random } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";

@@ -34,7 +34,7 @@ export interface ForwardCase {
   readonly dtype: DType;
   readonly input: HostTensor;
   readonly weight: HostTensor;
-  readonly bias: ArrayLike<number> | undefined;
+  readonly bias: HostTensor["data"] | undefined;
   readonly options: Omit<ForwardOptions, "bias"> & TransposedSize;
   readonly expected: HostTensor;
 }

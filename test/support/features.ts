@@ -2,7 +2,7 @@
  * What a test covers: the features of every convolution that it ran and whose result it read back, with the device it
  * ran on. From this docs/coverage.md is made (test/run/coverageTable.ts), for tests that passed.
  */
-import type { AdapterDescription, ConvOptions, Engine, ForwardOptions, TransposedSize } from "webgpu-conv";
+import type { AdapterDescription, ConvOptions, Engine, ForwardOptions, NumberList, TransposedSize } from "webgpu-conv";
 import { Tensor } from "webgpu-conv";
 
 /** Attached to a test's task, from where vitest's reporters have it. */
@@ -54,14 +54,14 @@ function readCall(name: string, parameters: readonly unknown[]): Call | undefine
 }
 
 const exceeds = (values: ConvOptions["stride"], least: number): boolean =>
-  values !== undefined && Math.max(...(typeof values === "number" ? [values] : values)) > least;
+  values !== undefined && Math.max(...(typeof values === "number" ? [values] : Array.from(values))) > least;
 
 function paddingFeatures({ padding, paddingMode }: Options): string[] {
   const modes = paddingMode === undefined || paddingMode === "zeros" ? [] : [`padding mode ${paddingMode}`];
   if (typeof padding === "string") return [...modes, `padding "${padding}"`];
   if (padding === undefined) return modes;
-  const sides = (typeof padding === "number" ? [padding] : padding).map((axis) =>
-    typeof axis === "number" ? [axis, axis] : axis,
+  const sides = (typeof padding === "number" ? [padding] : Array.from<number | NumberList>(padding)).map((axis) =>
+    typeof axis === "number" ? [axis, axis] : Array.from(axis),
   );
   return [
     ...modes,

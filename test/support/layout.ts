@@ -1,9 +1,11 @@
 /** Tensor layouts by name, one letter an axis, and the host's permutation between them. */
 
+import type { NumberArray } from "webgpu-conv";
+
 /** Values in row-major order of `shape`. */
 export interface HostTensor {
   readonly shape: readonly number[];
-  readonly data: ArrayLike<number>;
+  readonly data: readonly number[] | NumberArray;
 }
 
 /**
@@ -19,7 +21,7 @@ export function permute(tensor: HostTensor, from: string, to: string): HostTenso
   const sourceStrides = rowMajorStrides(tensor.shape);
   const shape = sourceAxis.map((axis) => tensor.shape[axis]);
   const strides = rowMajorStrides(shape);
-  const data = Array.from(tensor.data, (_, index) => {
+  const data = Array.from<number, number>(tensor.data, (_, index) => {
     const offsets = shape.map((extent, i) => (Math.floor(index / strides[i]) % extent) * sourceStrides[sourceAxis[i]]);
     return tensor.data[offsets.reduce((sum, offset) => sum + offset, 0)];
   });
