@@ -11,7 +11,7 @@ import package::common::grid::workgroupIndex;
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, TAPS};
 import package::common::weight_columns::{columnOrigin, inputAt};
-import package::common::epilogue::{maskGradient, HAS_BIAS, MASKED};
+import package::common::epilogue::{maskGradient, maskGradients, HAS_BIAS, MASKED};
 
 const THREADS_X: u32 = 16u; // @specialize
 const THREADS_Y: u32 = 16u; // @specialize
@@ -75,11 +75,11 @@ fn loadGradients(rowBase: u32, depth: u32, end: u32) -> vec4<f32> {
   var values: vec4<f32>;
   if (VECTOR_GRADIENT) {
     let vector = select(0u, outputOffset(rowBase, depth) / 4u, depth < end);
-    values = select(vec4<f32>(0.0), vec4<f32>(gradientVectors[vector]), depth < end);
+    values = vec4<f32>(gradientVectors[vector]);
     if (MASKED) {
-      values = select(vec4<f32>(0.0), values, vec4<f32>(activatedVectors[vector]) > vec4<f32>(0.0));
+      values = maskGradients(values, vec4<f32>(activatedVectors[vector]));
     }
-    return values;
+    return select(vec4<f32>(0.0), values, depth < end);
   }
   for (var i = 0u; i < 4u; i++) { // @unroll
     let offset = select(0u, outputOffset(rowBase, depth + i), depth + i < end);

@@ -14,7 +14,7 @@ import package::common::space::flatten;
 import package::common::taps::{
   firstTap, isInside, isTap, tapNumber, tapOf, visitAt, VISITS
 };
-import package::common::epilogue::{activate, activateVector, HAS_BIAS, HAS_RESIDUAL, MASKED};
+import package::common::epilogue::{activate, activateVector, maskGradients, HAS_BIAS, HAS_RESIDUAL, MASKED};
 enable subgroups; // @subgroups
 
 const THREADS: u32 = 64u; // @specialize
@@ -67,7 +67,7 @@ struct Invocation {
 fn loadSource(place: u32) -> vec4<f32> {
   let value = vec4<f32>(source[place]);
   if (MASKED) {
-    return select(vec4<f32>(0.0), value, vec4<f32>(activated[place]) > vec4<f32>(0.0));
+    return maskGradients(value, vec4<f32>(activated[place]));
   }
   return value;
 }

@@ -42,13 +42,18 @@ export function readActivation(activation: Activation = "none"): ActivationSpec 
 }
 
 /** What an activation's derivative is computed from: its own output, or the value it was applied to. */
-export function derivativeSource({ name }: ActivationSpec): "output" | "preActivation" {
-  return name === "gelu" || name === "hard-swish" ? "preActivation" : "output";
+export function derivativeSource({ name, negativeSlope }: ActivationSpec): "output" | "preActivation" {
+  // With a negative slope the output is positive on both sides.
+  const isAmbiguous = name === "leaky-relu" && negativeSlope < 0;
+  return isAmbiguous || name === "gelu" || name === "hard-swish" ? "preActivation" : "output";
 }
 
 const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 
-/** The activation in float64. */
+/** From here on gelu's distribution is 0 or 1 and its density 0, in float64: what multiplies them must not be infinite. */
+const FAR = 64;
+
+/** The activation in float64: NaN of NaN, its limit at infinities. */
 export function activate(value: number, { name, negativeSlope }: ActivationSpec): number {
   switch (name) {
     case "none":
@@ -64,14 +69,15 @@ export function activate(value: number, { name, negativeSlope }: ActivationSpec)
     case "tanh":
       return Math.tanh(value);
     case "gelu":
-      return value * normalCdf(value);
+      return Math.max(value, -FAR) * normalCdf(value);
     case "hard-swish":
-      return (value * clamp(value + 3, 0, 6)) / 6;
+      return Math.max(value, -3) * (clamp(value + 3, 0, 6) / 6);
   }
 }
 
-/** The derivative in float64, from what {@link derivativeSource} names. */
+/** The derivative in float64, from what {@link derivativeSource} names: NaN of NaN. */
 export function activationDerivative(source: number, { name, negativeSlope }: ActivationSpec): number {
+  if (Number.isNaN(source)) return source;
   switch (name) {
     case "none":
       return 1;
@@ -86,7 +92,7 @@ export function activationDerivative(source: number, { name, negativeSlope }: Ac
     case "tanh":
       return 1 - source * source;
     case "gelu":
-      return normalCdf(source) + source * Math.exp(-0.5 * source * source) * Math.sqrt(0.5 / Math.PI);
+      return normalCdf(source) + clamp(source, -FAR, FAR) * Math.exp(-0.5 * source * source) * Math.sqrt(0.5 / Math.PI);
     case "hard-swish":
       return source <= -3 ? 0 : source >= 3 ? 1 : (2 * source + 3) / 6;
   }

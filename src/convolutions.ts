@@ -149,7 +149,7 @@ export abstract class Convolutions {
   }
 
   /**
-   * dy before an activation from dy after it: `dy * activation'`, element by element.
+   * dy before an activation from dy after it: `dy * activation'`, element by element; NaN where either factor is.
    *
    * @param options the `activation`, and its `output` or `preActivation`, shaped as dy
    */

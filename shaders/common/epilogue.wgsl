@@ -1,4 +1,8 @@
 // What is fused into a pass: bias, residual and activation at its end; relu's derivative at its start.
+//
+// NaN stays NaN in all of it, though WGSL's min, max and clamp may drop it: an activation of NaN is NaN, and a gradient is
+// NaN where dy or what the derivative is taken from is.
+import package::common::functions::{expDown, isNaN, logistic, normalCdf, tanhOf};
 
 const HAS_BIAS: bool = false; // @specialize
 const HAS_RESIDUAL: bool = false; // @specialize
@@ -6,6 +10,7 @@ const ACTIVATION: u32 = 0u; // @specialize
 const NEGATIVE_SLOPE: f32 = 0.01; // @specialize
 const MASKED: bool = false; // @specialize
 
+const NONE: u32 = 0u;
 const RELU: u32 = 1u;
 const LEAKY_RELU: u32 = 2u;
 const RELU6: u32 = 3u;
@@ -14,13 +19,22 @@ const TANH: u32 = 5u;
 const GELU: u32 = 6u;
 const HARD_SWISH: u32 = 7u;
 
-// tanh overflows on some devices; beyond this it is 1 to the last bit.
-const TANH_LIMIT: f32 = 10.0;
+// As an integer. Those above are the bits of what is positive, and of every NaN.
+const MINUS_INFINITY: i32 = -0x800000;
+// From here on gelu's normal distribution is 0 or 1, and its density 0: what multiplies them must not be infinite.
+const FAR: f32 = 64.0;
 
 fn activate(value: f32) -> f32 {
-  if (ACTIVATION == RELU) {
-    return max(value, 0.0);
+  if (ACTIVATION == NONE) {
+    return value;
   }
+  if (ACTIVATION == RELU) {
+    return select(0.0, value, bitcast<i32>(value) > MINUS_INFINITY);
+  }
+  return select(activateNumber(value), value, isNaN(value));
+}
+
+fn activateNumber(value: f32) -> f32 {
   if (ACTIVATION == LEAKY_RELU) {
     return select(value * NEGATIVE_SLOPE, value, value > 0.0);
   }
@@ -28,16 +42,16 @@ fn activate(value: f32) -> f32 {
     return clamp(value, 0.0, 6.0);
   }
   if (ACTIVATION == SIGMOID) {
-    return 1.0 / (1.0 + exp(-value));
+    return logistic(value);
   }
   if (ACTIVATION == TANH) {
-    return tanh(clamp(value, -TANH_LIMIT, TANH_LIMIT));
+    return tanhOf(value);
   }
   if (ACTIVATION == GELU) {
-    return value * normalCdf(value);
+    return max(value, -FAR) * normalCdf(value);
   }
   if (ACTIVATION == HARD_SWISH) {
-    return value * clamp(value + 3.0, 0.0, 6.0) / 6.0;
+    return max(value, -3.0) * (clamp(value + 3.0, 0.0, 6.0) / 6.0);
   }
   return value;
 }
@@ -49,6 +63,13 @@ fn activateVector(values: vec4<f32>) -> vec4<f32> {
 // Derivative of the activation. relu, leaky relu, relu6, sigmoid and tanh take it from their own output;
 // gelu and hard-swish from the value that they were applied to.
 fn activationDerivative(value: f32) -> f32 {
+  if (ACTIVATION == NONE) {
+    return 1.0;
+  }
+  return select(derivativeAt(value), value, isNaN(value));
+}
+
+fn derivativeAt(value: f32) -> f32 {
   if (ACTIVATION == RELU) {
     return select(0.0, 1.0, value > 0.0);
   }
@@ -65,8 +86,8 @@ fn activationDerivative(value: f32) -> f32 {
     return 1.0 - value * value;
   }
   if (ACTIVATION == GELU) {
-    let density = exp(-0.5 * value * value) * 0.3989422804014327;
-    return normalCdf(value) + value * density;
+    let near = clamp(value, -FAR, FAR);
+    return normalCdf(value) + near * expDown(-0.5 * near * near) * 0.3989422804014327;
   }
   if (ACTIVATION == HARD_SWISH) {
     return select(select((2.0 * value + 3.0) / 6.0, 1.0, value >= 3.0), 0.0, value <= -3.0);
@@ -74,16 +95,11 @@ fn activationDerivative(value: f32) -> f32 {
   return 1.0;
 }
 
-// Cumulative normal distribution through erfc: Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7.
-fn normalCdf(value: f32) -> f32 {
-  let x = abs(value) * 0.7071067811865476;
-  let t = 1.0 / (1.0 + 0.3275911 * x);
-  let series = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
-  let tail = 0.5 * series * exp(-x * x);
-  return select(tail, 1.0 - tail, value > 0.0);
+// dy before a relu, from dy after it and the relu's output: the sum is 0 below 0, and NaN for NaN.
+fn maskGradient(gradient: f32, activated: f32) -> f32 {
+  return gradient * select(abs(activated) + activated, 1.0, activated > 0.0);
 }
 
-// dy before a relu, from dy after it and the relu's output.
-fn maskGradient(gradient: f32, activated: f32) -> f32 {
-  return select(0.0, gradient, activated > 0.0);
+fn maskGradients(gradients: vec4<f32>, activated: vec4<f32>) -> vec4<f32> {
+  return gradients * select(abs(activated) + activated, vec4<f32>(1.0), activated > vec4<f32>(0.0));
 }
