@@ -1,100 +1,81 @@
-/** The README's code: every TypeScript block compiles strictly, runs, and prints what its comments say. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { format } from "node:util";
-import ts from "typescript";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+/** The README's code for Node and for TypeScript, in a project of its own with the package as it is published. */
+import { execFileSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { denoCommand } from "../run/deno.js";
+import { makeProject, manifest, ROOT } from "../support/packed.js";
+import { NODE_BLOCKS, PAGE_BLOCKS, printedLine, README, SHELL_BLOCKS, TYPED_BLOCKS } from "../support/readme.js";
 
-const ROOT = resolve(import.meta.dirname, "../..");
-const README = readFileSync(join(ROOT, "README.md"), "utf8");
-
-/** A block's heading and text. */
-interface Block {
-  readonly heading: string;
-  readonly code: string;
-}
-
-function typeScriptBlocks(markdown: string): Block[] {
-  return [...markdown.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => {
-    const headings = [...markdown.slice(0, match.index).matchAll(/^## (.*)$/gm)];
-    return { heading: headings.at(-1)?.[1] ?? "", code: match[1] };
-  });
-}
-
-/** What the comments behind `console.log(...)` say, in order. */
-function promisedOutput(code: string): string[] {
-  return [...code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text);
-}
-
-/** The block as it runs here: on the sources, and a page's on Node's device (its entry exports all that a page's does). */
-function onSources(code: string): string {
-  const sources = { "": "node.ts", "/node": "node.ts", "/reference": "reference/index.ts" };
-  return code.replace(/from "webgpu-conv(|\/node|\/reference)"/g, (_, entry: keyof typeof sources) => {
-    return `from ${JSON.stringify(join(ROOT, "src", sources[entry]))}`;
-  });
-}
-
-const blocks = typeScriptBlocks(README);
-let folder: string;
-
-beforeAll(() => {
-  // Below the root, so that the compiler finds the types that the project names; git and lint ignore it.
-  mkdirSync(join(ROOT, "out"), { recursive: true });
-  folder = mkdtempSync(join(ROOT, "out", "readme-"));
+let folder = "";
+beforeAll(async () => {
+  folder = await makeProject(["webgpu", "@webgpu/types", "@sparticuz/chromium"]);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-afterEach(() => vi.restoreAllMocks());
 
-function messagesOf(files: readonly string[]): string[] {
-  const { config } = ts.readConfigFile(join(ROOT, "tsconfig.json"), (path) => ts.sys.readFile(path)) as {
-    readonly config: object;
-  };
-  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, ROOT);
-  const program = ts.createProgram(files, options);
-  return ts.getPreEmitDiagnostics(program).map(({ messageText, file }) => {
-    return `${file?.fileName ?? ""}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
-  });
+/** Runs a module as it stands; what it prints, on one line. The process must end by itself. */
+function run(code: string, [runtime, ...parameters]: readonly string[] = [process.execPath]): string {
+  writeFileSync(join(folder, "example.mjs"), code);
+  return printedLine(
+    execFileSync(runtime, [...parameters, "example.mjs"], { cwd: folder, encoding: "utf8", timeout: 60_000 }),
+  );
 }
 
-test("there are blocks for Node and for a page", () => {
-  const imported = blocks.map(({ code }) => /from "(.*?)"/.exec(code)?.[1]);
-  expect(imported).toEqual(expect.arrayContaining(["webgpu-conv/node", "webgpu-conv"]));
+test("there is code for Node, for TypeScript and for a page", () => {
+  expect(NODE_BLOCKS.map(({ code }) => /from "(.*?)"/.exec(code)?.[1])).toContain("webgpu-conv/node");
+  expect(TYPED_BLOCKS).not.toEqual([]);
+  expect(PAGE_BLOCKS).not.toEqual([]);
 });
 
-test("every block compiles, under the package's own names", () => {
-  const files = blocks.map(({ code }, index) => {
-    const file = join(folder, `types${String(index)}.ts`);
-    writeFileSync(file, code);
-    return file;
+describe("in plain Node every piece prints what it says, and ends", () => {
+  test.each(NODE_BLOCKS.map((block, index) => ({ ...block, index })))("$heading ($index)", ({ code, promised }) => {
+    expect(promised).not.toEqual([]);
+    expect(run(code)).toBe(promised.join(" "));
   });
-  expect(messagesOf(files)).toEqual([]);
 });
 
-describe("every block prints what it says", () => {
-  test.each(blocks.map((block, index) => ({ ...block, index })))("$heading ($index)", async ({ code, index }) => {
-    const file = join(folder, `run${String(index)}.ts`);
-    writeFileSync(file, onSources(code));
-    const printed: string[] = [];
-    vi.spyOn(console, "log").mockImplementation((...values: unknown[]) => {
-      printed.push(format(...values).replace(/\s+/g, " "));
+describe("in Deno", () => {
+  const deno = denoCommand();
+  test.runIf(deno)("the page's script runs as it is", () => {
+    const [{ code, promised }] = PAGE_BLOCKS;
+    const script = /<script type="module">(.*?)<\/script>/s.exec(code)?.[1] ?? "";
+    expect(run(script, deno)).toBe(promised.join(" "));
+  });
+});
+
+describe("TypeScript compiles strictly", () => {
+  // Both ways that it names: with nothing besides, and with the types for WebGPU code of one's own.
+  test.each([
+    { types: [], skipLibCheck: false },
+    { types: ["@webgpu/types"], skipLibCheck: true },
+  ])("with types $types", (settings) => {
+    const files = TYPED_BLOCKS.map(({ code }, index) => {
+      writeFileSync(join(folder, `typed${String(index)}.ts`), code);
+      return `typed${String(index)}.ts`;
     });
-    await import(/* @vite-ignore */ file);
-    expect(promisedOutput(code)).not.toEqual([]);
-    expect(printed).toEqual(promisedOutput(code));
+    const platform = { target: "ES2022", lib: ["ES2022", "DOM"], module: "ESNext", moduleResolution: "Bundler" };
+    const compilerOptions = { ...platform, ...settings, strict: true, noEmit: true };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+    const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
+    expect(execFileSync(process.execPath, [compiler, "-p", "."], { cwd: folder, encoding: "utf8" })).toBe("");
   });
 });
 
-test("files that it links to exist", () => {
-  const links = [...README.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path);
-  expect(links).not.toEqual([]);
-  for (const path of links) expect(() => readFileSync(join(ROOT, path))).not.toThrow();
-});
+describe("what it names is there:", () => {
+  test("files that it links to", () => {
+    const links = [...README.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path);
+    expect(links).not.toEqual([]);
+    for (const path of links) expect(() => readFileSync(join(ROOT, path))).not.toThrow();
+  });
 
-test("scripts that it names exist", () => {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
-    readonly scripts: Readonly<Record<string, string>>;
-  };
-  const named = [...README.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name);
-  expect(named).not.toEqual([]);
-  for (const name of named) expect(scripts).toHaveProperty([name]);
+  test("scripts", () => {
+    const named = [...README.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name);
+    expect(named).not.toEqual([]);
+    for (const name of named) expect(manifest.scripts).toHaveProperty([name]);
+  });
+
+  test("the packed file, under its name and version", () => {
+    const commands = SHELL_BLOCKS.map(({ code }) => code).join("");
+    expect(commands).toContain(`npm install webgpu ../webgpu-conv/webgpu-conv-${manifest.version}.tgz`);
+  });
 });
