@@ -1,5 +1,7 @@
 /** Activations: names, parameters, and the formulas in float64. */
 import { require, show } from "./errors.js";
+import { optionKeys, requireOptions } from "./optionKeys.js";
+import { requireWord } from "./spelling.js";
 
 /** Names as PyTorch's functionals have them; "gelu" is the exact one (erf). */
 export type ActivationName = "none" | "relu" | "leaky-relu" | "relu6" | "sigmoid" | "tanh" | "gelu" | "hard-swish";
@@ -29,12 +31,13 @@ export const ACTIVATION_NAMES: readonly ActivationName[] = [
 const NEGATIVE_SLOPE = 0.01;
 export const NO_ACTIVATION: ActivationSpec = { name: "none", negativeSlope: NEGATIVE_SLOPE };
 
+const ACTIVATION_KEYS = optionKeys<Exclude<Activation, string>>({ name: 1, negativeSlope: 1 }, { string: "name" });
+
 export function readActivation(activation: Activation = "none"): ActivationSpec {
-  const named = typeof activation === "object" ? activation : { name: activation };
-  const spec = { negativeSlope: NEGATIVE_SLOPE, ...named };
-  require(ACTIVATION_NAMES.includes(spec.name), () => {
-    return `activation is ${show(spec.name)}; expected ${ACTIVATION_NAMES.map(show).join(", ")}`;
-  });
+  if (typeof activation === "object") requireOptions(activation, ACTIVATION_KEYS, "activation");
+  const { name, negativeSlope = NEGATIVE_SLOPE } = typeof activation === "object" ? activation : { name: activation };
+  const spec = { name, negativeSlope };
+  requireWord("activation", name, ACTIVATION_NAMES);
   require(Number.isFinite(spec.negativeSlope), () => {
     return `activation ${show(spec.name)} has negativeSlope ${show(spec.negativeSlope)}; expected a finite number`;
   });

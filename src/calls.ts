@@ -4,7 +4,17 @@ import { type ActivationSpec, derivativeSource, readActivation } from "./activat
 import { require, show } from "./errors.js";
 import { activationDimensions, joinActivation, readLayout, splitActivation } from "./layout.js";
 import { type ConvOperation, type Direction, isFusedMask, NOTHING_FUSED, type TensorRole } from "./operation.js";
-import type { ConvOptions, ForwardOptions, GradientOptions, SolverChoice, TransposedSize } from "./options.js";
+import { requireOptions } from "./optionKeys.js";
+import {
+  type ConvOptions,
+  FORWARD_OPTIONS,
+  type ForwardOptions,
+  type GradientOptions,
+  readSolver,
+  type SolverChoice,
+  TRANSPOSED_OPTIONS,
+  type TransposedSize,
+} from "./options.js";
 import { type ConvProblem, makeProblem, type Rank, readShape, requireSameShape } from "./problem.js";
 import { Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
@@ -19,6 +29,11 @@ export interface Call {
   /** The caller's names of the operands, for messages. */
   readonly names: Partial<Record<TensorRole, string>>;
   readonly solver: SolverChoice | undefined;
+}
+
+/** The part of a call's options that asks for a solver. */
+interface SolverOption {
+  readonly solver?: SolverChoice | undefined;
 }
 
 export function requireTensor(name: string, value: unknown): asserts value is Tensor {
@@ -62,10 +77,10 @@ function makeCall(
   operation: ConvOperation,
   operands: RoleTensors,
   names: Call["names"],
-  { solver }: Pick<ConvOptions, "solver">,
+  { solver }: SolverOption,
 ): Call {
   requireSameDType(operation, names, operands);
-  return { operation, operands, names, solver };
+  return { operation, operands, names, solver: readSolver(solver) };
 }
 
 /** `activation(pass + bias + residual)` for a forward pass or, transposed, for an input gradient. */
@@ -104,6 +119,7 @@ export function forwardCall(
 ): Call {
   requireTensor("x", x);
   requireTensor("w", w);
+  requireOptions(options, FORWARD_OPTIONS);
   const problem = make(rank, x.shape, w.shape, options);
   const { operands, fused } = epilogue(problem.outputShape, problem.outChannels, options);
   const values = x.pixels ? valuesOf(w, "w") : valuesOf(x, "x");
@@ -119,6 +135,7 @@ export function transposedForwardCall(
 ): Call {
   requireTensor("x", x);
   requireTensor("w", w);
+  requireOptions(options, TRANSPOSED_OPTIONS);
   const problem = makeTransposedProblem(rank, x.shape, w.shape, options);
   const { operands, fused } = epilogue(problem.inputShape, problem.inChannels, options);
   const operation = { ...plainOperation("inputGradient", problem, valuesOf(x, "x")), ...fused };
@@ -135,7 +152,7 @@ export function gradientCall(
   direction: "inputGradient" | "weightGradient" | "biasGradient",
   problem: ConvProblem,
   operands: RoleTensors & { readonly y: Tensor },
-  options: Pick<ConvOptions, "solver">,
+  options: SolverOption,
 ): Call {
   const masked = operands.activated !== undefined;
   const plain = plainOperation(direction, problem, valuesOf(operands.y, "dy"));
@@ -144,8 +161,12 @@ export function gradientCall(
 }
 
 /** The weight gradient with the bias gradient computed inside it. */
-export function weightAndBiasGradientCall(problem: ConvProblem, operands: RoleTensors & { readonly y: Tensor }): Call {
-  const call = gradientCall("weightGradient", problem, operands, {});
+export function weightAndBiasGradientCall(
+  problem: ConvProblem,
+  operands: RoleTensors & { readonly y: Tensor },
+  options: SolverOption,
+): Call {
+  const call = gradientCall("weightGradient", problem, operands, options);
   return { ...call, operation: { ...call.operation, bias: true } };
 }
 
@@ -154,7 +175,7 @@ export function transposedGradientCall(
   direction: "forward" | "weightGradient",
   problem: ConvProblem,
   operands: RoleTensors & { readonly x: Tensor },
-  options: Pick<ConvOptions, "solver">,
+  options: SolverOption,
 ): Call {
   return makeCall(
     plainOperation(direction, problem, valuesOf(operands.x, "dy")),

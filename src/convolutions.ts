@@ -12,7 +12,14 @@ import {
   weightAndBiasGradientCall,
 } from "./calls.js";
 import type { NumberList } from "./list.js";
-import type { ForwardOptions, GradientOptions } from "./options.js";
+import { optionKeys, requireOptions } from "./optionKeys.js";
+import {
+  type BackwardOptions,
+  type ForwardOptions,
+  GRADIENT_OPTIONS,
+  type GradientOptions,
+  readBackwardSolvers,
+} from "./options.js";
 import { makeProblem, type Rank } from "./problem.js";
 import type { Tensor } from "./tensor.js";
 
@@ -22,6 +29,13 @@ export interface ConvGradients {
   readonly weight: Tensor;
   readonly bias: Tensor;
 }
+
+type ActivationGradientOptions = Pick<GradientOptions, "activation" | "output" | "preActivation">;
+
+const ACTIVATION_GRADIENT_OPTIONS = optionKeys<ActivationGradientOptions>(
+  { activation: 1, output: 1, preActivation: 1 },
+  { string: "activation", tensor: "output" },
+);
 
 /**
  * Convolutions and their gradients. Names and meanings are PyTorch's; every result is the caller's to dispose of.
@@ -121,24 +135,25 @@ export abstract class Convolutions {
   }
 
   /** All three gradients of {@link conv1d}, as {@link conv2dBackward}. */
-  conv1dBackward(dy: Tensor, x: Tensor, w: Tensor, options: Omit<GradientOptions, "solver"> = {}): ConvGradients {
+  conv1dBackward(dy: Tensor, x: Tensor, w: Tensor, options: BackwardOptions = {}): ConvGradients {
     return this.#backward(1, dy, x, w, options);
   }
 
   /**
    * All three gradients of {@link conv2d}. The bias gradient is computed inside the weight gradient's kernel, so this
-   * takes one pass over dy less than the three calls. Both kernels are the engine's choice.
+   * takes one pass over dy less than the three calls.
    *
    * @param dy gradient of the output, `[N, out, OH, OW]`
    * @param x input `[N, C, H, W]`
    * @param w weight `[out, C / groups, kh, kw]`
+   * @param options as of one gradient; `solver` names one for both kernels, or `{ input, weight }` one for each
    */
-  conv2dBackward(dy: Tensor, x: Tensor, w: Tensor, options: Omit<GradientOptions, "solver"> = {}): ConvGradients {
+  conv2dBackward(dy: Tensor, x: Tensor, w: Tensor, options: BackwardOptions = {}): ConvGradients {
     return this.#backward(2, dy, x, w, options);
   }
 
   /** All three gradients of {@link conv3d}, as {@link conv2dBackward}. */
-  conv3dBackward(dy: Tensor, x: Tensor, w: Tensor, options: Omit<GradientOptions, "solver"> = {}): ConvGradients {
+  conv3dBackward(dy: Tensor, x: Tensor, w: Tensor, options: BackwardOptions = {}): ConvGradients {
     return this.#backward(3, dy, x, w, options);
   }
 
@@ -153,8 +168,9 @@ export abstract class Convolutions {
    *
    * @param options the `activation`, and its `output` or `preActivation`, shaped as dy
    */
-  activationGradient(dy: Tensor, options: Pick<GradientOptions, "activation" | "output" | "preActivation">): Tensor {
+  activationGradient(dy: Tensor, options: ActivationGradientOptions): Tensor {
     requireTensor("dy", dy);
+    requireOptions(options, ACTIVATION_GRADIENT_OPTIONS);
     const { activation, source } = readActivationGradient(dy, dy.shape, options);
     return this.one(elementwiseCall("activationGradient", dy, activation, source ?? dy), dy.shape);
   }
@@ -191,6 +207,7 @@ export abstract class Convolutions {
     make: MakeProblem = makeProblem,
   ): Tensor {
     requireTensor("w", w);
+    requireOptions(options, GRADIENT_OPTIONS);
     const problem = make(rank, inputShape, w.shape, options);
     return this.withGradient(dy, problem.outputShape, { ...options, mayFuse: true }, (operands) => {
       return this.one(gradientCall("inputGradient", problem, { ...operands, w }, options));
@@ -206,6 +223,7 @@ export abstract class Convolutions {
     make: MakeProblem = makeProblem,
   ): Tensor {
     requireTensor("x", x);
+    requireOptions(options, GRADIENT_OPTIONS);
     const problem = make(rank, x.shape, weightShape, options);
     return this.withGradient(dy, problem.outputShape, { ...options, mayFuse: true }, (operands) => {
       return this.one(gradientCall("weightGradient", problem, { ...operands, x }, options));
@@ -214,20 +232,30 @@ export abstract class Convolutions {
 
   #biasGradient(rank: Rank, dy: Tensor, options: GradientOptions): Tensor {
     requireTensor("dy", dy);
+    requireOptions(options, GRADIENT_OPTIONS);
     const problem = biasProblem(rank, dy.shape, options);
     return this.withGradient(dy, dy.shape, { ...options, mayFuse: true }, (operands) => {
       return this.one(gradientCall("biasGradient", problem, operands, options));
     });
   }
 
-  #backward(rank: Rank, dy: Tensor, x: Tensor, w: Tensor, options: GradientOptions): ConvGradients {
+  #backward(rank: Rank, dy: Tensor, x: Tensor, w: Tensor, options: BackwardOptions): ConvGradients {
     requireTensor("x", x);
     requireTensor("w", w);
-    const problem = makeProblem(rank, x.shape, w.shape, options);
-    return this.withGradient(dy, problem.outputShape, { ...options, mayFuse: true }, (operands) => {
-      const [weight, bias] = this.run(weightAndBiasGradientCall(problem, { ...operands, x }));
-      const input = this.one(gradientCall("inputGradient", problem, { ...operands, w }, {}));
-      return { input, weight, bias };
+    requireOptions(options, GRADIENT_OPTIONS);
+    const { solver, ...shared } = options;
+    const solvers = readBackwardSolvers(solver);
+    const problem = makeProblem(rank, x.shape, w.shape, shared);
+    return this.withGradient(dy, problem.outputShape, { ...shared, mayFuse: true }, (operands) => {
+      const input = this.one(gradientCall("inputGradient", problem, { ...operands, w }, { solver: solvers.input }));
+      try {
+        const options = { solver: solvers.weight };
+        const [weight, bias] = this.run(weightAndBiasGradientCall(problem, { ...operands, x }, options));
+        return { input, weight, bias };
+      } catch (error) {
+        input.dispose();
+        throw error;
+      }
     });
   }
 }

@@ -14,6 +14,7 @@ import { BYTES_PER_ELEMENT, type DType, encode, type StoredValues } from "./dtyp
 import { require, show, SolverError } from "./errors.js";
 import { decodeHalves } from "./half.js";
 import type { ConvOperation, TensorRole } from "./operation.js";
+import { optionKeys, requireOptions } from "./optionKeys.js";
 import type { SolverChoice } from "./options.js";
 import { decodePixels, type ImageSize, type ImageSource, isImageData, type Pixels } from "./pixels.js";
 import { forward, type ForwardExtras } from "./reference/forward.js";
@@ -23,6 +24,7 @@ import { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "
 import type { Selection } from "./select.js";
 
 const SOLVER = "reference";
+const NO_CONSTANTS = optionKeys({});
 
 /** Values rounded to what their dtype can hold, kept as float32 for the loops. */
 class CpuStorage implements TensorStorage {
@@ -143,8 +145,10 @@ export class CpuBackend implements Backend {
 
 function requireReference(choice: SolverChoice | undefined): void {
   const name = typeof choice === "object" ? choice.name : choice;
+  const config = typeof choice === "object" ? choice.config : undefined;
   if (name !== undefined && name !== SOLVER)
-    throw new SolverError(`there is no solver "${name}" on the CPU; there is ${SOLVER}`);
+    throw new SolverError(`there is no solver ${show(name)} on the CPU; there is ${SOLVER}`);
+  if (config) requireOptions(config, NO_CONSTANTS, `${SOLVER}'s config`);
 }
 
 /** The results in the order of `resultRoles`. */

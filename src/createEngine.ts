@@ -2,9 +2,10 @@
 import type { Backend } from "./backend.js";
 import { CpuBackend } from "./cpuBackend.js";
 import { Engine } from "./engine.js";
-import { require, show } from "./errors.js";
 import { GpuBackend } from "./gpu/gpuBackend.js";
+import { type OptionKeys, optionKeys, requireOptions } from "./optionKeys.js";
 import { type Platform, requestDevice } from "./platform.js";
+import { requireWord } from "./spelling.js";
 import type { TuningStore } from "./tuner/store.js";
 import { TUNE_MODES, type TuneMode, Tuning } from "./tuner/tuning.js";
 import type { GPUDevice, GPUPowerPreference } from "./webgpuTypes.js";
@@ -41,12 +42,30 @@ export interface EngineOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+export const ENGINE_KEYS = {
+  backend: 1,
+  device: 1,
+  powerPreference: 1,
+  poolBytes: 1,
+  poison: 1,
+  tune: 1,
+  tuningStore: 1,
+  onWarning: 1,
+} as const;
+const ENGINE_OPTIONS = optionKeys<EngineOptions>(ENGINE_KEYS, { string: "backend" });
+
 const POOL_BYTES = 2 ** 29;
 
-export async function makeEngine(options: EngineOptions, findPlatform: () => Promise<Platform>): Promise<Engine> {
+/** @param known the options of the platform's own `createEngine` */
+export async function makeEngine(
+  options: EngineOptions,
+  findPlatform: () => Promise<Platform>,
+  known: OptionKeys = ENGINE_OPTIONS,
+): Promise<Engine> {
+  requireOptions(options, known);
   const { backend = "webgpu", poolBytes = POOL_BYTES, poison = false, tune = "off" } = options;
-  require(TUNE_MODES.includes(tune), () => `tune is ${show(tune)}; expected ${TUNE_MODES.map(show).join(", ")}`);
-  require(["webgpu", "cpu"].includes(backend), () => `backend is ${show(backend)}; expected "webgpu" or "cpu"`);
+  requireWord("tune", tune, TUNE_MODES);
+  requireWord("backend", backend, ["webgpu", "cpu"]);
   if (backend === "cpu") return await withTuning(new CpuBackend(), tune, options);
   if (options.device) {
     return await withTuning(new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison }), tune, options);

@@ -1,26 +1,47 @@
 /** An operation described by its name, shapes and options, without tensors: for planning. */
 import { NO_ACTIVATION, readActivation } from "./activation.js";
-import { plainOperation } from "./calls.js";
+import { plainOperation, requireTensor } from "./calls.js";
 import { type DType, readDType } from "./dtype.js";
 import { require, show } from "./errors.js";
+import { type OptionKeys, optionKeys, requireOptions } from "./optionKeys.js";
 import type { ExplainShapes } from "./explain.js";
 import type { ConvOperation } from "./operation.js";
-import { type OperationName, readOperationName } from "./operationNames.js";
-import type { ConvOptions, TransposedSize } from "./options.js";
+import { type NamedOperation, type OperationName, readOperationName } from "./operationNames.js";
+import { CONV_KEYS, type ConvOptions, readSolver, SIZE_KEYS, type TransposedSize } from "./options.js";
+import type { Pixels } from "./pixels.js";
 import { makeProblem } from "./problem.js";
 import type { Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
 
 /** What `engine.explain` may be told: the operation's options, and what would be fused into it. */
 export interface ExplainOptions extends ConvOptions, TransposedSize {
-  /** Whether there is a bias, or one itself. */
+  /** Whether the layer has a bias, or one itself. */
   readonly bias?: boolean | Tensor;
-  /** Whether there is a residual, or one itself. */
+  /** Whether it has a residual, or one itself. */
   readonly residual?: boolean | Tensor;
   /** Of the tensors; "float32" when absent. */
   readonly dtype?: DType;
   /** The input, where it is an image. */
   readonly image?: Tensor;
+  /** What a gradient is given where there is an activation: a tensor, or `true` for one. */
+  readonly output?: boolean | Tensor;
+  readonly preActivation?: boolean | Tensor;
+}
+
+const LAYER_KEYS = { ...CONV_KEYS, bias: 1, residual: 1, dtype: 1 } as const;
+const SOURCE_KEYS = { output: 1, preActivation: 1 } as const;
+const BARE = { number: "stride", tensor: "bias" };
+const FORWARD = optionKeys({ ...LAYER_KEYS, image: 1 }, BARE);
+const INPUT_GRADIENT = optionKeys({ ...LAYER_KEYS, ...SOURCE_KEYS }, BARE);
+const WEIGHT_GRADIENT = optionKeys({ ...LAYER_KEYS, ...SOURCE_KEYS, image: 1 }, BARE);
+const TRANSPOSED = optionKeys({ ...LAYER_KEYS, ...SIZE_KEYS }, BARE);
+const TRANSPOSED_GRADIENT = optionKeys({ ...LAYER_KEYS, ...SIZE_KEYS, ...SOURCE_KEYS }, BARE);
+const SHAPE_KEYS = optionKeys<ExplainShapes>({ input: 1, weight: 1 });
+
+function keysFor({ transposed, direction }: NamedOperation): OptionKeys {
+  if (transposed) return direction === "inputGradient" ? TRANSPOSED : TRANSPOSED_GRADIENT;
+  if (direction === "forward") return FORWARD;
+  return direction === "weightGradient" ? WEIGHT_GRADIENT : INPUT_GRADIENT;
 }
 
 /** The operation that the method of this name would run. */
@@ -29,17 +50,37 @@ export function describeOperation(name: OperationName, shapes: ExplainShapes, op
   require(named !== undefined, () => {
     return `operation is ${show(name)}; expected conv1d, conv2d, conv3d, convTranspose2d... or one of their gradients`;
   });
+  requireOptions(shapes, SHAPE_KEYS, "shapes");
+  requireOptions(options, keysFor(named));
+  readSolver(options.solver);
   const { rank, transposed, direction } = named;
   const make = transposed ? makeTransposedProblem : makeProblem;
   const problem = make(rank, shapes.input, shapes.weight, options);
   const isForward = direction === (transposed ? "inputGradient" : "forward");
-  const has = (extra: boolean | Tensor | undefined): boolean => extra !== undefined && extra !== false;
+  const [bias, residual] = [has("bias", options), has("residual", options)];
+  has("output", options);
+  has("preActivation", options);
+  const activation = readActivation(options.activation);
   return {
     ...plainOperation(direction, problem, { dtype: readDType(options.dtype) }),
-    bias: has(options.bias) && (isForward || (direction === "weightGradient" && !transposed)),
-    residual: has(options.residual) && isForward,
-    activation: isForward ? readActivation(options.activation) : NO_ACTIVATION,
-    pixels: direction === "forward" || direction === "weightGradient" ? options.image?.pixels : undefined,
-    masked: !isForward && !transposed && readActivation(options.activation).name === "relu",
+    bias: bias && (isForward || (direction === "weightGradient" && !transposed)),
+    residual: residual && isForward,
+    activation: isForward ? activation : NO_ACTIVATION,
+    pixels: readPixelsOf(options.image),
+    masked: !isForward && !transposed && activation.name === "relu",
   };
+}
+
+/** Whether there is such a tensor. */
+function has(name: "bias" | "residual" | "output" | "preActivation", options: ExplainOptions): boolean {
+  const extra = options[name] ?? false;
+  if (typeof extra !== "boolean") requireTensor(name, extra);
+  return extra !== false;
+}
+
+function readPixelsOf(image: Tensor | undefined): Pixels | undefined {
+  if (image === undefined) return undefined;
+  requireTensor("image", image);
+  require(image.pixels !== undefined, () => "image is a tensor of values; expected one made by engine.image");
+  return image.pixels;
 }

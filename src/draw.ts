@@ -1,5 +1,7 @@
 /** What a caller may say about drawing a tensor, and how it is read. */
 import { require, show } from "./errors.js";
+import { optionKeys, requireOptions } from "./optionKeys.js";
+import { requireWord } from "./spelling.js";
 import { type Layout, readLayout, splitActivation } from "./layout.js";
 import type { GPUCanvasContext, GPUTexture } from "./webgpuTypes.js";
 
@@ -21,6 +23,11 @@ export interface DrawOptions {
   readonly layout?: Layout;
 }
 
+const DRAW_OPTIONS = optionKeys<DrawOptions>(
+  { sample: 1, channel: 1, range: 1, colors: 1, viewport: 1, layout: 1 },
+  { number: "channel", string: "colors" },
+);
+
 /** Planes of a tensor, as the shader takes them. */
 export interface Planes {
   readonly size: readonly [width: number, height: number];
@@ -33,6 +40,7 @@ export interface Planes {
 
 /** Checks the options against the tensor's shape, `[N, C, H, W]` or as `layout` says. */
 export function readPlanes(shape: readonly number[], options: DrawOptions, pixels: boolean): Planes {
+  requireOptions(options, DRAW_OPTIONS);
   const layout = readLayout(options.layout);
   require(shape.length === 4, () => `the tensor has shape ${show([...shape])}; expected 4 dimensions [N, C, H, W]`);
   const { batch, channels, spatial } = splitActivation(shape, layout);
@@ -47,7 +55,7 @@ export function readPlanes(shape: readonly number[], options: DrawOptions, pixel
   require(Number.isFinite(low) && Number.isFinite(high) && low < high, () => {
     return `range is ${show(range)}; expected two finite numbers, the first below the second`;
   });
-  require(["gray", "diverging"].includes(colors), () => `colors is ${show(colors)}; expected "gray" or "diverging"`);
+  requireWord("colors", colors, ["gray", "diverging"]);
   require(viewport === undefined || isArea(viewport), () => {
     return `viewport is ${show(viewport)}; expected integers [x, y, width, height] with a positive size`;
   });

@@ -1,14 +1,16 @@
 /** Element types of tensors, and the words that hold them. */
-import { require, show } from "./errors.js";
 import { decodeHalves, encodeHalves } from "./half.js";
+import { requireWord } from "./spelling.js";
 
 /** How a tensor's values are stored. Sums are kept in float32 (float64 on the CPU) whatever this is. */
 export type DType = "float32" | "float16";
 
 export const BYTES_PER_ELEMENT: Readonly<Record<DType, number>> = { float32: 4, float16: 2 };
 
+const DTYPES: readonly DType[] = ["float32", "float16"];
+
 export function readDType(dtype: DType = "float32"): DType {
-  require(Object.hasOwn(BYTES_PER_ELEMENT, dtype), () => `dtype is ${show(dtype)}; expected "float32" or "float16"`);
+  requireWord("dtype", dtype, DTYPES);
   return dtype;
 }
 

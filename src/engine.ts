@@ -19,6 +19,7 @@ import { product } from "./geometry.js";
 import { listOf, type NumberList } from "./list.js";
 import { operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./operation.js";
 import type { OperationName } from "./operationNames.js";
+import { optionKeys, requireOptions } from "./optionKeys.js";
 import { readShape } from "./problem.js";
 import { type ImageOptions, imageShape, type ImageSource, readImages, readPixels } from "./pixels.js";
 import { Compiled, type Encoded, Recording } from "./recording.js";
@@ -42,6 +43,15 @@ export interface EngineMemory {
   readonly pooledBytes: number;
   readonly liveTensors: number;
 }
+
+/** What {@link Engine.wrap} is told of a caller's buffer. */
+export interface WrapOptions {
+  readonly dtype?: DType;
+  readonly offset?: number;
+}
+
+const TENSOR_OPTIONS = optionKeys<TensorOptions>({ dtype: 1, bits: 1 }, { string: "dtype" });
+const WRAP_OPTIONS = optionKeys<WrapOptions>({ dtype: 1, offset: 1 }, { string: "dtype", number: "offset" });
 
 /**
  * Runs convolutions on one device.
@@ -85,6 +95,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    *   LimitError beyond the device's limits.
    */
   tensor(data: TensorData, shape: NumberList = dimensionsOf("data", data), options: TensorOptions = {}): Tensor {
+    requireOptions(options, TENSOR_OPTIONS);
     const dtype = readDType(options.dtype);
     const extents = this.#readExtents(shape, dtype);
     const values = readValues("data", data, extents, dtype, options);
@@ -137,11 +148,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    *   multiple of the device's `minStorageBufferOffsetAlignment`; 0 when absent
    * @throws ArgumentError when the buffer is too small or lacks the usage; DeviceError on an engine without a GPU.
    */
-  wrap(
-    buffer: GPUBuffer,
-    shape: NumberList,
-    options: { readonly dtype?: DType; readonly offset?: number } = {},
-  ): Tensor {
+  wrap(buffer: GPUBuffer, shape: NumberList, options: WrapOptions = {}): Tensor {
+    requireOptions(options, WRAP_OPTIONS);
     const dtype = readDType(options.dtype);
     const extents = this.#readExtents(shape, dtype);
     const storage = this.#requireGpu("wrap").wrap(buffer, options.offset ?? 0, product(extents), dtype);

@@ -39,14 +39,38 @@ export function require(holds: boolean, explain: () => string): asserts holds {
   if (!holds) throw new ArgumentError(explain());
 }
 
-/** Writes a value into an error message: arrays in brackets, text in quotes, at most 80 characters. */
+const LONGEST_TEXT = 80;
+const DEEPEST_LIST = 4;
+
+/**
+ * Writes a value into an error message: arrays in brackets, text in quotes, objects by their class, at most 80 characters.
+ * It takes whatever a caller may hand over, lists within lists without end too, and never throws.
+ */
 export function show(value: unknown): string {
-  let text: string;
-  if (Array.isArray(value)) text = `[${value.map(show).join(", ")}]`;
-  else if (typeof value === "string") text = JSON.stringify(value);
-  else if (typeof value === "object" && value !== null) text = nameOfClass(value);
-  else text = String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  const text = write(value, 0);
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT - 3)}...` : text;
+}
+
+function write(value: unknown, depth: number): string {
+  try {
+    if (typeof value === "string") return JSON.stringify(value.slice(0, LONGEST_TEXT));
+    if (typeof value === "bigint") return `${String(value)}n`;
+    if (typeof value === "function") return `function ${value.name}`;
+    if (Array.isArray(value)) return writeList(value, depth);
+    return typeof value === "object" && value !== null ? nameOfClass(value) : String(value);
+  } catch {
+    // A getter or a proxy of the caller's.
+    return "an object that cannot be shown";
+  }
+}
+
+function writeList(list: readonly unknown[], depth: number): string {
+  if (depth === DEEPEST_LIST) return "[...]";
+  let text = "[";
+  for (let i = 0; i < list.length && text.length <= LONGEST_TEXT; i++) {
+    text += `${i > 0 ? ", " : ""}${write(list[i], depth + 1)}`;
+  }
+  return `${text}]`;
 }
 
 function nameOfClass(value: object): string {

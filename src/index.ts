@@ -9,7 +9,7 @@ import type { Engine } from "./engine.js";
 import { type Globals, pagePlatform } from "./platform.js";
 
 export { type EngineOptions } from "./createEngine.js";
-export { Engine, type EngineMemory, type TensorOptions } from "./engine.js";
+export { Engine, type EngineMemory, type TensorOptions, type WrapOptions } from "./engine.js";
 export type { DataOptions, TensorData } from "./values.js";
 export type { NumberArray } from "./half.js";
 export type { NumberList } from "./list.js";
@@ -28,6 +28,8 @@ export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorE
 export type { ChosenBy, ExplainedDispatch, Explanation, ExplainShapes } from "./explain.js";
 export * from "./geometry.js";
 export type {
+  BackwardOptions,
+  BackwardSolvers,
   ConvOptions,
   ForwardOptions,
   GradientOptions,

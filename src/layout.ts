@@ -1,5 +1,6 @@
 /** Memory layouts: how a tensor's dimensions are ordered, and what that makes of a problem's sizes. */
 import { require, show } from "./errors.js";
+import { requireWord, spellingHint } from "./spelling.js";
 
 /** Dimensions of inputs and outputs: `[N, C, ...spatial]` or `[N, ...spatial, C]`. */
 export type Layout = "channels-first" | "channels-last";
@@ -31,18 +32,22 @@ export const spatialLetters = (rank: number): string => SPATIAL[rank - 1];
 const namesOf = (rank: number): string[] => WEIGHT_ORDERS.map((order) => order.replace("S", spatialLetters(rank)));
 
 export function readLayout(layout: Layout = "channels-first"): Layout {
-  require(LAYOUTS.includes(layout), () => `layout is ${show(layout)}; expected ${LAYOUTS.map(show).join(" or ")}`);
+  requireWord("layout", layout, LAYOUTS);
   return layout;
+}
+
+function orderIndex(layout: string, names: readonly string[], where: string): number {
+  const index = names.indexOf(layout);
+  require(index >= 0, () => {
+    const hint = spellingHint("weightLayout", layout, names);
+    return `weightLayout is ${show(layout)}; expected ${names.map(show).join(", ")} ${where}${hint}`;
+  });
+  return index;
 }
 
 export function readWeightOrder(layout: string | undefined, rank: number): WeightOrder {
   if (layout === undefined) return "OIS";
-  const index = namesOf(rank).indexOf(layout);
-  require(index >= 0, () => {
-    const expected = namesOf(rank).map(show).join(", ");
-    return `weightLayout is ${show(layout)}; expected ${expected} for ${String(rank)} spatial dimensions`;
-  });
-  return WEIGHT_ORDERS[index];
+  return WEIGHT_ORDERS[orderIndex(layout, namesOf(rank), `for ${String(rank)} spatial dimensions`)];
 }
 
 /**
@@ -54,11 +59,8 @@ export function transposedWeightLayout(
   rank: number,
 ): { order: WeightOrder; weightLayout: WeightLayout } {
   const exchange = (text: string): string => text.replace(/[IO]/g, (letter) => (letter === "I" ? "O" : "I"));
-  const index = layout === undefined ? 0 : namesOf(rank).indexOf(exchange(layout));
-  require(index >= 0, () => {
-    const expected = namesOf(rank).map(exchange).map(show).join(", ");
-    return `weightLayout is ${show(layout)}; expected ${expected} for a transposed convolution with ${String(rank)} spatial dimensions`;
-  });
+  const where = `for a transposed convolution with ${String(rank)} spatial dimensions`;
+  const index = layout === undefined ? 0 : orderIndex(layout, namesOf(rank).map(exchange), where);
   return { order: WEIGHT_ORDERS[index], weightLayout: namesOf(rank)[index] as WeightLayout };
 }
 

@@ -2,9 +2,10 @@
  * `webgpu-conv/node`: everything that `webgpu-conv` exports, with a `createEngine` that finds a device in
  * Node. WebGPU comes from Dawn, through the optional peer dependency `webgpu`.
  */
-import { type EngineOptions, makeEngine } from "./createEngine.js";
+import { ENGINE_KEYS, type EngineOptions, makeEngine } from "./createEngine.js";
 import type { Engine } from "./engine.js";
 import { installSoftwareDriver } from "./node/softwareDriver.js";
+import { optionKeys } from "./optionKeys.js";
 import { isDeno, type Platform } from "./platform.js";
 import type { GPU } from "./webgpuTypes.js";
 
@@ -25,6 +26,11 @@ export interface NodeEngineOptions extends EngineOptions {
   readonly dawnOptions?: readonly string[];
 }
 
+const NODE_ENGINE_OPTIONS = optionKeys<NodeEngineOptions>(
+  { ...ENGINE_KEYS, dawn: 1, dawnOptions: 1 },
+  { string: "backend" },
+);
+
 const IN_DENO = 'Deno has WebGPU itself: import { createEngine } from "webgpu-conv".';
 const NO_DAWN = "In Node it needs the package webgpu (Dawn): npm install webgpu.";
 const NO_DRIVER =
@@ -39,7 +45,7 @@ const NO_DRIVER =
  * @throws DeviceError with the remedy where there is neither Dawn nor a driver.
  */
 export async function createEngine(options: NodeEngineOptions = {}): Promise<Engine> {
-  return await makeEngine(options, async () => await findDawn(options));
+  return await makeEngine(options, async () => await findDawn(options), NODE_ENGINE_OPTIONS);
 }
 
 async function findDawn({ dawn, dawnOptions = [] }: NodeEngineOptions): Promise<Platform> {

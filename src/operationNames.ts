@@ -29,6 +29,7 @@ const TRANSPOSED_DIRECTIONS: Readonly<Partial<Record<Passes, Direction>>> = {
 
 /** Reads an operation's name; undefined for one that there is not. */
 export function readOperationName(name: string): NamedOperation | undefined {
+  if (typeof (name as unknown) !== "string") return undefined;
   const match = /^conv(Transpose)?([123])d(|InputGradient|WeightGradient|BiasGradient)$/.exec(name);
   if (!match) return undefined;
   const transposed = match[1] === "Transpose";

@@ -1,6 +1,8 @@
 /** What a caller may say about a convolution, and how it is read into one value an axis. */
 import { sameTotalPadding } from "./geometry.js";
 import { require, show } from "./errors.js";
+import { optionKeys, requireOptions } from "./optionKeys.js";
+import { spellingHint } from "./spelling.js";
 import type { Activation } from "./activation.js";
 import type { NumberArray } from "./half.js";
 import type { Layout, TransposedWeightLayout, WeightLayout } from "./layout.js";
@@ -49,6 +51,18 @@ export interface ConvOptions {
 /** Hyperparameters are signed 32-bit integers in the shaders. */
 const LARGEST = 2 ** 31 - 1;
 
+export const CONV_KEYS = {
+  stride: 1,
+  padding: 1,
+  dilation: 1,
+  groups: 1,
+  paddingMode: 1,
+  layout: 1,
+  weightLayout: 1,
+  activation: 1,
+  solver: 1,
+} as const;
+
 /** Options of the forward pass. */
 export interface ForwardOptions extends ConvOptions {
   /** One value an output channel, shape `[outChannels]`. Not consumed. */
@@ -68,12 +82,72 @@ export interface GradientOptions extends ConvOptions {
   readonly preActivation?: Tensor;
 }
 
+/** Options of `conv2dBackward` and its like. */
+export interface BackwardOptions extends Omit<GradientOptions, "solver"> {
+  /** One solver by a name that both kernels have, or one for each of them; the engine chooses where none is named. */
+  readonly solver?: SolverChoice | BackwardSolvers;
+}
+
+/** A solver for each kernel of `conv2dBackward`: that of the input gradient, and that of the weight (and bias) gradient. */
+export interface BackwardSolvers {
+  readonly input?: SolverChoice | undefined;
+  readonly weight?: SolverChoice | undefined;
+}
+
 /** Where the output of a transposed convolution ends, which its input does not settle. At most one of the two. */
 export interface TransposedSize {
   /** How much larger than the smallest possible the output is, at its end; below the stride. 0 when absent. */
   readonly outputPadding?: PerAxis;
   /** The output's spatial extents. */
   readonly outputSize?: NumberList;
+}
+
+const FORWARD_KEYS = { ...CONV_KEYS, bias: 1, residual: 1 } as const;
+const GRADIENT_KEYS = { ...CONV_KEYS, output: 1, preActivation: 1 } as const;
+export const SIZE_KEYS = { outputPadding: 1, outputSize: 1 } as const;
+const FORWARD_BARE = { number: "stride", tensor: "bias" };
+const GRADIENT_BARE = { number: "stride", tensor: "output" };
+
+export const FORWARD_OPTIONS = optionKeys<ForwardOptions>(FORWARD_KEYS, FORWARD_BARE);
+export const GRADIENT_OPTIONS = optionKeys<GradientOptions>(GRADIENT_KEYS, GRADIENT_BARE);
+export const TRANSPOSED_OPTIONS = optionKeys<ForwardOptions & TransposedSize>(
+  { ...FORWARD_KEYS, ...SIZE_KEYS },
+  FORWARD_BARE,
+);
+export const TRANSPOSED_GRADIENT_OPTIONS = optionKeys<GradientOptions & TransposedSize>(
+  { ...GRADIENT_KEYS, ...SIZE_KEYS },
+  GRADIENT_BARE,
+);
+const SOLVER_KEYS = optionKeys<Exclude<SolverChoice, string>>({ name: 1, config: 1 });
+const BACKWARD_SOLVER_KEYS = optionKeys<BackwardSolvers>({ input: 1, weight: 1 });
+
+/** Checks what asks for a solver; whether there is one of that name, and what constants it has, planning tells. */
+export function readSolver(choice: SolverChoice | undefined, what = "solver"): SolverChoice | undefined {
+  if (choice === undefined || typeof choice === "string") return choice;
+  requireOptions(choice, SOLVER_KEYS, what);
+  const { name, config } = choice;
+  require(typeof name === "string", () => `${what} has the name ${show(name)}; expected a solver's name`);
+  const isRecord = Object.prototype.toString.call(config) === "[object Object]";
+  require(config === undefined || (isRecord && Object.values(config).every(Number.isFinite)), () => {
+    return `${what} has the config ${show(config)}; expected an object of numbers`;
+  });
+  return choice;
+}
+
+/** The solvers of the two kernels of `conv2dBackward`. */
+export function readBackwardSolvers(solver: BackwardOptions["solver"]): BackwardSolvers {
+  if (isForBoth(solver)) {
+    const both = readSolver(solver);
+    return { input: both, weight: both };
+  }
+  requireOptions(solver, BACKWARD_SOLVER_KEYS, "solver");
+  return { input: readSolver(solver.input, "solver.input"), weight: readSolver(solver.weight, "solver.weight") };
+}
+
+function isForBoth(solver: BackwardOptions["solver"]): solver is SolverChoice | undefined {
+  const given: unknown = solver;
+  if (typeof given !== "object" || given === null) return true;
+  return "name" in given || "config" in given;
 }
 
 /** Reads a {@link PerAxis} of `rank` axes; each must be an integer of at least `minimum`. */
@@ -109,7 +183,10 @@ export function readPadding(padding: Padding | undefined, axes: readonly PaddedA
   if (padding === "same" || padding === "same-lower") {
     return axes.map((axis) => sameTotalPadding(axis.input, axis, padding === "same-lower"));
   }
-  const fail = (): string => `padding is ${show(listOf(padding) ?? padding)}; ${paddingRule(rank)}`;
+  const fail = (): string => {
+    const hint = spellingHint("padding", padding, ["valid", "same", "same-lower"]);
+    return `padding is ${show(listOf(padding) ?? padding)}; ${paddingRule(rank)}${hint}`;
+  };
   const list = typeof padding === "number" ? new Array<number>(rank).fill(padding) : [...(listOf(padding) ?? [])];
   require(list.length === rank, fail);
   return list.map((entry, axis) => {

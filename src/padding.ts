@@ -1,5 +1,6 @@
 /** What lies beyond the input's edge, and how much of it. */
 import { require, show } from "./errors.js";
+import { requireWord } from "./spelling.js";
 
 /**
  * Values beyond the input's edge, as PyTorch names them:
@@ -14,9 +15,7 @@ export type PaddingMode = "zeros" | "reflect" | "symmetric" | "replicate" | "cir
 export const PADDING_MODES: readonly PaddingMode[] = ["zeros", "reflect", "symmetric", "replicate", "circular"];
 
 export function readPaddingMode(mode: PaddingMode = "zeros"): PaddingMode {
-  require(PADDING_MODES.includes(mode), () => {
-    return `paddingMode is ${show(mode)}; expected ${PADDING_MODES.map(show).join(", ")}`;
-  });
+  requireWord("paddingMode", mode, PADDING_MODES);
   return mode;
 }
 

@@ -1,5 +1,6 @@
 /** Images as tensors: how bytes of pixels become values, on the device and on the CPU. */
 import { require, show } from "./errors.js";
+import { optionKeys, requireOptions } from "./optionKeys.js";
 import { type Layout, readLayout } from "./layout.js";
 import { listOf, type NumberList } from "./list.js";
 import type { GPUCopyExternalImageSource, GPUTexture, ImageDataLike } from "./webgpuTypes.js";
@@ -21,6 +22,8 @@ export interface ImageOptions {
   /** Dimension order of the tensor; "channels-first" when absent. */
   readonly layout?: Layout;
 }
+
+const IMAGE_OPTIONS = optionKeys<ImageOptions>({ channels: 1, mean: 1, std: 1, layout: 1 }, { number: "channels" });
 
 /** In pixels. */
 export interface ImageSize {
@@ -47,6 +50,7 @@ export const BYTES_PER_PIXEL = 4;
 
 /** Reads options as torchvision's ToTensor and Normalize mean them: `(byte / 255 - mean) / std`. */
 export function readPixels(options: ImageOptions, positions: number, order: PixelOrder): Pixels {
+  requireOptions(options, IMAGE_OPTIONS);
   const { channels = 3 } = options;
   require([1, 2, 3, 4].includes(channels), () => `channels is ${show(channels)}; expected 1, 2, 3 or 4`);
   const mean = readPerChannel("mean", options.mean ?? 0, channels);

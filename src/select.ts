@@ -1,8 +1,9 @@
 /** Chooses the solver of an operation, and keeps account of why the others were not chosen. */
-import { SolverError } from "./errors.js";
+import { SolverError, show } from "./errors.js";
 import type { Capabilities } from "./gpu/capabilities.js";
 import type { ConvOperation } from "./operation.js";
 import type { SolverChoice } from "./options.js";
+import { requireOptions } from "./optionKeys.js";
 import { isRefusal, type Solver, type SolverConfig, type SolverPlan } from "./solver.js";
 import { planFor } from "./solvers/storage.js";
 import { SOLVERS } from "./solvers/index.js";
@@ -62,6 +63,18 @@ function planDefault(
   return planFor(solver, operation, capabilities, config);
 }
 
+/** Throws unless the solver has all these tuning constants. That they are all there, and good, is for its plan to say. */
+function requireConstants(
+  solver: Solver,
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  config: SolverConfig,
+): void {
+  const { optionalConstants = [] } = solver;
+  const known = solver.configs(operation, capabilities).flatMap((candidate) => Object.keys(candidate));
+  requireOptions(config, { names: new Set([...known, ...optionalConstants]), bare: {} }, `${solver.name}'s config`);
+}
+
 function selectNamed(
   operation: ConvOperation,
   capabilities: Capabilities,
@@ -73,8 +86,9 @@ function selectNamed(
   const solver = solvers.find((candidate) => candidate.name === name);
   if (!solver) {
     const known = solvers.map((candidate) => candidate.name).join(", ");
-    throw new SolverError(`there is no solver "${name}" for ${operation.direction}; there are ${known}`);
+    throw new SolverError(`there is no solver ${show(name)} for ${operation.direction}; there are ${known}`);
   }
+  if (config) requireConstants(solver, operation, capabilities, config);
   const outcome = config
     ? planFor(solver, operation, capabilities, config)
     : planDefault(solver, operation, capabilities);

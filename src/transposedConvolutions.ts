@@ -2,7 +2,13 @@
 import { requireTensor, transposedForwardCall, transposedGradientCall } from "./calls.js";
 import { Convolutions } from "./convolutions.js";
 import type { NumberList } from "./list.js";
-import type { ForwardOptions, GradientOptions, TransposedSize } from "./options.js";
+import { requireOptions } from "./optionKeys.js";
+import {
+  type ForwardOptions,
+  type GradientOptions,
+  TRANSPOSED_GRADIENT_OPTIONS,
+  type TransposedSize,
+} from "./options.js";
 import type { Rank } from "./problem.js";
 import type { Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
@@ -116,6 +122,7 @@ export abstract class TransposedConvolutions extends Convolutions {
     options: TransposedGradientOptions,
   ): Tensor {
     requireTensor("w", w);
+    requireOptions(options, TRANSPOSED_GRADIENT_OPTIONS);
     const problem = makeTransposedProblem(rank, inputShape, w.shape, options);
     return this.withGradient(dy, problem.inputShape, { ...options, mayFuse: false }, ({ y }) => {
       return this.one(transposedGradientCall("forward", problem, { x: y, w }, options));
@@ -130,6 +137,7 @@ export abstract class TransposedConvolutions extends Convolutions {
     options: TransposedGradientOptions,
   ): Tensor {
     requireTensor("x", x);
+    requireOptions(options, TRANSPOSED_GRADIENT_OPTIONS);
     const problem = makeTransposedProblem(rank, x.shape, weightShape, options);
     return this.withGradient(dy, problem.inputShape, { ...options, mayFuse: false }, ({ y }) => {
       return this.one(transposedGradientCall("weightGradient", problem, { y: x, x: y }, options));

@@ -4,6 +4,7 @@ import { ArgumentError, require, show } from "./errors.js";
 import { product } from "./geometry.js";
 import { decodeBrainHalves, decodeHalves, encodeHalves, type NumberArray, toHalfBits } from "./half.js";
 import { isNumberArray, viewKind } from "./list.js";
+import { requireWord } from "./spelling.js";
 
 /**
  * Values of a tensor, row-major: a typed array (not of bigints), numbers in an array, or arrays of arrays of them, of
@@ -69,9 +70,7 @@ export function readValues(
   { bits }: DataOptions,
   keep = false,
 ): StoredValues {
-  require([undefined, "float16", "bfloat16"].includes(bits), () => {
-    return `bits is ${show(bits)}; expected "float16" or "bfloat16"`;
-  });
+  if (bits !== undefined) requireWord("bits", bits, ["float16", "bfloat16"]);
   const dimensions = dimensionsOf(name, data);
   const count = product(shape);
   const fits = product(dimensions) === count && isRegrouping(dimensions, shape);

@@ -39,6 +39,7 @@ function termsOf({ problem }: ConvOperation, gather: Gather, tile: SolverConfig)
 export const implicitGemm: Solver = {
   name: "implicit-gemm",
   directions: ["forward", "inputGradient"],
+  optionalConstants: ["splits"],
   readsPixels: true,
 
   configs(operation, capabilities) {

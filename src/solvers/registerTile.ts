@@ -26,6 +26,7 @@ const TILES: readonly SolverConfig[] = [
 export const registerTile: Solver = {
   name: "register-tile",
   directions: ["forward", "inputGradient"],
+  optionalConstants: ["splits"],
   readsPixels: true,
 
   configs(operation, capabilities) {

@@ -19,7 +19,15 @@ describe("show", () => {
     [new Float32Array(2), "Float32Array"],
     [Object.create(null), "object"],
     [Symbol("s"), "Symbol(s)"],
-    [12n, "12"],
+    [12n, "12n"],
+    [new Array(2), "[undefined, undefined]"],
+    [[[[[[1]]]]], "[[[[[...]]]]]"],
+    [
+      function convolve() {
+        return 0;
+      },
+      "function convolve",
+    ],
   ])("%o is written %s", (value, text) => expect(show(value)).toBe(text));
 
   test("cuts what is longer than 80 characters", () => {
@@ -29,6 +37,48 @@ describe("show", () => {
     expect(show("x".repeat(78))).toHaveLength(80);
     expect(show("x".repeat(78)).endsWith('x"')).toBe(true);
   });
+});
+
+describe("show, of what would rather not be shown", () => {
+  const thrower = (): never => {
+    throw new Error("not for you");
+  };
+  const cyclic: unknown[] = [];
+  cyclic.push(cyclic);
+  let deep: unknown = 1;
+  for (let i = 0; i < 20_000; i++) deep = [deep];
+  const revoked = Proxy.revocable([], {});
+  revoked.revoke();
+  test.each<[string, unknown, string]>([
+    ["a list that holds itself", cyclic, "[[[[[...]]]]]"],
+    ["20,000 lists", deep, "[[[[[...]]]]]"],
+    ["a million numbers", new Array(1e6).fill(7), `[${"7, ".repeat(25)}7...`],
+    [
+      "a getter that throws",
+      {
+        get constructor() {
+          return thrower();
+        },
+      },
+      "an object that cannot be shown",
+    ],
+    [
+      "one in a list",
+      [
+        1,
+        {
+          get constructor() {
+            return thrower();
+          },
+        },
+      ],
+      "[1, an object that cannot be shown]",
+    ],
+    ["a proxy that throws", new Proxy({}, { get: thrower }), "an object that cannot be shown"],
+    ["a proxy that is revoked", revoked.proxy, "an object that cannot be shown"],
+    ["a text of its own that throws", { toString: thrower }, "Object"],
+    ["a name that is no text", Object.assign(() => 0, { prototype: null }), "function "],
+  ])("%s", (_, value, text) => expect(show(value)).toBe(text));
 });
 
 test("a rule that holds builds no message", () => {

@@ -170,10 +170,14 @@ describe("padding", () => {
     ],
     [["1", "1"], 'padding is ["1", "1"]'],
     ["full", 'padding is "full"'],
-    ["SAME", 'padding is "SAME"'],
     [null, "padding is null"],
     [{ top: 1 }, "padding is Object"],
   ])("%o throws: %s", (padding, start) => {
     expect(() => readPadding(padding as Padding, axes)).toThrow(new ArgumentError(`${start}; ${rule}`));
+  });
+
+  test("another library's word is taken for ours", () => {
+    const message = `padding is "SAME"; ${rule}: did you mean "same"?`;
+    expect(() => readPadding("SAME" as Padding, axes)).toThrow(new ArgumentError(message));
   });
 });
