@@ -128,7 +128,8 @@ export function readSolver(choice: SolverChoice | undefined, what = "solver"): S
   const { name, config } = choice;
   require(typeof name === "string", () => `${what} has the name ${show(name)}; expected a solver's name`);
   const isRecord = Object.prototype.toString.call(config) === "[object Object]";
-  require(config === undefined || (isRecord && Object.values(config).every(Number.isFinite)), () => {
+  require(config === undefined ||
+    (isRecord && Object.values(config).every((value) => typeof value === "number")), () => {
     return `${what} has the config ${show(config)}; expected an object of numbers`;
   });
   return choice;
