@@ -77,7 +77,7 @@ export interface Sequence {
 /** What only a WebGPU backend has: memory that it can share, and a place in the caller's own GPU work. */
 export interface Interop {
   /** A caller's buffer as a storage. It is not copied, and stays the caller's. */
-  wrap(buffer: GPUBuffer, offset: number, size: number, dtype: DType): TensorStorage;
+  wrap(buffer: GPUBuffer, offset: number, shape: readonly number[], dtype: DType): TensorStorage;
   /** Where a storage lies. */
   binding(storage: TensorStorage): Required<GPUBufferBinding>;
   /** Writes what `record` records into the encoder. Gives what is to be called once that was submitted. */
@@ -99,8 +99,8 @@ export interface Backend {
   readonly capabilities: Capabilities | undefined;
   /** Undefined on the CPU. */
   readonly interop: Interop | undefined;
-  /** A storage of `size` values. Theirs is the caller's array, or its own: copied before this returns. */
-  upload(values: StoredValues, size: number, dtype: DType): TensorStorage;
+  /** A storage of that shape. The values are the caller's array, or its own: copied before this returns. */
+  upload(values: StoredValues, shape: readonly number[], dtype: DType): TensorStorage;
   /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be. */
   pixelOrder(image: ImageSource): PixelOrder;
   /** Images of one size, as the tensor of pixels that `pixels` describes. */
@@ -108,7 +108,10 @@ export interface Backend {
   /** Records the operation; the results are new storages, in the order of `resultRoles`. */
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[];
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
-  /** Replaces the values, after everything recorded so far; resolves once that has happened. */
+  /**
+   * Replaces the values, by an array that is the backend's to keep, after everything recorded so far; resolves once that is on the device's
+   * queue.
+   */
   write(storage: TensorStorage, values: StoredValues): Promise<void>;
   /** Counts infinities and NaNs where the values are. */
   check(storage: TensorStorage): Promise<SpecialValues>;

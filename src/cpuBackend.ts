@@ -13,6 +13,7 @@ import { activate, activationDerivative } from "./activation.js";
 import { BYTES_PER_ELEMENT, type DType, encode, type StoredValues } from "./dtype.js";
 import { require, show, SolverError } from "./errors.js";
 import { decodeHalves } from "./half.js";
+import { product } from "./geometry.js";
 import type { ConvOperation, TensorRole } from "./operation.js";
 import { optionKeys, requireOptions } from "./optionKeys.js";
 import type { SolverChoice } from "./options.js";
@@ -66,10 +67,8 @@ export class CpuBackend implements Backend {
   readonly interop = undefined;
   #liveBytes = 0;
 
-  upload(values: StoredValues, size: number, dtype: DType): TensorStorage {
-    const storage = new CpuStorage(values, size, dtype);
-    this.#liveBytes += storage.bytes;
-    return storage;
+  upload(values: StoredValues, shape: readonly number[], dtype: DType): TensorStorage {
+    return this.#store(values, product(shape), dtype);
   }
 
   pixelOrder(image: ImageSource): "rgba" {
@@ -84,14 +83,14 @@ export class CpuBackend implements Backend {
     for (const [i, { data }] of images.filter(isImageData).entries()) {
       values.set(decodePixels(new Uint8Array(data), pixels), i * valuesPerImage);
     }
-    return this.upload(values, values.length, "float32");
+    return this.#store(values, values.length, "float32");
   }
 
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
     requireReference(choice);
     const results = compute(operation, (role) => (operands[role] as CpuStorage).values);
     const { dtype } = operation;
-    return results.map((values) => this.upload(encode(values, dtype), values.length, dtype));
+    return results.map((values) => this.#store(encode(values, dtype), values.length, dtype));
   }
 
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
@@ -140,6 +139,12 @@ export class CpuBackend implements Backend {
 
   dispose(): void {
     this.#liveBytes = 0;
+  }
+
+  #store(values: StoredValues, size: number, dtype: DType): CpuStorage {
+    const storage = new CpuStorage(values, size, dtype);
+    this.#liveBytes += storage.bytes;
+    return storage;
   }
 }
 

@@ -99,12 +99,12 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     const dtype = readDType(options.dtype);
     const extents = this.#readExtents(shape, dtype);
     const values = readValues("data", data, extents, dtype, options);
-    return this.#adopt(extents, this.#backend.upload(values, product(extents), dtype));
+    return this.#adopt(extents, this.#backend.upload(values, extents, dtype));
   }
 
   /**
-   * Gives a tensor new values, after everything recorded so far; a caller's encoder that is submitted later reads the new
-   * ones. Operations called before this has resolved may see the old values or the new ones: await it.
+   * Gives a tensor new values, in the order of the calls: what was recorded before sees the old ones, what is called later
+   * the new ones. A caller's encoder that is submitted once this has resolved reads the new ones.
    *
    * @param values row-major, as many as the tensor has, in any form that {@link tensor} takes; copied, and rounded to its
    *   dtype
@@ -152,7 +152,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     requireOptions(options, WRAP_OPTIONS);
     const dtype = readDType(options.dtype);
     const extents = this.#readExtents(shape, dtype);
-    const storage = this.#requireGpu("wrap").wrap(buffer, options.offset ?? 0, product(extents), dtype);
+    const storage = this.#requireGpu("wrap").wrap(buffer, options.offset ?? 0, extents, dtype);
     return this.#adopt(extents, storage);
   }
 

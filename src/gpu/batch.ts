@@ -1,8 +1,10 @@
-/** What the recorder collects: operations on the device, bound and ready, and what goes into one submission. */
-import type { DType } from "../dtype.js";
-import { DeviceError } from "../errors.js";
+/** What the recorder collects: operations on the device, writes from the host, and copies out. */
+import { BYTES_PER_ELEMENT, type DType } from "../dtype.js";
+import { DeviceError, show } from "../errors.js";
+import { product } from "../geometry.js";
 import type { Pixels } from "../pixels.js";
 import type { ScratchName } from "../solver.js";
+import type { Allocation } from "./allocation.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { PipelineEntry } from "./pipelineCache.js";
 
@@ -10,6 +12,8 @@ import type { PipelineEntry } from "./pipelineCache.js";
 export interface GpuStorage {
   readonly pooled: PooledBuffer;
   readonly dtype: DType;
+  /** Extents of the tensor, for messages. */
+  readonly shape: readonly number[];
   readonly size: number;
   /** Bytes of the values in whole 32-bit words, at most those of the buffer. */
   readonly bytes: number;
@@ -26,13 +30,21 @@ export interface GpuStorage {
   exposed: boolean;
 }
 
-/** Storage of `size` values in `pooled`, nothing known of them. */
-export function makeStorage(pooled: PooledBuffer, dtype: DType, size: number, bytes: number): GpuStorage {
+const WORD_BYTES = 4;
+
+/** Bytes of values in whole 32-bit words. */
+export const bytesOfValues = (size: number, dtype: DType): number =>
+  WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
+
+/** Storage of values of that shape in `pooled`, nothing known of them. */
+export function makeStorage(pooled: PooledBuffer, dtype: DType, shape: readonly number[]): GpuStorage {
+  const size = product(shape);
   return {
     pooled,
     dtype,
+    shape,
     size,
-    bytes,
+    bytes: bytesOfValues(size, dtype),
     error: undefined,
     pixels: undefined,
     unsubmitted: undefined,
@@ -42,9 +54,21 @@ export function makeStorage(pooled: PooledBuffer, dtype: DType, size: number, by
   };
 }
 
+/** Why a storage has no values: what should have computed them failed, or it has no memory. */
+export function errorOf(storage: GpuStorage): DeviceError | undefined {
+  const { error, pooled } = storage;
+  if (error) return error;
+  return pooled.error && memoryError(`a tensor of shape ${show([...storage.shape])} in ${storage.dtype}`, pooled.error);
+}
+
+export const memoryError = (what: string, cause: DeviceError): DeviceError =>
+  new DeviceError(`${what}: ${cause.message}`, { cause });
+
+/** A kernel to start. It is bound when it is encoded: until then its buffers may be made once more. */
 export interface RecordedDispatch {
   readonly pipeline: PipelineEntry;
   readonly bindGroup: GPUBindGroup;
+  readonly buffers: Readonly<Partial<Record<string, PooledBuffer>>>;
   readonly workgroups: readonly [number, number, number];
 }
 
@@ -67,22 +91,36 @@ export interface PackedForm {
 /** Whether it holds what the weights hold by now. */
 export function isCurrent({ weights, storages, version }: PackedForm): boolean {
   if (weights.exposed || version !== weights.version) return false;
-  for (const storage of storages.values()) if (storage.error) return false;
+  for (const storage of storages.values()) if (storage.error ?? storage.pooled.error) return false;
   return true;
 }
 
-interface RecordedCopy {
-  readonly source: GpuStorage;
-  readonly target: GPUBuffer;
+/** Values that the host writes between two operations. */
+export interface RecordedUpload {
+  readonly target: GpuStorage;
+  readonly values: BufferSource;
+  /** Operations of the batch that come before it. */
+  readonly after: number;
 }
 
-/** What goes into one submission. */
+/** A tensor copied out, after the operations of its batch. */
+export interface RecordedCopy {
+  readonly source: GpuStorage;
+  readonly target: Allocation;
+  /** Told once it is known whether the copy has the values: why not, where it hasn't. */
+  readonly settle: (error: DeviceError | undefined) => void;
+}
+
+/** What goes to the device's queue at once. */
 export class Batch {
   readonly operations: RecordedOperation[] = [];
+  readonly uploads: RecordedUpload[] = [];
   readonly copies: RecordedCopy[] = [];
   /** What may be done once all of this is submitted: memory given back, plans taken down. */
   readonly afterwards: (() => void)[] = [];
   readonly unready = new Set<PipelineEntry>();
+  /** Buffers that the device has not said of whether it has room for them. */
+  readonly arriving = new Set<Allocation>();
   /** Buffers that operations of this batch acquired. */
   readonly acquired = new Set<PooledBuffer>();
   /** Those of them that were released since, by their bytes: later operations of the batch may write over them. */
@@ -90,7 +128,32 @@ export class Batch {
   releasedBytes = 0;
 
   get isEmpty(): boolean {
-    return [this.operations, this.copies, this.afterwards].every(({ length }) => length === 0) && this.spare.size === 0;
+    return (
+      [this.operations, this.uploads, this.copies, this.afterwards].every(({ length }) => length === 0) &&
+      this.spare.size === 0
+    );
+  }
+
+  /** Forgets what became ready meanwhile; gives whether all is. */
+  get isReady(): boolean {
+    for (const entry of this.unready) if (entry.pipeline) this.unready.delete(entry);
+    for (const allocation of this.arriving) if (!allocation.arriving) this.arriving.delete(allocation);
+    return this.unready.size === 0 && this.arriving.size === 0;
+  }
+
+  /** Resolves, never rejects, once every kernel is compiled or failed, and every buffer has arrived or never will. */
+  async ready(): Promise<void> {
+    await Promise.all([
+      ...[...this.unready].map((entry) => entry.settled),
+      ...[...this.arriving].map(({ arriving }) => arriving),
+    ]);
+  }
+
+  /** Notes what must be there before the operation can be encoded. */
+  await({ dispatches, reads, writes }: RecordedOperation): void {
+    for (const { pipeline } of dispatches) if (!pipeline.pipeline) this.unready.add(pipeline);
+    for (const { pooled } of reads) if (pooled.arriving) this.arriving.add(pooled);
+    for (const { pooled } of writes) if (pooled.arriving) this.arriving.add(pooled);
   }
 
   /** Gives back what the batch holds, once it was submitted or given up, or makes `defer` do so later. */
@@ -100,42 +163,14 @@ export class Batch {
     this.afterwards.length = 0;
     this.spare.clear();
   }
-}
 
-/** Where a pass writes its begin and end times. */
-export interface PassTiming {
-  readonly writes: GPUComputePassTimestampWrites;
-  readonly resolve: (encoder: GPUCommandEncoder) => void;
-}
-
-export function encodePass(encoder: GPUCommandEncoder, batch: Batch, timing: PassTiming | undefined): void {
-  const pass = encoder.beginComputePass(timing ? { timestampWrites: timing.writes } : undefined);
-  for (const operation of batch.operations) encodeOperation(pass, operation);
-  pass.end();
-}
-
-function encodeOperation(pass: GPUComputePassEncoder, operation: RecordedOperation): void {
-  const error = failureOf(operation);
-  if (error) {
-    for (const storage of operation.writes) failStorage(storage, error);
-    return;
-  }
-  for (const { pipeline, bindGroup, workgroups } of operation.dispatches) {
-    if (!pipeline.pipeline) throw new DeviceError(`kernel ${pipeline.label} was submitted before it compiled`);
-    pass.setPipeline(pipeline.pipeline);
-    pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+  /** Nothing of it will run: what waits for a copy is told. */
+  abandon(error: DeviceError): void {
+    for (const { settle } of this.copies) settle(error);
   }
 }
 
 export function failStorage(storage: GpuStorage, error: DeviceError): void {
   storage.error = error;
   storage.unsubmitted = undefined;
-}
-
-/** An operation fails when a kernel of its own failed, or one that should have computed what it reads. */
-function failureOf({ dispatches, reads }: RecordedOperation): DeviceError | undefined {
-  for (const { pipeline } of dispatches) if (pipeline.error) return pipeline.error;
-  for (const storage of reads) if (storage.error) return storage.error;
-  return undefined;
 }

@@ -1,13 +1,13 @@
 /** Storage buffers by size class: a released one serves the next request of its class. Callers' buffers pass through. */
+import { type Allocation, Allocator } from "./allocation.js";
 
 /** Waste from rounding a size up to its class is below one part in this many. */
 const STEPS_PER_DOUBLING = 8;
 const SMALLEST_BYTES = 256;
 
 /** Storage for tensors and workspace. */
-export interface PooledBuffer {
+export interface PooledBuffer extends Allocation {
   readonly id: number;
-  readonly buffer: GPUBuffer;
   /** Where in the buffer it begins: 0, but in a caller's buffer. */
   readonly offset: number;
   /** Bytes of the class, at least what was asked for; in a caller's buffer exactly that. */
@@ -16,6 +16,8 @@ export interface PooledBuffer {
   readonly borrowed: boolean;
   /** Called once, when the buffer is destroyed or leaves: what was built on it must go. */
   readonly onDestroy: Set<() => void>;
+  /** What the host writes as soon as the buffer has arrived. */
+  late: BufferSource | undefined;
 }
 
 /** Bytes of the size class that holds `bytes`: a multiple of 256, larger by at most an eighth or 256 bytes. */
@@ -26,6 +28,7 @@ export function sizeClass(bytes: number): number {
 }
 
 export class BufferPool {
+  readonly allocator: Allocator;
   readonly #device: GPUDevice;
   readonly #capBytes: number;
   readonly #free = new Map<number, PooledBuffer[]>();
@@ -38,6 +41,8 @@ export class BufferPool {
   constructor(device: GPUDevice, capBytes: number) {
     this.#device = device;
     this.#capBytes = capBytes;
+    this.allocator = new Allocator(device);
+    this.allocator.makeRoom = () => this.trim();
   }
 
   /** Bytes handed out and not given back. */
@@ -55,28 +60,40 @@ export class BufferPool {
     return Math.min(sizeClass(bytes), Math.max(bytes, this.#device.limits.maxStorageBufferBindingSize));
   }
 
+  /** @throws DeviceError where the device refuses at once; what it refuses later is the buffer's `error`. */
   acquire(bytes: number): PooledBuffer {
     const classBytes = this.classBytes(bytes);
     const waiting = this.#free.get(classBytes)?.pop();
-    this.#liveBytes += classBytes;
     if (waiting) {
+      this.#liveBytes += classBytes;
       this.#pooledBytes -= classBytes;
       return waiting;
     }
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const buffer = this.#device.createBuffer({ label: "webgpu-conv tensor", size: classBytes, usage });
-    const pooled = this.#describe(buffer, 0, classBytes, false);
+    const descriptor = { label: "webgpu-conv tensor", size: classBytes, usage };
+    const pooled = this.allocator.allocate(this.#describe(0, classBytes, false), descriptor, (made) => {
+      if (made.error) this.#leave(made);
+      else if (made.late && this.#all.has(made)) this.write(made, made.late);
+      made.late = undefined;
+    });
+    this.#liveBytes += classBytes;
     this.#all.add(pooled);
     return pooled;
   }
 
   /** A caller's buffer, to be used like one of the pool's. Releasing it leaves the buffer alone. */
   borrow(buffer: GPUBuffer, offset: number, bytes: number): PooledBuffer {
-    return this.#describe(buffer, offset, bytes, true);
+    return Object.assign(this.#describe(offset, bytes, true), { buffer, arriving: undefined, error: undefined });
   }
 
-  #describe(buffer: GPUBuffer, offset: number, bytes: number, borrowed: boolean): PooledBuffer {
-    return { id: this.#nextId++, buffer, offset, bytes, borrowed, onDestroy: new Set<() => void>() };
+  #describe(offset: number, bytes: number, borrowed: boolean): Omit<PooledBuffer, keyof Allocation> {
+    return { id: this.#nextId++, offset, bytes, borrowed, onDestroy: new Set<() => void>(), late: undefined };
+  }
+
+  /** Writes from the host, before all work that is submitted from here on: values that the pool may keep until then. */
+  write(pooled: PooledBuffer, values: BufferSource): void {
+    if (pooled.arriving) pooled.late = values;
+    else this.#device.queue.writeBuffer(pooled.buffer, pooled.offset, values);
   }
 
   /** Gives a buffer back. Every command that uses it must have been submitted. */
@@ -86,7 +103,7 @@ export class BufferPool {
       return;
     }
     this.#liveBytes -= pooled.bytes;
-    if (this.#pooledBytes + pooled.bytes > this.#capBytes) {
+    if (pooled.error || this.#pooledBytes + pooled.bytes > this.#capBytes) {
       this.#destroy(pooled);
       return;
     }
@@ -105,6 +122,7 @@ export class BufferPool {
 
   /** Destroys every buffer, those handed out too. */
   dispose(): void {
+    this.allocator.dispose();
     this.trim();
     for (const pooled of this.#all) this.#destroy(pooled);
     this.#liveBytes = 0;
@@ -112,8 +130,20 @@ export class BufferPool {
 
   #destroy(pooled: PooledBuffer): void {
     this.#all.delete(pooled);
+    // One that is still arriving may be made once more until then.
+    if (pooled.arriving) void pooled.arriving.then(() => pooled.buffer.destroy());
     pooled.buffer.destroy();
     this.#forget(pooled);
+  }
+
+  /** A buffer that never came: it must not wait for a next use. */
+  #leave(pooled: PooledBuffer): void {
+    const list = this.#free.get(pooled.bytes);
+    const place = list?.indexOf(pooled) ?? -1;
+    if (place < 0) return;
+    list?.splice(place, 1);
+    this.#pooledBytes -= pooled.bytes;
+    this.#destroy(pooled);
   }
 
   #forget(pooled: PooledBuffer): void {

@@ -11,7 +11,6 @@ import {
 } from "../backend.js";
 import { decode, type DType, type StoredValues } from "../dtype.js";
 import { DeviceError } from "../errors.js";
-import { product } from "../geometry.js";
 import { type ConvOperation, keyOf, resultRoles, shapeOfRole } from "../operation.js";
 import type { SolverChoice } from "../options.js";
 import { decodePixels, type ImageSize, type ImageSource, type PixelOrder, type Pixels } from "../pixels.js";
@@ -23,18 +22,24 @@ import { pixelOrder, writeImage } from "./images.js";
 import { GpuInterop } from "./interop.js";
 import { PipelineCache } from "./pipelineCache.js";
 import { type OperationBuffers, type PreparedPlan } from "./prepared.js";
-import type { GpuStorage, PackedForm } from "./batch.js";
+import { failStorage, type GpuStorage, type PackedForm } from "./batch.js";
 import { DeviceMemory } from "./memory.js";
 import { PackedWeights } from "./packedWeights.js";
 import { PlanCache } from "./planCache.js";
 import { Recorder } from "./recorder.js";
-import { ReadbackRing } from "./readback.js";
+import { ReadbackRing, type Staging } from "./readback.js";
 import { COUNT_WORDS, planSpecials, readSpecials } from "./specials.js";
 import { TimestampTimer } from "./timer.js";
 
 const WORD_BYTES = 4;
 /** Bound in place of tensors that a kernel declares but does not touch. */
 const UNUSED_BYTES = 256;
+/** How long after a failed read a device may take to say that it is lost. */
+const LOSS_MILLISECONDS = 500;
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+const disposedError = (): DeviceError => new DeviceError("the engine was disposed; expected a live engine");
 
 export interface GpuBackendOptions {
   /** Whether `dispose` destroys the device. */
@@ -76,10 +81,14 @@ export class GpuBackend implements Backend {
     this.#pool = new BufferPool(device, poolBytes);
     this.#pipelines = new PipelineCache(device);
     this.#plans = new PlanCache(device, this.#pipelines);
-    this.#recorder = new Recorder(device, this.#pool);
-    this.#memory = new DeviceMemory(device, this.#pool, this.#recorder, poison);
+    this.#recorder = new Recorder(device, this.#pool, (error) => this.#onFailure(error));
+    this.#memory = new DeviceMemory(this.#pool, this.#recorder, poison);
     this.#packed = new PackedWeights(this.#memory, this.#recorder, poolBytes);
-    this.#readback = new ReadbackRing(device);
+    this.#readback = new ReadbackRing(this.#pool.allocator);
+    this.#pool.allocator.makeRoom = () => {
+      this.#pool.trim();
+      this.#readback.trim();
+    };
     this.#timer = this.capabilities.timestamps ? new TimestampTimer(device, this.#readback) : undefined;
     this.#unused = this.#pool.acquire(UNUSED_BYTES);
     this.adapter = describe(device, this.capabilities);
@@ -87,7 +96,7 @@ export class GpuBackend implements Backend {
       device,
       this.#pool,
       this.#recorder,
-      () => this.#requireDevice(),
+      { require: () => this.#requireDevice(), requireAlive: () => this.#requireAlive() },
       (storage) => this.#packed.forget(storage),
     );
     device.addEventListener("uncapturederror", this.#onError);
@@ -102,18 +111,23 @@ export class GpuBackend implements Backend {
   }
 
   readonly #onError = (event: GPUUncapturedErrorEvent): void => {
-    this.report(new DeviceError(`the device reported: ${event.error.message}`));
-    this.#packed.distrust();
+    this.#onFailure(new DeviceError(`the device reported: ${event.error.message}`));
   };
+
+  #onFailure(error: Error): void {
+    this.report(error);
+    this.#packed.distrust();
+  }
 
   report(error: Error): void {
     this.#reported ??= error;
   }
 
-  upload(values: StoredValues, size: number, dtype: DType): TensorStorage {
+  upload(values: StoredValues, shape: readonly number[], dtype: DType): TensorStorage {
     this.#requireDevice();
-    const storage = this.#memory.allocate(size, dtype, "host");
-    this.#device.queue.writeBuffer(storage.pooled.buffer, 0, values);
+    const storage = this.#memory.allocate(shape, dtype, "host");
+    // They may be the caller's own, and must not change before the buffer has arrived.
+    this.#pool.write(storage.pooled, storage.pooled.arriving ? values.slice() : values);
     return storage;
   }
 
@@ -123,10 +137,19 @@ export class GpuBackend implements Backend {
 
   uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): TensorStorage {
     this.#requireDevice();
-    const storage = { ...this.#memory.allocate(images.length * pixels.positions, "float32", "host"), pixels };
+    const words = this.#memory.allocate([images.length, pixels.positions], "float32", "host");
+    const storage: GpuStorage = { ...words, pixels };
+    const { buffer, arriving } = storage.pooled;
     const imageBytes = WORD_BYTES * pixels.positions;
+    storage.pooled.late = undefined;
     try {
-      images.forEach((image, i) => writeImage(this.#device, image, size, storage.pooled.buffer, i * imageBytes));
+      this.#recorder.writeNow(storage, () => {
+        images.forEach((image, i) => writeImage(this.#device, image, size, buffer, i * imageBytes));
+      });
+      // The source may be gone by the time that a buffer is made once more.
+      void arriving?.then(() => {
+        if (storage.pooled.buffer !== buffer) failStorage(storage, new DeviceError("out of memory for an image"));
+      });
     } catch (error) {
       this.release(storage);
       throw error;
@@ -151,13 +174,20 @@ export class GpuBackend implements Backend {
       buffers[name] = storage.pooled;
       reads.push(storage);
     }
+    const scratch: PooledBuffer[] = [];
     const writes: GpuStorage[] = [];
-    const scratch = this.#acquireScratch(packed ? prepared.scratchOncePacked : prepared.scratch, buffers);
-    for (const role of resultRoles(operation)) {
-      const storage = this.#memory.allocate(product(shapeOfRole(operation, role)), operation.dtype, "device");
-      buffers[role] = storage.pooled;
-      writes.push(storage);
+    try {
+      this.#acquireScratch(packed ? prepared.scratchOncePacked : prepared.scratch, buffers, scratch);
+      for (const role of resultRoles(operation)) {
+        const storage = this.#memory.allocate(shapeOfRole(operation, role), operation.dtype, "device");
+        buffers[role] = storage.pooled;
+        writes.push(storage);
+      }
+    } catch (error) {
+      for (const pooled of [...scratch, ...writes.map((storage) => storage.pooled)]) this.#recorder.release(pooled);
+      throw error;
     }
+    this.#recorder.expect(this.#unused);
     const dispatches = packed ? prepared.bindOncePacked(buffers) : prepared.bind(buffers);
     this.#recorder.record({ dispatches, reads, writes });
     for (const pooled of scratch) this.#recorder.release(pooled);
@@ -176,17 +206,19 @@ export class GpuBackend implements Backend {
     return this.#packed.use(weights, packing, (form) => {
       const buffers = { ...operandBuffers };
       for (const [name, { pooled }] of form.storages) buffers[name] = pooled;
-      const between = this.#acquireScratch(packing.between, buffers);
+      const between: PooledBuffer[] = [];
+      this.#acquireScratch(packing.between, buffers, between);
       const dispatches = prepared.bindPacking(buffers);
       this.#recorder.record({ dispatches, reads: [weights], writes: [...form.storages.values()], packs: form });
       for (const pooled of between) this.#recorder.release(pooled);
     });
   }
 
-  #acquireScratch(scratch: Scratch, buffers: OperationBuffers): PooledBuffer[] {
-    return (Object.entries(scratch) as [ScratchName, number][]).map(([name, bytes]) => {
-      return (buffers[name] = this.#memory.acquire(bytes, "device"));
-    });
+  /** @param taken gets what was acquired, even where not all of it could be */
+  #acquireScratch(scratch: Scratch, buffers: OperationBuffers, taken: PooledBuffer[]): void {
+    for (const [name, bytes] of Object.entries(scratch) as [ScratchName, number][]) {
+      taken.push((buffers[name] = this.#memory.acquire(bytes, "device")));
+    }
   }
 
   async read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
@@ -206,8 +238,8 @@ export class GpuBackend implements Backend {
     const prepared = this.#plans.get(`specials ${dtype} ${String(size)}`, () => {
       return planSpecials(size, dtype, this.capabilities);
     });
-    const counts = this.#memory.allocate(COUNT_WORDS, "float32", "host");
-    this.#device.queue.writeBuffer(counts.pooled.buffer, 0, new Uint32Array(COUNT_WORDS));
+    const counts = this.#memory.allocate([COUNT_WORDS], "float32", "host");
+    this.#pool.write(counts.pooled, new Uint32Array(COUNT_WORDS));
     const dispatches = prepared.bind({ x: pooled, y: counts.pooled });
     this.#recorder.record({ dispatches, reads: [storage as GpuStorage], writes: [counts] });
     const bytes = this.#readBytes(counts);
@@ -219,26 +251,48 @@ export class GpuBackend implements Backend {
     this.#requireDevice();
     this.#recorder.requireUsable(source);
     const staging = this.#readback.acquire(source.bytes);
-    this.#recorder.copy(source, staging);
-    await this.#recorder.submit();
+    const outcome = this.#copyOut(source, staging);
+    await this.#recorder.flush();
     this.#requireDevice();
-    if (source.error) {
+    const taking = this.#take(staging, source.bytes);
+    // Where there is an error, that the staging memory cannot be mapped either is nothing new.
+    taking.catch(() => undefined);
+    const error = await outcome;
+    if (error) throw error;
+    return await taking;
+  }
+
+  #copyOut(source: GpuStorage, staging: Staging): Promise<DeviceError | undefined> {
+    try {
+      return this.#recorder.copy(source, staging);
+    } catch (error) {
       this.#readback.release(staging);
-      throw source.error;
+      throw error;
     }
-    const values = await this.#readback.take(staging, source.bytes).catch((cause: unknown) => {
-      throw this.#lost ?? new DeviceError(`reading back failed: ${String(cause)}`, { cause });
-    });
-    this.#throwReported();
-    return values;
+  }
+
+  async #take(staging: Staging, bytes: number): Promise<ArrayBuffer> {
+    try {
+      return await this.#readback.take(staging, bytes);
+    } catch (cause) {
+      throw await this.#whyUnread(cause);
+    }
+  }
+
+  /** A lost device fails reads, perhaps before it says that it is lost. */
+  async #whyUnread(cause: unknown): Promise<Error> {
+    if (!this.#disposed) await Promise.race([this.#device.lost, pause(LOSS_MILLISECONDS)]);
+    if (this.#disposed) return disposedError();
+    return this.#lost ?? new DeviceError(`reading back failed: ${String(cause)}`, { cause });
   }
 
   async write(storage: TensorStorage, values: StoredValues): Promise<void> {
-    const { pooled } = storage as GpuStorage;
-    await this.submit();
     this.#requireDevice();
-    this.#device.queue.writeBuffer(pooled.buffer, pooled.offset, values);
-    (storage as GpuStorage).version++;
+    const target = storage as GpuStorage;
+    this.#recorder.requireUsable(target);
+    this.interop.requireWritable(target);
+    this.#recorder.upload(target, values);
+    await this.submit();
   }
 
   release(storage: TensorStorage): void {
@@ -255,12 +309,14 @@ export class GpuBackend implements Backend {
   async submit(): Promise<void> {
     this.#requireDevice();
     await this.#recorder.submit();
+    this.#requireDevice();
   }
 
   async finish(): Promise<void> {
-    this.#requireDevice();
-    await this.#recorder.submit();
+    await this.submit();
     await this.#device.queue.onSubmittedWorkDone();
+    await this.#recorder.settled();
+    await this.#requireAlive();
     this.#throwReported();
   }
 
@@ -268,9 +324,16 @@ export class GpuBackend implements Backend {
     await this.finish();
     const start = performance.now();
     const stamps = this.#timer?.start();
-    this.#recorder.hold(record);
+    try {
+      this.#recorder.hold(record);
+    } catch (error) {
+      stamps?.cancel();
+      throw error;
+    }
     await this.#recorder.submit(stamps?.timing);
-    const stamped = await stamps?.milliseconds();
+    const stamped = await stamps?.milliseconds().catch(async (cause: unknown) => {
+      throw await this.#whyUnread(cause);
+    });
     await this.finish();
     // Timestamps may be quantised to nothing, or reset between the two: then the wall clock must do.
     if (stamped !== undefined && stamped > 0) return { milliseconds: stamped, clock: "timestamp" };
@@ -295,8 +358,15 @@ export class GpuBackend implements Backend {
   }
 
   #requireDevice(): void {
-    if (this.#disposed) throw new DeviceError("the engine was disposed; expected a live engine");
+    if (this.#disposed) throw disposedError();
     if (this.#lost) throw this.#lost;
+  }
+
+  /** Rejects if the device is gone: whatever waits for a lost device resolves, but for reads. */
+  async #requireAlive(): Promise<void> {
+    this.#requireDevice();
+    await this.#take(this.#readback.acquire(WORD_BYTES), WORD_BYTES);
+    this.#requireDevice();
   }
 
   #throwReported(): void {

@@ -1,22 +1,30 @@
 /** Shares memory and encoders with the caller's own WebGPU work on the same device. */
 import type { Interop, Sequence, TensorStorage } from "../backend.js";
 import type { DrawTarget, Planes } from "../draw.js";
-import { BYTES_PER_ELEMENT, type DType } from "../dtype.js";
-import { require, show, TensorError } from "../errors.js";
+import type { DType } from "../dtype.js";
+import { DeviceError, require, show, TensorError } from "../errors.js";
+import { product } from "../geometry.js";
 import type { BufferPool } from "./bufferPool.js";
 import { Painter } from "./painter.js";
-import { type GpuStorage, makeStorage } from "./batch.js";
+import { popReason } from "./allocation.js";
+import { bytesOfValues, errorOf, type GpuStorage, makeStorage } from "./batch.js";
 import type { Recorder } from "./recorder.js";
 import { GpuSequence } from "./sequence.js";
 
-const WORD_BYTES = 4;
+/** Whether the device can still be used. */
+export interface DeviceLife {
+  /** Throws a DeviceError if it is known to be gone. */
+  readonly require: () => void;
+  /** Rejects with one, once it has been asked, if it is gone. */
+  readonly requireAlive: () => Promise<void>;
+}
 
 export class GpuInterop implements Interop {
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   readonly #recorder: Recorder;
   readonly #painter: Painter;
-  readonly #requireDevice: () => void;
+  readonly #life: DeviceLife;
   readonly #onExposed: (storage: GpuStorage) => void;
 
   /** @param onExposed told of storages whose buffers the caller has from then on */
@@ -24,19 +32,19 @@ export class GpuInterop implements Interop {
     device: GPUDevice,
     pool: BufferPool,
     recorder: Recorder,
-    requireDevice: () => void,
+    life: DeviceLife,
     onExposed: (storage: GpuStorage) => void,
   ) {
     this.#device = device;
     this.#pool = pool;
     this.#recorder = recorder;
     this.#painter = new Painter(device);
-    this.#requireDevice = requireDevice;
+    this.#life = life;
     this.#onExposed = onExposed;
   }
 
-  wrap(buffer: GPUBuffer, offset: number, size: number, dtype: DType): TensorStorage {
-    this.#requireDevice();
+  wrap(buffer: GPUBuffer, offset: number, shape: readonly number[], dtype: DType): TensorStorage {
+    this.#life.require();
     require(isBuffer(buffer), () => `buffer is ${show(buffer)}; expected a GPUBuffer`);
     require((buffer.usage & GPUBufferUsage.STORAGE) !== 0, () => {
       return `the buffer's usage is ${String(buffer.usage)}; expected it to have GPUBufferUsage.STORAGE = ${String(GPUBufferUsage.STORAGE)}`;
@@ -45,11 +53,11 @@ export class GpuInterop implements Interop {
     require(Number.isSafeInteger(offset) && offset >= 0 && offset % alignment === 0, () => {
       return `offset is ${show(offset)}; expected a multiple of minStorageBufferOffsetAlignment = ${String(alignment)}`;
     });
-    const bytes = WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
+    const bytes = bytesOfValues(product(shape), dtype);
     require(offset + bytes <= buffer.size, () => {
-      return `the buffer has ${String(buffer.size)} bytes; expected at least offset ${String(offset)} + ${String(bytes)} for ${String(size)} values in ${dtype}`;
+      return `the buffer has ${String(buffer.size)} bytes; expected at least offset ${String(offset)} + ${String(bytes)} for ${String(product(shape))} values in ${dtype}`;
     });
-    return makeStorage(this.#pool.borrow(buffer, offset, bytes), dtype, size, bytes);
+    return makeStorage(this.#pool.borrow(buffer, offset, bytes), dtype, shape);
   }
 
   binding(storage: TensorStorage): Required<GPUBufferBinding> {
@@ -61,40 +69,97 @@ export class GpuInterop implements Interop {
 
   /** Throws if the values cannot be copied out of a caller's buffer. */
   requireReadable({ pooled }: GpuStorage): void {
-    const { usage } = pooled.buffer;
-    if (pooled.borrowed && (usage & GPUBufferUsage.COPY_SRC) === 0) {
-      throw new TensorError(
-        `the wrapped buffer's usage is ${String(usage)}; reading back expects it to have GPUBufferUsage.COPY_SRC = ${String(GPUBufferUsage.COPY_SRC)}`,
-      );
-    }
+    requireUsage(pooled, "reading back", "COPY_SRC");
+  }
+
+  /** Throws if the host cannot write into a caller's buffer. */
+  requireWritable({ pooled }: GpuStorage): void {
+    requireUsage(pooled, "writing", "COPY_DST");
   }
 
   async encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
-    this.#requireDevice();
+    this.#life.require();
     require(isEncoder(encoder), () => `encoder is ${show(encoder)}; expected a GPUCommandEncoder`);
-    return await this.#recorder.encodeApart(encoder, record);
+    const submitted = await this.#recorder.encodeApart(encoder, record);
+    await this.#life.requireAlive();
+    return submitted;
   }
 
   async compile(record: () => void): Promise<Sequence> {
-    this.#requireDevice();
-    const sequence = new GpuSequence(this.#recorder, this.#recorder.sequence(record), this.#requireDevice);
+    this.#life.require();
+    const sequence = new GpuSequence(this.#recorder, this.#recorder.sequence(record), () => this.#life.require());
     await sequence.compiled();
+    await this.#life.requireAlive();
     return sequence;
   }
 
   async draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void> {
-    this.#requireDevice();
+    this.#life.require();
     const source = storage as GpuStorage;
     this.#recorder.requireUsable(source);
-    const waiting = this.#recorder.flush();
     const { format } = this.#painter.textureOf(target);
+    const waiting = this.#recorder.flush() ?? source.pooled.arriving;
     const entry = this.#painter.pipelineFor(source, planes, format);
     // Nothing is awaited unless it must be: a page draws many maps into one frame of its canvas.
-    if (waiting) await waiting;
-    const pipeline = entry.pipeline ?? (await entry.ready);
-    if (source.error) throw source.error;
-    this.#painter.paint(pipeline, source, planes, this.#painter.textureOf(target));
+    if (!waiting && entry.pipeline) {
+      const error = errorOf(source);
+      if (error) throw error;
+      await this.#paint(entry.pipeline, source, planes, target);
+      await this.#recorder.settled();
+      if (source.error) throw source.error;
+      return;
+    }
+    const snapshot = this.#snapshot(source);
+    try {
+      await this.#recorder.submit();
+      const [error, pipeline] = await Promise.all([snapshot.error, entry.ready]);
+      this.#life.require();
+      if (error) throw error;
+      await this.#paint(pipeline, snapshot.storage, planes, target);
+    } finally {
+      snapshot.release();
+    }
   }
+
+  /**
+   * The values as they are when what was recorded so far has run, for as long as it takes: the tensor may be disposed of
+   * meanwhile, or written to. A caller's buffer that cannot be copied is read as it is by then.
+   */
+  #snapshot(source: GpuStorage): {
+    readonly storage: GpuStorage;
+    readonly error: Promise<DeviceError | undefined>;
+    readonly release: () => void;
+  } {
+    const { pooled, bytes } = source;
+    if (pooled.borrowed && (pooled.buffer.usage & GPUBufferUsage.COPY_SRC) === 0) {
+      return { storage: source, error: Promise.resolve(source.error), release: () => undefined };
+    }
+    const copy = this.#pool.acquire(bytes);
+    const error = this.#recorder.copy(source, copy);
+    return { storage: { ...source, pooled: copy }, error, release: () => this.#recorder.release(copy) };
+  }
+
+  /** Submits the drawing at once; rejects if the device refuses it. */
+  async #paint(pipeline: GPURenderPipeline, source: GpuStorage, planes: Planes, target: DrawTarget): Promise<void> {
+    const device = this.#device;
+    device.pushErrorScope("validation");
+    let reason: Promise<string | undefined>;
+    try {
+      this.#painter.paint(pipeline, source, planes, this.#painter.textureOf(target));
+    } finally {
+      reason = popReason(device);
+    }
+    const message = await reason;
+    if (message !== undefined) throw new DeviceError(`the device refused the drawing: ${message}`);
+  }
+}
+
+function requireUsage({ borrowed, buffer }: GpuStorage["pooled"], what: string, name: "COPY_SRC" | "COPY_DST"): void {
+  const flag = GPUBufferUsage[name];
+  if (!borrowed || (buffer.usage & flag) !== 0) return;
+  throw new TensorError(
+    `the wrapped buffer's usage is ${String(buffer.usage)}; ${what} expects it to have GPUBufferUsage.${name} = ${String(flag)}`,
+  );
 }
 
 // By what they have: a wrapped device (for debugging, say) need not give instances of the global classes.

@@ -8,7 +8,7 @@
 import { BYTES_PER_ELEMENT } from "../dtype.js";
 import type { Packing } from "../packing.js";
 import type { ScratchName } from "../solver.js";
-import { type Batch, type GpuStorage, isCurrent, type PackedForm } from "./batch.js";
+import { type Batch, errorOf, type GpuStorage, isCurrent, type PackedForm } from "./batch.js";
 import type { DeviceMemory } from "./memory.js";
 import type { Recorder } from "./recorder.js";
 
@@ -104,7 +104,7 @@ export class PackedWeights {
   }
 
   #formOf(entry: Entry, weights: GpuStorage, packing: Packing): PackedForm | undefined {
-    const failed = [...(entry.form?.storages.values() ?? [])].some(({ error }) => error !== undefined);
+    const failed = [...(entry.form?.storages.values() ?? [])].some((storage) => errorOf(storage) !== undefined);
     if (failed) this.#drop(entry);
     if (!entry.form) {
       if (entry.uses < USES_BEFORE_KEEPING) return undefined;
@@ -127,7 +127,7 @@ export class PackedWeights {
   #makeForm(weights: GpuStorage, packing: Packing): PackedForm {
     const storages = entriesOf(packing).map(([name, bytes]) => {
       // Not from what the batch at hand is done with: a sequence would write over it in its next run.
-      return [name, this.#memory.allocate(bytes / BYTES_PER_ELEMENT.float32, "float32", "host")] as const;
+      return [name, this.#memory.allocate([bytes / BYTES_PER_ELEMENT.float32], "float32", "host")] as const;
     });
     const form = { weights, storages: new Map(storages), version: undefined };
     this.#forms.add(form);

@@ -44,10 +44,13 @@ class PreparedDispatch {
   }
 
   bind(buffers: OperationBuffers): RecordedDispatch {
+    return new BoundDispatch(this, buffers);
+  }
+
+  bindGroupOf(buffers: OperationBuffers): GPUBindGroup {
     let key = "";
     for (const [, source] of this.#sources) key += `${String(buffers[source]?.id)},`;
-    const bindGroup = this.#bindGroups.get(key) ?? this.#makeBindGroup(key, buffers);
-    return { pipeline: this.pipeline, bindGroup, workgroups: this.workgroups };
+    return this.#bindGroups.get(key) ?? this.#makeBindGroup(key, buffers);
   }
 
   #makeBindGroup(key: string, buffers: OperationBuffers): GPUBindGroup {
@@ -76,6 +79,30 @@ class PreparedDispatch {
   dispose(): void {
     this.#bindGroups.clear();
     this.#uniforms.destroy();
+  }
+}
+
+/** A dispatch on certain buffers. What is recorded once and replayed binds them once. */
+class BoundDispatch implements RecordedDispatch {
+  readonly buffers: OperationBuffers;
+  readonly #prepared: PreparedDispatch;
+  #bindGroup: GPUBindGroup | undefined;
+
+  constructor(prepared: PreparedDispatch, buffers: OperationBuffers) {
+    this.#prepared = prepared;
+    this.buffers = buffers;
+  }
+
+  get pipeline(): PipelineEntry {
+    return this.#prepared.pipeline;
+  }
+
+  get workgroups(): RecordedDispatch["workgroups"] {
+    return this.#prepared.workgroups;
+  }
+
+  get bindGroup(): GPUBindGroup {
+    return (this.#bindGroup ??= this.#prepared.bindGroupOf(this.buffers));
   }
 }
 

@@ -1,73 +1,81 @@
 /** Mappable buffers for reading results back, used again from one read to the next. */
+import type { Allocation, Allocator } from "./allocation.js";
 import { sizeClass } from "./bufferPool.js";
 
 /** How much staging memory may wait unused. */
 const KEPT_BYTES = 2 ** 26;
 
+/** A buffer that the device copies to and the host maps. */
+export type Staging = Allocation & { readonly bytes: number };
+
 export class ReadbackRing {
-  readonly #device: GPUDevice;
-  #free: GPUBuffer[] = [];
-  readonly #taken = new Set<GPUBuffer>();
+  readonly #allocator: Allocator;
+  #free: Staging[] = [];
+  readonly #taken = new Set<Staging>();
   #keptBytes = 0;
 
-  constructor(device: GPUDevice) {
-    this.#device = device;
+  constructor(allocator: Allocator) {
+    this.#allocator = allocator;
   }
 
-  /** A buffer of at least `bytes` that the device can copy to. */
-  acquire(bytes: number): GPUBuffer {
+  /** A buffer of at least `bytes` that the device can copy to, once it has arrived. */
+  acquire(bytes: number): Staging {
     const size = sizeClass(bytes);
-    const buffer = this.#takeFree(size) ?? this.#create(size);
-    this.#taken.add(buffer);
-    return buffer;
+    const staging = this.#takeFree(size) ?? this.#create(size);
+    this.#taken.add(staging);
+    return staging;
   }
 
-  #takeFree(size: number): GPUBuffer | undefined {
-    const index = this.#free.findIndex((buffer) => buffer.size === size);
+  #takeFree(size: number): Staging | undefined {
+    const index = this.#free.findIndex(({ bytes }) => bytes === size);
     if (index < 0) return undefined;
     this.#keptBytes -= size;
     return this.#free.splice(index, 1)[0];
   }
 
-  #create(size: number): GPUBuffer {
-    return this.#device.createBuffer({
-      label: "webgpu-conv readback",
-      size,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+  #create(size: number): Staging {
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    return this.#allocator.allocate({ bytes: size }, { label: "webgpu-conv readback", size, usage });
   }
 
   /** Waits for the copy that was submitted and takes `bytes` out. The buffer goes back to the ring. */
-  async take(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+  async take(staging: Staging, bytes: number): Promise<ArrayBuffer> {
+    const { buffer } = staging;
     try {
       await buffer.mapAsync(GPUMapMode.READ, 0, bytes);
     } catch (error) {
-      this.#taken.delete(buffer);
+      this.#taken.delete(staging);
       buffer.destroy();
       throw error;
     }
     const values = buffer.getMappedRange(0, bytes).slice(0);
     buffer.unmap();
-    this.release(buffer);
+    this.release(staging);
     return values;
   }
 
   /** Gives a buffer back that is not mapped and waits for no copy. */
-  release(buffer: GPUBuffer): void {
-    this.#taken.delete(buffer);
-    if (this.#keptBytes + buffer.size > KEPT_BYTES) {
-      buffer.destroy();
+  release(staging: Staging): void {
+    this.#taken.delete(staging);
+    if (staging.error || this.#keptBytes + staging.bytes > KEPT_BYTES) {
+      staging.buffer.destroy();
       return;
     }
-    this.#keptBytes += buffer.size;
-    this.#free.push(buffer);
+    this.#keptBytes += staging.bytes;
+    this.#free.push(staging);
+  }
+
+  /** Destroys the buffers that wait. */
+  trim(): void {
+    for (const { buffer } of this.#free) buffer.destroy();
+    this.#free = [];
+    this.#keptBytes = 0;
   }
 
   /** Destroys every buffer; reads that wait reject. */
   dispose(): void {
-    for (const buffer of [...this.#free, ...this.#taken]) buffer.destroy();
+    this.trim();
+    for (const { buffer } of this.#taken) buffer.destroy();
     this.#taken.clear();
-    this.#free = [];
-    this.#keptBytes = 0;
   }
 }

@@ -8,16 +8,11 @@
  * be used elsewhere, and no memory changes hands: what would be reused might run before it.
  */
 import { DeviceError, require, TensorError } from "../errors.js";
-import {
-  Batch,
-  encodePass,
-  failStorage,
-  type GpuStorage,
-  isCurrent,
-  type PassTiming,
-  type RecordedOperation,
-} from "./batch.js";
+import type { Allocation } from "./allocation.js";
+import { Batch, failStorage, type GpuStorage, isCurrent, type RecordedOperation } from "./batch.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
+import { type BatchTiming, segmentsOf } from "./segments.js";
+import { encodePass, Submissions } from "./submissions.js";
 
 /** Submit by itself once this much has been recorded, so that the GPU need not wait for a read-back. */
 const OPERATIONS_PER_BATCH = 64;
@@ -27,21 +22,26 @@ const RELEASED_BYTES_PER_BATCH = 2 ** 26;
 type Target = "queue" | "encoder" | "sequence";
 
 export class Recorder {
-  readonly #device: GPUDevice;
   readonly #pool: BufferPool;
+  readonly #submissions: Submissions;
+  readonly #onFailure: (error: DeviceError) => void;
   #batch = new Batch();
+  /** Batches that wait for kernels or buffers, in their order. */
+  readonly #queued: Batch[] = [];
   #held = false;
   #target: Target = "queue";
   /** Callers' encoders that have not been submitted, and what waits for that. */
   #callersEncoders = 0;
   #deferred: (() => void)[] = [];
-  /** Submissions that wait for pipelines; undefined when none does. */
+  /** Submissions that wait for kernels or buffers; undefined when none does. */
   #waiting: Promise<void> | undefined;
   #disposed = false;
 
-  constructor(device: GPUDevice, pool: BufferPool) {
-    this.#device = device;
+  /** @param onFailure told of operations and submissions that fail */
+  constructor(device: GPUDevice, pool: BufferPool, onFailure: (error: DeviceError) => void = () => undefined) {
     this.#pool = pool;
+    this.#onFailure = onFailure;
+    this.#submissions = new Submissions(device, onFailure);
   }
 
   /** The sequence that is being recorded; undefined while none is. */
@@ -59,9 +59,7 @@ export class Recorder {
     this.#batch.operations.push(operation);
     if (!this.isForQueue) for (const storage of writes) storage.unsubmitted = this.#batch;
     else if (packs) packs.version = packs.weights.version;
-    for (const { pipeline } of operation.dispatches) {
-      if (!pipeline.pipeline) this.#batch.unready.add(pipeline);
-    }
+    this.#batch.await(operation);
     this.#submitIfLarge();
   }
 
@@ -72,10 +70,36 @@ export class Recorder {
     for (const storage of operation.writes) storage.version++;
   }
 
-  /** Copies a tensor out, after everything recorded so far. `target` must outlive the submission. */
-  copy(source: GpuStorage, target: GPUBuffer): void {
+  /** Gives a storage new values, from the host, after everything recorded so far. */
+  upload(target: GpuStorage, values: BufferSource): void {
+    this.#requireOutside("writing");
+    const batch = this.#batch;
+    batch.uploads.push({ target, values, after: batch.operations.length });
+    this.expect(target.pooled);
+    target.version++;
+  }
+
+  /** Runs `write`, which gives a storage its values by itself, before everything that is not submitted yet. */
+  writeNow(target: GpuStorage, write: () => void): void {
+    this.#submissions.write(target, write);
+  }
+
+  /** Notes that what is recorded next uses the buffer. */
+  expect(allocation: Allocation): void {
+    if (allocation.arriving) this.#batch.arriving.add(allocation);
+  }
+
+  /**
+   * Copies a tensor out, after everything recorded so far. `target` must live until the result has resolved.
+   *
+   * @returns resolves, never rejects, once the device has taken the submission: to why there are no values, if so
+   */
+  copy(source: GpuStorage, target: Allocation): Promise<DeviceError | undefined> {
     this.#requireOutside("reading back");
-    this.#batch.copies.push({ source, target });
+    const { copies } = this.#batch;
+    this.expect(source.pooled);
+    this.expect(target);
+    return new Promise((settle) => void copies.push({ source, target, settle }));
   }
 
   /** Throws if the values are for a caller's encoder to compute that was not submitted yet. */
@@ -94,15 +118,25 @@ export class Recorder {
    * @param spare whether it may be one that earlier operations of the batch still use, and are then done with
    */
   acquire(bytes: number, spare: boolean): PooledBuffer {
-    const batch = this.#batch;
-    const pooled = spare ? batch.spare.get(this.#pool.classBytes(bytes))?.pop() : undefined;
-    if (pooled) {
-      batch.releasedBytes -= pooled.bytes;
-      return pooled;
+    const pooled = (spare ? this.#takeSpare(this.#pool.classBytes(bytes)) : undefined) ?? this.#pool.acquire(bytes);
+    this.#batch.acquired.add(pooled);
+    this.expect(pooled);
+    return pooled;
+  }
+
+  /** What this batch, or one that waits to run before it, is done with. */
+  #takeSpare(classBytes: number): PooledBuffer | undefined {
+    const own = this.#batch.spare.get(classBytes)?.pop();
+    if (own) {
+      this.#batch.releasedBytes -= own.bytes;
+      return own;
     }
-    const fresh = this.#pool.acquire(bytes);
-    batch.acquired.add(fresh);
-    return fresh;
+    if (!this.isForQueue || this.#callersEncoders > 0) return undefined;
+    for (const { spare } of this.#queued) {
+      const pooled = spare.get(classBytes)?.pop();
+      if (pooled) return pooled;
+    }
+    return undefined;
   }
 
   /**
@@ -147,13 +181,19 @@ export class Recorder {
     return false;
   }
 
-  /** Submits everything recorded so far; resolves once that has happened. */
-  async submit(timing?: PassTiming): Promise<void> {
+  /** Submits everything recorded so far; resolves once that has happened, and what the host wrote has arrived. */
+  async submit(timing?: BatchTiming): Promise<void> {
     await this.flush(timing);
+    await this.#pool.allocator.arrived();
   }
 
-  /** Likewise; gives undefined where that has happened already, with every kernel compiled. */
-  flush(timing?: PassTiming): Promise<void> | undefined {
+  /** Resolves, never rejects, once the device has judged all that was submitted. */
+  async settled(): Promise<void> {
+    await this.#submissions.settled();
+  }
+
+  /** Submits likewise; gives undefined where that has happened already, with nothing to wait for. */
+  flush(timing?: BatchTiming): Promise<void> | undefined {
     this.#requireOutside("submitting");
     this.#submitNow(timing);
     return this.#waiting;
@@ -182,9 +222,12 @@ export class Recorder {
     this.#callersEncoders++;
     try {
       await this.#waiting;
-      await Promise.all([...batch.unready].map((entry) => entry.settled));
+      await batch.ready();
+      await this.#pool.allocator.arrived();
       if (this.#disposed) throw new DeviceError("the engine was disposed; expected a live engine");
-      encodePass(encoder, batch, undefined);
+      const leftOut = new Map<RecordedOperation, DeviceError>();
+      encodePass(encoder, { operations: batch.operations, timing: undefined }, leftOut);
+      for (const error of leftOut.values()) this.#onFailure(error);
     } catch (error) {
       this.#onCallerSubmitted(batch);
       throw error;
@@ -254,17 +297,15 @@ export class Recorder {
     if (operations.length >= OPERATIONS_PER_BATCH || releasedBytes >= RELEASED_BYTES_PER_BATCH) this.#submitNow();
   }
 
-  #submitNow(timing?: PassTiming): void {
+  #submitNow(timing?: BatchTiming): void {
     const batch = this.#batch;
     if (batch.isEmpty && !timing) return;
     this.#batch = new Batch();
-    for (const entry of batch.unready) {
-      if (entry.pipeline) batch.unready.delete(entry);
-    }
-    if (!this.#waiting && batch.unready.size === 0) {
+    if (!this.#waiting && batch.isReady) {
       this.#encode(batch, timing);
       return;
     }
+    this.#queued.push(batch);
     const waiting = this.#encodeWhenReady(batch, timing, this.#waiting).then(() => {
       if (this.#waiting === waiting) this.#waiting = undefined;
     });
@@ -273,29 +314,25 @@ export class Recorder {
 
   async #encodeWhenReady(
     batch: Batch,
-    timing: PassTiming | undefined,
+    timing: BatchTiming | undefined,
     earlier: Promise<void> | undefined,
   ): Promise<void> {
     await earlier;
-    await Promise.all([...batch.unready].map((entry) => entry.settled));
+    await batch.ready();
+    if (this.#disposed) return;
+    this.#queued.shift();
     this.#encode(batch, timing);
   }
 
   /** From here on nothing is submitted, not even what waits for its kernels: its memory goes. */
   dispose(): void {
     this.#disposed = true;
+    const error = new DeviceError("the engine was disposed; expected a live engine");
+    for (const batch of [...this.#queued, this.#batch]) batch.abandon(error);
   }
 
-  #encode(batch: Batch, timing?: PassTiming): void {
-    if (this.#disposed) return;
-    const encoder = this.#device.createCommandEncoder({ label: "webgpu-conv" });
-    if (batch.operations.length > 0 || timing) encodePass(encoder, batch, timing);
-    timing?.resolve(encoder);
-    for (const { source, target } of batch.copies) {
-      const { buffer, offset } = source.pooled;
-      if (!source.error) encoder.copyBufferToBuffer(buffer, offset, target, 0, source.bytes);
-    }
-    this.#device.queue.submit([encoder.finish()]);
+  #encode(batch: Batch, timing?: BatchTiming): void {
+    for (const segment of segmentsOf(batch, timing)) this.#submissions.submit(segment);
     batch.settle(this.#pool);
   }
 }

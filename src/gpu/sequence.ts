@@ -1,7 +1,7 @@
 /** Operations recorded once and replayed: bound, planned and compiled already, they cost the host only their encoding. */
 import type { Sequence } from "../backend.js";
 import { require, TensorError } from "../errors.js";
-import type { Batch, GpuStorage } from "./batch.js";
+import { type Batch, failStorage, type GpuStorage } from "./batch.js";
 import type { Recorder } from "./recorder.js";
 
 export class GpuSequence implements Sequence {
@@ -27,15 +27,19 @@ export class GpuSequence implements Sequence {
     return this.#batch.operations.reduce((sum, { dispatches }) => sum + dispatches.length, 0);
   }
 
-  /** Resolves once every kernel is compiled. Rejects with the reason if one fails, and gives the memory back. */
+  /**
+   * Resolves once every kernel is compiled and all memory is there. Rejects with the reason if one fails, and gives the
+   * memory back.
+   */
   async compiled(): Promise<void> {
-    const entries = [...this.#batch.unready];
-    await Promise.all(entries.map(({ settled }) => settled));
-    const failed = entries.find(({ error }) => error !== undefined);
-    if (failed?.error === undefined) return;
+    const kernels = [...this.#batch.unready];
+    const buffers = [...this.#batch.arriving];
+    await this.#batch.ready();
+    const error = [...kernels, ...buffers].find((one) => one.error !== undefined)?.error;
+    if (!error) return;
     this.dispose();
-    for (const { writes } of this.#batch.operations) for (const storage of writes) storage.error = failed.error;
-    throw failed.error;
+    for (const { writes } of this.#batch.operations) for (const storage of writes) failStorage(storage, error);
+    throw error;
   }
 
   run(): void {

@@ -1,6 +1,6 @@
 /** Times a submission on the device's own clock, by timestamps around its compute pass. */
-import type { PassTiming } from "./batch.js";
 import type { ReadbackRing } from "./readback.js";
+import type { BatchTiming } from "./segments.js";
 
 export class TimestampTimer {
   readonly #readback: ReadbackRing;
@@ -13,19 +13,23 @@ export class TimestampTimer {
     this.#resolved = device.createBuffer({ size: 16, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
   }
 
-  /** What to submit with, and how to get the pass' duration in milliseconds once it is submitted. */
-  start(): { readonly timing: PassTiming; readonly milliseconds: () => Promise<number> } {
+  /** What to submit with, and how to get the pass' duration in milliseconds once it is submitted, or to give it up. */
+  start(): {
+    readonly timing: BatchTiming;
+    readonly milliseconds: () => Promise<number>;
+    readonly cancel: () => void;
+  } {
     const staging = this.#readback.acquire(16);
-    const writes = { querySet: this.#querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
+    const writes = { querySet: this.#querySet, beginIndex: 0, endIndex: 1 };
     const resolve = (encoder: GPUCommandEncoder): void => {
       encoder.resolveQuerySet(this.#querySet, 0, 2, this.#resolved, 0);
-      encoder.copyBufferToBuffer(this.#resolved, 0, staging, 0, 16);
+      encoder.copyBufferToBuffer(this.#resolved, 0, staging.buffer, 0, 16);
     };
     const milliseconds = async (): Promise<number> => {
       const [begin, end] = new BigUint64Array(await this.#readback.take(staging, 16));
       return Number(end - begin) / 1e6;
     };
-    return { timing: { writes, resolve }, milliseconds };
+    return { timing: { ...writes, resolve }, milliseconds, cancel: () => this.#readback.release(staging) };
   }
 
   dispose(): void {

@@ -144,8 +144,8 @@ async function withOperands<Result>(
   const roles = operandRoles(operation);
   try {
     for (const [i, role] of roles.entries()) {
-      const size = product(shapeOfRole(operation, role));
-      storages[role] = backend.upload(encode(integers(size, i), operation.dtype), size, operation.dtype);
+      const shape = shapeOfRole(operation, role);
+      storages[role] = backend.upload(encode(integers(product(shape), i), operation.dtype), shape, operation.dtype);
     }
     return await use(operation, storages);
   } finally {

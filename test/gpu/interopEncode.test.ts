@@ -126,13 +126,19 @@ describe("engine.encode", () => {
     const device = deviceOf(engine);
     using layer = makeLayer(engine);
     const encoder = device.createCommandEncoder();
-    const { result, submitted } = await engine.encode(encoder, () => [
-      engine.finish(),
-      engine.submit(),
-      layer.x.data(),
-      engine.encode(device.createCommandEncoder(), () => 0),
-    ]);
-    for (const attempt of result) await expect(attempt).rejects.toThrow(/while a callback records/);
+    const { result, submitted } = await engine.encode(encoder, () => ({
+      attempts: Promise.allSettled([
+        engine.finish(),
+        engine.submit(),
+        layer.x.data(),
+        engine.write(layer.x, new Float32Array(16)),
+        engine.encode(device.createCommandEncoder(), () => 0),
+      ]),
+    }));
+    for (const attempt of await result.attempts) {
+      expect(attempt).toMatchObject({ status: "rejected", reason: { name: "ArgumentError" } });
+      expect(String((attempt as PromiseRejectedResult).reason)).toMatch(/while a callback records/);
+    }
     device.queue.submit([encoder.finish()]);
     submitted();
     const waits = engine.encode(device.createCommandEncoder(), () => Promise.resolve(layer.x));

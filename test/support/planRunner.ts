@@ -24,7 +24,7 @@ export class PlanRunner {
   constructor(device: GPUDevice) {
     this.#device = device;
     this.#pool = new BufferPool(device, 2 ** 26);
-    this.#readback = new ReadbackRing(device);
+    this.#readback = new ReadbackRing(this.#pool.allocator);
     this.#unused = this.#pool.acquire(256);
     this.recorder = new Recorder(device, this.#pool);
     this.pipelines = new PipelineCache(device);
@@ -66,17 +66,18 @@ export class PlanRunner {
 
   upload(values: Float32Array<ArrayBuffer>): GpuStorage {
     const pooled = this.#pool.acquire(values.byteLength);
-    this.#device.queue.writeBuffer(pooled.buffer, 0, values);
-    return makeStorage(pooled, "float32", values.length, values.byteLength);
+    this.#pool.write(pooled, values);
+    return makeStorage(pooled, "float32", [values.length]);
   }
 
   /** Reads a storage back and gives it up. Rejects where what should have computed it failed. */
   async take(storage: GpuStorage): Promise<Float32Array> {
     const staging = this.#readback.acquire(storage.bytes);
-    this.recorder.copy(storage, staging);
+    const outcome = this.recorder.copy(storage, staging);
     this.recorder.release(storage.pooled);
     await this.recorder.submit();
-    if (storage.error) throw storage.error;
+    const error = await outcome;
+    if (error) throw error;
     return new Float32Array(await this.#readback.take(staging, storage.bytes));
   }
 

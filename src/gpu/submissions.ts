@@ -1,0 +1,188 @@
+/**
+ * What is handed to the queue, until the device has said whether it took it.
+ *
+ * WebGPU refuses a command buffer as a whole, and tells so later. Whatever it should have written is then marked, and so
+ * is what later submissions computed from it: a result is given out only once its submission is known to be sound.
+ */
+import { DeviceError } from "../errors.js";
+import { popReason } from "./allocation.js";
+import { errorOf, failStorage, type GpuStorage, memoryError, type RecordedCopy, type RecordedOperation } from "./batch.js";
+import type { Segment } from "./segments.js";
+
+const NOTHING = new Uint8Array();
+
+/** A segment on the queue. */
+interface Submission {
+  readonly segment: Segment;
+  /** Operations that were left out, and why. */
+  readonly leftOut: ReadonlyMap<RecordedOperation, DeviceError>;
+  /** Why copies have no values. */
+  readonly copyErrors: Map<RecordedCopy, DeviceError>;
+  error: DeviceError | undefined;
+}
+
+export class Submissions {
+  readonly #device: GPUDevice;
+  readonly #onFailure: (error: DeviceError) => void;
+  /** Those that the device has not judged, in their order. */
+  readonly #pending: Submission[] = [];
+  #settled: Promise<void> = Promise.resolve();
+
+  /** @param onFailure told of what fails: work is lost then */
+  constructor(device: GPUDevice, onFailure: (error: DeviceError) => void) {
+    this.#device = device;
+    this.#onFailure = onFailure;
+  }
+
+  /** Resolves, never rejects, once the device has judged all that was submitted. */
+  settled(): Promise<void> {
+    return this.#settled;
+  }
+
+  /** Encodes a segment and submits it. Never throws: what fails marks what it should have written. */
+  submit(segment: Segment): void {
+    const leftOut = new Map<RecordedOperation, DeviceError>();
+    const submission: Submission = { segment, leftOut, copyErrors: new Map(), error: undefined };
+    try {
+      this.#track(submission, () => this.#encode(submission, leftOut));
+    } catch (cause) {
+      submission.error = refused(cause instanceof Error ? cause.message : String(cause), cause);
+      this.#fail(submission.error);
+    }
+    for (const error of leftOut.values()) this.#onFailure(error);
+  }
+
+  /**
+   * Runs `write`, which submits what gives a storage its values by itself.
+   *
+   * @throws whatever `write` throws
+   */
+  write(target: GpuStorage, write: () => void): void {
+    const upload = { target, values: NOTHING, after: 0 };
+    const segment: Segment = { uploads: [upload], operations: [], copies: [], timing: undefined };
+    this.#track({ segment, leftOut: new Map(), copyErrors: new Map(), error: undefined }, write);
+  }
+
+  /** Calls `submit`, and waits for the device's judgement. */
+  #track(submission: Submission, submit: () => void): void {
+    this.#device.pushErrorScope("validation");
+    try {
+      submit();
+    } finally {
+      const reason = popReason(this.#device);
+      this.#pending.push(submission);
+      this.#settled = reason.then((message) => {
+        if (message !== undefined) submission.error ??= refused(message);
+        this.#settle(submission);
+      });
+    }
+  }
+
+  #encode({ segment, copyErrors }: Submission, leftOut: Map<RecordedOperation, DeviceError>): void {
+    const { queue } = this.#device;
+    for (const { target, values } of segment.uploads) {
+      queue.writeBuffer(target.pooled.buffer, target.pooled.offset, values);
+      target.error = undefined;
+    }
+    if (segment.operations.length === 0 && segment.copies.length === 0 && !segment.timing) return;
+    const encoder = this.#device.createCommandEncoder({ label: "webgpu-conv" });
+    if (segment.operations.length > 0 || segment.timing) encodePass(encoder, segment, leftOut);
+    segment.timing?.resolve?.(encoder);
+    for (const copy of segment.copies) {
+      const { source, target } = copy;
+      const error = errorOf(source) ?? (target.error && memoryError("memory to read back", target.error));
+      if (error) copyErrors.set(copy, error);
+      else encoder.copyBufferToBuffer(source.pooled.buffer, source.pooled.offset, target.buffer, 0, source.bytes);
+    }
+    queue.submit([encoder.finish()]);
+  }
+
+  #settle(submission: Submission): void {
+    if (submission.error) this.#fail(submission.error);
+    this.#pending.splice(this.#pending.indexOf(submission), 1);
+    for (const copy of submission.segment.copies) copy.settle(submission.copyErrors.get(copy));
+  }
+
+  /** A submission failed: what it should have written is marked, and what was computed from that since. */
+  #fail(error: DeviceError): void {
+    for (const submission of this.#pending) mark(submission);
+    this.#onFailure(error);
+  }
+}
+
+const refused = (reason: string, cause?: unknown): DeviceError =>
+  new DeviceError(`the device refused the submission: ${reason}`, { cause });
+
+/** Brings the errors of what a submission writes up to date with those of what it reads. */
+function mark({ segment, leftOut, copyErrors, error }: Submission): void {
+  for (const { target } of segment.uploads) target.error = error;
+  for (const operation of segment.operations) {
+    const why = error ?? leftOut.get(operation) ?? firstError(operation.reads);
+    for (const storage of operation.writes) storage.error = why;
+  }
+  for (const copy of segment.copies) {
+    const why = error ?? copyErrors.get(copy) ?? errorOf(copy.source);
+    if (why) copyErrors.set(copy, why);
+  }
+}
+
+function firstError(storages: readonly GpuStorage[]): DeviceError | undefined {
+  for (const storage of storages) {
+    const error = errorOf(storage);
+    if (error) return error;
+  }
+  return undefined;
+}
+
+/**
+ * Encodes the operations of a segment, or of work for a caller's encoder. One that cannot be is left out, what it should
+ * have written is marked, and the others go on.
+ */
+export function encodePass(
+  encoder: GPUCommandEncoder,
+  { operations, timing }: Pick<Segment, "operations" | "timing">,
+  leftOut: Map<RecordedOperation, DeviceError>,
+): void {
+  const pass = encoder.beginComputePass(timing ? { timestampWrites: timing.writes } : undefined);
+  for (const operation of operations) {
+    const error = failureOf(operation) ?? encodeOperation(pass, operation);
+    if (error) leftOut.set(operation, error);
+    for (const storage of operation.writes) {
+      if (error) failStorage(storage, error);
+      else storage.error = undefined;
+    }
+  }
+  pass.end();
+}
+
+function encodeOperation(pass: GPUComputePassEncoder, { dispatches }: RecordedOperation): DeviceError | undefined {
+  try {
+    for (const { pipeline, bindGroup, workgroups } of dispatches) {
+      if (!pipeline.pipeline) return new DeviceError(`kernel ${pipeline.label} was submitted before it compiled`);
+      pass.setPipeline(pipeline.pipeline);
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+    }
+    return undefined;
+  } catch (cause) {
+    return new DeviceError(`an operation could not be encoded: ${String(cause)}`, { cause });
+  }
+}
+
+/**
+ * An operation fails when a kernel of its own failed, or one that should have computed what it reads, or when there was
+ * no room for what it reads and writes.
+ */
+function failureOf({ dispatches, reads, writes }: RecordedOperation): DeviceError | undefined {
+  for (const { pipeline } of dispatches) if (pipeline.error) return pipeline.error;
+  const failed = firstError(reads);
+  if (failed) return failed;
+  for (const storage of writes) if (storage.pooled.error) return errorOf({ ...storage, error: undefined });
+  for (const { buffers } of dispatches) {
+    for (const name in buffers) {
+      const error = buffers[name]?.error;
+      if (error) return memoryError(`scratch memory (${name})`, error);
+    }
+  }
+  return undefined;
+}
