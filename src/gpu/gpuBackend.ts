@@ -15,7 +15,7 @@ import { type ConvOperation, keyOf, resultRoles, shapeOfRole } from "../operatio
 import type { SolverChoice } from "../options.js";
 import { decodePixels, type ImageSize, type ImageSource, type PixelOrder, type Pixels } from "../pixels.js";
 import { select, type Selection } from "../select.js";
-import type { Scratch, ScratchName } from "../solver.js";
+import type { Scratch, ScratchName, SolverPlan } from "../solver.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
 import { adapterInfoOf, type Capabilities, describeAdapter, readCapabilities } from "./capabilities.js";
 import { pixelOrder, writeImage } from "./images.js";
@@ -23,6 +23,7 @@ import { GpuInterop } from "./interop.js";
 import { PipelineCache } from "./pipelineCache.js";
 import { type OperationBuffers, type PreparedPlan } from "./prepared.js";
 import { failStorage, type GpuStorage, type PackedForm } from "./batch.js";
+import { DeviceLife } from "./deviceLife.js";
 import { DeviceMemory } from "./memory.js";
 import { PackedWeights } from "./packedWeights.js";
 import { PlanCache } from "./planCache.js";
@@ -34,13 +35,6 @@ import { TimestampTimer } from "./timer.js";
 const WORD_BYTES = 4;
 /** Bound in place of tensors that a kernel declares but does not touch. */
 const UNUSED_BYTES = 256;
-/** How long after a failed read a device may take to say that it is lost. */
-const LOSS_MILLISECONDS = 500;
-
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-const disposedError = (): DeviceError => new DeviceError("the engine was disposed; expected a live engine");
-
 export interface GpuBackendOptions {
   /** Whether `dispose` destroys the device. */
   readonly ownsDevice: boolean;
@@ -70,8 +64,7 @@ export class GpuBackend implements Backend {
   readonly #plans: PlanCache;
   /** The first error the device reported since it was last asked. */
   #reported: Error | undefined;
-  #lost: DeviceError | undefined;
-  #disposed = false;
+  readonly #life: DeviceLife;
 
   constructor(device: GPUDevice, { ownsDevice, poolBytes, poison, instance }: GpuBackendOptions) {
     this.#device = device;
@@ -85,6 +78,7 @@ export class GpuBackend implements Backend {
     this.#memory = new DeviceMemory(this.#pool, this.#recorder, poison);
     this.#packed = new PackedWeights(this.#memory, this.#recorder, poolBytes);
     this.#readback = new ReadbackRing(this.#pool.allocator);
+    this.#life = new DeviceLife(device, this.#readback);
     this.#pool.allocator.makeRoom = () => {
       this.#pool.trim();
       this.#readback.trim();
@@ -92,17 +86,10 @@ export class GpuBackend implements Backend {
     this.#timer = this.capabilities.timestamps ? new TimestampTimer(device, this.#readback) : undefined;
     this.#unused = this.#pool.acquire(UNUSED_BYTES);
     this.adapter = describe(device, this.capabilities);
-    this.interop = new GpuInterop(
-      device,
-      this.#pool,
-      this.#recorder,
-      { require: () => this.#requireDevice(), requireAlive: () => this.#requireAlive() },
-      (storage) => this.#packed.forget(storage),
+    this.interop = new GpuInterop(device, this.#pool, this.#recorder, this.#life, (storage) =>
+      this.#packed.forget(storage),
     );
     device.addEventListener("uncapturederror", this.#onError);
-    void device.lost.then(({ reason, message }) => {
-      this.#lost = new DeviceError(`the device was lost (${reason}): ${message || "no reason given"}`);
-    });
   }
 
   /** The device itself, for work beside the engine's. */
@@ -124,7 +111,7 @@ export class GpuBackend implements Backend {
   }
 
   upload(values: StoredValues, shape: readonly number[], dtype: DType): TensorStorage {
-    this.#requireDevice();
+    this.#life.require();
     const storage = this.#memory.allocate(shape, dtype, "host");
     // They may be the caller's own, and must not change before the buffer has arrived.
     this.#pool.write(storage.pooled, storage.pooled.arriving ? values.slice() : values);
@@ -136,7 +123,7 @@ export class GpuBackend implements Backend {
   }
 
   uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): TensorStorage {
-    this.#requireDevice();
+    this.#life.require();
     const words = this.#memory.allocate([images.length, pixels.positions], "float32", "host");
     const storage: GpuStorage = { ...words, pixels };
     const { buffer, arriving } = storage.pooled;
@@ -158,10 +145,10 @@ export class GpuBackend implements Backend {
   }
 
   run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
-    this.#requireDevice();
+    this.#life.require();
     for (const storage of Object.values(operands)) this.#recorder.requireUsable(storage as GpuStorage);
     const key = choice === undefined ? keyOf(operation) : `${keyOf(operation)} ${JSON.stringify(choice)}`;
-    const prepared = this.#plans.get(key, () => this.select(operation, choice).plan);
+    const prepared = this.#prepare(key, () => this.select(operation, choice).plan);
     const buffers: OperationBuffers = { unused: this.#unused };
     const reads: GpuStorage[] = [];
     for (const role in operands) {
@@ -192,6 +179,10 @@ export class GpuBackend implements Backend {
     this.#recorder.record({ dispatches, reads, writes });
     for (const pooled of scratch) this.#recorder.release(pooled);
     return writes;
+  }
+
+  #prepare(key: string, makePlan: () => SolverPlan): PreparedPlan {
+    return this.#life.attempt(() => this.#plans.get(key, makePlan));
   }
 
   /** Weights in the form that the plan reads, packed now if need be; undefined where the plan does it all by itself. */
@@ -230,12 +221,16 @@ export class GpuBackend implements Backend {
   }
 
   async check(storage: TensorStorage): Promise<SpecialValues> {
-    this.#requireDevice();
+    return await this.#life.guard(() => this.#check(storage));
+  }
+
+  async #check(storage: TensorStorage): Promise<SpecialValues> {
+    this.#life.require();
     // Pixels are bytes: there is nothing special among them, unless the normalisation puts it there.
     if (storage.pixels) return countSpecials(await this.read(storage));
     const { pooled, size, dtype } = storage as GpuStorage;
     this.#recorder.requireUsable(storage as GpuStorage);
-    const prepared = this.#plans.get(`specials ${dtype} ${String(size)}`, () => {
+    const prepared = this.#prepare(`specials ${dtype} ${String(size)}`, () => {
       return planSpecials(size, dtype, this.capabilities);
     });
     const counts = this.#memory.allocate([COUNT_WORDS], "float32", "host");
@@ -248,18 +243,20 @@ export class GpuBackend implements Backend {
   }
 
   async #readBytes(source: GpuStorage): Promise<ArrayBuffer> {
-    this.#requireDevice();
-    this.#recorder.requireUsable(source);
-    const staging = this.#readback.acquire(source.bytes);
-    const outcome = this.#copyOut(source, staging);
-    await this.#recorder.flush();
-    this.#requireDevice();
-    const taking = this.#take(staging, source.bytes);
-    // Where there is an error, that the staging memory cannot be mapped either is nothing new.
-    taking.catch(() => undefined);
-    const error = await outcome;
-    if (error) throw error;
-    return await taking;
+    return await this.#life.guard(async () => {
+      this.#life.require();
+      this.#recorder.requireUsable(source);
+      const staging = this.#readback.acquire(source.bytes);
+      const outcome = this.#copyOut(source, staging);
+      await this.#recorder.flush();
+      this.#life.require();
+      const taking = this.#readback.take(staging, source.bytes);
+      // Where there is an error, that the staging memory cannot be mapped either is nothing new.
+      taking.catch(() => undefined);
+      const error = await outcome;
+      if (error) throw error;
+      return await taking;
+    });
   }
 
   #copyOut(source: GpuStorage, staging: Staging): Promise<DeviceError | undefined> {
@@ -271,23 +268,8 @@ export class GpuBackend implements Backend {
     }
   }
 
-  async #take(staging: Staging, bytes: number): Promise<ArrayBuffer> {
-    try {
-      return await this.#readback.take(staging, bytes);
-    } catch (cause) {
-      throw await this.#whyUnread(cause);
-    }
-  }
-
-  /** A lost device fails reads, perhaps before it says that it is lost. */
-  async #whyUnread(cause: unknown): Promise<Error> {
-    if (!this.#disposed) await Promise.race([this.#device.lost, pause(LOSS_MILLISECONDS)]);
-    if (this.#disposed) return disposedError();
-    return this.#lost ?? new DeviceError(`reading back failed: ${String(cause)}`, { cause });
-  }
-
   async write(storage: TensorStorage, values: StoredValues): Promise<void> {
-    this.#requireDevice();
+    this.#life.require();
     const target = storage as GpuStorage;
     this.#recorder.requireUsable(target);
     this.interop.requireWritable(target);
@@ -307,22 +289,35 @@ export class GpuBackend implements Backend {
   }
 
   async submit(): Promise<void> {
-    this.#requireDevice();
-    await this.#recorder.submit();
-    this.#requireDevice();
+    await this.#life.guard(async () => {
+      this.#life.require();
+      await this.#recorder.submit();
+      this.#life.require();
+    });
   }
 
   async finish(): Promise<void> {
     await this.submit();
-    await this.#device.queue.onSubmittedWorkDone();
-    await this.#recorder.settled();
-    await this.#requireAlive();
+    await this.#life.guard(async () => {
+      await this.#device.queue.onSubmittedWorkDone();
+      await this.#recorder.settled();
+      await this.#life.requireAlive();
+    });
     this.#throwReported();
   }
 
   async time(record: () => void): Promise<Timing> {
     await this.finish();
     const start = performance.now();
+    const stamped = await this.#life.guard(() => this.#timeSubmission(record));
+    await this.finish();
+    // Timestamps may be quantised to nothing, or reset between the two: then the wall clock must do.
+    if (stamped !== undefined && stamped > 0) return { milliseconds: stamped, clock: "timestamp" };
+    return { milliseconds: performance.now() - start, clock: "wall-clock" };
+  }
+
+  /** In milliseconds, by the device's own clock; undefined where it has none. */
+  async #timeSubmission(record: () => void): Promise<number | undefined> {
     const stamps = this.#timer?.start();
     try {
       this.#recorder.hold(record);
@@ -331,22 +326,16 @@ export class GpuBackend implements Backend {
       throw error;
     }
     await this.#recorder.submit(stamps?.timing);
-    const stamped = await stamps?.milliseconds().catch(async (cause: unknown) => {
-      throw await this.#whyUnread(cause);
-    });
-    await this.finish();
-    // Timestamps may be quantised to nothing, or reset between the two: then the wall clock must do.
-    if (stamped !== undefined && stamped > 0) return { milliseconds: stamped, clock: "timestamp" };
-    return { milliseconds: performance.now() - start, clock: "wall-clock" };
+    return await stamps?.milliseconds();
   }
 
   memory(): BackendMemory {
-    if (this.#disposed) return { liveBytes: 0, pooledBytes: 0 };
+    if (this.#life.disposed) return { liveBytes: 0, pooledBytes: 0 };
     return { liveBytes: this.#pool.liveBytes - this.#unused.bytes, pooledBytes: this.#pool.pooledBytes };
   }
 
   dispose(): void {
-    this.#disposed = true;
+    this.#life.dispose();
     this.#device.removeEventListener("uncapturederror", this.#onError);
     this.#recorder.dispose();
     this.#plans.dispose();
@@ -355,18 +344,6 @@ export class GpuBackend implements Backend {
     this.#pool.dispose();
     if (this.#ownsDevice) this.#device.destroy();
     this.#heldAlive.clear();
-  }
-
-  #requireDevice(): void {
-    if (this.#disposed) throw disposedError();
-    if (this.#lost) throw this.#lost;
-  }
-
-  /** Rejects if the device is gone: whatever waits for a lost device resolves, but for reads. */
-  async #requireAlive(): Promise<void> {
-    this.#requireDevice();
-    await this.#take(this.#readback.acquire(WORD_BYTES), WORD_BYTES);
-    this.#requireDevice();
   }
 
   #throwReported(): void {

@@ -7,17 +7,10 @@ import { product } from "../geometry.js";
 import type { BufferPool } from "./bufferPool.js";
 import { Painter } from "./painter.js";
 import { popReason } from "./allocation.js";
+import type { DeviceLife } from "./deviceLife.js";
 import { bytesOfValues, errorOf, type GpuStorage, makeStorage } from "./batch.js";
 import type { Recorder } from "./recorder.js";
 import { GpuSequence } from "./sequence.js";
-
-/** Whether the device can still be used. */
-export interface DeviceLife {
-  /** Throws a DeviceError if it is known to be gone. */
-  readonly require: () => void;
-  /** Rejects with one, once it has been asked, if it is gone. */
-  readonly requireAlive: () => Promise<void>;
-}
 
 export class GpuInterop implements Interop {
   readonly #device: GPUDevice;
@@ -80,20 +73,28 @@ export class GpuInterop implements Interop {
   async encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
     this.#life.require();
     require(isEncoder(encoder), () => `encoder is ${show(encoder)}; expected a GPUCommandEncoder`);
-    const submitted = await this.#recorder.encodeApart(encoder, record);
-    await this.#life.requireAlive();
-    return submitted;
+    return await this.#life.guard(async () => {
+      const submitted = await this.#recorder.encodeApart(encoder, record);
+      await this.#life.requireAlive();
+      return submitted;
+    });
   }
 
   async compile(record: () => void): Promise<Sequence> {
     this.#life.require();
-    const sequence = new GpuSequence(this.#recorder, this.#recorder.sequence(record), () => this.#life.require());
-    await sequence.compiled();
-    await this.#life.requireAlive();
-    return sequence;
+    return await this.#life.guard(async () => {
+      const sequence = new GpuSequence(this.#recorder, this.#recorder.sequence(record), () => this.#life.require());
+      await sequence.compiled();
+      await this.#life.requireAlive();
+      return sequence;
+    });
   }
 
   async draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void> {
+    await this.#life.guard(() => this.#draw(storage, planes, target));
+  }
+
+  async #draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void> {
     this.#life.require();
     const source = storage as GpuStorage;
     this.#recorder.requireUsable(source);

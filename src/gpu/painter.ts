@@ -57,6 +57,8 @@ export class Painter {
         this.#pipelines.delete(key);
         throw new DeviceError(`kernel ${kernel.name} did not compile for ${format}: ${String(cause)}`, { cause });
       });
+    // Whoever draws may have given up by then.
+    ready.catch(() => undefined);
     const entry: RenderEntry = { pipeline: undefined, ready };
     this.#pipelines.set(key, entry);
     return entry;

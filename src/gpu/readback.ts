@@ -1,6 +1,7 @@
 /** Mappable buffers for reading results back, used again from one read to the next. */
 import type { Allocation, Allocator } from "./allocation.js";
 import { sizeClass } from "./bufferPool.js";
+import { disposedError } from "./deviceLife.js";
 
 /** How much staging memory may wait unused. */
 const KEPT_BYTES = 2 ** 26;
@@ -40,7 +41,14 @@ export class ReadbackRing {
 
   /** Waits for the copy that was submitted and takes `bytes` out. The buffer goes back to the ring. */
   async take(staging: Staging, bytes: number): Promise<ArrayBuffer> {
-    const { buffer } = staging;
+    await staging.arriving;
+    const { buffer, error: refused } = staging;
+    if (refused) {
+      this.release(staging);
+      throw refused;
+    }
+    // Gone meanwhile, with the engine.
+    if (!this.#taken.has(staging)) throw disposedError();
     try {
       await buffer.mapAsync(GPUMapMode.READ, 0, bytes);
     } catch (error) {

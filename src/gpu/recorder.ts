@@ -11,6 +11,7 @@ import { DeviceError, require, TensorError } from "../errors.js";
 import type { Allocation } from "./allocation.js";
 import { Batch, failStorage, type GpuStorage, isCurrent, type RecordedOperation } from "./batch.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
+import { disposedError } from "./deviceLife.js";
 import { type BatchTiming, segmentsOf } from "./segments.js";
 import { encodePass, Submissions } from "./submissions.js";
 
@@ -224,7 +225,7 @@ export class Recorder {
       await this.#waiting;
       await batch.ready();
       await this.#pool.allocator.arrived();
-      if (this.#disposed) throw new DeviceError("the engine was disposed; expected a live engine");
+      if (this.#disposed) throw disposedError();
       const leftOut = new Map<RecordedOperation, DeviceError>();
       encodePass(encoder, { operations: batch.operations, timing: undefined }, leftOut);
       for (const error of leftOut.values()) this.#onFailure(error);
@@ -327,8 +328,7 @@ export class Recorder {
   /** From here on nothing is submitted, not even what waits for its kernels: its memory goes. */
   dispose(): void {
     this.#disposed = true;
-    const error = new DeviceError("the engine was disposed; expected a live engine");
-    for (const batch of [...this.#queued, this.#batch]) batch.abandon(error);
+    for (const batch of [...this.#queued, this.#batch]) batch.abandon(disposedError());
   }
 
   #encode(batch: Batch, timing?: BatchTiming): void {

@@ -72,7 +72,7 @@ function divide({ operations, uploads, copies }: Batch): Open[] {
   const parts: Open[] = [];
   const open = (borrowed: string, ends: (last: Open) => boolean): Open => {
     const last = parts.at(-1);
-    if (last && last.borrowed === borrowed && !ends(last)) return last;
+    if (last?.borrowed === borrowed && !ends(last)) return last;
     const part: Open = { uploads: [], operations: [], copies: [], borrowed };
     parts.push(part);
     return part;

@@ -6,7 +6,14 @@
  */
 import { DeviceError } from "../errors.js";
 import { popReason } from "./allocation.js";
-import { errorOf, failStorage, type GpuStorage, memoryError, type RecordedCopy, type RecordedOperation } from "./batch.js";
+import {
+  errorOf,
+  failStorage,
+  type GpuStorage,
+  memoryError,
+  type RecordedCopy,
+  type RecordedOperation,
+} from "./batch.js";
 import type { Segment } from "./segments.js";
 
 const NOTHING = new Uint8Array();

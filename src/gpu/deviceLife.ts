@@ -1,0 +1,84 @@
+/** Whether a device can still be used, and why not: what waits for a lost device resolves as if it were done. */
+import { DeviceError } from "../errors.js";
+import type { ReadbackRing } from "./readback.js";
+
+/** How long after a failure a device may take to say that it is lost. */
+const LOSS_MILLISECONDS = 500;
+const PROBE_BYTES = 4;
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+export const disposedError = (): DeviceError => new DeviceError("the engine was disposed; expected a live engine");
+
+export class DeviceLife {
+  readonly #readback: ReadbackRing;
+  readonly #loss: Promise<void>;
+  #lost: DeviceError | undefined;
+  #disposed = false;
+
+  constructor(device: GPUDevice, readback: ReadbackRing) {
+    this.#readback = readback;
+    this.#loss = device.lost.then(({ reason, message }) => {
+      this.#lost = new DeviceError(`the device was lost (${reason}): ${message || "no reason given"}`);
+    });
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** From here on everything that needs the device is refused, and what waits for it rejects. */
+  dispose(): void {
+    this.#disposed = true;
+  }
+
+  /** Throws a DeviceError if the device is known to be gone. */
+  require(): void {
+    if (this.#disposed) throw disposedError();
+    if (this.#lost) throw this.#lost;
+  }
+
+  /** Asks the device; rejects with a DeviceError if it is gone. Mapping is what a lost device does not pretend to do. */
+  async requireAlive(): Promise<void> {
+    this.require();
+    await this.#readback.take(this.#readback.acquire(PROBE_BYTES), PROBE_BYTES);
+    this.require();
+  }
+
+  /**
+   * What `wait` gives. Where the device makes it reject, then with a DeviceError: its loss, if that is behind it. Errors of
+   * the caller's own callbacks pass through.
+   */
+  async guard<Result>(wait: () => Promise<Result>): Promise<Result> {
+    try {
+      return await wait();
+    } catch (error) {
+      throw await this.#explain(error);
+    }
+  }
+
+  /** What `run` gives. Where the device throws, it is a DeviceError. */
+  attempt<Result>(run: () => Result): Result {
+    try {
+      return run();
+    } catch (error) {
+      throw isPlatformError(error) ? (this.#lost ?? deviceFailed(error)) : error;
+    }
+  }
+
+  async #explain(error: unknown): Promise<unknown> {
+    const isOurs = error instanceof DeviceError;
+    if (!isOurs && !isPlatformError(error)) return error;
+    // What is no error of ours comes of a device that is gone, mostly; one of ours has its reason already.
+    if (!this.#disposed && !this.#lost) await Promise.race([this.#loss, pause(isOurs ? 0 : LOSS_MILLISECONDS)]);
+    if (this.#disposed) return disposedError();
+    return this.#lost ?? (isOurs ? error : deviceFailed(error));
+  }
+}
+
+const deviceFailed = (cause: unknown): DeviceError => new DeviceError(`the device failed: ${String(cause)}`, { cause });
+
+/** By name: Dawn and Deno have classes of their own. */
+function isPlatformError(error: unknown): boolean {
+  return error instanceof Error && ["AbortError", "OperationError", "GPUPipelineError"].includes(error.name);
+}

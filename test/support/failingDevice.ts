@@ -1,0 +1,65 @@
+/** A device that fails where a test says so, in the ways of WebGPU: at once, or by what it makes being invalid. */
+
+export interface Faults {
+  /** Whether there is no room for a buffer of so many bytes: asked for each that is made. */
+  noRoomFor?: (bytes: number, label: string) => boolean;
+  /** Whether `createBuffer` throws instead. */
+  throws?: boolean;
+  /** Called before each dispatch; what it throws, the dispatch throws. */
+  onDispatch?: (workgroups: readonly number[]) => void;
+  /** Called before each submit. */
+  onSubmit?: () => void;
+}
+
+export interface FailingDevice {
+  /** To be handed to an engine in the device's place. */
+  readonly device: GPUDevice;
+  readonly faults: Faults;
+  /** Buffers made, those that were refused too. */
+  readonly buffers: () => number;
+}
+
+type Replacements<T> = Partial<Readonly<Record<keyof T, unknown>>>;
+
+/** An object whose other properties are the original's own. */
+function replacing<T extends object>(target: T, replaced: Replacements<T>): T {
+  return new Proxy(target, {
+    get(_, property) {
+      if (Object.hasOwn(replaced, property)) return replaced[property as keyof T];
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === "function"
+        ? (...parameters: unknown[]): unknown => Reflect.apply(value, target, parameters)
+        : value;
+    },
+  });
+}
+
+export function failingDevice(real: GPUDevice): FailingDevice {
+  const faults: Faults = {};
+  let buffers = 0;
+  const createBuffer = (descriptor: GPUBufferDescriptor): GPUBuffer => {
+    buffers++;
+    if (!faults.noRoomFor?.(descriptor.size, descriptor.label ?? "")) return real.createBuffer(descriptor);
+    if (faults.throws) throw new RangeError("no room");
+    // Beyond any limit: what comes back is invalid, and an error scope says so.
+    return real.createBuffer({ ...descriptor, size: 2 ** 50 });
+  };
+  const createCommandEncoder = (encoderDescriptor?: GPUCommandEncoderDescriptor): GPUCommandEncoder => {
+    const encoder = real.createCommandEncoder(encoderDescriptor);
+    const beginComputePass = (passDescriptor?: GPUComputePassDescriptor): GPUComputePassEncoder => {
+      const pass = encoder.beginComputePass(passDescriptor);
+      const dispatchWorkgroups = (x: number, y = 1, z = 1): void => {
+        faults.onDispatch?.([x, y, z]);
+        pass.dispatchWorkgroups(x, y, z);
+      };
+      return replacing(pass, { dispatchWorkgroups });
+    };
+    return replacing(encoder, { beginComputePass });
+  };
+  const submit = (commands: readonly GPUCommandBuffer[]): void => {
+    faults.onSubmit?.();
+    real.queue.submit([...commands]);
+  };
+  const device = replacing(real, { createBuffer, createCommandEncoder, queue: replacing(real.queue, { submit }) });
+  return { device, faults, buffers: () => buffers };
+}
