@@ -226,7 +226,7 @@ describe("engine.write", () => {
     using half = engine.tensor([1, 2, 3], [3], { dtype: "float16" });
     await engine.write(half, [0.1, 65_504, -1e9]);
     expect([...(await half.data())]).toEqual([0.0999755859375, 65_504, -Infinity]);
-    await expect(engine.write(half, [1, 2])).rejects.toThrow(new ArgumentError("values has 2 values; expected 3 = 3"));
+    await expect(engine.write(half, [1, 2])).rejects.toThrow(new ArgumentError("values has 2 values; expected 3"));
     const disposed = engine.tensor([1], [1]);
     disposed.dispose();
     await expect(engine.write(disposed, [1])).rejects.toThrow(TensorError);
