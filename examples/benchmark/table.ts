@@ -1,5 +1,6 @@
 /** The benchmark's findings as text. */
 import type { Ceilings } from "./ceilings.js";
+import { percent, significant } from "./format.js";
 import type { HostCost } from "./hostCost.js";
 import type { PassSummary, Row } from "./report.js";
 
@@ -81,17 +82,4 @@ export function formatSummary(summary: readonly PassSummary[], rows: readonly Ro
     ),
     `${passed} of ${rows.length} results within their error bounds${passed === rows.length ? "" : `, ${rows.length - passed} FAILED`}`,
   ].join("\n");
-}
-
-/** Three digits that matter, without an exponent. */
-export function significant(value: number): string {
-  if (!Number.isFinite(value)) return String(value);
-  const decimals = value === 0 ? 0 : 2 - Math.floor(Math.log10(Math.abs(value)));
-  return value.toFixed(Math.min(Math.max(decimals, 0), 4));
-}
-
-function percent(share: number): string {
-  if (!Number.isFinite(share)) return String(share);
-  const value = 100 * share;
-  return `${value.toFixed(value > 0 && value < 9.95 ? 1 : 0)}%`;
 }

@@ -7,7 +7,7 @@ import type { Progress } from "./progress.js";
 import type { Task } from "./run.js";
 import { fitLayer, scaledName, scaledShapes } from "./scaling.js";
 import { geometricMean } from "./statistics.js";
-import { significant } from "./table.js";
+import { significant } from "./format.js";
 
 export interface TuningRow {
   readonly layer: string;

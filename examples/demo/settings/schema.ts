@@ -48,20 +48,28 @@ export function text(initial: string, mostCharacters: number): Setting<string> {
 /** Values that the visitor changed, by index: "3:5,17:-2". */
 export type Edits = ReadonlyMap<number, number>;
 
-const EDIT = /^(\d{1,7}):(-?\d{1,7}(?:\.\d{1,7})?)$/;
+const EDIT = /^(\d{1,7}):(-?\d{1,7}(?:\.\d{1,20})?)$/;
+
+/** Of an edit: with three, every product of two is exact in the six digits that the page writes of small ones. */
+const DECIMALS = 3;
+
+/** A number as an edit can hold it: in its range, and short enough for a link. */
+export const toEdit = (value: number, [least, greatest]: readonly [number, number]): number =>
+  // Adding 0 takes the sign off a zero.
+  Math.min(greatest, Math.max(least, Number(value.toFixed(DECIMALS)))) + 0;
 
 /** At most so many of them, which keeps a link short enough to be passed on. */
-export function edits(most: number): Setting<Edits> {
+export function edits(most: number, range: readonly [least: number, greatest: number]): Setting<Edits> {
   return {
     initial: new Map(),
     parse: (value) => {
       const matches = value.split(",").flatMap((entry) => EDIT.exec(entry) ?? []);
       const pairs = Array.from({ length: Math.floor(matches.length / 3) }, (_, i): [number, number] => {
-        return [Number(matches[3 * i + 1]), Number(matches[3 * i + 2])];
+        return [Number(matches[3 * i + 1]), toEdit(Number(matches[3 * i + 2]), range)];
       });
       return new Map(pairs.slice(0, most));
     },
-    format: (value) => [...value].map(([index, edit]) => `${String(index)}:${String(edit)}`).join(","),
+    format: (value) => [...value].map(([index, edit]) => `${String(index)}:${String(toEdit(edit, range))}`).join(","),
   };
 }
 

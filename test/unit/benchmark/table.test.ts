@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { failedRow, makeRow, summarise } from "../../../examples/benchmark/report.js";
-import { formatSummary, formatTable, significant } from "../../../examples/benchmark/table.js";
+import { percent, significant } from "../../../examples/benchmark/format.js";
+import { formatSummary, formatTable } from "../../../examples/benchmark/table.js";
 
 const ROW = makeRow({
   layer: "a layer [4x4, batch 1]",
@@ -63,14 +64,20 @@ test("a pass that did not run shows as failed, with the reason", () => {
 });
 
 test("numbers show three digits that matter", () => {
-  expect([1234.6, 123.4, 12.34, 1.234, 0.1234, 0.01234, 0].map(significant)).toEqual([
+  expect([1234.6, 123.4, 99.96, 12.34, 1.234, 0.1234, 0.01234, 0.00001234, 0].map(significant)).toEqual([
     "1235",
     "123",
+    "100",
     "12.3",
     "1.23",
     "0.123",
     "0.0123",
+    "0.0000123",
     "0",
   ]);
   expect(significant(NaN)).toBe("NaN");
+});
+
+test("shares are told from nothing", () => {
+  expect([0, 0.0001, 0.0123, 0.099, 0.34, 1.5].map(percent)).toEqual(["0%", "<0.1%", "1.2%", "9.9%", "34%", "150%"]);
 });

@@ -1,8 +1,9 @@
 /** The field in a cell whose number is being changed. */
 import type { ComponentChild } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-
-const MOST = 99;
+import { asWritten } from "../../format.js";
+import { toEdit } from "../../settings/schema.js";
+import { LIMITS } from "./limits.js";
 
 export function CellEditor(props: {
   readonly label: string;
@@ -24,7 +25,7 @@ export function CellEditor(props: {
     // A decimal comma is a decimal point to many.
     const text = input.current?.value.trim().replace(",", ".").replace("−", "-") ?? "";
     const typed = Number(text);
-    onDone(keeps && text !== "" && Number.isFinite(typed) ? Math.max(-MOST, Math.min(MOST, typed)) : undefined);
+    onDone(keeps && text !== "" && Number.isFinite(typed) ? toEdit(typed, LIMITS.numbers) : undefined);
   };
   return (
     <input
@@ -33,7 +34,7 @@ export function CellEditor(props: {
       type="text"
       inputMode="decimal"
       aria-label={label}
-      defaultValue={String(value)}
+      defaultValue={String(asWritten(value))}
       onBlur={() => end(true)}
       onKeyDown={(event) => {
         if (event.key === "Enter") end(true);

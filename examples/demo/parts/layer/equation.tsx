@@ -1,7 +1,8 @@
 /** The result that the window is at, in one line. */
 import type { ComponentChild } from "preact";
-import { formatFactor, formatNumber } from "./format.js";
+import { formatFactor, formatNumber } from "../../format.js";
 import { placeAt, type Scene } from "./scene.js";
+import { writeResult } from "./sums.js";
 
 export function Equation({
   scene,
@@ -17,7 +18,7 @@ export function Equation({
   const slice = Math.floor(at / (result.height * result.width));
   const sums = scene.sumsAt(at);
   const bias = biases?.[place.filter];
-  const summands = [...sums.map(({ sum }) => sum), ...(bias === undefined ? [] : [bias])];
+  const { summands, sign, note } = writeResult(sums, bias, result.values[at]);
   const single = summands.length === 1;
   return (
     <p class="equation" aria-live={live ? "polite" : "off"}>
@@ -33,15 +34,11 @@ export function Equation({
       ))}
       {single ? null : (
         <>
-          {" = "}
+          {` ${sign} `}
           <strong>{formatNumber(result.values[at])}</strong>
         </>
       )}
-      <span class="equation-note">
-        {sums.length > 1
-          ? `one sum a slice${bias === undefined ? "" : ", and the bias"}`
-          : `${String(sums[0].terms.length)} products`}
-      </span>
+      <span class="equation-note">{note}</span>
     </p>
   );
 }

@@ -1,6 +1,8 @@
 /** Whether a layer's settings fit, why not, and which nearest ones do. */
 import { dilatedExtent, outputSize, type PaddingMode } from "webgpu-conv";
+import { formatRounded } from "../../format.js";
 import { LIMITS } from "./limits.js";
+import { findUnseen, nameBehind } from "./seen.js";
 
 export interface FitSettings {
   readonly W: number;
@@ -19,7 +21,7 @@ type Changeable = (typeof CHANGEABLE)[number];
 export type Remedy = Readonly<Partial<Record<Changeable, number>>>;
 
 export interface Fit {
-  /** "uneven": it runs, but the window never reaches the last rows and columns. */
+  /** "uneven": it runs, but the window never reaches the last rows and columns of the input. */
   readonly kind: "fits" | "uneven" | "impossible";
   /** Why it does not fit; empty where it does. */
   readonly reason: string;
@@ -29,8 +31,8 @@ export interface Fit {
 
 const REMEDIES_SHOWN = 3;
 
-/** Positions left over behind the last window. */
-export const leftOver = ({ W, F, S, P, D }: FitSettings): number => (W + 2 * P - dilatedExtent(F, D)) % S;
+/** Positions of the padded input left over behind the last window. */
+export const leftOver = ({ W, F, S, P, D }: Omit<FitSettings, "mode">): number => (W + 2 * P - dilatedExtent(F, D)) % S;
 
 /** The most padding that a mode can fill from an input so wide. */
 const mostPadding = ({ W, mode }: FitSettings): number =>
@@ -54,17 +56,16 @@ function judge(settings: FitSettings): Pick<Fit, "kind" | "reason"> {
     const reason = `${spanned} elements, but the padded input has only W + 2P = ${String(W + 2 * P)}: there is no place for the window.`;
     return { kind: "impossible", reason };
   }
-  const rest = leftOver(settings);
-  if (rest > 0) {
+  // What is left over of the padding is no loss: the usual layers of stride 2 are such.
+  const { behind } = findUnseen(settings);
+  if (behind.length > 0) {
     const exact = (W + 2 * P - span) / S + 1;
-    const rows = rest === 1 ? "row and column are" : `${String(rest)} rows and columns are`;
-    const reason = `The windows do not tile the input: the formula gives ${formatExact(exact)}. The engine, as PyTorch, rounds down, and the last ${rows} never seen.`;
+    const tiled = P > 0 ? "the padded input" : "the input";
+    const reason = `The windows do not tile ${tiled}: the formula gives ${formatRounded(exact)}. The engine, as PyTorch, rounds down, and ${nameBehind(behind, W)} are never seen.`;
     return { kind: "uneven", reason };
   }
   return { kind: "fits", reason: "" };
 }
-
-const formatExact = (value: number): string => String(Number(value.toFixed(2)));
 
 function findRemedies(settings: FitSettings): Remedy[] {
   const distance = (remedy: Remedy): number =>

@@ -1,9 +1,9 @@
 /** The gradient of the input as a scene: dy, spread by the stride, under the filters flipped and transposed. */
 import type { Engine, Tensor } from "webgpu-conv";
 import { computeInTerms, identity } from "./compute.js";
-import { leftOver } from "./fit.js";
 import type { Layer } from "./numbers.js";
-import { placeAt, type Scene, type Volume } from "./scene.js";
+import { checkOf, placeAt, type Scene, type Volume } from "./scene.js";
+import { folds, sidesOfDy } from "./sides.js";
 
 /** `[C, K, F, F]` from `[K, C, F, F]`: turned by half a turn, the roles of input and output swapped. */
 export function flipped({ w, K, C, F }: Layer): Float32Array {
@@ -31,11 +31,9 @@ function spread(engine: Engine, dy: Tensor, { K, S }: Layer, begin: number, end:
 export async function inputGradientScene(engine: Engine, layer: Layer): Promise<Scene> {
   const { W, C, F, S, P, D, K, mode, O } = layer;
   // A copied element takes the gradient of its copies: the padded input's is computed, and folded back.
-  const folds = mode !== "zeros" && P > 0;
-  const rim = folds ? P : 0;
-  const begin = D * (F - 1) - P + rim;
-  const end = begin + leftOver(layer);
-  const extent = W + 2 * rim;
+  const isFolded = folds(layer);
+  const { begin, end } = sidesOfDy(layer);
+  const extent = W + (isFolded ? 2 * P : 0);
   const options = { stride: S, padding: P, dilation: D, paddingMode: mode };
   using dy = engine.tensor(layer.dy, [1, K, O, O]);
   using w = engine.tensor(layer.w, [K, C, F, F]);
@@ -46,7 +44,7 @@ export async function inputGradientScene(engine: Engine, layer: Layer): Promise<
     computeInTerms(engine, { source, filters, filtersShape: [C, K, F, F], stride: 1, dilation: D }),
     dx.data(),
   ]);
-  const folded = folds ? await fold(engine, terms.result, layer) : terms.result;
+  const folded = isFolded ? await fold(engine, terms.result, layer) : terms.result;
 
   const volumes = Array.from({ length: C }, (_, c): Volume => {
     return {
@@ -60,21 +58,17 @@ export async function inputGradientScene(engine: Engine, layer: Layer): Promise<
   const scene: Scene = {
     source: spreadVolume(layer, source.shape[3], begin, terms.source),
     filters: volumes,
-    result: volumeOf(folds ? "dx padded" : "dx", C, extent, terms.result),
+    result: volumeOf(isFolded ? "dx padded" : "dx", C, extent, terms.result),
     window: { height: F, width: F, dilation: D, stride: 1 },
     resultColumns: 1,
     biases: undefined,
-    extra: folds
+    extra: isFolded
       ? {
           volume: volumeOf("dx", C, W, gradient),
           text: `What flowed to a copy in the padding is added to the element that it copies ("${mode}"): the gradient of the input itself.`,
         }
       : undefined,
-    check: {
-      call: "engine.conv2dInputGradient",
-      values: gradient.length,
-      equal: gradient.filter((value, i) => value === folded[i]).length,
-    },
+    check: checkOf("engine.conv2dInputGradient", gradient, folded),
     sumsAt: (index) => {
       const { filter, row, column } = placeAt(scene, index);
       return terms.sumsAt(0, filter, row, column);

@@ -18,6 +18,7 @@ import { type Origin, resultSize } from "./scene.js";
 import { SettingsPanel } from "./settingsPanel.js";
 import { Stage } from "./stage.js";
 import { type Shown, useScene } from "./useScene.js";
+import { headsOf } from "./words.js";
 
 const VIEW_NAMES: readonly { readonly view: View; readonly name: string }[] = [
   { view: "forward", name: "Forward: y" },
@@ -59,7 +60,7 @@ export default function LayerPart({ settings, change }: PartProps<LayerSchema>):
         </section>
       </div>
       <aside class="panel layer-facts" aria-label="What the formulas say">
-        <Facts settings={settings} />
+        <Facts settings={settings} fits={fit.kind !== "impossible"} />
       </aside>
     </div>
   );
@@ -130,7 +131,7 @@ function Steps(props: {
         version={shown.version}
         at={at}
         grown={settings.all ? last : Math.max(grown, at)}
-        heads={headsOf(shown)}
+        heads={headsOf(layer, view)}
         actions={{ goTo, edit }}
       />
       <Hints settings={settings} restart={restart} />
@@ -162,18 +163,4 @@ function Hints(props: {
       </Button>
     </div>
   );
-}
-
-function headsOf({ layer: { W, C, F, K, P, O }, view, scene }: Shown): readonly [string, string, string] {
-  const size = (extent: number, depth: number): string => `${String(extent)} × ${String(extent)} × ${String(depth)}`;
-  const input = `Input x, ${size(W, C)}${P > 0 ? `, padded by ${String(P)}` : ""}`;
-  if (view === "dx") {
-    return [
-      `dy, ${size(O, K)}, spread`,
-      "Filters, flipped",
-      `Gradient of ${scene.extra ? "the padded input" : "the input"}`,
-    ];
-  }
-  if (view === "dw") return [input, `dy as filters, ${size(O, K)}`, `Gradient dw, ${size(F, C)} each`];
-  return [input, `Filters, ${size(F, C)} each`, `Output y, ${size(O, K)}`];
 }

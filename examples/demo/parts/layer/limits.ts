@@ -10,6 +10,8 @@ export const LIMITS = {
   D: [1, 3],
   K: [1, 4],
   pace: [1, 5],
+  /** What the visitor's own numbers may be. */
+  numbers: [-99, 99],
 } as const;
 
 export const MODES: readonly PaddingMode[] = ["zeros", "reflect", "symmetric", "replicate", "circular"];

@@ -22,10 +22,10 @@ export const schema = {
   all: flag(false),
   pace: integer(3, LIMITS.pace),
   seed: integer(1, [1, 9999]),
-  x: edits(MOST_EDITS),
-  w: edits(MOST_EDITS),
-  b: edits(MOST_EDITS),
-  dy: edits(MOST_EDITS),
+  x: edits(MOST_EDITS, LIMITS.numbers),
+  w: edits(MOST_EDITS, LIMITS.numbers),
+  b: edits(MOST_EDITS, LIMITS.numbers),
+  dy: edits(MOST_EDITS, LIMITS.numbers),
 };
 export type LayerSchema = typeof schema;
 

@@ -54,6 +54,23 @@ export interface SliceSum {
   readonly sum: number;
 }
 
+export interface Check {
+  readonly call: string;
+  readonly values: number;
+  /** Of the values, those that are the same to the last bit. */
+  readonly equal: number;
+  /** The largest difference. */
+  readonly largest: number;
+}
+
+/** @param call what gave `expected` */
+export const checkOf = (call: string, expected: Float32Array, actual: Float32Array): Check => ({
+  call,
+  values: expected.length,
+  equal: expected.filter((value, i) => value === actual[i]).length,
+  largest: expected.reduce((most, value, i) => Math.max(most, Math.abs(value - actual[i])), 0),
+});
+
 export interface Scene {
   readonly source: Volume;
   readonly filters: readonly Volume[];
@@ -66,7 +83,7 @@ export interface Scene {
   /** Numbers beside the result: another volume that follows from it. */
   readonly extra: { readonly volume: Volume; readonly text: string } | undefined;
   /** How the result compares with what the engine's own gradient gives; undefined where the result is its own. */
-  readonly check: { readonly call: string; readonly values: number; readonly equal: number } | undefined;
+  readonly check: Check | undefined;
   sumsAt(this: void, index: number): readonly SliceSum[];
 }
 

@@ -3,7 +3,7 @@ import type { ComponentChild, ComponentChildren } from "preact";
 import { memo } from "preact/compat";
 import { useRef, useState } from "preact/hooks";
 import { CellEditor } from "./cellEditor.js";
-import { formatNumber } from "./format.js";
+import { formatNumber } from "../../format.js";
 
 export type Role = "input" | "filter" | "output";
 
@@ -24,9 +24,6 @@ export interface SliceProps {
   /** Anything that changes when the values do: the slice is drawn anew only then. */
   readonly version: unknown;
 }
-
-/** Characters that a cell holds at its usual size. */
-const WIDEST_TEXT = 2;
 
 interface Spot {
   readonly row: number;
@@ -85,7 +82,8 @@ function SliceGrid(props: SliceProps): ComponentChild {
               <div
                 key={j}
                 role="gridcell"
-                class={`cell cell-${kind}${text.length > WIDEST_TEXT ? " cell-long" : ""}`}
+                class={`cell cell-${kind}`}
+                style={{ "--length": edited ? "2" : String(text.length) }}
                 data-cell={`${String(i)},${String(j)}`}
                 tabIndex={i === row && j === column ? 0 : -1}
                 aria-readonly={onEdit && kind === "own" ? undefined : "true"}

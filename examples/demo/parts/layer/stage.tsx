@@ -1,6 +1,7 @@
 /** The volumes of a scene side by side: source, filters with the window's sum, result; a row for each source slice. */
 import { type ComponentChild, Fragment } from "preact";
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
+import { formatNumber } from "../../format.js";
 import { Biases, FilterSlices, ResultSlices, SourceSlice, type StageActions } from "./stageVolumes.js";
 import { type Place, placeAt, type Scene } from "./scene.js";
 import { Terms } from "./terms.js";
@@ -31,10 +32,11 @@ export function Stage(props: StageProps): ComponentChild {
   const rows = scene.source.titles.length;
   // A filter of one slice meets every source slice by itself, and stands beside all of them.
   const spans = scene.filters[0].titles.length === 1 && rows > 1;
+  const longest = useMemo(() => longestNumber(scene), [scene]);
   const allRows = `1 / span ${String(rows + (scene.biases ? 1 : 0))}`;
   return (
     <section class="stage scroll" aria-label="Volumes" tabIndex={0}>
-      <div class="stage-grid" data-extent={extentClass(scene)}>
+      <div class="stage-grid" data-extent={extentClass(scene)} style={{ "--longest": String(longest) }}>
         {scene.source.titles.map((_, row) => (
           <Fragment key={row}>
             <div class="stage-source" style={{ gridRow: row + 1 }}>
@@ -72,6 +74,15 @@ export function Stage(props: StageProps): ComponentChild {
 function extentClass({ source, filters, result }: Scene): "small" | "medium" | "large" | "largest" {
   const across = source.width + filters.length * (filters[0].width + 1) + result.width;
   return across <= 24 ? "small" : across <= 34 ? "medium" : across <= 40 ? "large" : "largest";
+}
+
+/** Characters of the longest number on the stage. */
+function longestNumber({ source, filters, result, extra, biases }: Scene): number {
+  const volumes = [source, ...filters, result, ...(extra ? [extra.volume] : [])];
+  const all = [...volumes.map(({ values }) => values), ...(biases ? [biases] : [])];
+  return Math.max(
+    ...all.map((values) => values.reduce((most, value) => Math.max(most, formatNumber(value).length), 1)),
+  );
 }
 
 function SliceTerms(

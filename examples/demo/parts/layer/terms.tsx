@@ -1,7 +1,8 @@
 /** What one source slice adds to the result: every product, laid out as the window, and their sum. */
 import type { ComponentChild } from "preact";
-import { formatFactor, formatNumber } from "./format.js";
+import { formatFactor, formatNumber } from "../../format.js";
 import type { SliceSum, WindowShape } from "./scene.js";
+import { signOfProduct, signOfSlice } from "./sums.js";
 
 /** Wider windows are written line after line, whatever their shape. */
 const WIDEST = 5;
@@ -23,21 +24,23 @@ export function Terms(props: {
         class={asWindow ? "terms-window" : "terms-flow"}
         style={asWindow ? { gridTemplateColumns: `repeat(${String(window.width)}, max-content)` } : undefined}
       >
-        {sum.terms.map(({ source, weight, product }, tap) => (
+        {sum.terms.map((term, tap) => (
           <li
             key={tap}
-            class={product === 0 ? "term term-zero" : "term"}
-            title={`= ${formatNumber(product)}`}
+            class={term.product === 0 ? "term term-zero" : "term"}
+            title={`${signOfProduct(term)} ${formatNumber(term.product)}`}
             onPointerEnter={() => onPoint(tap)}
             onPointerLeave={() => onPoint(undefined)}
           >
             {tap > 0 ? <span class="term-plus">+</span> : null}
-            <span class="term-source">{formatFactor(source)}</span>·
-            <span class="term-weight">{formatFactor(weight)}</span>
+            <span class="term-source">{formatFactor(term.source)}</span>·
+            <span class="term-weight">{formatFactor(term.weight)}</span>
           </li>
         ))}
       </ol>
-      <div class="terms-sum">= {formatNumber(sum.sum)}</div>
+      <div class="terms-sum">
+        {signOfSlice(sum)} {formatNumber(sum.sum)}
+      </div>
     </div>
   );
 }

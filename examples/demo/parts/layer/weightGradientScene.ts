@@ -1,16 +1,17 @@
 /** The gradient of the weights as a scene: the input under dy as the filter, with stride and dilation swapped. */
 import type { Engine } from "webgpu-conv";
 import { computeInTerms, identity } from "./compute.js";
-import { leftOver } from "./fit.js";
 import { paddedInput } from "./forwardScene.js";
 import type { Layer } from "./numbers.js";
-import { placeAt, type Scene, type Volume } from "./scene.js";
+import { checkOf, placeAt, type Scene, type Volume } from "./scene.js";
+import { sidesOfX } from "./sides.js";
 
 export async function weightGradientScene(engine: Engine, layer: Layer): Promise<Scene> {
   const { W, C, F, S, P, D, K, mode, O } = layer;
   const options = { stride: S, padding: P, dilation: D, paddingMode: mode };
   // What the forward pass' windows never reached has no part in the gradient.
-  const sides = [P, P - leftOver(layer)] as const;
+  const { begin, end } = sidesOfX(layer);
+  const sides = [begin, end] as const;
   using x = engine.tensor(layer.x, [1, C, W, W]);
   using slices = engine.tensor(layer.x, [C, 1, W, W]);
   using dy = engine.tensor(layer.dy, [1, K, O, O]);
@@ -52,11 +53,7 @@ export async function weightGradientScene(engine: Engine, layer: Layer): Promise
       volume: { titles: ["db"], height: 1, width: K, values: biasGradient, originOf: () => undefined },
       text: "The gradient of each bias is the sum of its dy.",
     },
-    check: {
-      call: "engine.conv2dWeightGradient",
-      values: gradient.length,
-      equal: gradient.filter((value, i) => value === values[i]).length,
-    },
+    check: checkOf("engine.conv2dWeightGradient", gradient, values),
     sumsAt: (index) => {
       const { filter, row, column, sourceSlices } = placeAt(scene, index);
       return terms.sumsAt(sourceSlices[0], filter, row, column);

@@ -8,10 +8,11 @@ import { Select } from "../../controls/select.js";
 import { Slider } from "../../controls/slider.js";
 import { useEngine } from "../../shell/engineContext.js";
 import { describeError } from "../../shell/useTask.js";
+import { toEdit } from "../../settings/schema.js";
 import type { PartProps } from "../part.js";
 import { type Bank, chooseBank, contributionsAt, drawnTaps, EXTENT } from "./filters.js";
 import { Cells, MapView, type Place } from "./mapView.js";
-import type { MapsSchema } from "./part.js";
+import { type MapsSchema, TAP_RANGE } from "./part.js";
 import { PICTURE_SIZE, readPicture, sizeOf, snapshot, type Source } from "./pictures.js";
 import { useMaps, useSource } from "./useMaps.js";
 
@@ -128,10 +129,10 @@ function TapGrid({ settings, change }: Pick<PartProps<MapsSchema>, "settings" | 
             hiddenLabel
             label={`Row ${String(Math.floor(i / EXTENT) + 1)}, column ${String((i % EXTENT) + 1)}`}
             value={tap}
-            min={-9}
-            max={9}
+            min={TAP_RANGE[0]}
+            max={TAP_RANGE[1]}
             step="any"
-            onChange={(value) => change({ taps: new Map([...settings.taps, [i, value]]) })}
+            onChange={(value) => change({ taps: new Map([...settings.taps, [i, toEdit(value, TAP_RANGE)]]) })}
           />
         ))}
       </div>

@@ -5,6 +5,8 @@ import type { Part } from "../part.js";
 export const SOURCES = ["picture", "camera"] as const;
 export const BANKS = ["bank", "random", "drawn"] as const;
 
+export const TAP_RANGE = [-9, 9] as const;
+
 export const schema = {
   source: choice("picture", SOURCES),
   filters: choice("bank", BANKS),
@@ -12,7 +14,7 @@ export const schema = {
   K: integer(8, [1, 16]),
   seed: integer(1, [1, 9999]),
   /** Taps of the filter drawn by hand that differ from its initial ones, row by row. */
-  taps: edits(25),
+  taps: edits(25, TAP_RANGE),
 };
 export type MapsSchema = typeof schema;
 
