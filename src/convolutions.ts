@@ -22,13 +22,7 @@ import {
 } from "./options.js";
 import { makeProblem, type Rank } from "./problem.js";
 import type { Tensor } from "./tensor.js";
-
-/** All gradients of a layer. Each tensor is the caller's to dispose of. */
-export interface ConvGradients {
-  readonly input: Tensor;
-  readonly weight: Tensor;
-  readonly bias: Tensor;
-}
+import { DISPOSE } from "./dispose.js";
 
 type ActivationGradientOptions = Pick<GradientOptions, "activation" | "output" | "preActivation">;
 
@@ -36,6 +30,28 @@ const ACTIVATION_GRADIENT_OPTIONS = optionKeys<ActivationGradientOptions>(
   { activation: 1, output: 1, preActivation: 1 },
   { string: "activation", tensor: "output" },
 );
+
+/** All gradients of a layer. Each tensor is the caller's to dispose of: one by one, or all of them at once. */
+export class ConvGradients implements Disposable {
+  readonly input: Tensor;
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+
+  constructor(input: Tensor, weight: Tensor, bias: Tensor) {
+    this.input = input;
+    this.weight = weight;
+    this.bias = bias;
+  }
+
+  /** Disposes of all three. Twice is harmless. */
+  dispose(): void {
+    for (const tensor of [this.input, this.weight, this.bias]) tensor.dispose();
+  }
+
+  [DISPOSE](): void {
+    this.dispose();
+  }
+}
 
 /**
  * Convolutions and their gradients. Names and meanings are PyTorch's; every result is the caller's to dispose of.
@@ -251,7 +267,7 @@ export abstract class Convolutions {
       try {
         const options = { solver: solvers.weight };
         const [weight, bias] = this.run(weightAndBiasGradientCall(problem, { ...operands, x }, options));
-        return { input, weight, bias };
+        return new ConvGradients(input, weight, bias);
       } catch (error) {
         input.dispose();
         throw error;

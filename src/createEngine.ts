@@ -2,6 +2,7 @@
 import type { Backend } from "./backend.js";
 import { CpuBackend } from "./cpuBackend.js";
 import { Engine } from "./engine.js";
+import { EngineCore } from "./engineCore.js";
 import { GpuBackend } from "./gpu/gpuBackend.js";
 import { type OptionKeys, optionKeys, requireOptions } from "./optionKeys.js";
 import { type Platform, requestDevice } from "./platform.js";
@@ -38,6 +39,11 @@ export interface EngineOptions {
   readonly tune?: TuneMode;
   /** Where tuned choices are kept between visits; nowhere when absent. */
   readonly tuningStore?: TuningStore;
+  /**
+   * For development: warns once of tensors that nobody disposed of before they were collected, how many and where they were
+   * made. Costs a stack trace a tensor.
+   */
+  readonly development?: boolean;
   /** Told what was ignored, such as a broken tuning store; `console.warn` when absent. */
   readonly onWarning?: (message: string) => void;
 }
@@ -50,6 +56,7 @@ export const ENGINE_KEYS = {
   poison: 1,
   tune: 1,
   tuningStore: 1,
+  development: 1,
   onWarning: 1,
 } as const;
 const ENGINE_OPTIONS = optionKeys<EngineOptions>(ENGINE_KEYS, { string: "backend" });
@@ -78,11 +85,11 @@ export async function makeEngine(
 async function withTuning(
   backend: Backend,
   mode: TuneMode,
-  { tuningStore: store, onWarning }: EngineOptions,
+  { tuningStore: store, onWarning, development = false }: EngineOptions,
 ): Promise<Engine> {
   // eslint-disable-next-line no-console -- whoever gives no place for warnings should still see them
   const warn = onWarning ?? ((message: string) => console.warn(`webgpu-conv: ${message}`));
   const tuning = new Tuning(backend, { mode, store, warn });
   if (store) await tuning.load();
-  return new Engine(backend, tuning);
+  return new Engine(new EngineCore(backend, tuning, development ? warn : undefined));
 }

@@ -1,21 +1,15 @@
 /** Engine: what a caller holds. Tensors, convolutions, and the device behind them. */
-import type {
-  AdapterDescription,
-  Backend,
-  Interop,
-  RoleStorages,
-  SpecialValues,
-  TensorStorage,
-  Timing,
-} from "./backend.js";
+import type { AdapterDescription, Backend, RoleStorages, SpecialValues, TensorStorage, Timing } from "./backend.js";
 import { type Call, requireTensor } from "./calls.js";
 import { type DrawOptions, type DrawTarget, readPlanes } from "./draw.js";
 import { BYTES_PER_ELEMENT, type DType, readDType } from "./dtype.js";
 import { DISPOSE } from "./dispose.js";
-import { DeviceError, LimitError, require, show, TensorError } from "./errors.js";
+import { LimitError, require, show, TensorError } from "./errors.js";
 import { describeOperation, type ExplainOptions } from "./describeOperation.js";
 import { type Explanation, explain, type ExplainShapes } from "./explain.js";
+import type { EngineCore } from "./engineCore.js";
 import { product } from "./geometry.js";
+import { Scope } from "./lifetimes.js";
 import { listOf, type NumberList } from "./list.js";
 import { operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./operation.js";
 import type { OperationName } from "./operationNames.js";
@@ -63,14 +57,16 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   /** Choices of solvers that were measured on this device. */
   readonly tuning: Tuning;
   readonly #backend: Backend;
-  readonly #live = new Set<Tensor>();
-  #disposed = false;
+  readonly #core: EngineCore;
+  readonly #scope: Scope | undefined;
 
-  /** Use `createEngine`. */
-  constructor(backend: Backend, tuning: Tuning) {
+  /** Use `createEngine`, or {@link scope}. */
+  constructor(core: EngineCore, scope?: Scope) {
     super();
-    this.#backend = backend;
-    this.tuning = tuning;
+    this.#core = core;
+    this.#backend = core.backend;
+    this.tuning = core.tuning;
+    this.#scope = scope;
   }
 
   /** The device, in words and as data. */
@@ -115,7 +111,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     requireTensor("tensor", tensor);
     const { dtype, shape } = tensor;
     require(dtype !== "rgba8unorm", () => "tensor is an image; expected values: make a new one with engine.image");
-    const storage = tensor.storage(this.#owner, "tensor");
+    const storage = tensor.storage(this.#core.owner, "tensor");
     await this.#backend.write(storage, readValues("values", values, shape, dtype, options, true));
   }
 
@@ -152,7 +148,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     requireOptions(options, WRAP_OPTIONS);
     const dtype = readDType(options.dtype);
     const extents = this.#readExtents(shape, dtype);
-    const storage = this.#requireGpu("wrap").wrap(buffer, options.offset ?? 0, extents, dtype);
+    const storage = this.#core.requireGpu("wrap").wrap(buffer, options.offset ?? 0, extents, dtype);
     return this.#adopt(extents, storage);
   }
 
@@ -185,7 +181,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   async encode<Result>(encoder: GPUCommandEncoder, record: () => Result): Promise<Encoded<Result>> {
     this.#requireLive();
     const recording = new Recording(record);
-    const submitted = await this.#requireGpu("encode").encode(encoder, recording.call);
+    const submitted = await this.#core.requireGpu("encode").encode(encoder, recording.call);
     return { result: recording.result, submitted };
   }
 
@@ -202,8 +198,18 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   async compile<Result>(record: () => Result): Promise<Compiled<Result>> {
     this.#requireLive();
     const recording = new Recording(record);
-    const sequence = await this.#requireGpu("compile").compile(recording.call);
-    return new Compiled(recording.result, sequence);
+    const operands = new Set<Tensor>();
+    const sequence = await this.#core.requireGpu("compile").compile(() => {
+      this.#core.operands = operands;
+      try {
+        recording.call();
+      } finally {
+        this.#core.operands = undefined;
+      }
+    });
+    const compiled = new Compiled(recording.result, sequence);
+    this.#core.operandsOf.set(compiled, operands);
+    return compiled;
   }
 
   /**
@@ -214,7 +220,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   async check(tensor: Tensor): Promise<SpecialValues> {
     this.#requireLive();
     requireTensor("tensor", tensor);
-    return await this.#backend.check(tensor.storage(this.#owner, "tensor"));
+    return await this.#backend.check(tensor.storage(this.#core.owner, "tensor"));
   }
 
   /**
@@ -229,9 +235,9 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   async draw(tensor: Tensor, target: DrawTarget, options: DrawOptions = {}): Promise<void> {
     this.#requireLive();
     requireTensor("tensor", tensor);
-    const storage = tensor.storage(this.#owner, "tensor");
+    const storage = tensor.storage(this.#core.owner, "tensor");
     const planes = readPlanes(tensor.shape, options, tensor.pixels !== undefined);
-    await this.#requireGpu("draw").draw(storage, planes, target);
+    await this.#core.requireGpu("draw").draw(storage, planes, target);
   }
 
   /**
@@ -263,30 +269,84 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   }
 
   memory(): EngineMemory {
-    return { ...this.#backend.memory(), liveTensors: this.#live.size };
+    return { ...this.#backend.memory(), liveTensors: this.#core.lifetimes.liveTensors };
   }
 
-  /** Disposes of every tensor and of the device, if the engine made it. Pending reads reject. Twice is harmless. */
+  /**
+   * A part of the work whose tensors are given back at its end, but those that are kept:
+   *
+   * ```ts
+   * const y = engine.scope((local) => local.conv2d(local.conv2d(x, w1), w2)); // what is returned is kept
+   *
+   * using local = engine.scope(); // until the block ends
+   * const y = local.keep(local.conv2d(local.conv2d(x, w1), w2));
+   * ```
+   *
+   * With a function: it is called with an engine of the same device, whose tensors are the scope's; so are those that any
+   * engine object makes until the function returns. Where it is async the scope lasts until it has settled, and what
+   * others make meanwhile is not the scope's: call the methods of the engine that was handed in. What the function returns
+   * is kept: tensors, also within arrays, maps, sets and objects. What is kept is the enclosing scope's, where there is one.
+   *
+   * @returns what the function returned; without one the scope itself, an engine whose `dispose` ends it
+   * @throws whatever the function throws; what it was told to {@link keep} by then is kept.
+   */
+  scope(): Engine;
+  scope<Result>(run: (local: Engine) => Result): Result;
+  scope<Result>(run?: (local: Engine) => Result): Result | Engine {
+    this.#requireLive();
+    const { lifetimes } = this.#core;
+    const scope = new Scope(this.#scope ?? lifetimes.scopeAtHand());
+    const local = new Engine(this.#core, scope);
+    if (run === undefined) return local;
+    require(typeof run === "function", () => `run is ${show(run)}; expected a function, or nothing`);
+    let isWaiting = false;
+    try {
+      const result = lifetimes.within(scope, () => run(local));
+      if (result instanceof Promise) {
+        isWaiting = true;
+        return this.#endWith(scope, result as Promise<unknown>) as Result;
+      }
+      lifetimes.keep(scope, result);
+      return result;
+    } finally {
+      if (!isWaiting) lifetimes.close(scope);
+    }
+  }
+
+  async #endWith(scope: Scope, pending: Promise<unknown>): Promise<unknown> {
+    try {
+      const result = await pending;
+      this.#core.lifetimes.keep(scope, result);
+      return result;
+    } finally {
+      this.#core.lifetimes.close(scope);
+    }
+  }
+
+  /**
+   * Takes tensors out of the scope at hand, which then leaves them alone; without one nothing is to be done.
+   *
+   * @param value a tensor, or what holds tensors: arrays, maps, sets and objects
+   * @returns it
+   */
+  keep<Value>(value: Value): Value {
+    const scope = this.#scope ?? this.#core.lifetimes.scopeAtHand();
+    if (scope) this.#core.lifetimes.keep(scope, value);
+    return value;
+  }
+
+  /**
+   * Disposes of every tensor and of the device, if the engine made it; of a {@link scope}, of what was made in it and not
+   * kept. Pending reads reject. Twice is harmless.
+   */
   dispose(): void {
-    if (this.#disposed) return;
-    this.tuning.stop();
-    for (const tensor of this.#live) tensor.dispose();
-    this.#disposed = true;
-    this.#backend.dispose();
+    if (this.#scope) this.#core.lifetimes.close(this.#scope);
+    else this.#core.dispose();
   }
 
   [DISPOSE](): void {
     this.dispose();
   }
-
-  readonly #owner = {
-    read: async (storage: TensorStorage) => await this.#backend.read(storage),
-    binding: (storage: TensorStorage) => this.#requireGpu("binding").binding(storage),
-    release: (tensor: Tensor, storage: TensorStorage) => {
-      this.#live.delete(tensor);
-      if (!this.#disposed) this.#backend.release(storage);
-    },
-  };
 
   protected override run(
     { operation, operands, names, solver }: Call,
@@ -296,7 +356,9 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     const storages: RoleStorages = {};
     for (const role of operandRoles(operation)) {
       const tensor = operands[role];
-      if (tensor) storages[role] = tensor.storage(this.#owner, names[role] ?? role);
+      if (!tensor) continue;
+      storages[role] = tensor.storage(this.#core.owner, names[role] ?? role);
+      this.#core.operands?.add(tensor);
     }
     const roles: readonly TensorRole[] = resultRoles(operation);
     for (const role of roles) this.#requireFits("the result", shapeOfRole(operation, role), operation.dtype);
@@ -305,8 +367,11 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   }
 
   #adopt(shape: readonly number[], storage: TensorStorage): Tensor {
-    const tensor = new Tensor(this.#owner, shape, storage);
-    this.#live.add(tensor);
+    const { lifetimes, owner } = this.#core;
+    const hold = lifetimes.hold(shape, storage);
+    const tensor = new Tensor(owner, hold, storage);
+    lifetimes.watch(tensor, hold, this.#scope);
+    this.#core.operands?.add(tensor);
     return tensor;
   }
 
@@ -322,12 +387,6 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     return extents;
   }
 
-  #requireGpu(method: string): Interop {
-    const { interop, adapter } = this.#backend;
-    if (!interop) throw new DeviceError(`${method} needs a WebGPU device; this engine runs on ${adapter.description}`);
-    return interop;
-  }
-
   #requireFits(name: string, shape: readonly number[], dtype: DType): void {
     const bytes = BYTES_PER_ELEMENT[dtype] * product(shape);
     const { maxTensorBytes, description } = this.#backend.adapter;
@@ -338,6 +397,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   }
 
   #requireLive(): void {
-    if (this.#disposed) throw new TensorError("the engine was disposed; expected a live engine");
+    if (this.#core.disposed) throw new TensorError("the engine was disposed; expected a live engine");
+    if (this.#scope?.closed)
+      throw new TensorError("the scope has ended; expected the engine itself, or a scope of its own");
   }
 }

@@ -15,7 +15,7 @@ export type { NumberArray } from "./half.js";
 export type { NumberList } from "./list.js";
 export type { ExplainOptions } from "./describeOperation.js";
 export type { OperationName } from "./operationNames.js";
-export type { ConvGradients } from "./convolutions.js";
+export { ConvGradients } from "./convolutions.js";
 export type { TransposedForwardOptions, TransposedGradientOptions } from "./transposedConvolutions.js";
 export type { Activation, ActivationName } from "./activation.js";
 export type { DType } from "./dtype.js";

@@ -4,6 +4,7 @@ import type { DType } from "./dtype.js";
 import { DISPOSE } from "./dispose.js";
 import { TensorError } from "./errors.js";
 import { product } from "./geometry.js";
+import type { Hold } from "./lifetimes.js";
 import type { Pixels } from "./pixels.js";
 import type { GPUBufferBinding } from "./webgpuTypes.js";
 
@@ -11,7 +12,7 @@ import type { GPUBufferBinding } from "./webgpuTypes.js";
 export interface TensorOwner {
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
   binding(storage: TensorStorage): Required<GPUBufferBinding>;
-  release(tensor: Tensor, storage: TensorStorage): void;
+  release(hold: Hold): void;
 }
 
 /**
@@ -28,21 +29,26 @@ export class Tensor implements Disposable {
   /** Number of elements. */
   readonly size: number;
   readonly #owner: TensorOwner;
-  #storage: TensorStorage | undefined;
+  readonly #hold: Hold;
 
   /** Engines make tensors: `engine.tensor(...)` and the operations. */
-  constructor(owner: TensorOwner, shape: readonly number[], storage: TensorStorage) {
+  constructor(owner: TensorOwner, hold: Hold, { pixels, dtype }: TensorStorage) {
     this.#owner = owner;
-    this.shape = Object.freeze([...shape]);
-    this.size = product(shape);
-    this.pixels = storage.pixels;
-    this.dtype = storage.pixels ? "rgba8unorm" : storage.dtype;
-    this.#storage = storage;
+    this.#hold = hold;
+    this.shape = Object.freeze([...hold.shape]);
+    this.size = product(hold.shape);
+    this.pixels = pixels;
+    this.dtype = pixels ? "rgba8unorm" : dtype;
+  }
+
+  /** The storage of a tensor that was not disposed of; undefined for whatever else. For the library's own use. */
+  static storageOf(value: object): TensorStorage | undefined {
+    return #hold in value ? value.#hold.storage : undefined;
   }
 
   /** Whether {@link dispose} was called. */
   get disposed(): boolean {
-    return this.#storage === undefined;
+    return this.#hold.storage === undefined;
   }
 
   /**
@@ -69,9 +75,7 @@ export class Tensor implements Disposable {
 
   /** Gives the device memory back. Work recorded before still sees the values. Twice is harmless. */
   dispose(): void {
-    const storage = this.#storage;
-    this.#storage = undefined;
-    if (storage) this.#owner.release(this, storage);
+    this.#owner.release(this.#hold);
   }
 
   [DISPOSE](): void {
@@ -85,13 +89,14 @@ export class Tensor implements Disposable {
    * @throws TensorError if disposed, or if `owner` is another engine.
    */
   storage(owner: TensorOwner, name: string): TensorStorage {
-    if (!this.#storage)
+    const { storage } = this.#hold;
+    if (!storage)
       throw new TensorError(`${name} of shape [${this.shape.join(", ")}] was disposed; expected a live tensor`);
     if (owner !== this.#owner) {
       throw new TensorError(
         `${name} of shape [${this.shape.join(", ")}] belongs to another engine; expected a tensor of this one`,
       );
     }
-    return this.#storage;
+    return storage;
   }
 }
