@@ -2,7 +2,7 @@
 import type { DType } from "./dtype.js";
 import { type ActivationSpec, derivativeSource, readActivation } from "./activation.js";
 import { require, show } from "./errors.js";
-import { activationDimensions, joinActivation, readLayout, splitActivation } from "./layout.js";
+import { readLayout } from "./layout.js";
 import { type ConvOperation, type Direction, isFusedMask, NOTHING_FUSED, type TensorRole } from "./operation.js";
 import { requireOptions } from "./optionKeys.js";
 import {
@@ -15,7 +15,14 @@ import {
   TRANSPOSED_OPTIONS,
   type TransposedSize,
 } from "./options.js";
-import { type ConvProblem, makeProblem, type Rank, readShape, requireSameShape } from "./problem.js";
+import {
+  activationShape,
+  type ConvProblem,
+  makeProblem,
+  type Rank,
+  readActivationShape,
+  requireSameShape,
+} from "./problem.js";
 import { Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
 
@@ -222,7 +229,7 @@ export function elementwiseCall(
   activation: ActivationSpec,
   source?: Tensor,
 ): Call {
-  const problem = makeProblem(1, [1, 1, x.size], [1, 1, 1]);
+  const problem = makeProblem(1, x.size > 0 ? [1, 1, x.size] : [0, 1, 1], [1, 1, 1]);
   const values = valuesOf(x, direction === "activation" ? "x" : "dy");
   const operation = { ...plainOperation(direction, problem, values), activation };
   const operands: RoleTensors = source ? { y: x, activated: source } : { x };
@@ -232,8 +239,7 @@ export function elementwiseCall(
 /** A pointwise problem whose output has this shape: all that the bias gradient depends on. */
 export function biasProblem(rank: Rank, outputShape: readonly number[], options: ConvOptions): ConvProblem {
   const layout = readLayout(options.layout);
-  readShape("dy", outputShape, rank + 2, activationDimensions(layout, rank));
-  const { batch, channels, spatial } = splitActivation(outputShape, layout);
-  const inputShape = joinActivation({ batch, channels: 1, spatial }, layout);
-  return makeProblem(rank, inputShape, [channels, 1, ...spatial.map(() => 1)], { layout });
+  const { channels, ...rest } = readActivationShape("dy", outputShape, rank, layout);
+  const inputShape = activationShape({ ...rest, channels: 1 }, layout);
+  return makeProblem(rank, inputShape, [channels, 1, ...rest.spatial.map(() => 1)], { layout });
 }

@@ -70,9 +70,9 @@ export abstract class Convolutions {
    * 2D convolution (cross-correlation, as everywhere in deep learning):
    * `y[n, o, i, j] = activation(residual + bias[o] + sum over c, k, l of w[o, c, k, l] * x[n, c, i * S + k * D - P, j * S + l * D - P])`.
    *
-   * @param x input `[N, C, H, W]`, or as `options.layout` says
+   * @param x input `[N, C, H, W]`, or as `options.layout` says; without N for one sample, N may be 0
    * @param w weight `[out, C / groups, kh, kw]`, or as `options.weightLayout` says
-   * @returns `[N, out, OH, OW]` with `OH = floor((H + padTop + padBottom - D * (kh - 1) - 1) / S) + 1`
+   * @returns `[N, out, OH, OW]`, or without N as x, with `OH = floor((H + padTop + padBottom - D * (kh - 1) - 1) / S) + 1`
    */
   conv2d(x: Tensor, w: Tensor, options: ForwardOptions = {}): Tensor {
     return this.one(forwardCall(2, x, w, options));

@@ -2,7 +2,7 @@
 import type { AdapterDescription, Backend, RoleStorages, SpecialValues, TensorStorage, Timing } from "./backend.js";
 import { type Call, requireTensor } from "./calls.js";
 import { type DrawOptions, type DrawTarget, readPlanes } from "./draw.js";
-import { BYTES_PER_ELEMENT, type DType, readDType } from "./dtype.js";
+import { BYTES_PER_ELEMENT, type DType, readDType, storedValues } from "./dtype.js";
 import { DISPOSE } from "./dispose.js";
 import { LimitError, require, show, TensorError } from "./errors.js";
 import { describeOperation, type ExplainOptions } from "./describeOperation.js";
@@ -11,13 +11,14 @@ import type { EngineCore } from "./engineCore.js";
 import { product } from "./geometry.js";
 import { Scope } from "./lifetimes.js";
 import { listOf, type NumberList } from "./list.js";
-import { operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./operation.js";
+import { type ConvOperation, operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./operation.js";
 import type { OperationName } from "./operationNames.js";
 import { optionKeys, requireOptions } from "./optionKeys.js";
-import { readShape } from "./problem.js";
+import { readExtents, withBatch } from "./problem.js";
 import { type ImageOptions, imageShape, type ImageSource, readImages, readPixels } from "./pixels.js";
 import { Compiled, type Encoded, Recording } from "./recording.js";
 import { Tensor } from "./tensor.js";
+import type { SolverChoice } from "./options.js";
 import type { Tuning } from "./tuner/tuning.js";
 import { UnsharedConvolutions } from "./unsharedConvolutions.js";
 import { type DataOptions, dimensionsOf, readValues, type TensorData } from "./values.js";
@@ -45,6 +46,7 @@ export interface WrapOptions {
 }
 
 const TENSOR_OPTIONS = optionKeys<TensorOptions>({ dtype: 1, bits: 1 }, { string: "dtype" });
+const WRITE_OPTIONS = optionKeys<DataOptions>({ bits: 1 }, { string: "bits" });
 const WRAP_OPTIONS = optionKeys<WrapOptions>({ dtype: 1, offset: 1 }, { string: "dtype", number: "offset" });
 
 /**
@@ -84,7 +86,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    *
    * @param data row-major values: numbers in a typed array, an array, or arrays of arrays; copied, and rounded to the
    *   dtype (too large a value becomes infinity in float16). A Uint16Array holds float16 bits where the dtype is float16
-   * @param shape extents, each an integer of at least 1; that of the data itself when absent
+   * @param shape extents, each an integer of at least 1, or 0 for an empty batch; that of the data itself when absent
    * @param options `dtype`: how the device stores the values, "float32" when absent; `bits`: what the bit patterns in a
    *   Uint16Array mean, "float16" or "bfloat16"
    * @throws ArgumentError when their product is not the number of values, or where the data holds anything but numbers;
@@ -109,6 +111,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   async write(tensor: Tensor, values: TensorData, options: DataOptions = {}): Promise<void> {
     this.#requireLive();
     requireTensor("tensor", tensor);
+    requireOptions(options, WRITE_OPTIONS);
     const { dtype, shape } = tensor;
     require(dtype !== "rgba8unorm", () => "tensor is an image; expected values: make a new one with engine.image");
     const storage = tensor.storage(this.#core.owner, "tensor");
@@ -162,10 +165,13 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   explain(name: OperationName, shapes: ExplainShapes, options: ExplainOptions = {}): Explanation {
     this.#requireLive();
     const operation = describeOperation(name, shapes, options);
+    const { problem } = operation;
+    // What is planned for an empty batch is what one sample would get.
+    const planned = problem.batch > 0 ? operation : { ...operation, problem: withBatch(problem, 1) };
     const { solver } = options;
-    if (solver !== undefined) return explain(operation, this.#backend.select(operation, solver), "caller");
-    const tuned = this.tuning.choiceFor(operation);
-    return explain(operation, this.#backend.select(operation, tuned), tuned ? "tuning" : "model");
+    if (solver !== undefined) return explain(operation, this.#backend.select(planned, solver), "caller");
+    const tuned = this.tuning.choiceFor(planned);
+    return explain(operation, this.#backend.select(planned, tuned), tuned ? "tuning" : "model");
   }
 
   /**
@@ -362,8 +368,21 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     }
     const roles: readonly TensorRole[] = resultRoles(operation);
     for (const role of roles) this.#requireFits("the result", shapeOfRole(operation, role), operation.dtype);
-    const results = this.#backend.run(operation, storages, solver ?? this.tuning.use(operation));
+    const results =
+      operation.problem.batch === 0
+        ? this.#resultsOfNothing(operation, solver)
+        : this.#backend.run(operation, storages, solver ?? this.tuning.use(operation));
     return roles.map((role, i) => this.#adopt(shapes ? shapes[i] : shapeOfRole(operation, role), results[i]));
+  }
+
+  /** Of an empty batch: sums of nothing, which are zeros, and tensors without values. No kernel runs. */
+  #resultsOfNothing(operation: ConvOperation, solver: SolverChoice | undefined): TensorStorage[] {
+    const { dtype, problem } = operation;
+    if (solver !== undefined) this.#backend.select({ ...operation, problem: withBatch(problem, 1) }, solver);
+    return resultRoles(operation).map((role) => {
+      const shape = shapeOfRole(operation, role);
+      return this.#backend.upload(storedValues(product(shape), dtype), shape, dtype);
+    });
   }
 
   #adopt(shape: readonly number[], storage: TensorStorage): Tensor {
@@ -378,11 +397,9 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   /** The extents of a new tensor, checked. */
   #readExtents(shape: NumberList, dtype: DType): readonly number[] {
     this.#requireLive();
-    const length = listOf(shape)?.length ?? 0;
-    require(length >= 1, () => {
-      return `shape is ${show(shape)}; expected a list of at least one dimension`;
-    });
-    const extents = readShape("tensor", shape, length, "");
+    const list = listOf(shape) ?? [];
+    require(list.length >= 1, () => `shape is ${show(shape)}; expected a list of at least one dimension`);
+    const extents = readExtents("tensor", list, true);
     this.#requireFits("tensor", extents, dtype);
     return extents;
   }

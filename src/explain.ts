@@ -70,11 +70,11 @@ export function bytesOf(operation: ConvOperation): number {
   return roles.reduce((sum, role) => sum + bytesOfRole(role), 0);
 }
 
-export function explain(
-  operation: ConvOperation,
-  { plan, passedOver }: Selection,
-  chosenBy: ChosenBy = "model",
-): Explanation {
+/** @param selection for an empty batch, what one sample would get: nothing of it runs */
+export function explain(operation: ConvOperation, selection: Selection, chosenBy: ChosenBy = "model"): Explanation {
+  const { passedOver } = selection;
+  const nothing = { dispatches: [], scratchBytes: {}, conversions: [] };
+  const plan = operation.problem.batch > 0 ? selection.plan : { ...selection.plan, ...nothing };
   const { direction, problem } = operation;
   const flops = flopsOf(operation);
   const bytes = bytesOf(operation);

@@ -18,7 +18,8 @@ export type PerAxis = number | NumberList;
  * - `[h, w]`: on both sides of each axis;
  * - `[[top, bottom], [left, right]]`: per side, where a negative value crops;
  * - `"valid"`: none;
- * - `"same"`: output is `ceil(input / stride)`, an odd total puts the extra zero at the end;
+ * - `"same"`: output is `ceil(input / stride)`, an odd total puts the extra zero at the end; of a transposed convolution
+ *   it is `input * stride`;
  * - `"same-lower"`: likewise, extra zero at the beginning.
  */
 export type Padding = PerAxis | readonly (readonly [number, number] | NumberArray)[] | "valid" | "same" | "same-lower";
@@ -96,9 +97,12 @@ export interface BackwardSolvers {
 
 /** Where the output of a transposed convolution ends, which its input does not settle. At most one of the two. */
 export interface TransposedSize {
-  /** How much larger than the smallest possible the output is, at its end; below the stride. 0 when absent. */
+  /**
+   * How much larger than the smallest possible the output is, at its end; below the stride or below the dilation. 0 when
+   * absent, and with padding "same".
+   */
   readonly outputPadding?: PerAxis;
-  /** The output's spatial extents. */
+  /** The output's spatial extents: those that `outputPadding` can give; with padding "same" up to a stride below `input * stride`. */
   readonly outputSize?: NumberList;
 }
 

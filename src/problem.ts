@@ -8,6 +8,7 @@ import { require, show } from "./errors.js";
 import { dilatedExtent, product } from "./geometry.js";
 import {
   activationDimensions,
+  type ActivationExtents,
   activationStrides,
   joinActivation,
   type Layout,
@@ -34,7 +35,10 @@ export type Rank = 1 | 2 | 3;
 /** A convolution, seen from its forward pass: `y = conv(x, w)`. */
 export interface ConvProblem {
   readonly rank: Rank;
+  /** Samples; 0 for an empty batch, of which no pass reads anything. */
   readonly batch: number;
+  /** Whether the shapes have a dimension for the batch. Where they don't there is one sample. */
+  readonly batched: boolean;
   readonly groups: number;
   readonly inChannels: number;
   readonly outChannels: number;
@@ -67,7 +71,7 @@ export interface ConvProblem {
   readonly outputShape: readonly number[];
   /** Multiply-adds of a pass, padding counted. */
   readonly multiplyAdds: number;
-  /** Equal for two problems exactly when every field above is equal. */
+  /** Equal for two problems exactly when every field above is equal, but that 1 sample may be in a batch or not. */
   readonly key: string;
 }
 
@@ -79,14 +83,49 @@ export function readShape(name: string, shape: NumberList, length: number, layou
   require(list?.length === length, () => {
     return `${name} has shape ${show(list ?? shape)}; expected ${String(length)} dimensions ${layout}`;
   });
+  return readExtents(name, list, false);
+}
+
+/** A copy of a list of extents: integers of at least 1, or 0 for the first where that may be. */
+export function readExtents(name: string, list: readonly unknown[], mayBeEmpty: boolean): readonly number[] {
   const extents = [...list];
+  const isExtent = (extent: unknown, axis: number): extent is number =>
+    Number.isSafeInteger(extent) && (extent as number) >= (mayBeEmpty && axis === 0 ? 0 : 1);
   require(extents.every(isExtent), () => {
-    return `${name} has shape ${show(list)}; expected every dimension to be an integer of at least 1`;
+    const least = mayBeEmpty ? "an integer of at least 1, or 0 for the batch" : "an integer of at least 1";
+    return `${name} has shape ${show(list)}; expected every dimension to be ${least}`;
   });
   return extents;
 }
 
-const isExtent = (extent: unknown): extent is number => Number.isSafeInteger(extent) && (extent as number) >= 1;
+/**
+ * Extents of an input or output, `[N, C, ...spatial]` or as `layout` says; without N they are of one sample.
+ *
+ * @param name what the caller calls it, for messages
+ */
+export function readActivationShape(
+  name: string,
+  shape: NumberList,
+  rank: Rank,
+  layout: Layout,
+): ActivationExtents & { readonly batched: boolean } {
+  const list = listOf(shape);
+  const batched = list?.length === rank + 2;
+  require(batched || list?.length === rank + 1, () => {
+    const dimensions = `${String(rank + 2)} dimensions ${activationDimensions(layout, rank)}`;
+    return `${name} has shape ${show(list ?? shape)}; expected ${dimensions}, or ${String(rank + 1)} without N`;
+  });
+  const extents = readExtents(name, list, batched);
+  return { ...splitActivation(batched ? extents : [1, ...extents], layout), batched };
+}
+
+/** The shape that has these extents, without the batch where there is none. */
+export function activationShape(
+  extents: ActivationExtents & { readonly batched: boolean },
+  layout: Layout,
+): readonly number[] {
+  return joinActivation(extents, layout).slice(extents.batched ? 0 : 1);
+}
 
 function toTriple(values: readonly number[], missing: number): Triple {
   const [width = missing, height = missing, depth = missing] = [...values].reverse();
@@ -96,22 +135,26 @@ function toTriple(values: readonly number[], missing: number): Triple {
 /**
  * Validates shapes and hyperparameters and derives the rest.
  *
- * @param givenInputShape `[batch, inChannels, ...spatial]`, or as `options.layout` says
+ * @param inputShape `[batch, inChannels, ...spatial]`, or as `options.layout` says; without the batch for one sample
  * @param givenWeightShape `[outChannels, inChannels / groups, ...kernel]`, or as `options.weightLayout` says
  * @throws ArgumentError naming the rule and the values.
  */
 export function makeProblem(
   rank: Rank,
-  givenInputShape: NumberList,
+  inputShape: NumberList,
   givenWeightShape: NumberList,
   options: ConvOptions = {},
 ): ConvProblem {
   const layout = readLayout(options.layout);
   const weightOrder = readWeightOrder(options.weightLayout, rank);
   const paddingMode = readPaddingMode(options.paddingMode);
-  const inputShape = readShape("input", givenInputShape, rank + 2, activationDimensions(layout, rank));
+  const {
+    batch,
+    channels: inChannels,
+    spatial: inputSpatial,
+    batched,
+  } = readActivationShape("input", inputShape, rank, layout);
   const weightShape = readShape("weight", givenWeightShape, rank + 2, weightDimensions(weightOrder, rank));
-  const { batch, channels: inChannels, spatial: inputSpatial } = splitActivation(inputShape, layout);
   const { out: outChannels, in: inChannelsPerGroup, spatial: kernelSpatial } = splitWeight(weightShape, weightOrder);
 
   const { groups = 1 } = options;
@@ -165,6 +208,7 @@ export function makeProblem(
   return Object.freeze({
     rank,
     batch,
+    batched,
     groups,
     inChannels,
     outChannels,
@@ -187,9 +231,9 @@ export function makeProblem(
     inputPositions,
     outputPositions,
     taps,
-    inputShape,
+    inputShape: activationShape({ batch, channels: inChannels, spatial: inputSpatial, batched }, layout),
     weightShape,
-    outputShape: joinActivation({ batch, channels: outChannels, spatial: outputSpatial }, layout),
+    outputShape: activationShape({ batch, channels: outChannels, spatial: outputSpatial, batched }, layout),
     multiplyAdds: batch * outputPositions * outChannels * inChannelsPerGroup * taps,
     key: [
       [batch, rank, groups, inChannels, outChannels, input, kernel, stride, dilation, padBegin, padEnd],
@@ -198,15 +242,17 @@ export function makeProblem(
   });
 }
 
-/** The same problem for another number of samples. */
+/** The same problem for another number of samples, in a batch. */
 export function withBatch(problem: ConvProblem, batch: number): ConvProblem {
-  const { inputShape, outputShape, multiplyAdds, key } = problem;
+  const { batched, inputShape, outputShape, outputPositions, outChannels, inChannelsPerGroup, taps, key } = problem;
+  const first = batched ? 1 : 0;
   return Object.freeze({
     ...problem,
     batch,
-    inputShape: [batch, ...inputShape.slice(1)],
-    outputShape: [batch, ...outputShape.slice(1)],
-    multiplyAdds: (multiplyAdds / problem.batch) * batch,
+    batched: true,
+    inputShape: [batch, ...inputShape.slice(first)],
+    outputShape: [batch, ...outputShape.slice(first)],
+    multiplyAdds: batch * outputPositions * outChannels * inChannelsPerGroup * taps,
     key: key.replace(/^\d+/, String(batch)),
   });
 }

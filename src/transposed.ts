@@ -3,30 +3,29 @@
  * of that convolution's output, its result the shape of that convolution's input, and the weight is the same.
  */
 import { require, show } from "./errors.js";
-import { dilatedExtent } from "./geometry.js";
-import {
-  activationDimensions,
-  joinActivation,
-  readLayout,
-  splitActivation,
-  splitWeight,
-  transposedWeightLayout,
-  weightDimensions,
-} from "./layout.js";
+import { dilatedExtent, sameTotalPadding } from "./geometry.js";
+import { readLayout, splitWeight, transposedWeightLayout, weightDimensions } from "./layout.js";
 import type { NumberList } from "./list.js";
-import { type ConvOptions, readPadding, readPerAxis, type TransposedSize } from "./options.js";
-import { type ConvProblem, makeProblem, type Rank, readShape } from "./problem.js";
+import { type ConvOptions, type PaddedAxis, readPadding, readPerAxis, type TransposedSize } from "./options.js";
+import {
+  activationShape,
+  type ConvProblem,
+  makeProblem,
+  type Rank,
+  readActivationShape,
+  readShape,
+} from "./problem.js";
 
 /**
  * The convolution of which this is the input gradient.
  *
- * @param givenInputShape of the transposed convolution's x, `[N, in, ...spatial]`
+ * @param inputShape of the transposed convolution's x, `[N, in, ...spatial]`; without N for one sample
  * @param givenWeightShape `[in, out / groups, ...kernel]`, or as `options.weightLayout` says ("IOHW" and its like)
  * @throws ArgumentError naming the rule and the values.
  */
 export function makeTransposedProblem(
   rank: Rank,
-  givenInputShape: NumberList,
+  inputShape: NumberList,
   givenWeightShape: NumberList,
   options: ConvOptions & TransposedSize,
 ): ConvProblem {
@@ -35,10 +34,9 @@ export function makeTransposedProblem(
   require(options.paddingMode === undefined || options.paddingMode === "zeros", () => {
     return `paddingMode is ${show(options.paddingMode)}; a transposed convolution takes only "zeros"`;
   });
-  const inputShape = readShape("input", givenInputShape, rank + 2, activationDimensions(layout, rank));
+  const x = readActivationShape("input", inputShape, rank, layout);
   const dimensions = weightDimensions(order, rank, { out: "in", in: "out / groups" });
   const weightShape = readShape("weight", givenWeightShape, rank + 2, dimensions);
-  const x = splitActivation(inputShape, layout);
   const weight = splitWeight(weightShape, order);
   require(x.channels === weight.out, () => {
     return `weight has ${String(weight.out)} input channels; expected the input's, ${String(x.channels)}`;
@@ -46,56 +44,102 @@ export function makeTransposedProblem(
 
   const strides = readPerAxis("stride", options.stride, rank, 1);
   const dilations = readPerAxis("dilation", options.dilation, rank, 1);
-  const padding = transposedPadding(options, rank);
-  const smallest = x.spatial.map((extent, axis) => {
-    const [begin, end] = padding[axis];
-    return (extent - 1) * strides[axis] + dilatedExtent(weight.spatial[axis], dilations[axis]) - begin - end;
+  const axes = x.spatial.map((input, axis) => {
+    return { input, kernel: weight.spatial[axis], stride: strides[axis], dilation: dilations[axis] };
   });
-  const extra = readExtra(options, smallest, strides);
-  const spatial = smallest.map((extent, axis) => extent + extra[axis]);
-  require(spatial.every((extent) => extent >= 1), () => {
-    return `the output would be empty: (input - 1) * stride + dilation * (kernel - 1) + 1 - padding + outputPadding = ${show(spatial)}`;
-  });
+  const { padding } = options;
+  const isSame = padding === "same" || padding === "same-lower";
+  const { spatial, pads } = isSame ? sameSize(axes, options) : paddedSize(axes, options);
   const { groups = 1 } = options;
-  const outputShape = joinActivation({ batch: x.batch, channels: weight.in * groups, spatial }, layout);
+  const outputShape = activationShape({ ...x, channels: weight.in * groups, spatial }, layout);
   return makeProblem(rank, outputShape, weightShape, {
     stride: strides,
     dilation: dilations,
     groups,
-    padding,
+    padding: pads,
     layout,
     weightLayout,
   });
 }
 
-/** Padding of a transposed convolution crops its output; "same" would depend on the output, so it has no meaning here. */
-function transposedPadding({ padding }: ConvOptions, rank: number): [number, number][] {
-  require(padding !== "same" && padding !== "same-lower", () => {
-    return `padding is ${show(padding)}; a transposed convolution takes numbers or "valid"`;
-  });
-  const unbounded = { input: Number.MAX_SAFE_INTEGER, kernel: 1, stride: 1, dilation: 1 };
-  return readPadding(padding, new Array(rank).fill(unbounded));
+/** Spatial extents of the result, and the padding of the convolution behind it. */
+interface TransposedExtents {
+  readonly spatial: readonly number[];
+  readonly pads: readonly [begin: number, end: number][];
 }
 
-function readExtra(options: TransposedSize, smallest: readonly number[], strides: readonly number[]): number[] {
-  const { outputPadding, outputSize } = options;
+/**
+ * "same": the result has `input * stride` positions, or as many as `outputSize` says of those that a convolution with the
+ * same padding takes to the input's. That convolution's padding is cut off, `max(0, (input - 1) * stride + dilation *
+ * (kernel - 1) + 1 - output)` in all, as in TensorFlow and Keras; where the filters do not reach the end, zeros stay.
+ */
+function sameSize(axes: readonly PaddedAxis[], options: ConvOptions & TransposedSize): TransposedExtents {
+  const { padding, outputPadding, outputSize } = options;
+  const rank = axes.length;
+  require(readPerAxis("outputPadding", outputPadding, rank, 0).every((extra) => extra === 0), () => {
+    return `outputPadding is ${show(outputPadding)}; padding ${show(padding)} makes the output input * stride: expected outputSize for another`;
+  });
+  const largest = axes.map(({ input, stride }) => input * stride);
+  const spatial = outputSize === undefined ? largest : readPerAxis("outputSize", outputSize, rank, 1);
+  requireWithin(
+    spatial,
+    axes.map(({ stride }, axis) => largest[axis] - stride + 1),
+    largest,
+  );
+  const pads = axes.map((axis, i) => sameTotalPadding(spatial[i], axis, padding === "same-lower"));
+  return { spatial, pads };
+}
+
+/** Padding of a transposed convolution crops its result; `outputPadding` and `outputSize` say how far it goes on. */
+function paddedSize(axes: readonly PaddedAxis[], options: ConvOptions & TransposedSize): TransposedExtents {
+  const unbounded = axes.map((axis) => ({ ...axis, input: Number.MAX_SAFE_INTEGER }));
+  const pads = readPadding(options.padding, unbounded);
+  const smallest = axes.map(({ input, kernel, stride, dilation }, axis) => {
+    const [begin, end] = pads[axis];
+    return (input - 1) * stride + dilatedExtent(kernel, dilation) - begin - end;
+  });
+  const extra = readExtra(options, smallest, axes);
+  const spatial = smallest.map((extent, axis) => extent + extra[axis]);
+  require(spatial.every((extent) => extent >= 1), () => {
+    return `the output would be empty: (input - 1) * stride + dilation * (kernel - 1) + 1 - padding + outputPadding = ${show(spatial)}`;
+  });
+  // A stride or more of it would hold one more window of the convolution: that is cropped.
+  const ends = pads.map(([begin, end], axis): [number, number] => {
+    return [begin, extra[axis] < axes[axis].stride ? end : end - extra[axis]];
+  });
+  return { spatial, pads: ends };
+}
+
+function readExtra(
+  { outputPadding, outputSize }: TransposedSize,
+  smallest: readonly number[],
+  axes: readonly PaddedAxis[],
+): number[] {
   const rank = smallest.length;
   require(outputPadding === undefined || outputSize === undefined, () => {
     return `outputPadding ${show(outputPadding)} and outputSize ${show(outputSize)} are both given; expected at most one`;
   });
+  // As PyTorch has it.
+  const limits = axes.map(({ stride, dilation }) => Math.max(stride, dilation));
   if (outputSize === undefined) {
-    const extra =
-      outputPadding === undefined ? strides.map(() => 0) : readPerAxis("outputPadding", outputPadding, rank, 0);
-    require(extra.every((value, axis) => value < strides[axis]), () => {
-      return `outputPadding is ${show(extra)}; expected less than the stride, ${show([...strides])}`;
+    const extra = readPerAxis("outputPadding", outputPadding, rank, 0);
+    require(extra.every((value, axis) => value < limits[axis]), () => {
+      return `outputPadding is ${show(extra)}; expected less than the stride or the dilation, ${show(limits)}`;
     });
     return extra;
   }
   const sizes = readPerAxis("outputSize", outputSize, rank, 1);
-  const extra = sizes.map((size, axis) => size - smallest[axis]);
-  require(extra.every((value, axis) => value >= 0 && value < strides[axis]), () => {
-    const ranges = smallest.map((extent, axis) => `${String(extent)} to ${String(extent + strides[axis] - 1)}`);
+  requireWithin(
+    sizes,
+    smallest,
+    smallest.map((extent, axis) => extent + limits[axis] - 1),
+  );
+  return sizes.map((size, axis) => size - smallest[axis]);
+}
+
+function requireWithin(sizes: readonly number[], lowest: readonly number[], highest: readonly number[]): void {
+  require(sizes.every((size, axis) => size >= lowest[axis] && size <= highest[axis]), () => {
+    const ranges = lowest.map((low, axis) => `${String(low)} to ${String(highest[axis])}`);
     return `outputSize is ${show([...sizes])}; with these hyperparameters it can be ${ranges.join(" by ")}`;
   });
-  return extra;
 }

@@ -28,9 +28,10 @@ export abstract class TransposedConvolutions extends Convolutions {
   /**
    * 2D transposed convolution: every x spreads over `w * x`, `stride` apart; the adjoint of a convolution.
    *
-   * @param x input `[N, in, H, W]`
+   * @param x input `[N, in, H, W]`; without N for one sample, N may be 0
    * @param w weight `[in, out / groups, kh, kw]`, or as `options.weightLayout` says ("IOHW" and its like)
-   * @returns `[N, out, OH, OW]` with `OH = (H - 1) * S - padTop - padBottom + D * (kh - 1) + 1 + outputPadding`
+   * @returns `[N, out, OH, OW]`, or without N as x, with
+   *   `OH = (H - 1) * S - padTop - padBottom + D * (kh - 1) + 1 + outputPadding`; `H * S` with padding "same"
    */
   convTranspose2d(x: Tensor, w: Tensor, options: TransposedForwardOptions = {}): Tensor {
     return this.one(transposedForwardCall(2, x, w, options));

@@ -113,6 +113,8 @@ export class GpuBackend implements Backend {
   upload(values: StoredValues, shape: readonly number[], dtype: DType): TensorStorage {
     this.#life.require();
     const storage = this.#memory.allocate(shape, dtype, "host");
+    // Of an empty batch: nothing to write, and Deno panics at that.
+    if (values.length === 0) return storage;
     // They may be the caller's own, and must not change before the buffer has arrived.
     this.#pool.write(storage.pooled, storage.pooled.arriving ? values.slice() : values);
     return storage;
@@ -215,6 +217,8 @@ export class GpuBackend implements Backend {
   async read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
     const source = storage as GpuStorage;
     this.interop.requireReadable(source);
+    this.#life.require();
+    if (source.size === 0) return new Float32Array(0);
     const bytes = await this.#readBytes(source);
     if (source.pixels) return decodePixels(new Uint8Array(bytes), source.pixels);
     return decode(bytes, source.size, source.dtype);
@@ -227,7 +231,7 @@ export class GpuBackend implements Backend {
   async #check(storage: TensorStorage): Promise<SpecialValues> {
     this.#life.require();
     // Pixels are bytes: there is nothing special among them, unless the normalisation puts it there.
-    if (storage.pixels) return countSpecials(await this.read(storage));
+    if (storage.pixels || storage.size === 0) return countSpecials(await this.read(storage));
     const { pooled, size, dtype } = storage as GpuStorage;
     this.#recorder.requireUsable(storage as GpuStorage);
     const prepared = this.#prepare(`specials ${dtype} ${String(size)}`, () => {
@@ -273,7 +277,7 @@ export class GpuBackend implements Backend {
     const target = storage as GpuStorage;
     this.#recorder.requireUsable(target);
     this.interop.requireWritable(target);
-    this.#recorder.upload(target, values);
+    if (values.length > 0) this.#recorder.upload(target, values);
     await this.submit();
   }
 

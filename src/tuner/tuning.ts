@@ -1,7 +1,7 @@
 /** Tuning: the choices that measuring on this device has made, and their making. */
 import type { Backend } from "../backend.js";
 import { describeOperation, type ExplainOptions } from "../describeOperation.js";
-import { DeviceError } from "../errors.js";
+import { DeviceError, require } from "../errors.js";
 import type { ExplainShapes } from "../explain.js";
 import { type ConvOperation, keyOf } from "../operation.js";
 import type { OperationName } from "../operationNames.js";
@@ -114,7 +114,9 @@ export class Tuning {
    */
   async tune(name: OperationName, shapes: ExplainShapes, options: ExplainOptions = {}): Promise<TuningReport> {
     if (!this.#backend.capabilities) throw new DeviceError("tuning needs a WebGPU device; the CPU has one way only");
-    return await this.#tuneOperation(describeOperation(name, shapes, options), false);
+    const operation = describeOperation(name, shapes, options);
+    require(operation.problem.batch > 0, () => "the batch is empty; expected at least one sample to measure");
+    return await this.#tuneOperation(operation, false);
   }
 
   /** How to run an operation: the tuned choice, or undefined for the model's. */

@@ -42,8 +42,9 @@ function readCall(name: string, parameters: readonly unknown[]): Call | undefine
   if (!match) return undefined;
   const [, family, rank, pass] = match;
   const tensors = parameters.filter((value) => value instanceof Tensor);
-  const shapes = parameters.filter((value): value is readonly number[] => Array.isArray(value));
-  const rest = parameters.filter((value) => !(value instanceof Tensor) && !Array.isArray(value));
+  const isList = (value: unknown): value is readonly number[] => Array.isArray(value) || ArrayBuffer.isView(value);
+  const shapes = parameters.filter(isList);
+  const rest = parameters.filter((value) => !(value instanceof Tensor) && !isList(value));
   const inputs: Readonly<Record<string, readonly number[] | undefined>> = {
     "": tensors.at(0)?.shape,
     InputGradient: shapes.at(0),
@@ -71,9 +72,9 @@ function paddingFeatures({ padding, paddingMode }: Options): string[] {
   ];
 }
 
-function channelFeatures({ input, options: { groups = 1, layout } }: Call): string[] {
+function channelFeatures({ input, rank, options: { groups = 1, layout } }: Call): string[] {
   if (!(groups > 1)) return [];
-  const channels = input?.[layout === "channels-last" ? input.length - 1 : 1];
+  const channels = input?.[input.length - 1 - (layout === "channels-last" ? 0 : Number(rank))];
   return channels === groups ? ["groups", "depthwise"] : ["groups"];
 }
 

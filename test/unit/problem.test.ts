@@ -125,15 +125,15 @@ describe("a pointwise problem as a line", () => {
 
 describe("a rule that is broken is named with the values", () => {
   const cases: readonly [input: unknown, weight: unknown, options: ConvOptions, message: string][] = [
-    [[1, 3, 8], [4, 3, 3, 3], {}, "input has shape [1, 3, 8]; expected 4 dimensions [N, C, H, W]"],
+    [[3, 8], [4, 3, 3, 3], {}, "input has shape [3, 8]; expected 4 dimensions [N, C, H, W], or 3 without N"],
     [[1, 3, 8, 8], [4, 3, 3], {}, "weight has shape [4, 3, 3]; expected 4 dimensions [out, in / groups, KH, KW]"],
-    ["8x8", [4, 3, 3, 3], {}, 'input has shape "8x8"; expected 4 dimensions [N, C, H, W]'],
-    [undefined, [4, 3, 3, 3], {}, "input has shape undefined; expected 4 dimensions [N, C, H, W]"],
+    ["8x8", [4, 3, 3, 3], {}, 'input has shape "8x8"; expected 4 dimensions [N, C, H, W], or 3 without N'],
+    [undefined, [4, 3, 3, 3], {}, "input has shape undefined; expected 4 dimensions [N, C, H, W], or 3 without N"],
     [
       [1, 3, 0, 8],
       [4, 3, 3, 3],
       {},
-      "input has shape [1, 3, 0, 8]; expected every dimension to be an integer of at least 1",
+      "input has shape [1, 3, 0, 8]; expected every dimension to be an integer of at least 1, or 0 for the batch",
     ],
     [
       [1, 3, 8, 8],
@@ -145,13 +145,13 @@ describe("a rule that is broken is named with the values", () => {
       [1, 3, 8, NaN],
       [4, 3, 3, 3],
       {},
-      "input has shape [1, 3, 8, NaN]; expected every dimension to be an integer of at least 1",
+      "input has shape [1, 3, 8, NaN]; expected every dimension to be an integer of at least 1, or 0 for the batch",
     ],
     [
       [-1, 3, 8, 8],
       [4, 3, 3, 3],
       {},
-      "input has shape [-1, 3, 8, 8]; expected every dimension to be an integer of at least 1",
+      "input has shape [-1, 3, 8, 8]; expected every dimension to be an integer of at least 1, or 0 for the batch",
     ],
     [[1, 3, 8, 8], [4, 5, 3, 3], {}, "weight has 5 input channels; expected 3 / 1 groups = 3"],
     [[1, 8, 8, 8], [4, 3, 3, 3], { groups: 2 }, "weight has 3 input channels; expected 8 / 2 groups = 4"],
@@ -197,10 +197,10 @@ describe("a rule that is broken is named with the values", () => {
   });
 
   test.each([
-    [1, "input has shape [1, 1]; expected 3 dimensions [N, C, W]"],
-    [3, "input has shape [1, 1]; expected 5 dimensions [N, C, D, H, W]"],
+    [1, "input has shape [1]; expected 3 dimensions [N, C, W], or 2 without N"],
+    [3, "input has shape [1]; expected 5 dimensions [N, C, D, H, W], or 4 without N"],
   ] as const)("rank %i names its own axes", (rank: Rank, message) => {
-    expect(() => makeProblem(rank, [1, 1], [1, 1])).toThrow(new ArgumentError(message));
+    expect(() => makeProblem(rank, [1], [1, 1])).toThrow(new ArgumentError(message));
   });
 
   test("an empty axis is named in every rank", () => {
