@@ -67,6 +67,7 @@ export const memoryError = (what: string, cause: DeviceError): DeviceError =>
 /** A kernel to start. It is bound when it is encoded: until then its buffers may be made once more. */
 export interface RecordedDispatch {
   readonly pipeline: PipelineEntry;
+  readonly uniforms: Allocation;
   readonly bindGroup: GPUBindGroup;
   readonly buffers: Readonly<Partial<Record<string, PooledBuffer>>>;
   readonly workgroups: readonly [number, number, number];
@@ -151,7 +152,10 @@ export class Batch {
 
   /** Notes what must be there before the operation can be encoded. */
   await({ dispatches, reads, writes }: RecordedOperation): void {
-    for (const { pipeline } of dispatches) if (!pipeline.pipeline) this.unready.add(pipeline);
+    for (const { pipeline, uniforms } of dispatches) {
+      if (!pipeline.pipeline) this.unready.add(pipeline);
+      if (uniforms.arriving) this.arriving.add(uniforms);
+    }
     for (const { pooled } of reads) if (pooled.arriving) this.arriving.add(pooled);
     for (const { pooled } of writes) if (pooled.arriving) this.arriving.add(pooled);
   }

@@ -73,7 +73,7 @@ export class GpuBackend implements Backend {
     this.capabilities = readCapabilities(device);
     this.#pool = new BufferPool(device, poolBytes);
     this.#pipelines = new PipelineCache(device);
-    this.#plans = new PlanCache(device, this.#pipelines);
+    this.#plans = new PlanCache(device, this.#pipelines, this.#pool.allocator);
     this.#recorder = new Recorder(device, this.#pool, (error) => this.#onFailure(error));
     this.#memory = new DeviceMemory(this.#pool, this.#recorder, poison);
     this.#packed = new PackedWeights(this.#memory, this.#recorder, poolBytes);

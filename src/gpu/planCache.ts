@@ -1,5 +1,6 @@
 /** Plans made ready for the device, kept by what they are plans of. */
 import type { SolverPlan } from "../solver.js";
+import type { Allocator } from "./allocation.js";
 import type { PipelineCache } from "./pipelineCache.js";
 import { PreparedPlan } from "./prepared.js";
 
@@ -9,19 +10,21 @@ const PLANS_KEPT = 2048;
 export class PlanCache {
   readonly #device: GPUDevice;
   readonly #pipelines: PipelineCache;
+  readonly #allocator: Allocator;
   readonly #plans = new Map<string, PreparedPlan>();
 
-  constructor(device: GPUDevice, pipelines: PipelineCache) {
+  constructor(device: GPUDevice, pipelines: PipelineCache, allocator: Allocator) {
     this.#device = device;
     this.#pipelines = pipelines;
+    this.#allocator = allocator;
   }
 
-  /** The plan of that key; made by `makePlan` if it is new, or if a kernel of it failed to compile. */
+  /** The plan of that key; made by `makePlan` if it is new, or if what it needs failed: a kernel, its uniforms. */
   get(key: string, makePlan: () => SolverPlan): PreparedPlan {
     const known = this.#plans.get(key);
     if (known && !known.failed) return known;
     // One whose kernel failed is left to whoever holds it: its packing may be recorded, and not submitted yet.
-    const prepared = new PreparedPlan(this.#device, this.#pipelines, makePlan());
+    const prepared = new PreparedPlan(this.#device, this.#pipelines, this.#allocator, makePlan());
     if (this.#plans.size >= PLANS_KEPT) this.#forgetOldest();
     this.#plans.set(key, prepared);
     return prepared;

@@ -1,6 +1,7 @@
 /** A plan made ready for one device: pipelines asked for, uniforms written, bind groups kept. */
 import { type Packing, packingOf } from "../packing.js";
 import type { BindingSource, Dispatch, Scratch, SolverPlan } from "../solver.js";
+import type { Allocation, Allocator } from "./allocation.js";
 import type { PooledBuffer } from "./bufferPool.js";
 import type { PipelineCache, PipelineEntry } from "./pipelineCache.js";
 import type { RecordedDispatch } from "./batch.js";
@@ -15,9 +16,14 @@ export type OperationBuffers = Partial<Record<BindingSource, PooledBuffer>>;
  */
 const BIND_GROUPS_KEPT = 256;
 
+function fill(mapped: GPUBuffer, bytes: Uint8Array): void {
+  new Uint8Array(mapped.getMappedRange()).set(bytes);
+  mapped.unmap();
+}
+
 class PreparedDispatch {
   readonly #device: GPUDevice;
-  readonly #uniforms: GPUBuffer;
+  readonly uniforms: Allocation;
   readonly #sources: readonly (readonly [binding: number, source: BindingSource])[];
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   readonly pipeline: PipelineEntry;
@@ -26,21 +32,22 @@ class PreparedDispatch {
   constructor(
     device: GPUDevice,
     cache: PipelineCache,
+    allocator: Allocator,
     { kernel, constants, types, uniforms, bindings, workgroups }: Dispatch,
   ) {
     this.#device = device;
     this.pipeline = cache.get(kernel, constants, types);
     this.workgroups = workgroups;
     this.#sources = Object.entries(kernel.bindings).map(([name, { binding }]) => [binding, bindings[name]] as const);
-    const bytes = packUniforms(kernel, uniforms);
-    this.#uniforms = device.createBuffer({
-      label: kernel.name,
-      size: bytes.byteLength,
-      usage: GPUBufferUsage.UNIFORM,
-      mappedAtCreation: true,
+    const bytes = new Uint8Array(packUniforms(kernel, uniforms));
+    const size = bytes.byteLength;
+    const descriptor = { label: kernel.name, size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true };
+    const made = allocator.allocate({}, descriptor, ({ buffer, error }) => {
+      if (buffer !== first && !error) fill(buffer, bytes);
     });
-    new Uint8Array(this.#uniforms.getMappedRange()).set(new Uint8Array(bytes));
-    this.#uniforms.unmap();
+    const first = made.buffer;
+    fill(first, bytes);
+    this.uniforms = made;
   }
 
   bind(buffers: OperationBuffers): RecordedDispatch {
@@ -54,7 +61,7 @@ class PreparedDispatch {
   }
 
   #makeBindGroup(key: string, buffers: OperationBuffers): GPUBindGroup {
-    const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: this.#uniforms } }];
+    const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: this.uniforms.buffer } }];
     const forget = (): void => void this.#bindGroups.delete(key);
     for (const [binding, source] of this.#sources) {
       const pooled = buffers[source];
@@ -78,7 +85,7 @@ class PreparedDispatch {
 
   dispose(): void {
     this.#bindGroups.clear();
-    this.#uniforms.destroy();
+    this.uniforms.buffer.destroy();
   }
 }
 
@@ -101,6 +108,10 @@ class BoundDispatch implements RecordedDispatch {
     return this.#prepared.workgroups;
   }
 
+  get uniforms(): Allocation {
+    return this.#prepared.uniforms;
+  }
+
   get bindGroup(): GPUBindGroup {
     return (this.#bindGroup ??= this.#prepared.bindGroupOf(this.buffers));
   }
@@ -117,11 +128,14 @@ export class PreparedPlan {
   readonly #packing: readonly PreparedDispatch[];
   readonly #oncePacked: readonly PreparedDispatch[];
 
-  constructor(device: GPUDevice, cache: PipelineCache, plan: SolverPlan) {
+  constructor(device: GPUDevice, cache: PipelineCache, allocator: Allocator, plan: SolverPlan) {
     const packing = packingOf(plan);
     const packs = (dispatch: Dispatch): boolean => packing?.steps.includes(dispatch) ?? false;
     const isLeft = (name: string): boolean => !(name in (packing?.packed ?? {})) && !(name in (packing?.between ?? {}));
-    const all = plan.dispatches.map((step) => ({ step, prepared: new PreparedDispatch(device, cache, step) }));
+    const all = plan.dispatches.map((step) => ({
+      step,
+      prepared: new PreparedDispatch(device, cache, allocator, step),
+    }));
     this.packing = packing;
     this.scratch = plan.scratchBytes;
     this.scratchOncePacked = Object.fromEntries(Object.entries(plan.scratchBytes).filter(([name]) => isLeft(name)));
@@ -130,9 +144,9 @@ export class PreparedPlan {
     this.#oncePacked = all.filter(({ step }) => !packs(step)).map(({ prepared }) => prepared);
   }
 
-  /** Whether a kernel of it failed to compile: then it must be prepared anew. */
+  /** Whether a kernel of it failed to compile, or there was no room for its uniforms: then it must be prepared anew. */
   get failed(): boolean {
-    return this.#dispatches.some(({ pipeline }) => pipeline.error !== undefined);
+    return this.#dispatches.some(({ pipeline, uniforms }) => pipeline.error ?? uniforms.error);
   }
 
   bind(buffers: OperationBuffers): RecordedDispatch[] {

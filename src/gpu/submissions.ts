@@ -181,7 +181,10 @@ function encodeOperation(pass: GPUComputePassEncoder, { dispatches }: RecordedOp
  * no room for what it reads and writes.
  */
 function failureOf({ dispatches, reads, writes }: RecordedOperation): DeviceError | undefined {
-  for (const { pipeline } of dispatches) if (pipeline.error) return pipeline.error;
+  for (const { pipeline, uniforms } of dispatches) {
+    const error = pipeline.error ?? uniforms.error;
+    if (error) return error;
+  }
   const failed = firstError(reads);
   if (failed) return failed;
   for (const storage of writes) if (storage.pooled.error) return errorOf({ ...storage, error: undefined });

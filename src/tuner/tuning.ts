@@ -237,6 +237,8 @@ export class Tuning {
     try {
       return await run();
     } finally {
+      // What a candidate did wrong is in its verdict.
+      await this.#backend.finish().catch(() => undefined);
       if (earlier.status === "rejected") this.#backend.report(earlier.reason as Error);
     }
   }

@@ -173,6 +173,24 @@ describe("where there is no room for", () => {
     expect([...(await again.data())]).toEqual([4096]);
   });
 
+  for (const throws of [false, true]) {
+    gpuTest(
+      `a kernel's uniforms, ${throws ? "said at once" : "said later"}, another call has them`,
+      async ({ engine }) => {
+        using layer = await makeLayer(engine);
+        const { engine: own } = layer;
+        using x = own.tensor([1, 2, 3], [1, 1, 3]);
+        const run = (): Tensor => own.activate(x, "relu6");
+        await own.finish();
+        Object.assign(layer.faults, { noRoomFor: (_: number, label: string) => label === "activation", throws });
+        if (throws) expect(run).toThrow(/out of memory/);
+        else await expect(run().data()).rejects.toThrow(/out of memory/);
+        layer.faults.noRoomFor = () => false;
+        expect([...(await run().data())]).toEqual([1, 2, 3]);
+      },
+    );
+  }
+
   gpuTest("what a compiled sequence needs, compiling it rejects; so does encoding", async ({ engine }) => {
     using layer = await makeLayer(engine);
     layer.faults.noRoomFor = isLarge;

@@ -41,8 +41,9 @@ export function failingDevice(real: GPUDevice): FailingDevice {
     buffers++;
     if (!faults.noRoomFor?.(descriptor.size, descriptor.label ?? "")) return real.createBuffer(descriptor);
     if (faults.throws) throw new RangeError("no room");
-    // Beyond any limit: what comes back is invalid, and an error scope says so.
-    return real.createBuffer({ ...descriptor, size: 2 ** 50 });
+    // For nothing, or beyond any limit: what comes back is invalid, and an error scope says so.
+    const invalid = descriptor.mappedAtCreation ? { usage: 0 } : { size: 2 ** 50 };
+    return real.createBuffer({ ...descriptor, ...invalid });
   };
   const createCommandEncoder = (encoderDescriptor?: GPUCommandEncoderDescriptor): GPUCommandEncoder => {
     const encoder = real.createCommandEncoder(encoderDescriptor);
