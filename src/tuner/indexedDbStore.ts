@@ -1,13 +1,37 @@
 /** Tuned choices in the browser's IndexedDB. */
+import { oneAtATime } from "./queue.js";
 import type { TuningData, TuningStore } from "./store.js";
 
 const TABLE = "tuning";
 const KEY = "data";
 
-function settled<Value>(request: IDBRequest<Value>): Promise<Value> {
+const failure = (error: DOMException | null): Error => error ?? new Error("IndexedDB failed without a reason");
+
+/** Opens the database; whoever wants to change or delete it later need not wait for us. */
+function open(name: string): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error("IndexedDB failed without a reason"));
+    const opening = indexedDB.open(name, 1);
+    let given = false;
+    opening.onupgradeneeded = () => void opening.result.createObjectStore(TABLE);
+    opening.onblocked = () => {
+      given = true;
+      reject(new Error(`another page holds the database ${name} open in an older version`));
+    };
+    opening.onerror = () => reject(failure(opening.error));
+    opening.onsuccess = () => {
+      const database = opening.result;
+      if (given) database.close();
+      database.onversionchange = () => database.close();
+      resolve(database);
+    };
+  });
+}
+
+/** Resolves once what was asked for is done for good. */
+function completed(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(failure(transaction.error));
   });
 }
 
@@ -21,19 +45,20 @@ export function indexedDbStore(name = "webgpu-conv"): TuningStore {
     mode: IDBTransactionMode,
     ask: (table: IDBObjectStore) => IDBRequest<Value>,
   ): Promise<Value> => {
-    const opening = indexedDB.open(name, 1);
-    opening.onupgradeneeded = () => void opening.result.createObjectStore(TABLE);
-    const database = await settled(opening);
+    const database = await open(name);
     try {
-      return await settled(ask(database.transaction(TABLE, mode).objectStore(TABLE)));
+      const transaction = database.transaction(TABLE, mode);
+      const request = ask(transaction.objectStore(TABLE));
+      await completed(transaction);
+      return request.result;
     } finally {
       database.close();
     }
   };
   return {
     load: async () => await use<unknown>("readonly", (table) => table.get(KEY) as IDBRequest<unknown>),
-    save: async (data: TuningData) => {
+    save: oneAtATime(async (data: TuningData) => {
       await use("readwrite", (table) => table.put(data, KEY));
-    },
+    }),
   };
 }
