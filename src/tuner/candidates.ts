@@ -15,8 +15,27 @@ export const MOST_CANDIDATES = 16;
 /** Kernels in workgroup memory take a software device tens of seconds to compile, to lose by several times. */
 const NEVER_ON_SOFTWARE = new Set(["implicit-gemm"]);
 
-export const isSame = (a: Candidate, b: Candidate): boolean =>
-  a.name === b.name && JSON.stringify(a.config) === JSON.stringify(b.config);
+/** Whether two candidates are one, in whatever order their constants come. */
+export function isSame(a: Candidate, b: Candidate): boolean {
+  const names = Object.keys(a.config);
+  if (a.name !== b.name || names.length !== Object.keys(b.config).length) return false;
+  return names.every((name) => Object.hasOwn(b.config, name) && a.config[name] === b.config[name]);
+}
+
+/** The solver's own tuning candidate that equals `wanted`; undefined where it has none, or refuses it. */
+export function ownCandidate(
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  wanted: Candidate,
+): Candidate | undefined {
+  const solver = solversFor(operation).find(({ name }) => name === wanted.name);
+  if (!solver || isTooSlow(solver, capabilities)) return undefined;
+  const candidates = solver.configs(operation, capabilities).map((config) => ({ name: solver.name, config }));
+  const own = candidates.find((candidate) => isSame(candidate, wanted));
+  return own && !isRefusal(planFor(solver, operation, capabilities, own.config)) ? own : undefined;
+}
+
+const isTooSlow = ({ name }: Solver, { software }: Capabilities): boolean => software && NEVER_ON_SOFTWARE.has(name);
 
 /** What the model chooses: the candidate to beat. */
 export function modelChoice(operation: ConvOperation, capabilities: Capabilities): Candidate {
@@ -39,7 +58,7 @@ export function candidatesFor(operation: ConvOperation, capabilities: Capabiliti
   const encouraged: Candidate[] = [modelChoice(operation, capabilities)];
   const discouraged: Candidate[] = [];
   for (const solver of solversFor(operation)) {
-    if (solver === general || (capabilities.software && NEVER_ON_SOFTWARE.has(solver.name))) continue;
+    if (solver === general || isTooSlow(solver, capabilities)) continue;
     const able = solver
       .configs(operation, capabilities)
       .filter((config) => !isRefusal(planFor(solver, operation, capabilities, config)))

@@ -1,4 +1,5 @@
 /** Tuned choices as data, and where they are kept between visits. */
+import { show } from "../errors.js";
 import type { SolverConfig } from "../solver.js";
 import { VERSION } from "../version.js";
 
@@ -32,6 +33,7 @@ export interface TuningData {
 export interface TuningStore {
   /** What was saved last; undefined when nothing was. */
   load(): Promise<unknown>;
+  /** An engine waits for one save before it asks for the next. */
   save(data: TuningData): Promise<void>;
 }
 
@@ -42,7 +44,12 @@ export const tuningData = (entries: readonly TuningEntry[]): TuningData => ({
   entries,
 });
 
-/** The entries of what a store or a caller gives; or why there are none to be had. */
+/** Entries that are kept, and read of what is imported or loaded: networks have some hundreds of layers. */
+export const MOST_ENTRIES = 10_000;
+/** Characters of a device's or a problem's key, and constants of a solver. */
+const MOST = { characters: 4096, constants: 16 };
+
+/** The entries of what a store or a caller gives, the first {@link MOST_ENTRIES} of them; or why there are none to be had. */
 export function readTuningData(data: unknown): { readonly entries: readonly TuningEntry[]; readonly ignored?: string } {
   if (data === undefined || data === null) return { entries: [] };
   const { format, engine, revision, entries } = data as Partial<TuningData>;
@@ -51,22 +58,48 @@ export function readTuningData(data: unknown): { readonly entries: readonly Tuni
     const own = nameOf(VERSION, TUNING_REVISION);
     return { entries: [], ignored: `it is of ${nameOf(engine, revision)}; this is ${own}` };
   }
-  const sound = entries.filter(isEntry);
-  if (sound.length === entries.length) return { entries: sound };
-  const broken = entries.length - sound.length;
-  return { entries: sound, ignored: `${String(broken)} of its ${String(entries.length)} entries are broken` };
+  const given: readonly unknown[] = entries;
+  const { length } = given;
+  const read = Math.min(length, MOST_ENTRIES);
+  const sound: TuningEntry[] = [];
+  for (let i = 0; i < read; i++) {
+    const entry = readEntry(given[i]);
+    if (entry) sound.push(entry);
+  }
+  const ignored: string[] = [];
+  if (sound.length < read) ignored.push(`${String(read - sound.length)} of its ${String(length)} entries are broken`);
+  if (read < length) ignored.push(`of its ${String(length)} entries the first ${String(MOST_ENTRIES)} are read`);
+  return ignored.length === 0 ? { entries: sound } : { entries: sound, ignored: ignored.join(", ") };
 }
 
-const nameOf = (engine: unknown, revision: unknown): string =>
-  `version ${String(engine)}, revision ${String(revision)}`;
+const nameOf = (engine: unknown, revision: unknown): string => `version ${shown(engine)}, revision ${shown(revision)}`;
 
-function isEntry(entry: Partial<Record<keyof TuningEntry, unknown>> | null | undefined): entry is TuningEntry {
-  const { adapter, problem, solver, config, milliseconds, modelMilliseconds, measuredAt } = entry ?? {};
-  if (typeof config !== "object" || config === null) return false;
-  const constants: readonly unknown[] = Object.values(config);
-  const numbers = [milliseconds, modelMilliseconds, measuredAt, ...constants];
-  const words = [adapter, problem, solver];
-  return words.every((word) => typeof word === "string") && numbers.every((value) => Number.isFinite(value));
+/** Strings as they are, but no longer than need be. */
+const shown = (value: unknown): string => show(value).replace(/^"|"$/g, "");
+
+const isKey = (value: unknown): value is string => typeof value === "string" && value.length <= MOST.characters;
+const isDuration = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
+
+/** The entry as plain data, each part read once; undefined where one is not what it should be. */
+function readEntry(entry: unknown): TuningEntry | undefined {
+  const parts = (entry ?? {}) as Partial<Record<keyof TuningEntry, unknown>>;
+  const { adapter, problem, solver, config, milliseconds, modelMilliseconds, measuredAt } = parts;
+  if (typeof config !== "object" || config === null || Array.isArray(config)) return undefined;
+  const constants = Object.entries(config) as [string, unknown][];
+  const isConstant = ([name, value]: [string, unknown]): boolean => isKey(name) && Number.isFinite(value);
+  if (constants.length > MOST.constants || !constants.every(isConstant)) return undefined;
+  if (!isKey(adapter) || !isKey(problem) || !isKey(solver)) return undefined;
+  if (!isDuration(milliseconds) || !isDuration(modelMilliseconds) || !Number.isFinite(measuredAt)) return undefined;
+  return {
+    adapter,
+    problem,
+    solver,
+    config: Object.fromEntries(constants) as SolverConfig,
+    milliseconds,
+    modelMilliseconds,
+    // What claims to be of the future would stay for ever.
+    measuredAt: Math.min(measuredAt as number, Date.now()),
+  };
 }
 
 /** Keeps tuned choices while the page, or the process, lives. */

@@ -5,9 +5,17 @@ import { DeviceError, require } from "../errors.js";
 import type { ExplainShapes } from "../explain.js";
 import { type ConvOperation, keyOf } from "../operation.js";
 import type { OperationName } from "../operationNames.js";
-import { type Candidate, candidatesFor, isSame, modelChoice } from "./candidates.js";
+import { type Candidate, candidatesFor, isSame, modelChoice, ownCandidate } from "./candidates.js";
 import { adapterKey, bucketOf } from "./key.js";
-import { readTuningData, type TuningData, tuningData, type TuningEntry, type TuningStore } from "./store.js";
+import { oneAtATime } from "./queue.js";
+import {
+  MOST_ENTRIES,
+  readTuningData,
+  type TuningData,
+  tuningData,
+  type TuningEntry,
+  type TuningStore,
+} from "./store.js";
 import { type TrialOptions, tryOut, type Verdict } from "./trial.js";
 
 /**
@@ -41,6 +49,9 @@ const IDLE_MILLISECONDS = 200;
 /** Operands, results and scratch memory of a trial may take so much. */
 const MOST_BYTES = 2 ** 27;
 
+/** Operations whose choice is remembered; then all are looked up anew. */
+const MOST_CHOICES = 4096;
+
 /** Lets what waits for its turn, and the device, go first. */
 const pause = (milliseconds = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -61,6 +72,7 @@ export class Tuning {
   /** Operations that were called, and those of them that are to be tuned. */
   readonly #asked = new Set<string>();
   readonly #waiting = new Map<string, ConvOperation>();
+  readonly #save: (data: TuningData) => Promise<void>;
   #working: Promise<void> | undefined;
   #lastUse = 0;
   #stopped = false;
@@ -68,15 +80,15 @@ export class Tuning {
   constructor(backend: Backend, options: TuningOptions) {
     this.#backend = backend;
     this.#options = options;
+    // A store of the caller's may throw, or return no promise.
+    this.#save = oneAtATime(async (data: TuningData) => await options.store?.save(data));
   }
 
   /** What was saved before is used from here on. What cannot be read is ignored, with a warning. */
   async load(): Promise<void> {
     const { store, warn } = this.#options;
     try {
-      const { entries, ignored } = readTuningData(await store?.load());
-      if (ignored !== undefined) warn(`stored tuning is ignored: ${ignored}`);
-      this.#merge(entries);
+      this.#merge(await store?.load(), "stored");
     } catch (error) {
       warn(`stored tuning is ignored: ${String(error)}`);
     }
@@ -88,13 +100,12 @@ export class Tuning {
   }
 
   /**
-   * Adds choices; of two for the same device and problem the one measured last stays. Broken entries, and those of
-   * another revision, are ignored with a warning.
+   * Adds choices; of two for the same device and problem the one measured last stays. At most 10,000 are kept, and as many
+   * read: the others, broken entries, and those of another revision, are ignored with a warning. A choice is used only
+   * where it is one of the solver's own tuning candidates for the operation on this device.
    */
   import(data: unknown): void {
-    const { entries, ignored } = readTuningData(data);
-    if (ignored !== undefined) this.#options.warn(`imported tuning is ignored: ${ignored}`);
-    this.#merge(entries);
+    this.#merge(data, "imported");
   }
 
   /** Forgets all choices; a store keeps them until something else is tuned. */
@@ -123,7 +134,10 @@ export class Tuning {
   choiceFor(operation: ConvOperation): Candidate | undefined {
     if (this.#entries.size === 0) return undefined;
     const key = keyOf(operation);
-    if (!this.#choices.has(key)) this.#choices.set(key, this.#usable(operation));
+    if (!this.#choices.has(key)) {
+      if (this.#choices.size >= MOST_CHOICES) this.#choices.clear();
+      this.#choices.set(key, this.#usable(operation));
+    }
     return this.#choices.get(key);
   }
 
@@ -154,15 +168,10 @@ export class Tuning {
 
   /** A stored choice for this very operation: its bucket holds others too, which a solver may take when this it refuses. */
   #usable(operation: ConvOperation): Candidate | undefined {
+    const { capabilities } = this.#backend;
     const entry = this.#entries.get(this.#entryKey(operation));
-    if (!entry) return undefined;
-    const { solver: name, config } = entry;
-    try {
-      this.#backend.select(operation, { name, config });
-      return { name, config };
-    } catch {
-      return undefined;
-    }
+    if (!entry || !capabilities) return undefined;
+    return ownCandidate(operation, capabilities, { name: entry.solver, config: entry.config });
   }
 
   #request(key: string, operation: ConvOperation): void {
@@ -248,19 +257,31 @@ export class Tuning {
     const key = this.#entryKey(operation);
     const [adapter, problem] = JSON.parse(key) as [string, string];
     const measuredAt = Date.now();
+    if (this.#entries.size >= MOST_ENTRIES && !this.#entries.has(key)) {
+      const [oldest] = this.#entries.keys();
+      this.#entries.delete(oldest);
+    }
     this.#entries.set(key, { adapter, problem, solver, config, milliseconds, modelMilliseconds, measuredAt });
     this.#choices.clear();
     const { store, warn } = this.#options;
-    store?.save(this.export()).catch((error: unknown) => warn(`tuning could not be stored: ${String(error)}`));
+    if (store)
+      this.#save(this.export()).catch((error: unknown) => warn(`tuning could not be stored: ${String(error)}`));
   }
 
-  #merge(entries: readonly TuningEntry[]): void {
+  /** @param source of the data, in a word */
+  #merge(data: unknown, source: string): void {
+    const { entries, ignored } = readTuningData(data);
+    let left = 0;
     for (const entry of entries) {
       const key = JSON.stringify([entry.adapter, entry.problem]);
       const known = this.#entries.get(key);
-      if (!known || known.measuredAt <= entry.measuredAt) this.#entries.set(key, entry);
+      if (!known && this.#entries.size >= MOST_ENTRIES) left++;
+      else if (!known || known.measuredAt <= entry.measuredAt) this.#entries.set(key, entry);
     }
     this.#choices.clear();
+    const { warn } = this.#options;
+    if (ignored !== undefined) warn(`${source} tuning is ignored: ${ignored}`);
+    if (left > 0) warn(`${source} tuning is ignored: ${String(left)} entries beyond ${String(MOST_ENTRIES)}`);
   }
 
   #entryKey(operation: ConvOperation): string {

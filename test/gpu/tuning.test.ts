@@ -105,6 +105,9 @@ describe("engine.tuning", () => {
       other.tuning.import(rechosen(data, "winograd", { tile: 2 }));
       expect(other.explain("conv2d", SHAPES).chosenBy).toBe("model");
       expect(await run(other)).toEqual(EXPECTED);
+      other.tuning.clear();
+      other.tuning.import(rechosen(data, "register-tile", { threads: 64, rows: 64, columns: 64 }));
+      expect(other.explain("conv2d", SHAPES).chosenBy).toBe("model");
       other.tuning.import({ ...data, revision: -1 });
       other.tuning.import("nonsense");
       expect(warnings).toEqual([
@@ -126,6 +129,45 @@ describe("engine.tuning", () => {
     await engine.tuning.tune("conv2d", SHAPES);
     expect(await run(engine)).toEqual(EXPECTED);
     await expect.poll(() => warnings.slice(1)).toEqual(["tuning could not be stored: Error: full"]);
+  });
+
+  gpuTest(
+    "asks a store for one save at a time, and survives one that throws or promises nothing",
+    async ({ engine }) => {
+      const warnings: string[] = [];
+      const onWarning = (message: string) => void warnings.push(message);
+      let saves = 0;
+      const tuningStore = {
+        load: () => undefined as never,
+        save: () => {
+          if (++saves === 1) throw new Error("thrown");
+          return undefined as never;
+        },
+      };
+      using tuned = await createEngine({ device: deviceOf(engine), tuningStore, onWarning });
+      await tuned.tuning.tune("conv2d", SHAPES);
+      await expect.poll(() => warnings).toEqual(["tuning could not be stored: Error: thrown"]);
+      await tuned.tuning.tune("conv2d", SHAPES);
+      await expect.poll(() => saves).toBe(2);
+      expect(warnings).toHaveLength(1);
+    },
+  );
+
+  gpuTest("keeps no more choices than it documents, with a warning", async ({ engine }) => {
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    using tuned = await createEngine({ device: deviceOf(engine), onWarning });
+    await tuned.tuning.tune("conv2d", SHAPES);
+    const data = tuned.tuning.export();
+    const [own] = data.entries;
+    const others = Array.from({ length: 20_000 }, (_, i) => ({ ...own, problem: String(i) }));
+    tuned.tuning.import({ ...data, entries: others });
+    expect(tuned.tuning.export().entries).toHaveLength(10_000);
+    expect(tuned.tuning.export().entries[0]).toEqual(own);
+    expect(warnings).toEqual([
+      "imported tuning is ignored: of its 20000 entries the first 10000 are read",
+      "imported tuning is ignored: 1 entries beyond 10000",
+    ]);
   });
 
   gpuTest("ends when the engine does, quietly", async ({ engine: shared }) => {

@@ -9,10 +9,10 @@ import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/gpu/capabilit
 import { fileStore } from "../../src/node/fileStore.js";
 import { DIRECTIONS } from "../../src/operation.js";
 import { select } from "../../src/select.js";
-import { candidatesFor, isSame, modelChoice, MOST_CANDIDATES } from "../../src/tuner/candidates.js";
+import { candidatesFor, isSame, modelChoice, MOST_CANDIDATES, ownCandidate } from "../../src/tuner/candidates.js";
 import { adapterKey, anchor, bucketOf } from "../../src/tuner/key.js";
 import { race } from "../../src/tuner/race.js";
-import { memoryStore, readTuningData, tuningData, type TuningEntry } from "../../src/tuner/store.js";
+import { memoryStore, MOST_ENTRIES, readTuningData, tuningData, type TuningEntry } from "../../src/tuner/store.js";
 
 const SOFTWARE: Capabilities = { ...DEFAULT_CAPABILITIES, software: true, subgroupLanes: 8 };
 
@@ -46,6 +46,37 @@ describe("candidates", () => {
     expect(names(SOFTWARE)).not.toContain("implicit-gemm");
     expect(names(SOFTWARE)).not.toContain("direct");
   });
+});
+
+describe("a choice that comes from elsewhere", () => {
+  const operation = layer(64, 28);
+
+  test("is taken where it is one of the solver's own candidates, in whatever order its constants come", () => {
+    for (const candidate of candidatesFor(operation, SOFTWARE)) {
+      expect(ownCandidate(operation, SOFTWARE, candidate)).toEqual(candidate);
+      const turned = Object.fromEntries(Object.entries(candidate.config).reverse());
+      expect(ownCandidate(operation, SOFTWARE, { ...candidate, config: turned })).toEqual(candidate);
+    }
+  });
+
+  test.each([
+    ["a tile that stalls the device", "register-tile", { threads: 64, rows: 64, columns: 64 }],
+    ["one that is no candidate", "register-tile", { threads: 64, rows: 7, columns: 3 }],
+    ["one with more constants", "register-tile", { threads: 64, rows: 8, columns: 8, splits: 512 }],
+    ["one with fewer", "register-tile", { threads: 64, rows: 8 }],
+    ["no solver", "nonsense", {}],
+    ["another direction's", "channel-sum", {}],
+    ["one that software devices never try", "implicit-gemm", candidateOf("implicit-gemm")],
+    ["one that is refused here", "winograd", { tile: 8 }],
+  ])("is not where it is %s", (_, name, config) => {
+    expect(ownCandidate(operation, SOFTWARE, { name, config })).toBeUndefined();
+  });
+
+  function candidateOf(name: string) {
+    const [{ config }] = candidatesFor(operation, DEFAULT_CAPABILITIES).filter((one) => one.name === name);
+    expect(ownCandidate(operation, DEFAULT_CAPABILITIES, { name, config })).toBeDefined();
+    return config;
+  }
 });
 
 /** A device whose contenders take the given milliseconds a run, and that notes what was asked of it. */
@@ -215,10 +246,52 @@ describe("what a store gives", () => {
     ["a broken entry", tuningData([ENTRY, { ...ENTRY, solver: 1 as never }]), 1, /^1 of its 2 entries are broken$/],
     ["a broken constant", tuningData([{ ...ENTRY, config: { rows: NaN } }]), 0, /^1 of its 1 entries are broken$/],
     ["no entry", tuningData([null as never]), 0, /^1 of its 1 entries are broken$/],
+    ["a negative time", tuningData([{ ...ENTRY, milliseconds: -1 }]), 0, /^1 of its 1 entries are broken$/],
+    ["a time that is none", tuningData([{ ...ENTRY, measuredAt: NaN }]), 0, /^1 of its 1 entries are broken$/],
+    ["a list of constants", tuningData([{ ...ENTRY, config: [1] as never }]), 0, /^1 of its 1 entries are broken$/],
+    ["a long name", tuningData([{ ...ENTRY, adapter: "x".repeat(5000) }]), 0, /^1 of its 1 entries are broken$/],
+    [
+      "many constants",
+      tuningData([{ ...ENTRY, config: Object.fromEntries(Array.from({ length: 100 }, (_, i) => [String(i), i])) }]),
+      0,
+      /^1 of its 1 entries are broken$/,
+    ],
+    ["holes", { ...tuningData([]), entries: new Array(3) }, 0, /^3 of its 3 entries are broken$/],
+    ["a strange version", { ...tuningData([]), engine: Object.create(null) as never }, 0, /^it is of version object/],
   ])("is ignored, with the reason, where it is %s", (_, data, sound, reason) => {
     const { entries, ignored } = readTuningData(data);
     expect(entries).toHaveLength(sound);
     expect(ignored).toMatch(reason);
+  });
+
+  test("is read as far as the bound, at once", () => {
+    const entries = new Array<TuningEntry>(1_000_000).fill(ENTRY);
+    const begun = performance.now();
+    const { entries: read, ignored } = readTuningData(tuningData(entries));
+    expect(performance.now() - begun).toBeLessThan(1000);
+    expect(read).toHaveLength(MOST_ENTRIES);
+    expect(ignored).toBe("of its 1000000 entries the first 10000 are read");
+  });
+
+  test("is plain data: nothing of the future, no prototype, each part read once", () => {
+    const config = JSON.parse('{ "rows": 4, "__proto__": 8 }') as TuningEntry["config"];
+    let reads = 0;
+    const entry = {
+      ...ENTRY,
+      config,
+      measuredAt: Number.MAX_VALUE,
+      get milliseconds() {
+        return ++reads === 1 ? 1 : NaN;
+      },
+    };
+    const [read] = readTuningData(tuningData([entry])).entries;
+    expect(reads).toBe(1);
+    expect(read.measuredAt).toBeLessThanOrEqual(Date.now());
+    expect(Object.entries(read.config)).toEqual([
+      ["rows", 4],
+      ["__proto__", 8],
+    ]);
+    expect(Object.getPrototypeOf(read.config)).toBe(Object.prototype);
   });
 
   test("is what was saved: in memory, and in a file that is replaced whole", async () => {
