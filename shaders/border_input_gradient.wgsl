@@ -3,8 +3,10 @@
 //   result[n, c, i] += sum over places v outside the input that copy i: sum over taps and output channels of
 //                      weight[o, c, k] * dy[n, o, (v + padBegin - k * dilation) / stride], where it divides
 //
-// It runs after the zero-padded input gradient, which has covered v = i. Elements that nothing copies, all but a
-// border as wide as the padding, return at once. Dispatch: ceil(elements / 64) workgroups, folded.
+// It runs after the zero-padded input gradient, which has covered v = i. Along each axis an element shows at three parts:
+// its own place, before the input and beyond it. Of each part and tap the outputs are known that meet it: one at most, or,
+// where the edge is replicated, all of one end. Elements that nothing copies, all but a border, return at once.
+// Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::epilogue::{maskGradient, MASKED};
 import package::common::grid::workgroupIndex;
@@ -13,7 +15,8 @@ import package::common::padding::{
 };
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
-  firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, VISITS_DEPTH, VISITS_HEIGHT, VISITS_WIDTH
+  tapNumber, KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH, DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH,
+  STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH
 };
 
 const THREADS: u32 = 64u;
@@ -24,7 +27,6 @@ struct Geometry {
   resultSize: vec3<u32>, // of dx
   padBegin: vec3<i32>,
   padEnd: vec3<i32>,
-  copies: vec3<u32>, // places to look at along each axis, the element's own first
   resultElements: u32,
   resultChannels: u32, // per group, as sourceChannels
   sourceChannels: u32,
@@ -42,34 +44,56 @@ struct Geometry {
 @group(0) @binding(3) var<storage, read> activated: array<Element>;
 @group(0) @binding(4) var<storage, read_write> result: array<Element>;
 
-// Place number `copy` along an axis that shows element `at`, or NOT_COPIED. Number 0 is the element itself.
-fn placeOf(at: i32, copy: u32, size: u32, padBegin: i32, padEnd: i32) -> i32 {
-  if (copy == 0u) {
-    return at;
+const OWN: u32 = 0u;
+const BEFORE: u32 = 1u;
+const PARTS: u32 = 3u;
+
+// An axis, as one element sees it.
+struct Axis {
+  at: i32,
+  last: i32, // element of the axis
+  padBegin: i32,
+  padEnd: i32,
+  outputs: i32,
+  stride: i32,
+}
+
+// Where element `at` shows in a part of the axis, or NOT_COPIED. Of a replicated edge that is the first of several places.
+fn placeIn(part: u32, axis: Axis) -> i32 {
+  if (part == OWN) {
+    return axis.at;
   }
-  let last = i32(size) - 1;
+  let before = part == BEFORE;
   var place = NOT_COPIED;
   if (PADDING_MODE == PADDING_REPLICATE) {
-    let before = -i32(copy);
-    let after = last + i32(copy) - max(padBegin, 0);
-    if (i32(copy) <= padBegin) {
-      place = select(NOT_COPIED, before, at == 0);
-    } else {
-      place = select(NOT_COPIED, after, at == last);
-    }
-    return place;
+    place = select(select(NOT_COPIED, axis.last + 1, axis.at == axis.last), select(NOT_COPIED, -1, axis.at == 0), before);
   }
   if (PADDING_MODE == PADDING_REFLECT) {
-    place = select(2 * last - at, -at, copy == 1u);
+    place = select(2 * axis.last - axis.at, -axis.at, before);
   }
   if (PADDING_MODE == PADDING_SYMMETRIC) {
-    place = select(2 * last + 1 - at, -at - 1, copy == 1u);
+    place = select(2 * axis.last + 1 - axis.at, -axis.at - 1, before);
   }
   if (PADDING_MODE == PADDING_CIRCULAR) {
-    place = select(at + i32(size), at - i32(size), copy == 1u);
+    place = select(axis.at + axis.last + 1, axis.at - axis.last - 1, before);
   }
-  let outside = select(place > last, place < 0, copy == 1u);
-  return select(NOT_COPIED, place, outside & (place >= -padBegin) & (place <= last + padEnd));
+  let beyond = (place > axis.last) & (place <= axis.last + axis.padEnd);
+  return select(NOT_COPIED, place, select(beyond, (place < 0) & (place >= -axis.padBegin), before));
+}
+
+// The outputs that meet the part's places with a tap `distance` from the first one: first and count.
+fn outputsIn(part: u32, place: i32, axis: Axis, distance: u32) -> vec2<u32> {
+  let reach = place + axis.padBegin - i32(distance);
+  if (PADDING_MODE == PADDING_REPLICATE && part == BEFORE) {
+    return vec2<u32>(0u, u32(clamp((reach + axis.stride) / axis.stride, 0, axis.outputs)));
+  }
+  if (PADDING_MODE == PADDING_REPLICATE && part != OWN) {
+    let first = min((max(reach, 0) + axis.stride - 1) / axis.stride, axis.outputs);
+    return vec2<u32>(u32(first), u32(axis.outputs - first));
+  }
+  let output = reach / axis.stride;
+  let meets = (reach >= 0) & (output < axis.outputs) & (output * axis.stride == reach);
+  return vec2<u32>(u32(max(output, 0)), select(0u, 1u, meets));
 }
 
 fn loadSource(offset: u32) -> f32 {
@@ -100,37 +124,40 @@ fn main(
   let sourceBase = sample * geometry.sourceStrides.x + group * geometry.sourceChannels * geometry.sourceStrides.y;
   let weightBase = group * geometry.weightGroupStride + (channel % geometry.resultChannels) * geometry.weightStrides.x;
 
+  let outputs = vec3<i32>(size);
+  let last = vec3<i32>(geometry.resultSize) - 1;
+  let depth = Axis(at.x, last.x, geometry.padBegin.x, geometry.padEnd.x, outputs.x, i32(STRIDE_DEPTH));
+  let height = Axis(at.y, last.y, geometry.padBegin.y, geometry.padEnd.y, outputs.y, i32(STRIDE_HEIGHT));
+  let width = Axis(at.z, last.z, geometry.padBegin.z, geometry.padEnd.z, outputs.z, i32(STRIDE_WIDTH));
+
   var sum = 0.0;
   var copied = false;
-  for (var copy = 1u; copy < geometry.copies.x * geometry.copies.y * geometry.copies.z; copy++) {
-    let row = copy / geometry.copies.z;
-    let place = vec3<i32>(
-      placeOf(at.x, row / geometry.copies.y, geometry.resultSize.x, geometry.padBegin.x, geometry.padEnd.x),
-      placeOf(at.y, row % geometry.copies.y, geometry.resultSize.y, geometry.padBegin.y, geometry.padEnd.y),
-      placeOf(at.z, copy % geometry.copies.z, geometry.resultSize.z, geometry.padBegin.z, geometry.padEnd.z)
-    );
+  for (var parts = 1u; parts < PARTS * PARTS * PARTS; parts++) {
+    let part = vec3<u32>(parts / (PARTS * PARTS), (parts / PARTS) % PARTS, parts % PARTS);
+    let place = vec3<i32>(placeIn(part.x, depth), placeIn(part.y, height), placeIn(part.z, width));
     if ((place.x == NOT_COPIED) | (place.y == NOT_COPIED) | (place.z == NOT_COPIED)) {
       continue;
     }
     copied = true;
-    // firstTap takes coordinates from zero on: a place before the input is moved there, and the padding with it.
-    let shift = min(place, vec3<i32>(0));
-    let first = firstTap(vec3<u32>(place - shift), geometry.padBegin + shift);
-    let origin = gatherOrigin(place, geometry.padBegin, first);
-    for (var vd = 0u; vd < VISITS_DEPTH; vd++) {
-      for (var vh = 0u; vh < VISITS_HEIGHT; vh++) {
-        for (var vw = 0u; vw < VISITS_WIDTH; vw++) {
-          let visit = vec3<u32>(vd, vh, vw);
-          let tap = tapOf(first, visit);
-          let met = gatherAt(origin, visit, size);
-          if (isTap(tap) & isInside(met, size)) {
-            var sourceOffset = sourceBase + flatten(met, size) * geometry.sourceStrides.z;
-            var weightOffset = weightBase + tapNumber(tap) * geometry.weightStrides.z
-              + flatten(met, size) * geometry.weightPositionStride;
-            for (var c = 0u; c < geometry.sourceChannels; c++) {
-              sum += f32(weight[weightOffset]) * loadSource(sourceOffset);
-              sourceOffset += geometry.sourceStrides.y;
-              weightOffset += geometry.weightStrides.y;
+    for (var kd = 0u; kd < KERNEL_DEPTH; kd++) {
+      let depths = outputsIn(part.x, place.x, depth, kd * DILATION_DEPTH);
+      for (var d = depths.x; d < depths.x + depths.y; d++) {
+        for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) {
+          let heights = outputsIn(part.y, place.y, height, kh * DILATION_HEIGHT);
+          for (var h = heights.x; h < heights.x + heights.y; h++) {
+            for (var kw = 0u; kw < KERNEL_WIDTH; kw++) {
+              let widths = outputsIn(part.z, place.z, width, kw * DILATION_WIDTH);
+              for (var w = widths.x; w < widths.x + widths.y; w++) {
+                let met = flatten(vec3<u32>(d, h, w), size);
+                var sourceOffset = sourceBase + met * geometry.sourceStrides.z;
+                var weightOffset = weightBase + tapNumber(vec3<u32>(kd, kh, kw)) * geometry.weightStrides.z
+                  + met * geometry.weightPositionStride;
+                for (var c = 0u; c < geometry.sourceChannels; c++) {
+                  sum += f32(weight[weightOffset]) * loadSource(sourceOffset);
+                  sourceOffset += geometry.sourceStrides.y;
+                  weightOffset += geometry.weightStrides.y;
+                }
+              }
             }
           }
         }

@@ -27,11 +27,15 @@ const FLIPPED: bool = false; // @specialize
 // Above 1 the layer's stride; the one walked with, and the dilation, are then 1.
 const RESULT_STRIDE_HEIGHT: u32 = 1u; // @specialize
 const RESULT_STRIDE_WIDTH: u32 = 1u; // @specialize
+// As many phases, but no more than there are results along the axis.
+const PHASES_HEIGHT: u32 = 1u; // @specialize
+const PHASES_WIDTH: u32 = 1u; // @specialize
 // Four neighbouring results of a line lie in one aligned vector, and are written at once.
 const VECTOR_RESULT: bool = false; // @specialize
 alias Result = f32; // @specialize
 
-const PHASES: u32 = RESULT_STRIDE_HEIGHT * RESULT_STRIDE_WIDTH;
+const PHASES: u32 = PHASES_HEIGHT * PHASES_WIDTH;
+const PHASED: bool = RESULT_STRIDE_HEIGHT > 1u || RESULT_STRIDE_WIDTH > 1u;
 // Taps that a result meets, at most.
 const TAPS_HEIGHT: u32 = (KERNEL_HEIGHT + RESULT_STRIDE_HEIGHT - 1u) / RESULT_STRIDE_HEIGHT;
 const TAPS_WIDTH: u32 = (KERNEL_WIDTH + RESULT_STRIDE_WIDTH - 1u) / RESULT_STRIDE_WIDTH;
@@ -82,7 +86,7 @@ fn factorAt(base: u32, k: u32, first: vec2<u32>) -> f32 {
   let turned = vec2<u32>(TAPS_HEIGHT, TAPS_WIDTH) - 1u - place;
   let tap = first + select(place, turned, FLIPPED) * vec2<u32>(RESULT_STRIDE_HEIGHT, RESULT_STRIDE_WIDTH);
   let value = f32(weight[base + min(tap.x * KERNEL_WIDTH + tap.y, KERNEL_HEIGHT * KERNEL_WIDTH - 1u) * geometry.weightStrides.z]);
-  return select(0.0, value, PHASES == 1u || (tap.x < KERNEL_HEIGHT && tap.y < KERNEL_WIDTH));
+  return select(0.0, value, !PHASED || (tap.x < KERNEL_HEIGHT && tap.y < KERNEL_WIDTH));
 }
 
 @compute @workgroup_size(THREADS)
@@ -105,10 +109,10 @@ fn main(
   let sample = plane / (geometry.rowBlocks * geometry.groups);
 
   let apart = vec2<u32>(RESULT_STRIDE_HEIGHT, RESULT_STRIDE_WIDTH);
-  let phase = vec2<u32>((phased / RESULT_STRIDE_WIDTH) % RESULT_STRIDE_HEIGHT, phased % RESULT_STRIDE_WIDTH);
+  let phase = vec2<u32>((phased / PHASES_WIDTH) % PHASES_HEIGHT, phased % PHASES_WIDTH);
   var firstTap: vec2<u32>;
   var padding = geometry.padBegin.yz;
-  if (PHASES > 1u) {
+  if (PHASED) {
     // The remainder as mathematics has it: padding may be negative.
     let padded = vec2<i32>(phase) + geometry.padBegin.yz;
     let remainder = (padded % vec2<i32>(apart) + vec2<i32>(apart)) % vec2<i32>(apart);
@@ -195,7 +199,7 @@ fn main(
           } else {
             for (var j = 0u; j < COLUMNS; j++) { // @unroll
               let column = (firstColumn + j) * RESULT_STRIDE_WIDTH + phase.y;
-              if ((column < geometry.resultSize.z) & (PHASES == 1u || line < geometry.resultSize.y)) {
+              if ((column < geometry.resultSize.z) & (!PHASED || line < geometry.resultSize.y)) {
                 var sum = sums[j];
                 if (HAS_BIAS) {
                   sum += f32(bias[channel]);

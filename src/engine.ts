@@ -6,16 +6,17 @@ import { BYTES_PER_ELEMENT, type DType, readDType, storedValues } from "./dtype.
 import { DISPOSE } from "./dispose.js";
 import { LimitError, require, show, TensorError } from "./errors.js";
 import { describeOperation, type ExplainOptions } from "./describeOperation.js";
-import { type Explanation, explain, type ExplainShapes } from "./explain.js";
+import { type Explanation, explain, type ExplainShapes, NO_SELECTION } from "./explain.js";
 import type { EngineCore } from "./engineCore.js";
 import { product } from "./geometry.js";
 import { Scope } from "./lifetimes.js";
 import { listOf, type NumberList } from "./list.js";
+import { operandRefusal, resultRefusal, tensorRefusal } from "./limits.js";
 import { type ConvOperation, operandRoles, resultRoles, shapeOfRole, type TensorRole } from "./operation.js";
 import type { OperationName } from "./operationNames.js";
 import { optionKeys, requireOptions } from "./optionKeys.js";
 import { readExtents, withBatch } from "./problem.js";
-import { type ImageOptions, imageShape, type ImageSource, readImages, readPixels } from "./pixels.js";
+import { BYTES_PER_PIXEL, type ImageOptions, imageShape, type ImageSource, readImages, readPixels } from "./pixels.js";
 import { Compiled, type Encoded, Recording } from "./recording.js";
 import { Tensor } from "./tensor.js";
 import type { SolverChoice } from "./options.js";
@@ -132,7 +133,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     this.#requireLive();
     const { images, size, order } = readImages(source, (image) => this.#backend.pixelOrder(image));
     const pixels = readPixels(options, size.width * size.height, order);
-    this.#requireFits("the image", [images.length, size.height, size.width], "float32");
+    const shape = [images.length, size.height, size.width];
+    requireFits(tensorRefusal("the image", shape, BYTES_PER_PIXEL, this.#backend.adapter));
     return this.#adopt(imageShape(pixels, images.length, size), this.#backend.uploadImages(images, size, pixels));
   }
 
@@ -156,7 +158,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   }
 
   /**
-   * The plan of an operation without running it: solver chosen, solvers refused and why, dispatches, FLOPs, bytes.
+   * The plan of an operation without running it: solver chosen, solvers refused and why, dispatches, FLOPs, bytes; and the
+   * limit of the device, where no call can hold it.
    *
    * @param name of the operation, as the method is called
    * @param shapes the forward pass' `{ input, weight }`, whichever operation is asked about
@@ -168,10 +171,16 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     const { problem } = operation;
     // What is planned for an empty batch is what one sample would get.
     const planned = problem.batch > 0 ? operation : { ...operation, problem: withBatch(problem, 1) };
-    const { solver } = options;
-    if (solver !== undefined) return explain(operation, this.#backend.select(planned, solver), "caller");
-    const tuned = this.tuning.choiceFor(planned);
-    return explain(operation, this.#backend.select(planned, tuned), tuned ? "tuning" : "model");
+    const { adapter } = this.#backend;
+    const limit = operandRefusal(operation, adapter) ?? resultRefusal(operation, adapter);
+    const tuned = options.solver === undefined ? this.tuning.choiceFor(planned) : undefined;
+    const chosenBy = options.solver !== undefined ? "caller" : tuned ? "tuning" : "model";
+    try {
+      return explain(operation, this.#backend.select(planned, options.solver ?? tuned), chosenBy, limit);
+    } catch (error) {
+      if (!(error instanceof LimitError)) throw error;
+      return explain(operation, NO_SELECTION, chosenBy, limit ?? error.message);
+    }
   }
 
   /**
@@ -367,7 +376,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
       this.#core.operands?.add(tensor);
     }
     const roles: readonly TensorRole[] = resultRoles(operation);
-    for (const role of roles) this.#requireFits("the result", shapeOfRole(operation, role), operation.dtype);
+    requireFits(resultRefusal(operation, this.#backend.adapter));
     const results =
       operation.problem.batch === 0
         ? this.#resultsOfNothing(operation, solver)
@@ -400,17 +409,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     const list = listOf(shape) ?? [];
     require(list.length >= 1, () => `shape is ${show(shape)}; expected a list of at least one dimension`);
     const extents = readExtents("tensor", list, true);
-    this.#requireFits("tensor", extents, dtype);
+    requireFits(tensorRefusal("tensor", extents, BYTES_PER_ELEMENT[dtype], this.#backend.adapter));
     return extents;
-  }
-
-  #requireFits(name: string, shape: readonly number[], dtype: DType): void {
-    const bytes = BYTES_PER_ELEMENT[dtype] * product(shape);
-    const { maxTensorBytes, description } = this.#backend.adapter;
-    if (bytes > maxTensorBytes) {
-      const limit = `a tensor on ${description} holds at most ${maxTensorBytes.toLocaleString("en")} bytes`;
-      throw new LimitError(`${name} of shape ${show([...shape])} needs ${bytes.toLocaleString("en")} bytes; ${limit}`);
-    }
   }
 
   #requireLive(): void {
@@ -418,4 +418,9 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     if (this.#scope?.closed)
       throw new TensorError("the scope has ended; expected the engine itself, or a scope of its own");
   }
+}
+
+/** Throws what a device cannot hold. */
+function requireFits(refusal: string | undefined): void {
+  if (refusal !== undefined) throw new LimitError(refusal);
 }

@@ -2,7 +2,7 @@
 import { BYTES_PER_PIXEL } from "./pixels.js";
 import type { PassedOver, Selection } from "./select.js";
 import type { ConvOperation, Direction, TensorRole } from "./operation.js";
-import { operandRoles, resultRoles, shapeOfRole } from "./operation.js";
+import { operandRoles, resultRoles, shapeOfRole, sumsProducts } from "./operation.js";
 import { BYTES_PER_ELEMENT } from "./dtype.js";
 import { product } from "./geometry.js";
 import type { NumberList } from "./list.js";
@@ -32,7 +32,7 @@ export type ChosenBy = "model" | "tuning" | "caller";
 export interface Explanation {
   readonly direction: Direction;
   readonly problem: ConvProblem;
-  /** The solver chosen. */
+  /** The solver chosen; "none" where no solver can (see {@link limit}). */
   readonly solver: string;
   readonly config: SolverConfig;
   /** Who chose it: the model, without measuring; tuning on this device; or the caller, by name. */
@@ -50,13 +50,15 @@ export interface Explanation {
   readonly workspaceBytes: number;
   /** Tensors that are copied into another form for the solver, in words: "x from float16 to float32". */
   readonly conversions: readonly string[];
+  /** Why no call can run this on the device: the limit and what it would take. Undefined where one can. */
+  readonly limit: string | undefined;
   toString(): string;
 }
 
 /** Multiply-adds count two; the bias gradient and the elementwise passes count one an element. */
-export function flopsOf({ direction, problem }: ConvOperation): number {
-  const sumsProducts = direction === "forward" || direction === "inputGradient" || direction === "weightGradient";
-  return sumsProducts ? 2 * problem.multiplyAdds : product(problem.outputShape);
+export function flopsOf(operation: ConvOperation): number {
+  const { problem } = operation;
+  return sumsProducts(operation) ? 2 * problem.multiplyAdds : product(problem.outputShape);
 }
 
 /** Bytes of every operand and result of the operation, each once. */
@@ -70,8 +72,22 @@ export function bytesOf(operation: ConvOperation): number {
   return roles.reduce((sum, role) => sum + bytesOfRole(role), 0);
 }
 
-/** @param selection for an empty batch, what one sample would get: nothing of it runs */
-export function explain(operation: ConvOperation, selection: Selection, chosenBy: ChosenBy = "model"): Explanation {
+/** Where no solver can do what is asked. */
+export const NO_SELECTION: Selection = {
+  plan: { solver: "none", config: {}, dispatches: [], scratchBytes: {} },
+  passedOver: [],
+};
+
+/**
+ * @param selection for an empty batch, what one sample would get: nothing of it runs
+ * @param limit of the device that keeps it from running
+ */
+export function explain(
+  operation: ConvOperation,
+  selection: Selection,
+  chosenBy: ChosenBy = "model",
+  limit?: string,
+): Explanation {
   const { passedOver } = selection;
   const nothing = { dispatches: [], scratchBytes: {}, conversions: [] };
   const plan = operation.problem.batch > 0 ? selection.plan : { ...selection.plan, ...nothing };
@@ -98,13 +114,14 @@ export function explain(operation: ConvOperation, selection: Selection, chosenBy
     arithmeticIntensity: flops / bytes,
     workspaceBytes: workspaceBytes(plan),
     conversions: plan.conversions ?? [],
+    limit,
   };
   return Object.assign(explanation, { toString: () => inWords(explanation) });
 }
 
 function inWords(explanation: Omit<Explanation, "toString">): string {
   const { direction, problem, solver, config, chosenBy, refused, dispatches, conversions } = explanation;
-  const { flops, bytes, arithmeticIntensity, workspaceBytes } = explanation;
+  const { flops, bytes, arithmeticIntensity, workspaceBytes, limit } = explanation;
   const settings = Object.entries(config).map(([name, value]) => `${name} ${String(value)}`);
   const geometry =
     `x [${problem.inputShape.join(", ")}], w [${problem.weightShape.join(", ")}], y [${problem.outputShape.join(", ")}], ` +
@@ -112,6 +129,7 @@ function inWords(explanation: Omit<Explanation, "toString">): string {
     `groups ${String(problem.groups)}`;
   return [
     `${direction}: ${geometry}`,
+    ...(limit === undefined ? [] : [`cannot run: ${limit}`]),
     `solver ${solver}${settings.length > 0 ? ` (${settings.join(", ")})` : ""}${chosenBy === "tuning" ? ", tuned" : ""}`,
     ...conversions.map((conversion) => `  repacks ${conversion}`),
     ...dispatches.map(({ kernel, workgroups, packsWeights }) => {

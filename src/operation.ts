@@ -109,6 +109,11 @@ export function operandRoles({ direction, bias, residual, masked }: ConvOperatio
   }
 }
 
+/** Whether an operation is a pass of the convolution itself: a sum of products at each of its positions. */
+export function sumsProducts({ direction }: ConvOperation): boolean {
+  return direction === "forward" || direction === "inputGradient" || direction === "weightGradient";
+}
+
 /** Shape of the tensor in a role. */
 export function shapeOfRole({ direction, problem }: ConvOperation, role: TensorRole): readonly number[] {
   switch (role) {

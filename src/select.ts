@@ -1,7 +1,8 @@
 /** Chooses the solver of an operation, and keeps account of why the others were not chosen. */
-import { SolverError, show } from "./errors.js";
+import { reachRefusal } from "./bounded.js";
+import { LimitError, show, SolverError } from "./errors.js";
 import type { Capabilities } from "./gpu/capabilities.js";
-import type { ConvOperation } from "./operation.js";
+import { type ConvOperation, sumsProducts } from "./operation.js";
 import type { SolverChoice } from "./options.js";
 import { requireOptions } from "./optionKeys.js";
 import { isRefusal, type Solver, type SolverConfig, type SolverPlan } from "./solver.js";
@@ -27,11 +28,13 @@ export function solversFor(operation: ConvOperation): readonly Solver[] {
 
 /**
  * The first solver of the list that plans the operation and is not discouraged for it. The last one of each
- * direction refuses nothing.
+ * direction refuses nothing but what is beyond the device's limits.
  *
- * @throws SolverError when the solver that `choice` names does not exist or refuses.
+ * @throws SolverError when the solver that `choice` names does not exist or refuses; LimitError where no solver can.
  */
 export function select(operation: ConvOperation, capabilities: Capabilities, choice?: SolverChoice): Selection {
+  const unreachable = sumsProducts(operation) ? reachRefusal(operation.problem) : undefined;
+  if (unreachable !== undefined) throw new LimitError(unreachable);
   const solvers = solversFor(operation);
   if (choice !== undefined) return selectNamed(operation, capabilities, solvers, choice);
   const passedOver: PassedOver[] = [];
@@ -51,7 +54,7 @@ export function select(operation: ConvOperation, capabilities: Capabilities, cho
     passedOver.push({ solver: solver.name, reason: outcome.refused });
   }
   const reasons = passedOver.map(({ solver, reason }) => `${solver}: ${reason}`).join("; ");
-  throw new SolverError(`no solver takes this ${operation.direction}: ${reasons}`);
+  throw new LimitError(`no solver can run this ${operation.direction} within the device's limits: ${reasons}`);
 }
 
 function planDefault(

@@ -38,15 +38,15 @@ const VISITS_HEIGHT: u32 = (KERNEL_HEIGHT + TAP_STEP_HEIGHT - 1u) / TAP_STEP_HEI
 const VISITS_WIDTH: u32 = (KERNEL_WIDTH + TAP_STEP_WIDTH - 1u) / TAP_STEP_WIDTH;
 const VISITS: u32 = VISITS_DEPTH * VISITS_HEIGHT * VISITS_WIDTH;
 
-// The first tap along an axis that divides for a result; at or above the kernel's extent if there is none.
-fn firstTapAlong(padded: i32, stride: u32, dilation: u32, step: u32) -> u32 {
+// The first tap along an axis that divides for a result; at or above the kernel's extent if there is none below `taps`.
+fn firstTapAlong(padded: i32, stride: u32, dilation: u32, taps: u32) -> u32 {
   // The remainder as mathematics has it: padded may be negative where the padding crops.
   let remainder = u32((padded % i32(stride) + i32(stride)) % i32(stride));
   if (dilation == 1u) {
     return remainder;
   }
   var first = 0x3fffffffu;
-  for (var tap = 0u; tap < step; tap++) {
+  for (var tap = 0u; tap < taps; tap++) {
     if ((tap * dilation) % stride == remainder) {
       first = tap;
     }
@@ -60,9 +60,9 @@ fn firstTap(result: vec3<u32>, padBegin: vec3<i32>) -> vec3<u32> {
   }
   let padded = vec3<i32>(result) + padBegin;
   return vec3<u32>(
-    firstTapAlong(padded.x, STRIDE_DEPTH, DILATION_DEPTH, TAP_STEP_DEPTH),
-    firstTapAlong(padded.y, STRIDE_HEIGHT, DILATION_HEIGHT, TAP_STEP_HEIGHT),
-    firstTapAlong(padded.z, STRIDE_WIDTH, DILATION_WIDTH, TAP_STEP_WIDTH)
+    firstTapAlong(padded.x, STRIDE_DEPTH, DILATION_DEPTH, min(TAP_STEP_DEPTH, KERNEL_DEPTH)),
+    firstTapAlong(padded.y, STRIDE_HEIGHT, DILATION_HEIGHT, min(TAP_STEP_HEIGHT, KERNEL_HEIGHT)),
+    firstTapAlong(padded.z, STRIDE_WIDTH, DILATION_WIDTH, min(TAP_STEP_WIDTH, KERNEL_WIDTH))
   );
 }
 

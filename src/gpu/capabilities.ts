@@ -97,12 +97,14 @@ export function isSoftware(info: AdapterInfo): boolean {
 export const adapterInfoOf = ({ adapterInfo }: { readonly adapterInfo?: AdapterInfo }): AdapterInfo =>
   adapterInfo ?? UNKNOWN;
 
+/** Shaders count elements, and an image's bytes, in 32 bits: what lies in a larger buffer they would not find. */
+const MOST_BYTES = 2 ** 32 - 4;
+
 /** @internal */
 export function readCapabilities(device: GPUDevice): Capabilities {
-  const limits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, device.limits[name]])) as Record<
-    keyof CapabilityLimits,
-    number
-  >;
+  const limits = Object.fromEntries(
+    LIMIT_NAMES.map((name) => [name, Math.min(device.limits[name], MOST_BYTES)]),
+  ) as Record<keyof CapabilityLimits, number>;
   return {
     software: isSoftware(adapterInfoOf(device)),
     timestamps: device.features.has("timestamp-query"),

@@ -30,7 +30,7 @@ export function forward(
   const weight = view.wIn(w);
   const output = new Float64Array(problem.batch * outChannels * outputPositions);
   fillWithBias(output, extras.bias, outChannels, outputPositions);
-  visitRows(view.problem, (yStart, xStart, xStep, wIndex, count) => {
+  visitRows(problem, (yStart, xStart, xStep, wIndex, count) => {
     const factor = weight[wIndex];
     for (let i = 0; i < count; i++) output[yStart + i] += factor * input[xStart + i * xStep];
   });

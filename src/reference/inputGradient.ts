@@ -19,9 +19,9 @@ export function inputGradient(
   const view = plainView(problem);
   const outputGradient = view.yIn(dy);
   const weight = view.wIn(w);
-  const result = new Float64Array(problem.batch * problem.inChannels * view.problem.inputPositions);
-  fillWithBias(result, extras.bias, problem.inChannels, view.problem.inputPositions);
-  visitRows(view.problem, (yStart, xStart, xStep, wIndex, count) => {
+  const result = new Float64Array(problem.batch * problem.inChannels * problem.inputPositions);
+  fillWithBias(result, extras.bias, problem.inChannels, problem.inputPositions);
+  visitRows(problem, (yStart, xStart, xStep, wIndex, count) => {
     const factor = weight[wIndex];
     for (let i = 0; i < count; i++) result[xStart + i * xStep] += factor * outputGradient[yStart + i];
   });

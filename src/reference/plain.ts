@@ -1,14 +1,10 @@
-/**
- * Any problem as a plain one: channels first, weight [O, I, taps], zero padding. Other layouts are permuted on the way
- * in and out; other padding modes are applied to a padded copy of x, and the gradient of that copy is folded back.
- */
+/** Tensors of any layout as plain ones, channels first, weight [O, I, taps]: they are permuted on the way in and out. */
 import type { TensorStrides, WeightStrides } from "../layout.js";
 import { paddedSource } from "../padding.js";
-import { type ConvProblem, makeProblem, type Triple } from "../problem.js";
+import type { ConvProblem, Triple } from "../problem.js";
 
-/** A plain problem, and the ways between its tensors and the original's. "In" goes to the plain one. */
+/** The ways between plain tensors and the problem's own. "In" goes to the plain ones. */
 export interface PlainView {
-  readonly problem: ConvProblem;
   readonly xIn: (x: ArrayLike<number>) => Float64Array;
   readonly xOut: (x: Float64Array) => Float64Array;
   readonly wIn: (w: ArrayLike<number>) => Float64Array;
@@ -22,31 +18,28 @@ export function plainView(problem: ConvProblem): PlainView {
   const xPlaces = activationPlaces(batch, inChannels, inputPositions, problem.inputStrides);
   const yPlaces = activationPlaces(batch, outChannels, outputPositions, problem.outputStrides);
   const wPlaces = weightPlaces(problem, problem.weightStrides);
-  const xIn = (x: ArrayLike<number>): Float64Array => gather(x, xPlaces);
-  const xOut = (x: Float64Array): Float64Array => scatter(x, xPlaces);
-  const rest = {
-    wIn: (w: ArrayLike<number>) => gather(w, wPlaces),
-    wOut: (w: Float64Array) => scatter(w, wPlaces),
-    yIn: (y: ArrayLike<number>) => gather(y, yPlaces),
-    yOut: (y: Float64Array) => scatter(y, yPlaces),
-  };
-  if (problem.paddingMode === "zeros") {
-    return { problem: plainProblem(problem, problem.input, problem.padBegin, problem.padEnd), xIn, xOut, ...rest };
-  }
-  const { extents, sources } = paddedVolume(problem);
   return {
-    problem: plainProblem(problem, extents, [0, 0, 0], [0, 0, 0]),
-    xIn: (x) => padPlanes(xIn(x), inputPositions, sources),
-    xOut: (x) => xOut(foldPlanes(x, inputPositions, sources)),
-    ...rest,
+    xIn: (x) => gather(x, xPlaces),
+    xOut: (x) => scatter(x, xPlaces),
+    wIn: (w) => gather(w, wPlaces),
+    wOut: (w) => scatter(w, wPlaces),
+    yIn: (y) => gather(y, yPlaces),
+    yOut: (y) => scatter(y, yPlaces),
   };
 }
 
-function plainProblem(problem: ConvProblem, input: Triple, padBegin: Triple, padEnd: Triple): ConvProblem {
-  const { batch, groups, inChannels, outChannels, inChannelsPerGroup, kernel, stride, dilation } = problem;
-  const padding = padBegin.map((begin, axis) => [begin, padEnd[axis]] as const);
-  const weightShape = [outChannels, inChannelsPerGroup, ...kernel];
-  return makeProblem(3, [batch, inChannels, ...input], weightShape, { stride, dilation, groups, padding });
+/** Likewise with zero padding, the input's extents and what zeros there are before it: other modes are applied to a copy of x. */
+export function paddedView(problem: ConvProblem): Omit<PlainView, "xOut"> & Pick<ConvProblem, "input" | "padBegin"> {
+  const view = plainView(problem);
+  const { input, padBegin } = problem;
+  if (problem.paddingMode === "zeros") return { ...view, input, padBegin };
+  const { extents, sources } = paddedVolume(problem);
+  return {
+    ...view,
+    input: extents,
+    padBegin: [0, 0, 0],
+    xIn: (x) => padPlanes(view.xIn(x), problem.inputPositions, sources),
+  };
 }
 
 /** Where each element of a channels-first tensor lies in one with other strides. */
@@ -102,15 +95,6 @@ function padPlanes(x: Float64Array, positions: number, sources: Int32Array): Flo
   const result = new Float64Array(planes * sources.length);
   for (let plane = 0; plane < planes; plane++) {
     sources.forEach((source, i) => (result[plane * sources.length + i] = x[plane * positions + source]));
-  }
-  return result;
-}
-
-function foldPlanes(padded: Float64Array, positions: number, sources: Int32Array): Float64Array {
-  const planes = padded.length / sources.length;
-  const result = new Float64Array(planes * positions);
-  for (let plane = 0; plane < planes; plane++) {
-    sources.forEach((source, i) => (result[plane * positions + source] += padded[plane * sources.length + i]));
   }
   return result;
 }

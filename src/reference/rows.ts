@@ -1,4 +1,5 @@
-/** The walk that the three reference passes share: every (output row, filter tap) pair once. */
+/** The walk that the reference passes share: every (output row, filter tap) pair once. */
+import { paddedSource, type PaddingMode } from "../padding.js";
 import type { ConvProblem } from "../problem.js";
 
 /**
@@ -7,16 +8,45 @@ import type { ConvProblem } from "../problem.js";
  */
 export type RowVisitor = (yStart: number, xStart: number, xStep: number, wIndex: number, count: number) => void;
 
-/** Outputs `first <= o < end` for which `o * stride + offset` lies within `[0, inputs)`. */
-export function outputsInside(
-  outputs: number,
-  inputs: number,
-  stride: number,
-  offset: number,
-): [first: number, end: number] {
-  const first = Math.max(0, Math.ceil(-offset / stride));
-  const end = Math.min(outputs, Math.floor((inputs - 1 - offset) / stride) + 1);
-  return [first, Math.max(first, end)];
+/** Outputs that meet inputs at even steps: output `first + i` meets input `start + i * step`, i below `count`. */
+interface Run {
+  readonly first: number;
+  readonly count: number;
+  readonly start: number;
+  readonly step: number;
+}
+
+/** Of an axis, as one tap sees it: output o meets what lies at `o * stride + offset`. */
+interface TapAxis {
+  readonly outputs: number;
+  readonly inputs: number;
+  readonly stride: number;
+  readonly offset: number;
+}
+
+/** Inputs from one output to the next beyond an edge, for a stride of 1. */
+const STEP_BEYOND = { reflect: -1, symmetric: -1, replicate: 0, circular: 1 } as const;
+
+const within = (value: number, lowest: number, highest: number): number => Math.min(Math.max(value, lowest), highest);
+
+/** All meetings of a tap along an axis: with the input itself and, but with zeros, with what lies before and beyond it. */
+export function runsAlong({ outputs, inputs, stride, offset }: TapAxis, mode: PaddingMode): Run[] {
+  const begin = within(Math.ceil(-offset / stride), 0, outputs);
+  const end = within(Math.floor((inputs - 1 - offset) / stride) + 1, begin, outputs);
+  const inside = { first: begin, count: end - begin, start: begin * stride + offset, step: stride };
+  if (mode === "zeros") return inside.count > 0 ? [inside] : [];
+  const outside = (first: number, count: number): Run => {
+    const start = paddedSource(first * stride + offset, inputs, mode);
+    return { first, count, start, step: STEP_BEYOND[mode] * stride };
+  };
+  return [outside(0, begin), inside, outside(end, outputs - end)].filter(({ count }) => count > 0);
+}
+
+/** Calls `visit` with each output of the runs and the input that it meets. */
+function visitRuns(runs: readonly Run[], visit: (output: number, input: number) => void): void {
+  for (const { first, count, start, step } of runs) {
+    for (let i = 0; i < count; i++) visit(first + i, start + i * step);
+  }
 }
 
 /**
@@ -24,8 +54,14 @@ export function outputsInside(
  * tensors: x `[N, C, D, H, W]`, w `[O, C / G, KD, KH, KW]`, y `[N, O, OD, OH, OW]`.
  */
 export function visitRows(problem: ConvProblem, visit: RowVisitor): void {
-  const { batch, inChannels, outChannels, inChannelsPerGroup, outChannelsPerGroup } = problem;
-  const { input, kernel, output, stride, dilation, padBegin } = problem;
+  const { batch, inChannels, outChannels, inChannelsPerGroup, outChannelsPerGroup, input, kernel, output } = problem;
+  const runsOf = (axis: 0 | 1 | 2): readonly (readonly Run[])[] =>
+    Array.from({ length: kernel[axis] }, (_, tap) => {
+      const offset = tap * problem.dilation[axis] - problem.padBegin[axis];
+      const along = { outputs: output[axis], inputs: input[axis], stride: problem.stride[axis], offset };
+      return runsAlong(along, problem.paddingMode);
+    });
+  const [depths, heights, widths] = [runsOf(0), runsOf(1), runsOf(2)];
   for (let n = 0; n < batch; n++) {
     for (let o = 0; o < outChannels; o++) {
       const group = Math.floor(o / outChannelsPerGroup);
@@ -34,23 +70,15 @@ export function visitRows(problem: ConvProblem, visit: RowVisitor): void {
         const xPlane = (n * inChannels + group * inChannelsPerGroup + c) * problem.inputPositions;
         const wPlane = (o * inChannelsPerGroup + c) * problem.taps;
         for (let tap = 0; tap < problem.taps; tap++) {
-          const kw = tap % kernel[2];
-          const kh = Math.floor(tap / kernel[2]) % kernel[1];
-          const kd = Math.floor(tap / (kernel[2] * kernel[1]));
-          const dOffset = kd * dilation[0] - padBegin[0];
-          const hOffset = kh * dilation[1] - padBegin[1];
-          const wOffset = kw * dilation[2] - padBegin[2];
-          const [dFirst, dEnd] = outputsInside(output[0], input[0], stride[0], dOffset);
-          const [hFirst, hEnd] = outputsInside(output[1], input[1], stride[1], hOffset);
-          const [wFirst, wEnd] = outputsInside(output[2], input[2], stride[2], wOffset);
-          for (let od = dFirst; od < dEnd; od++) {
-            for (let oh = hFirst; oh < hEnd; oh++) {
-              const yStart = yPlane + (od * output[1] + oh) * output[2] + wFirst;
-              const xRow = (od * stride[0] + dOffset) * input[1] + oh * stride[1] + hOffset;
-              const xStart = xPlane + xRow * input[2] + wFirst * stride[2] + wOffset;
-              visit(yStart, xStart, stride[2], wPlane + tap, wEnd - wFirst);
-            }
-          }
+          const row = Math.floor(tap / kernel[2]);
+          visitRuns(depths[Math.floor(row / kernel[1])], (od, id) => {
+            visitRuns(heights[row % kernel[1]], (oh, ih) => {
+              for (const { first, count, start, step } of widths[tap % kernel[2]]) {
+                const yStart = yPlane + (od * output[1] + oh) * output[2] + first;
+                visit(yStart, xPlane + (id * input[1] + ih) * input[2] + start, step, wPlane + tap, count);
+              }
+            });
+          });
         }
       }
     }

@@ -5,18 +5,14 @@ import { plainView } from "./plain.js";
 import { type RowVisitor, visitRows } from "./rows.js";
 
 /** Visits every product: `y[yIndex]`, `x[xIndex]` and `w[wIndex]` belong together. */
-function visitProducts(
-  problem: ConvProblem,
-  plain: ConvProblem,
-  visit: (yIndex: number, xIndex: number, wIndex: number) => void,
-): void {
+function visitProducts(problem: ConvProblem, visit: (yIndex: number, xIndex: number, wIndex: number) => void): void {
   const visitRow: RowVisitor = (yStart, xStart, xStep, wIndex, count) => {
     for (let i = 0; i < count; i++) {
       const position = (yStart + i) % problem.outputPositions;
       visit(yStart + i, xStart + i * xStep, position * problem.weightPositionStride + wIndex);
     }
   };
-  visitRows(plain, visitRow);
+  visitRows(problem, visitRow);
 }
 
 /** @param w values shaped as `problem.weightShape`, `[...output, out, in / groups, ...kernel]` */
@@ -30,19 +26,15 @@ export function unsharedForward(
   const input = view.xIn(x);
   const output = new Float64Array(problem.batch * problem.outChannels * problem.outputPositions);
   fillWithBias(output, extras.bias, problem.outChannels, problem.outputPositions);
-  visitProducts(problem, view.problem, (yIndex, xIndex, wIndex) => (output[yIndex] += w[wIndex] * input[xIndex]));
+  visitProducts(problem, (yIndex, xIndex, wIndex) => (output[yIndex] += w[wIndex] * input[xIndex]));
   return finish(view.yOut(output), extras);
 }
 
 export function unsharedInputGradient(problem: ConvProblem, dy: ArrayLike<number>, w: ArrayLike<number>): Float64Array {
   const view = plainView(problem);
   const outputGradient = view.yIn(dy);
-  const result = new Float64Array(problem.batch * problem.inChannels * view.problem.inputPositions);
-  visitProducts(
-    problem,
-    view.problem,
-    (yIndex, xIndex, wIndex) => (result[xIndex] += w[wIndex] * outputGradient[yIndex]),
-  );
+  const result = new Float64Array(problem.batch * problem.inChannels * problem.inputPositions);
+  visitProducts(problem, (yIndex, xIndex, wIndex) => (result[xIndex] += w[wIndex] * outputGradient[yIndex]));
   return view.xOut(result);
 }
 
@@ -55,10 +47,6 @@ export function unsharedWeightGradient(
   const outputGradient = view.yIn(dy);
   const input = view.xIn(x);
   const result = new Float64Array(problem.outputPositions * problem.weightPositionStride);
-  visitProducts(
-    problem,
-    view.problem,
-    (yIndex, xIndex, wIndex) => (result[wIndex] += outputGradient[yIndex] * input[xIndex]),
-  );
+  visitProducts(problem, (yIndex, xIndex, wIndex) => (result[wIndex] += outputGradient[yIndex] * input[xIndex]));
   return result;
 }

@@ -14,7 +14,7 @@ export function weightGradient(problem: ConvProblem, dy: ArrayLike<number>, x: A
   const outputGradient = view.yIn(dy);
   const input = view.xIn(x);
   const result = new Float64Array(problem.outChannels * problem.inChannelsPerGroup * problem.taps);
-  visitRows(view.problem, (yStart, xStart, xStep, wIndex, count) => {
+  visitRows(problem, (yStart, xStart, xStep, wIndex, count) => {
     let sum = 0;
     for (let i = 0; i < count; i++) sum += outputGradient[yStart + i] * input[xStart + i * xStep];
     result[wIndex] += sum;

@@ -6,7 +6,7 @@
  * absolute values: of g, of d, and of every entry of A, B and G. Values cancel in the expression and do not in its bound,
  * which is what the transforms cost, and more for the larger tile.
  */
-import { plainView } from "./plain.js";
+import { paddedView, plainView } from "./plain.js";
 import type { ConvProblem } from "../problem.js";
 import { errorBound, type PassOperands, UNIT_ROUNDOFF } from "./bound.js";
 import { transform, TRANSFORM_ROUNDINGS, type Transforms, transformsOf, transposed } from "./winogradMatrices.js";
@@ -26,8 +26,9 @@ interface Gathered {
 }
 
 function gatherForward(problem: ConvProblem, { x = [], w = [] }: PassOperands): Gathered {
-  const view = plainView(problem);
-  const { input, padBegin, dilation, inChannelsPerGroup, outChannelsPerGroup, taps } = view.problem;
+  const view = paddedView(problem);
+  const { input, padBegin } = view;
+  const { dilation, inChannelsPerGroup, outChannelsPerGroup, taps } = problem;
   const weight = view.wIn(w).map(Math.abs);
   return {
     source: view.xIn(x).map(Math.abs),
@@ -46,7 +47,7 @@ function gatherForward(problem: ConvProblem, { x = [], w = [] }: PassOperands): 
 }
 
 function gatherInputGradient(problem: ConvProblem, { dy = [], w = [] }: PassOperands): Gathered {
-  const view = plainView({ ...problem, paddingMode: "zeros" });
+  const view = plainView(problem);
   const { input, output, padBegin, kernel, dilation, inChannelsPerGroup, outChannelsPerGroup, taps } = problem;
   const weight = view.wIn(w).map(Math.abs);
   return {

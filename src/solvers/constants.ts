@@ -136,6 +136,14 @@ export function countRefusal(counts: SolverConfig): string | undefined {
 
 /** Registers that a tile may take in each direction; loops over them are written out. */
 const LARGEST_TILE = 64;
+/** Sums that a thread holds, and steps written out for them: registers, compile time and instructions grow with them. */
+const MOST = { sums: 128, steps: 256 };
+
+/** Why a tile is larger than a device, or its compiler, can do anything with; undefined when it is not. */
+export function tileSizeRefusal(sums: number, steps: number): string | undefined {
+  if (sums > MOST.sums) return `a thread would hold ${String(sums)} sums; at most ${String(MOST.sums)}`;
+  return steps > MOST.steps ? `${String(steps)} steps would be written out; at most ${String(MOST.steps)}` : undefined;
+}
 
 /** Why a register tile cannot be: its constants must be whole, positive and within the device's limits. */
 export function registerTileRefusal(
@@ -149,5 +157,5 @@ export function registerTileRefusal(
       return `${name} is ${String(value)}; expected an integer from 1 to ${String(largest)}`;
     }
   }
-  return undefined;
+  return tileSizeRefusal(rows * columns, rows * columns);
 }

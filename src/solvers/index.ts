@@ -1,7 +1,8 @@
 /** Every solver, in the order in which selection considers them; the last one of each
  * direction refuses nothing. */
+import { bounded } from "../bounded.js";
 import type { ConvOperation } from "../operation.js";
-import { asLine } from "../problem.js";
+import { asLine, type ConvProblem } from "../problem.js";
 import type { Solver } from "../solver.js";
 import { channelSum } from "./channelSum.js";
 import { direct } from "./direct.js";
@@ -19,16 +20,21 @@ import { vectorTile } from "./vectorTile.js";
 import { winograd } from "./winograd.js";
 import { winogradWeightGradient } from "./winogradWeightGradient.js";
 
-/** The solver, which gets the planes of pointwise layers as lines. Not for those that deal lines out to threads. */
-function inLines(solver: Solver): Solver {
-  const lined = (operation: ConvOperation): ConvOperation => ({ ...operation, problem: asLine(operation.problem) });
+/** The solver, which gets problems in another form. */
+function given(solver: Solver, form: (problem: ConvProblem) => ConvProblem): Solver {
+  const formed = (operation: ConvOperation): ConvOperation => ({ ...operation, problem: form(operation.problem) });
   return {
     ...solver,
-    configs: (operation, capabilities) => solver.configs(lined(operation), capabilities),
-    plan: (operation, capabilities, config) => solver.plan(lined(operation), capabilities, config),
-    discouraged: (operation, capabilities) => solver.discouraged?.(lined(operation), capabilities),
+    configs: (operation, capabilities) => solver.configs(formed(operation), capabilities),
+    plan: (operation, capabilities, config) => solver.plan(formed(operation), capabilities, config),
+    ...(solver.discouraged && {
+      discouraged: (operation, capabilities) => solver.discouraged?.(formed(operation), capabilities),
+    }),
   };
 }
+
+/** The solver, which gets the planes of pointwise layers as lines. Not for those that deal lines out to threads. */
+const inLines = (solver: Solver): Solver => given(solver, asLine);
 
 export const SOLVERS: readonly Solver[] = [
   rollingWindow,
@@ -46,4 +52,4 @@ export const SOLVERS: readonly Solver[] = [
   directWeightGradient,
   channelSum,
   elementwise,
-];
+].map((solver) => given(solver, bounded));

@@ -2,7 +2,14 @@
 import kernel from "../../shaders/register_tile_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import type { Capabilities } from "../gpu/capabilities.js";
-import { dealtThreads, elementTypes, registerTileRefusal, shareRefusal, unsharedRefusal } from "./constants.js";
+import {
+  dealtThreads,
+  elementTypes,
+  registerTileRefusal,
+  shareRefusal,
+  tileSizeRefusal,
+  unsharedRefusal,
+} from "./constants.js";
 import {
   gradientBindings,
   gradientConstants,
@@ -59,7 +66,8 @@ export const registerTileWeightGradient: Solver = {
     const refused =
       unsharedRefusal(operation.problem) ??
       registerTileRefusal(config, capabilities) ??
-      shareRefusal({ threads, shared }, capabilities);
+      shareRefusal({ threads, shared }, capabilities) ??
+      tileSizeRefusal(rows * columns, rows * columns * shared);
     if (refused !== undefined) return { refused };
     const { problem } = operation;
     const matrix = gradientMatrix(operation);

@@ -39,17 +39,19 @@ interface Walk {
   readonly filter: WalkedFilter;
   /** From one result of a phase to the next. */
   readonly apart: Triple;
+  readonly phases: Triple;
   /** Results of a phase along each axis. */
   readonly grid: Triple;
 }
 
-function describeWalk({ problem }: ConvOperation, { transposed, gridSize }: Gather): Walk {
+function describeWalk({ problem }: ConvOperation, { transposed, phases, gridSize }: Gather): Walk {
   const { rank, kernel, stride, dilation } = problem;
   const [apart, walked]: [Triple, Triple] = transposed ? [stride, [1, 1, 1]] : [[1, 1, 1], stride];
   const along = (axis: number): number => Math.ceil(kernel[axis] / apart[axis]);
   return {
     filter: { rank, kernel: [along(0), along(1), along(2)], stride: walked, dilation },
     apart,
+    phases,
     grid: gridSize,
   };
 }
@@ -58,7 +60,7 @@ function describeWalk({ problem }: ConvOperation, { transposed, gridSize }: Gath
 function threadsOf({ problem }: ConvOperation, gather: Gather, walk: Walk, config: SolverConfig): number {
   const { rows, columns, lines } = config;
   const { batch, groups } = problem;
-  const blocks = product(walk.apart) * Math.ceil(walk.grid[1] / lines) * Math.ceil(walk.grid[2] / columns);
+  const blocks = product(walk.phases) * Math.ceil(walk.grid[1] / lines) * Math.ceil(walk.grid[2] / columns);
   return batch * groups * Math.ceil(gather.resultChannels / rows) * blocks;
 }
 
@@ -136,7 +138,7 @@ export const rollingWindow: Solver = {
     const refused = unsharedRefusal(problem) ?? refusal(operation, gather, walk, config);
     if (refused !== undefined) return { refused };
     const { rows, columns, lines } = config;
-    const { apart, filter, grid } = walk;
+    const { apart, phases, filter, grid } = walk;
     const flipped = describeFlipped(operation, gather);
     const { resultChannels, sourceChannels } = gather.uniforms;
     const walks = threadsOf(operation, gather, walk, config);
@@ -150,6 +152,8 @@ export const rollingWindow: Solver = {
         STRIDE_WIDTH: filter.stride[2],
         RESULT_STRIDE_HEIGHT: apart[1],
         RESULT_STRIDE_WIDTH: apart[2],
+        PHASES_HEIGHT: phases[1],
+        PHASES_WIDTH: phases[2],
         ROWS: rows,
         COLUMNS: columns,
         CHANNELS: sourceChannels,

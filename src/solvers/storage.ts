@@ -11,6 +11,7 @@ import unpackPixels from "../../shaders/unpack_pixels.wgsl";
 import { BYTES_PER_ELEMENT } from "../dtype.js";
 import { product } from "../geometry.js";
 import type { Capabilities } from "../gpu/capabilities.js";
+import { uniformRefusal } from "../gpu/uniforms.js";
 import { type ConvOperation, operandRoles, resultRoles, shapeOfRole, type TensorRole } from "../operation.js";
 import {
   type BindingSource,
@@ -70,14 +71,27 @@ export function planFor(
   return withinLimits(withConversions(plan, inner, before, after), capabilities);
 }
 
-/** The plan, or that the device cannot bind its scratch memory. */
+/** The plan, or that the device cannot bind its scratch memory, start its workgroups, or count in its numbers. */
 function withinLimits(plan: SolverPlan | Refusal, { limits }: Capabilities): SolverPlan | Refusal {
   if (isRefusal(plan)) return plan;
-  const most = limits.maxStorageBufferBindingSize;
-  const tooLarge = Object.entries(plan.scratchBytes).find(([, bytes]) => bytes > most);
-  if (!tooLarge) return plan;
-  const [name, bytes] = tooLarge;
-  return { refused: `"${name}" needs ${String(bytes)} bytes of scratch memory; the device binds ${String(most)}` };
+  const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  const tooLarge = Object.entries(plan.scratchBytes).find(([, bytes]) => !(bytes <= most));
+  if (tooLarge) {
+    const [name, bytes] = tooLarge;
+    return { refused: `"${name}" needs ${String(bytes)} bytes of scratch memory; the device binds ${String(most)}` };
+  }
+  const widest = limits.maxComputeWorkgroupsPerDimension;
+  for (const { kernel, uniforms, workgroups } of plan.dispatches) {
+    if (!workgroups.every((count) => count >= 1 && count <= widest)) {
+      const grid = workgroups.join(" x ");
+      return {
+        refused: `${kernel.name} needs ${grid} workgroups; the device starts ${String(widest)} along a dimension`,
+      };
+    }
+    const unfit = uniformRefusal(kernel, uniforms);
+    if (unfit !== undefined) return { refused: unfit };
+  }
+  return plan;
 }
 
 function withConversions(

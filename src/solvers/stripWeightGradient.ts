@@ -36,7 +36,7 @@ function refusal({ problem }: ConvOperation, { columns, filterRows }: SolverConf
   const taps = filterRows * problem.kernel[2];
   if (taps > MOST_SUMS) return `${String(taps)} taps to a thread, which holds at most ${String(MOST_SUMS)}`;
   const written = Math.max(taps * columns, spanOf(problem, columns) * filterRows);
-  if (columns * filterRows > 1 && written > MOST_WRITTEN_OUT) {
+  if (written > MOST_WRITTEN_OUT) {
     return `strips of ${String(columns)} write out ${String(written)} steps; at most ${String(MOST_WRITTEN_OUT)}`;
   }
   return undefined;
@@ -46,7 +46,7 @@ function refusal({ problem }: ConvOperation, { columns, filterRows }: SolverConf
 function candidates(operation: ConvOperation): readonly SolverConfig[] {
   const { problem } = operation;
   const able = COLUMNS.flatMap((columns) => {
-    for (let filterRows = rowsOf(problem); filterRows >= 1; filterRows--) {
+    for (let filterRows = Math.min(rowsOf(problem), MOST_SUMS); filterRows >= 1; filterRows--) {
       if (refusal(operation, { columns, filterRows }) === undefined) return [{ columns, filterRows }];
     }
     return [];

@@ -15,6 +15,7 @@ import {
   dealtThreads,
   registerTileRefusal,
   shareRefusal,
+  tileSizeRefusal,
   unsharedRefusal,
   enoughThreads,
   preferring,
@@ -95,8 +96,12 @@ function sharedTerms({ terms }: Vectors, { subgroupLanes }: Capabilities): numbe
 }
 
 function refusal(config: SolverConfig, capabilities: Capabilities): string | undefined {
-  const { threads, rows, vectors: columns } = config;
-  return registerTileRefusal({ threads, rows, columns }, capabilities) ?? shareRefusal(config, capabilities);
+  const { threads, rows, vectors: columns, shared } = config;
+  return (
+    registerTileRefusal({ threads, rows, columns }, capabilities) ??
+    shareRefusal(config, capabilities) ??
+    tileSizeRefusal(rows * columns * VECTOR, rows * columns * shared)
+  );
 }
 
 export const vectorTile: Solver = {

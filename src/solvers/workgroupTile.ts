@@ -1,7 +1,7 @@
 /** The tile shapes that the two implicit GEMM kernels share, and what makes one usable. */
 import type { Capabilities } from "../gpu/capabilities.js";
 import type { SolverConfig } from "../solver.js";
-import { countRefusal, preferring } from "./constants.js";
+import { countRefusal, preferring, tileSizeRefusal } from "./constants.js";
 
 const VECTOR = 4;
 const VECTOR_BYTES = 16;
@@ -71,7 +71,8 @@ export function tileRefusal(tile: SolverConfig, { limits }: Capabilities, apart 
   if ((tileDepth / VECTOR) % unroll !== 0) {
     return `unroll is ${String(unroll)}; expected a divisor of ${String(tileDepth / VECTOR)}, the vectors of the depth`;
   }
-  return undefined;
+  const sums = rows * vectors * VECTOR;
+  return tileSizeRefusal(sums, Math.max(sums * unroll, VECTOR * rowLoads, VECTOR * columnLoads));
 }
 
 /** The kernel constants of a tile. */

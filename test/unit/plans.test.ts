@@ -1,5 +1,6 @@
 /** Plans for random operations: whatever the sizes, what a solver says to dispatch must be possible and consistent. */
 import { describe, expect, test } from "vitest";
+import { LimitError } from "webgpu-conv";
 import { makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls.js";
 import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
@@ -7,11 +8,13 @@ import { integerConstants } from "../../src/gpu/constants.js";
 import { specialize } from "../../src/gpu/specialize.js";
 import { packUniforms } from "../../src/gpu/uniforms.js";
 import { type ConvOperation, operandRoles, resultRoles } from "../../src/operation.js";
-import { solversFor } from "../../src/select.js";
+import { product } from "../../src/geometry.js";
+import { select, solversFor } from "../../src/select.js";
 import { planFor } from "../../src/solvers/storage.js";
 import { type Dispatch, foldWorkgroups, isRefusal, type SolverPlan } from "../../src/solver.js";
 import { generalSolver } from "../../src/tuner/candidates.js";
 import { Random } from "../support/data.js";
+import { extremeProblem } from "../support/extremeProblem.js";
 import { randomOperation } from "../support/randomOperations.js";
 
 const SEEDS = Array.from({ length: 150 }, (_, seed) => seed);
@@ -116,8 +119,10 @@ function checkBindings(operation: ConvOperation, plan: SolverPlan): void {
   expect([...written].filter(isScratch).sort()).toEqual(Object.keys(plan.scratchBytes).sort());
 }
 
-/** Checks every plan of an operation; gives the solvers that made them. */
-function checkPlans(operation: ConvOperation, capabilities: Capabilities): Set<string> {
+const solversOf = (plans: readonly SolverPlan[]): string[] => [...new Set(plans.map(({ solver }) => solver))];
+
+/** Checks every plan of an operation, and gives them. */
+function checkPlans(operation: ConvOperation, capabilities: Capabilities): SolverPlan[] {
   const plans = plansOf(operation, capabilities);
   for (const plan of plans) {
     for (const dispatch of plan.dispatches) {
@@ -130,13 +135,13 @@ function checkPlans(operation: ConvOperation, capabilities: Capabilities): Set<s
       expect(bytes).toBeLessThanOrEqual(capabilities.limits.maxStorageBufferBindingSize);
     }
   }
-  return new Set(plans.map(({ solver }) => solver));
+  return plans;
 }
 
 describe.each(Object.entries(DEVICES))("on %s", (_, capabilities) => {
   test.each(SEEDS)("plans for the random operation of seed %i", (seed) => {
     const operation = randomOperation(new Random(seed));
-    if (checkPlans(operation, capabilities).size > 0) return;
+    if (checkPlans(operation, capabilities).length > 0) return;
     // The general solver takes everything that a device can hold.
     const general = generalSolver(operation);
     const [config] = general.configs(operation, capabilities);
@@ -153,8 +158,87 @@ describe.each(Object.entries(DEVICES))("on %s", (_, capabilities) => {
   ] as const)("plans for %s, forward and input gradient", (_name, input, weight, options, expected) => {
     for (const direction of ["forward", "inputGradient"] as const) {
       const operation = plainOperation(direction, makeProblem(2, input, weight, options), { dtype: "float32" });
-      expect([...checkPlans(operation, capabilities)]).toEqual(expect.arrayContaining([...expected]));
+      expect(solversOf(checkPlans(operation, capabilities))).toEqual(expect.arrayContaining([...expected]));
     }
+  });
+});
+
+/** Directions whose plans depend on stride, dilation and padding. */
+const PASSES = ["forward", "inputGradient", "weightGradient"] as const;
+
+describe("strides, dilations and padding of any size", () => {
+  const tiny: Capabilities = {
+    ...DEFAULT_CAPABILITIES,
+    limits: {
+      ...DEFAULT_CAPABILITIES.limits,
+      maxComputeWorkgroupsPerDimension: 64,
+      maxBufferSize: 2 ** 20,
+      maxStorageBufferBindingSize: 2 ** 20,
+    },
+  };
+
+  test.each(SEEDS.slice(0, 45))("plans are bounded by sizes for the extreme problem of seed %i", (seed) => {
+    const { input, weight, options } = extremeProblem(new Random(seed));
+    const problem = makeProblem(2, input, weight, options);
+    const elements = [problem.inputShape, problem.weightShape, problem.outputShape].map(product);
+    const size = elements.reduce((sum, count) => sum + count, 0);
+    const operation = plainOperation(PASSES[seed % PASSES.length], problem, { dtype: "float32" });
+    for (const capabilities of [DEFAULT_CAPABILITIES, DEVICES["a software device with subgroups"], tiny]) {
+      const plans = checkPlans(operation, capabilities);
+      expect(solversOf(plans)).toContain("direct");
+      for (const { solver, dispatches } of plans) {
+        const workgroups = dispatches.reduce((sum, step) => sum + product(step.workgroups), 0);
+        expect(workgroups, solver).toBeLessThan(4 * size);
+      }
+    }
+  });
+
+  test("a stride of 3,000 on 8 positions is planned as one of 8 is", () => {
+    for (const stride of [3000, 2 ** 31 - 1]) {
+      for (const solver of ["rolling-window", "register-tile", "direct"]) {
+        const gridOf = (one: number): number[] => {
+          const problem = makeProblem(2, [1, 1, 8, 8], [1, 1, 3, 3], { stride: one, padding: 1 });
+          const operation = plainOperation("inputGradient", problem, { dtype: "float32" });
+          const { dispatches } = select(operation, { ...DEFAULT_CAPABILITIES, software: true }, solver).plan;
+          return dispatches.map(({ workgroups }) => product(workgroups));
+        };
+        expect(gridOf(stride), solver).toEqual(gridOf(8));
+      }
+    }
+  });
+
+  test("what no device could start, bind or count is refused", () => {
+    const huge = plainOperation("forward", makeProblem(1, [1, 1, 2 ** 31], [1, 1, 1]), { dtype: "float32" });
+    expect(() => select(huge, tiny)).toThrow(LimitError);
+    const wide = makeProblem(1, [1, 1, 2 ** 20], [1, 1, 1]);
+    expect(() => select(plainOperation("forward", wide, { dtype: "float32" }), tiny, "direct")).toThrow(
+      /^solver direct refuses: direct needs \d+ x \d+ x 1 workgroups; the device starts 64 along a dimension/,
+    );
+  });
+
+  test.each(PASSES)("%s of a filter of a billion taps is planned at once", (direction) => {
+    const problem = makeProblem(2, [1, 1, 2 ** 30, 1], [1, 1, 2 ** 30, 1]);
+    const begun = performance.now();
+    select(plainOperation(direction, problem, { dtype: "float32" }), DEFAULT_CAPABILITIES);
+    expect(performance.now() - begun).toBeLessThan(2000);
+  });
+});
+
+describe("tiles larger than a compiler can do anything with are refused", () => {
+  test.each([
+    ["register-tile", "forward", { threads: 64, rows: 64, columns: 64 }, /would hold 4096 sums; at most 128/],
+    ["register-tile", "weightGradient", { threads: 64, rows: 64, columns: 64, shared: 1 }, /4096 sums; at most 128/],
+    ["register-tile", "weightGradient", { threads: 64, rows: 16, columns: 8, shared: 8 }, /1024 steps/],
+    ["vector-tile", "forward", { threads: 64, rows: 16, vectors: 16, shared: 1 }, /256 sums; at most 128/],
+    ["vector-tile", "forward", { threads: 64, rows: 64, vectors: 64, shared: 1 }, /4096 sums; at most 128/],
+    ["implicit-gemm", "forward", { threadsX: 8, threadsY: 8, rows: 16, vectors: 4, tileDepth: 4 }, /256 sums/],
+    ["implicit-gemm", "forward", { threadsX: 1, threadsY: 1, rows: 4, vectors: 1, tileDepth: 128 }, /steps would be/],
+    ["strip", "weightGradient", { columns: 1, filterRows: 1 }, /write out 1001 steps; at most 256/],
+  ] as const)("%s, %s %o", (solver, direction, config, reason) => {
+    const problem = makeProblem(2, [1, 64, 1, 3000], [64, 64, 1, 2], { dilation: [1, 1000] });
+    const device = { ...DEFAULT_CAPABILITIES, subgroupLanes: 8 };
+    const operation = plainOperation(direction, problem, { dtype: "float32" });
+    expect(() => select(operation, device, { name: solver, config })).toThrow(reason);
   });
 });
 
