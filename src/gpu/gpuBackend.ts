@@ -22,7 +22,7 @@ import { pixelOrder, writeImage } from "./images.js";
 import { GpuInterop } from "./interop.js";
 import { PipelineCache } from "./pipelineCache.js";
 import { type OperationBuffers, type PreparedPlan } from "./prepared.js";
-import { failStorage, type GpuStorage, type PackedForm } from "./batch.js";
+import { failStorage, type GpuStorage, type PackedForm, type RecordedDispatch } from "./batch.js";
 import { DeviceLife } from "./deviceLife.js";
 import { DeviceMemory } from "./memory.js";
 import { PackedWeights } from "./packedWeights.js";
@@ -165,6 +165,7 @@ export class GpuBackend implements Backend {
     }
     const scratch: PooledBuffer[] = [];
     const writes: GpuStorage[] = [];
+    let dispatches: RecordedDispatch[];
     try {
       this.#acquireScratch(packed ? prepared.scratchOncePacked : prepared.scratch, buffers, scratch);
       for (const role of resultRoles(operation)) {
@@ -172,12 +173,12 @@ export class GpuBackend implements Backend {
         buffers[role] = storage.pooled;
         writes.push(storage);
       }
+      dispatches = packed ? prepared.bindOncePacked(buffers) : prepared.bind(buffers);
     } catch (error) {
       for (const pooled of [...scratch, ...writes.map((storage) => storage.pooled)]) this.#recorder.release(pooled);
       throw error;
     }
     this.#recorder.expect(this.#unused);
-    const dispatches = packed ? prepared.bindOncePacked(buffers) : prepared.bind(buffers);
     this.#recorder.record({ dispatches, reads, writes });
     for (const pooled of scratch) this.#recorder.release(pooled);
     return writes;

@@ -73,14 +73,14 @@ const badTransposed = (name: string, options: ForwardOptions & TransposedSize, .
 
 const TRANSPOSED: readonly BadCall[] = [
   badTransposed("a padding mode", { paddingMode: "reflect" }, /paddingMode is "reflect"/, /only "zeros"/),
-  badTransposed("padding by a name that depends on the output", { padding: "same" }, /padding is "same"/, /"valid"/),
+  badTransposed("padding by a name that there is not", { padding: wrong("full") }, /padding is "full"/, /"valid"/),
   badTransposed(
     "output padding of the stride",
     { stride: 2, outputPadding: 2 },
     /\[2, 2\]/,
-    /less than the stride, \[2, 2\]/,
+    /less than the stride or the dilation, \[2, 2\]/,
   ),
-  badTransposed("output padding of stride 1", { outputPadding: [0, 1] }, /\[0, 1\]/, /less than the stride, \[1, 1\]/),
+  badTransposed("output padding of stride 1", { outputPadding: [0, 1] }, /\[0, 1\]/, /less than .*, \[1, 1\]/),
   badTransposed("negative output padding", { stride: 2, outputPadding: -1 }, /outputPadding is -1/, /at least 0/),
   badTransposed("output padding for one axis", { stride: 2, outputPadding: [1] }, /\[1\]/, /2 of them/),
   badTransposed("too small an output", { stride: 2, outputSize: [6, 7] }, /\[6, 7\]/, /7 to 8 by 7 to 8/),
@@ -146,7 +146,7 @@ const LAYOUTS: readonly BadCall[] = [
   badCall(
     "an input of two dimensions for three",
     ArgumentError,
-    [/\[1, 4, 5, 5\]/, /5 dimensions/],
+    [/weight has shape \[6, 4, 3, 3\]/, /5 dimensions/],
     (engine, { x, w }) => engine.conv3d(x, w),
   ),
   badCall("a bias gradient in an unknown layout", ArgumentError, [/"last"/, /"channels-last"/], (engine, { dy }) =>
