@@ -31,9 +31,10 @@ export class PlanCache {
   }
 
   #forgetOldest(): void {
-    for (const key of this.#plans.keys()) {
+    for (const [key, plan] of this.#plans) {
       this.#plans.delete(key);
       // Its uniforms may be in work that is recorded, once or to be replayed: whoever holds that holds them.
+      plan.forget();
       return;
     }
   }

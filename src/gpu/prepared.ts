@@ -21,11 +21,17 @@ function fill(mapped: GPUBuffer, bytes: Uint8Array): void {
   mapped.unmap();
 }
 
+interface KeptBindGroup {
+  readonly bindGroup: GPUBindGroup;
+  /** Takes it out, and what its buffers know of it. */
+  readonly forget: () => void;
+}
+
 class PreparedDispatch {
   readonly #device: GPUDevice;
   readonly uniforms: Allocation;
   readonly #sources: readonly (readonly [binding: number, source: BindingSource])[];
-  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #bindGroups = new Map<string, KeptBindGroup>();
   readonly pipeline: PipelineEntry;
   readonly workgroups: readonly [number, number, number];
 
@@ -57,18 +63,23 @@ class PreparedDispatch {
   bindGroupOf(buffers: OperationBuffers): GPUBindGroup {
     let key = "";
     for (const [, source] of this.#sources) key += `${String(buffers[source]?.id)},`;
-    return this.#bindGroups.get(key) ?? this.#makeBindGroup(key, buffers);
+    return this.#bindGroups.get(key)?.bindGroup ?? this.#makeBindGroup(key, buffers);
   }
 
   #makeBindGroup(key: string, buffers: OperationBuffers): GPUBindGroup {
     const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: this.uniforms.buffer } }];
-    const forget = (): void => void this.#bindGroups.delete(key);
+    const bound: PooledBuffer[] = [];
+    const forget = (): void => {
+      this.#bindGroups.delete(key);
+      for (const { onDestroy } of bound) onDestroy.delete(forget);
+    };
     for (const [binding, source] of this.#sources) {
       const pooled = buffers[source];
       if (!pooled) throw new Error(`kernel ${this.pipeline.label} needs a buffer for "${source}"`);
       const { buffer, offset, bytes } = pooled;
       entries.push({ binding, resource: { buffer, offset, size: bytes } });
       pooled.onDestroy.add(forget);
+      bound.push(pooled);
     }
     const bindGroup = this.#device.createBindGroup({
       label: this.pipeline.label,
@@ -76,15 +87,20 @@ class PreparedDispatch {
       entries,
     });
     if (this.#bindGroups.size >= BIND_GROUPS_KEPT) {
-      const [oldest] = this.#bindGroups.keys();
-      this.#bindGroups.delete(oldest);
+      const [oldest] = this.#bindGroups.values();
+      oldest.forget();
     }
-    this.#bindGroups.set(key, bindGroup);
+    this.#bindGroups.set(key, { bindGroup, forget });
     return bindGroup;
   }
 
+  /** Lets go of the bind groups, which buffers know of; those still needed are made anew. */
+  forget(): void {
+    for (const { forget } of this.#bindGroups.values()) forget();
+  }
+
   dispose(): void {
-    this.#bindGroups.clear();
+    this.forget();
     this.uniforms.buffer.destroy();
   }
 }
@@ -161,6 +177,11 @@ export class PreparedPlan {
   /** The other steps. */
   bindOncePacked(buffers: OperationBuffers): RecordedDispatch[] {
     return this.#oncePacked.map((prepared) => prepared.bind(buffers));
+  }
+
+  /** Lets go of what buffers know of it. It can still be used. */
+  forget(): void {
+    for (const prepared of this.#dispatches) prepared.forget();
   }
 
   dispose(): void {
