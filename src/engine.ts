@@ -116,7 +116,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     const { dtype, shape } = tensor;
     require(dtype !== "rgba8unorm", () => "tensor is an image; expected values: make a new one with engine.image");
     const storage = tensor.storage(this.#core.owner, "tensor");
-    await this.#backend.write(storage, readValues("values", values, shape, dtype, options, true));
+    const write = this.#backend.write(storage, readValues("values", values, shape, dtype, options, true));
+    await this.#core.waits.on(write);
   }
 
   /**
@@ -196,7 +197,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   async encode<Result>(encoder: GPUCommandEncoder, record: () => Result): Promise<Encoded<Result>> {
     this.#requireLive();
     const recording = new Recording(record);
-    const submitted = await this.#core.requireGpu("encode").encode(encoder, recording.call);
+    const submitted = await this.#core.waits.on(this.#core.requireGpu("encode").encode(encoder, recording.call));
     return { result: recording.result, submitted };
   }
 
@@ -214,7 +215,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     this.#requireLive();
     const recording = new Recording(record);
     const operands = new Set<Tensor>();
-    const sequence = await this.#core.requireGpu("compile").compile(() => {
+    const compiling = this.#core.requireGpu("compile").compile(() => {
       this.#core.operands = operands;
       try {
         recording.call();
@@ -222,6 +223,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
         this.#core.operands = undefined;
       }
     });
+    const sequence = await this.#core.waits.on(compiling);
     const compiled = new Compiled(recording.result, sequence);
     this.#core.operandsOf.set(compiled, operands);
     return compiled;
@@ -235,7 +237,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   async check(tensor: Tensor): Promise<SpecialValues> {
     this.#requireLive();
     requireTensor("tensor", tensor);
-    return await this.#backend.check(tensor.storage(this.#core.owner, "tensor"));
+    return await this.#core.waits.on(this.#backend.check(tensor.storage(this.#core.owner, "tensor")));
   }
 
   /**
@@ -252,7 +254,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     requireTensor("tensor", tensor);
     const storage = tensor.storage(this.#core.owner, "tensor");
     const planes = readPlanes(tensor.shape, options, tensor.pixels !== undefined);
-    await this.#core.requireGpu("draw").draw(storage, planes, target);
+    await this.#core.waits.on(this.#core.requireGpu("draw").draw(storage, planes, target));
   }
 
   /**
@@ -261,7 +263,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    */
   async submit(): Promise<void> {
     this.#requireLive();
-    await this.#backend.submit();
+    await this.#core.waits.on(this.#backend.submit());
   }
 
   /**
@@ -270,8 +272,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    */
   async finish(): Promise<void> {
     this.#requireLive();
-    await this.#backend.finish();
-    await this.tuning.settled();
+    await this.#core.waits.on(this.#backend.finish().then(() => this.tuning.settled()));
   }
 
   /**
@@ -280,7 +281,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    */
   async time(record: () => void): Promise<Timing> {
     this.#requireLive();
-    return await this.#backend.time(record);
+    return await this.#core.waits.on(this.#backend.time(record));
   }
 
   memory(): EngineMemory {
@@ -352,7 +353,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
 
   /**
    * Disposes of every tensor and of the device, if the engine made it; of a {@link scope}, of what was made in it and not
-   * kept. Pending reads reject. Twice is harmless.
+   * kept. An engine at any moment, in a recording too: whatever waits for something of it then rejects with a DeviceError at
+   * once. Twice is harmless.
    */
   dispose(): void {
     if (this.#scope) this.#core.lifetimes.close(this.#scope);

@@ -5,13 +5,16 @@ import { Lifetimes } from "./lifetimes.js";
 import type { Compiled } from "./recording.js";
 import type { Tensor, TensorOwner } from "./tensor.js";
 import type { Tuning } from "./tuner/tuning.js";
+import { Waits } from "./waits.js";
 
 export class EngineCore {
   readonly backend: Backend;
   readonly tuning: Tuning;
   readonly lifetimes: Lifetimes;
+  /** What callers wait for goes through here. */
+  readonly waits = new Waits();
   readonly owner: TensorOwner = {
-    read: async (storage) => await this.backend.read(storage),
+    read: (storage) => this.waits.on(this.backend.read(storage)),
     binding: (storage) => this.requireGpu("binding").binding(storage),
     release: (hold) => this.lifetimes.dispose(hold),
   };
@@ -19,20 +22,19 @@ export class EngineCore {
   readonly operandsOf = new WeakMap<Compiled<unknown>, ReadonlySet<Tensor>>();
   /** Tensors of the sequence that is being recorded, so far. */
   operands: Set<Tensor> | undefined;
-  #disposed = false;
 
   /** @param warn told once of tensors that were dropped; undefined where nobody wants to know */
   constructor(backend: Backend, tuning: Tuning, warn: ((message: string) => void) | undefined) {
     this.backend = backend;
     this.tuning = tuning;
     const release = (storage: TensorStorage): void => {
-      if (!this.#disposed) backend.release(storage);
+      if (!this.disposed) backend.release(storage);
     };
     this.lifetimes = new Lifetimes({ release, warn });
   }
 
   get disposed(): boolean {
-    return this.#disposed;
+    return this.waits.ended;
   }
 
   requireGpu(method: string): Interop {
@@ -42,10 +44,10 @@ export class EngineCore {
   }
 
   dispose(): void {
-    if (this.#disposed) return;
+    if (this.disposed) return;
     this.tuning.stop();
     this.lifetimes.disposeAll();
-    this.#disposed = true;
+    this.waits.end();
     this.backend.dispose();
   }
 }

@@ -47,16 +47,16 @@ export class PipelineCache {
   }
 
   async #compile(label: string, code: string, layout: GPUPipelineLayout, entry: PipelineEntry): Promise<void> {
-    this.#device.pushErrorScope("validation");
-    const module = this.#device.createShaderModule({ label, code });
-    const moduleError = this.#device.popErrorScope();
+    let moduleError: Promise<GPUError | null> | undefined;
     try {
+      this.#device.pushErrorScope("validation");
+      const module = this.#device.createShaderModule({ label, code });
+      // Handled at once: a device that goes may reject it long before the pipeline is given up.
+      moduleError = this.#device.popErrorScope().catch(() => null);
       const compute = { module, entryPoint: "main" };
       entry.pipeline = await this.#device.createComputePipelineAsync({ label, layout, compute });
-      await moduleError;
     } catch (cause) {
-      const said =
-        (await moduleError.catch(() => null))?.message ?? (cause instanceof Error ? cause.message : String(cause));
+      const said = (await moduleError)?.message ?? (cause instanceof Error ? cause.message : String(cause));
       entry.error = new DeviceError(`kernel ${label} did not compile: ${said}`, { cause });
       // A failure is not kept: it may have been the moment's (memory, a lost device).
       this.#entries.delete(code);

@@ -5,6 +5,7 @@ import { DeviceError, require } from "../errors.js";
 import type { ExplainShapes } from "../explain.js";
 import { type ConvOperation, keyOf } from "../operation.js";
 import type { OperationName } from "../operationNames.js";
+import { Waits } from "../waits.js";
 import { type Candidate, candidatesFor, isSame, modelChoice, ownCandidate } from "./candidates.js";
 import { adapterKey, bucketOf } from "./key.js";
 import { oneAtATime } from "./queue.js";
@@ -75,7 +76,9 @@ export class Tuning {
   readonly #save: (data: TuningData) => Promise<void>;
   #working: Promise<void> | undefined;
   #lastUse = 0;
-  #stopped = false;
+  /** Whether operations are no longer tuned by themselves. */
+  #givenUp = false;
+  readonly #waits = new Waits();
 
   constructor(backend: Backend, options: TuningOptions) {
     this.#backend = backend;
@@ -121,13 +124,13 @@ export class Tuning {
    * @param name of the operation, as the method is called
    * @param shapes the forward pass' `{ input, weight }`, whichever operation is asked about
    * @param options those of the operation; `bias: true` stands for a bias tensor
-   * @throws DeviceError on an engine without a GPU, or when the device is lost meanwhile.
+   * @throws DeviceError on an engine without a GPU, or when the device is lost, or the engine disposed, meanwhile.
    */
   async tune(name: OperationName, shapes: ExplainShapes, options: ExplainOptions = {}): Promise<TuningReport> {
     if (!this.#backend.capabilities) throw new DeviceError("tuning needs a WebGPU device; the CPU has one way only");
     const operation = describeOperation(name, shapes, options);
     require(operation.problem.batch > 0, () => "the batch is empty; expected at least one sample to measure");
-    return await this.#tuneOperation(operation, false);
+    return await this.#waits.on(this.#tuneOperation(operation, false));
   }
 
   /** How to run an operation: the tuned choice, or undefined for the model's. */
@@ -160,9 +163,14 @@ export class Tuning {
     if (this.#options.mode === "first-use") await this.#working;
   }
 
-  /** No more measuring. */
+  /** No more measuring: the engine is disposed of. Whoever waits for it is told. */
   stop(): void {
-    this.#stopped = true;
+    this.#giveUp();
+    this.#waits.end();
+  }
+
+  #giveUp(): void {
+    this.#givenUp = true;
     this.#waiting.clear();
   }
 
@@ -175,7 +183,7 @@ export class Tuning {
   }
 
   #request(key: string, operation: ConvOperation): void {
-    if (this.#stopped || !this.#backend.capabilities) return;
+    if (this.#givenUp || !this.#backend.capabilities) return;
     this.#waiting.set(key, operation);
     this.#working ??= this.#work().finally(() => (this.#working = undefined));
   }
@@ -185,7 +193,7 @@ export class Tuning {
     let failures = 0;
     for (const [key, operation] of this.#waiting) {
       if (this.#options.mode === "background") await this.#untilIdle();
-      if (this.#stopped) return;
+      if (this.#givenUp) return;
       this.#waiting.delete(key);
       try {
         await this.#tuneOperation(operation, this.#options.mode === "background");
@@ -193,17 +201,17 @@ export class Tuning {
       } catch (error) {
         // The caller's own calls meet what ails the device; here it is only said.
         this.#warnOf(error);
-        if (++failures === MOST_FAILURES) this.stop();
+        if (++failures === MOST_FAILURES) this.#giveUp();
       }
     }
   }
 
   #warnOf(error: unknown): void {
-    if (!this.#stopped) this.#options.warn(`an operation was not tuned: ${String(error)}`);
+    if (!this.#waits.ended) this.#options.warn(`an operation was not tuned: ${String(error)}`);
   }
 
   async #untilIdle(): Promise<void> {
-    while (!this.#stopped && performance.now() - this.#lastUse < IDLE_MILLISECONDS) await pause(IDLE_MILLISECONDS);
+    while (!this.#waits.ended && performance.now() - this.#lastUse < IDLE_MILLISECONDS) await pause(IDLE_MILLISECONDS);
   }
 
   /** @param patient whether it waits until the engine has nothing else to do */
@@ -218,7 +226,7 @@ export class Tuning {
       pause: async () => {
         await pause();
         if (patient) await this.#untilIdle();
-        if (this.#stopped) throw new DeviceError("the engine was disposed while it was tuning");
+        if (this.#waits.ended) throw new DeviceError("the engine was disposed while it was tuning");
       },
     };
     const ways = candidatesFor(operation, capabilities);
