@@ -78,8 +78,13 @@ export async function makeEngine(
     return await withTuning(new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison }), tune, options);
   }
   const platform = await findPlatform();
-  const { device, instance } = await requestDevice(platform, options.powerPreference ?? "high-performance");
-  return await withTuning(new GpuBackend(device, { ownsDevice: true, poolBytes, poison, instance }), tune, options);
+  const device = await requestDevice(platform, options.powerPreference ?? "high-performance");
+  try {
+    return await withTuning(new GpuBackend(device, { ownsDevice: true, poolBytes, poison }), tune, options);
+  } catch (error) {
+    device.destroy();
+    throw error;
+  }
 }
 
 async function withTuning(

@@ -4,20 +4,14 @@
  */
 import { ENGINE_KEYS, type EngineOptions, makeEngine } from "./createEngine.js";
 import type { Engine } from "./engine.js";
-import { installSoftwareDriver } from "./node/softwareDriver.js";
+import { type DawnModule, findGpu } from "./node/dawn.js";
 import { optionKeys } from "./optionKeys.js";
 import { isDeno, type Platform } from "./platform.js";
-import type { GPU } from "./webgpuTypes.js";
 
+export type { DawnModule } from "./node/dawn.js";
 export { fileStore } from "./node/fileStore.js";
 // The local createEngine below takes the place of the page's.
 export * from "./index.js";
-
-/** Dawn's Node module, as `import("webgpu")` gives it. */
-export interface DawnModule {
-  readonly create: (options: string[]) => GPU;
-  readonly globals: object;
-}
 
 export interface NodeEngineOptions extends EngineOptions {
   /** Dawn, already loaded; `import("webgpu")` when absent. */
@@ -40,7 +34,7 @@ const NO_DRIVER =
  * Makes an engine in Node: on the machine's GPU where Dawn finds one, else on SwiftShader, a software driver
  * (`engine.adapter.software` then says so). The Vulkan loader's own variable VK_DRIVER_FILES chooses another driver.
  *
- * A process with a live engine does not end by itself: `engine.dispose()`.
+ * A process ends by itself when nothing is left to do, with a live engine too.
  *
  * @throws DeviceError with the remedy where there is neither Dawn nor a driver.
  */
@@ -62,7 +56,5 @@ async function findDawn({ dawn, dawnOptions = [] }: NodeEngineOptions): Promise<
   for (const [name, value] of Object.entries(globals) as [string, unknown][]) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
-  const gpu = create([...dawnOptions]);
-  if ((await gpu.requestAdapter()) || !(await installSoftwareDriver())) return { gpu, missing: "", remedy: NO_DRIVER };
-  return { gpu: create([...dawnOptions]), missing: "", remedy: NO_DRIVER };
+  return { gpu: await findGpu(create, dawnOptions), missing: "", remedy: NO_DRIVER };
 }

@@ -52,10 +52,7 @@ function missingInPage(globals: Globals): string {
  *
  * @throws DeviceError that tells apart: no WebGPU, no adapter, a software adapter alone, a device that is refused or lost.
  */
-export async function requestDevice(
-  platform: Platform,
-  powerPreference: GPUPowerPreference,
-): Promise<{ readonly device: GPUDevice; readonly instance: GPU }> {
+export async function requestDevice(platform: Platform, powerPreference: GPUPowerPreference): Promise<GPUDevice> {
   const { gpu, missing, remedy } = platform;
   if (!gpu) throw new DeviceError(`WebGPU is not available here. ${missing} ${ASK_FOR_CPU}`);
   const fail = (what: string, cause?: unknown): DeviceError =>
@@ -72,7 +69,7 @@ export async function requestDevice(
     const device = await adapter.requestDevice(deviceRequest(adapter));
     const lost = await Promise.race([device.lost, Promise.resolve()]);
     if (lost) throw fail(`${what} that lives: ${lost.message || lost.reason}`);
-    return { device, instance: gpu };
+    return device;
   } catch (cause) {
     if (cause instanceof DeviceError) throw cause;
     throw fail(`${what}: ${String(cause)}`, cause);

@@ -42,8 +42,6 @@ export interface GpuBackendOptions {
   readonly poolBytes: number;
   /** Whether results and workspace are filled with NaN before use. */
   readonly poison: boolean;
-  /** Where the device came from. Held while the device is: Dawn in Node does not keep its instance alive itself. */
-  readonly instance?: GPU;
 }
 
 export class GpuBackend implements Backend {
@@ -52,7 +50,6 @@ export class GpuBackend implements Backend {
   readonly capabilities: Capabilities;
   readonly #device: GPUDevice;
   readonly #ownsDevice: boolean;
-  readonly #heldAlive = new Set<object>();
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
   readonly #recorder: Recorder;
@@ -66,9 +63,8 @@ export class GpuBackend implements Backend {
   #reported: Error | undefined;
   readonly #life: DeviceLife;
 
-  constructor(device: GPUDevice, { ownsDevice, poolBytes, poison, instance }: GpuBackendOptions) {
+  constructor(device: GPUDevice, { ownsDevice, poolBytes, poison }: GpuBackendOptions) {
     this.#device = device;
-    if (instance) this.#heldAlive.add(instance);
     this.#ownsDevice = ownsDevice;
     this.capabilities = readCapabilities(device);
     this.#pool = new BufferPool(device, poolBytes);
@@ -348,7 +344,6 @@ export class GpuBackend implements Backend {
     this.#readback.dispose();
     this.#pool.dispose();
     if (this.#ownsDevice) this.#device.destroy();
-    this.#heldAlive.clear();
   }
 
   #throwReported(): void {
