@@ -12,8 +12,9 @@ import type { Allocation } from "./allocation.js";
 import { Batch, failStorage, type GpuStorage, isCurrent, type RecordedOperation } from "./batch.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import { disposedError } from "./deviceLife.js";
-import { type BatchTiming, segmentsOf } from "./segments.js";
-import { encodePass, Submissions } from "./submissions.js";
+import type { BatchTiming } from "./segments.js";
+import { encodePass } from "./submissions.js";
+import { SubmitQueue } from "./submitQueue.js";
 
 /** Submit by itself once this much has been recorded, so that the GPU need not wait for a read-back. */
 const OPERATIONS_PER_BATCH = 64;
@@ -24,25 +25,20 @@ type Target = "queue" | "encoder" | "sequence";
 
 export class Recorder {
   readonly #pool: BufferPool;
-  readonly #submissions: Submissions;
+  readonly #queue: SubmitQueue;
   readonly #onFailure: (error: DeviceError) => void;
   #batch = new Batch();
-  /** Batches that wait for kernels or buffers, in their order. */
-  readonly #queued: Batch[] = [];
   #held = false;
   #target: Target = "queue";
   /** Callers' encoders that have not been submitted, and what waits for that. */
   #callersEncoders = 0;
   #deferred: (() => void)[] = [];
-  /** Submissions that wait for kernels or buffers; undefined when none does. */
-  #waiting: Promise<void> | undefined;
-  #disposed = false;
 
   /** @param onFailure told of operations and submissions that fail */
   constructor(device: GPUDevice, pool: BufferPool, onFailure: (error: DeviceError) => void = () => undefined) {
     this.#pool = pool;
     this.#onFailure = onFailure;
-    this.#submissions = new Submissions(device, onFailure);
+    this.#queue = new SubmitQueue(device, pool, onFailure);
   }
 
   /** The sequence that is being recorded; undefined while none is. */
@@ -82,7 +78,7 @@ export class Recorder {
 
   /** Runs `write`, which gives a storage its values by itself, before everything that is not submitted yet. */
   writeNow(target: GpuStorage, write: () => void): void {
-    this.#submissions.write(target, write);
+    this.#queue.submissions.write(target, write);
   }
 
   /** Notes that what is recorded next uses the buffer. */
@@ -133,7 +129,7 @@ export class Recorder {
       return own;
     }
     if (!this.isForQueue || this.#callersEncoders > 0) return undefined;
-    for (const { spare } of this.#queued) {
+    for (const { spare } of this.#queue.queued) {
       const pooled = spare.get(classBytes)?.pop();
       if (pooled) return pooled;
     }
@@ -174,7 +170,7 @@ export class Recorder {
       this.#deferred.push(action);
       return false;
     }
-    if (this.#batch.isEmpty && !this.#waiting) {
+    if (this.#batch.isEmpty && !this.#queue.waiting) {
       action();
       return true;
     }
@@ -190,14 +186,14 @@ export class Recorder {
 
   /** Resolves, never rejects, once the device has judged all that was submitted. */
   async settled(): Promise<void> {
-    await this.#submissions.settled();
+    await this.#queue.submissions.settled();
   }
 
   /** Submits likewise; gives undefined where that has happened already, with nothing to wait for. */
   flush(timing?: BatchTiming): Promise<void> | undefined {
     this.#requireOutside("submitting");
     this.#submitNow(timing);
-    return this.#waiting;
+    return this.#queue.waiting;
   }
 
   /** Keeps all that `record` records for one submission, however much it is. */
@@ -222,10 +218,12 @@ export class Recorder {
     const batch = this.#recordApart("encoder", record);
     this.#callersEncoders++;
     try {
-      await this.#waiting;
+      await this.#queue.waiting;
       await batch.ready();
       await this.#pool.allocator.arrived();
-      if (this.#disposed) throw disposedError();
+      // What it reads may come of a submission that the device refuses.
+      await this.settled();
+      if (this.#queue.disposed) throw disposedError();
       const leftOut = new Map<RecordedOperation, DeviceError>();
       encodePass(encoder, { operations: batch.operations, timing: undefined }, leftOut);
       for (const error of leftOut.values()) this.#onFailure(error);
@@ -302,37 +300,12 @@ export class Recorder {
     const batch = this.#batch;
     if (batch.isEmpty && !timing) return;
     this.#batch = new Batch();
-    if (!this.#waiting && batch.isReady) {
-      this.#encode(batch, timing);
-      return;
-    }
-    this.#queued.push(batch);
-    const waiting = this.#encodeWhenReady(batch, timing, this.#waiting).then(() => {
-      if (this.#waiting === waiting) this.#waiting = undefined;
-    });
-    this.#waiting = waiting;
-  }
-
-  async #encodeWhenReady(
-    batch: Batch,
-    timing: BatchTiming | undefined,
-    earlier: Promise<void> | undefined,
-  ): Promise<void> {
-    await earlier;
-    await batch.ready();
-    if (this.#disposed) return;
-    this.#queued.shift();
-    this.#encode(batch, timing);
+    this.#queue.push(batch, timing);
   }
 
   /** From here on nothing is submitted, not even what waits for its kernels: its memory goes. */
   dispose(): void {
-    this.#disposed = true;
-    for (const batch of [...this.#queued, this.#batch]) batch.abandon(disposedError());
-  }
-
-  #encode(batch: Batch, timing?: BatchTiming): void {
-    for (const segment of segmentsOf(batch, timing)) this.#submissions.submit(segment);
-    batch.settle(this.#pool);
+    this.#queue.dispose();
+    this.#batch.abandon(disposedError());
   }
 }
