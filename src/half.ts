@@ -17,14 +17,21 @@ const INFINITY = 0x7f800000;
 /** 127 - 15, the difference of the exponents' biases, in place. */
 const REBIAS = 0x38000000;
 
+/** Whether the float32 with these bits becomes a float16 that is normal, or infinity by rounding. */
+const isPlain = (bits: number): boolean => ((bits & 0x7fffffff) - LEAST_NORMAL) >>> 0 < BEYOND - LEAST_NORMAL;
+
+/** float16 bits of such a float32: the carry of the fraction goes into the exponent, and at the end into infinity. */
+function narrowPlain(bits: number): number {
+  const magnitude = bits & 0x7fffffff;
+  return ((bits >>> 16) & 0x8000) | ((magnitude - REBIAS + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+}
+
 /** float16 bits of the float32 with these bits. */
 function narrow(bits: number): number {
+  if (isPlain(bits)) return narrowPlain(bits);
   const magnitude = bits & 0x7fffffff;
   let half: number;
-  if (magnitude >= LEAST_NORMAL && magnitude < BEYOND) {
-    // The carry of the fraction goes into the exponent, and at the end into infinity.
-    half = (magnitude - REBIAS + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
-  } else if (magnitude < LEAST_NORMAL) {
+  if (magnitude < LEAST_NORMAL) {
     // A fraction of 2^-24: below half of that, 0.
     const shift = 126 - (magnitude >>> 23);
     const fraction = (magnitude & 0x7fffff) | 0x800000;
@@ -35,11 +42,17 @@ function narrow(bits: number): number {
   return ((bits >>> 16) & 0x8000) | half;
 }
 
+/** Whether float16 bits are a normal number's. */
+const isNormal = (half: number): boolean => ((half & 0x7fff) - 0x400) >>> 0 < 0x7800;
+
+/** float32 bits of such a float16, as a signed integer. */
+const widenNormal = (half: number): number => ((half & 0x8000) << 16) | (((half & 0x7fff) << 13) + REBIAS);
+
 /** float32 bits of the float16 with these bits, as a signed integer. */
 function widen(half: number): number {
+  if (isNormal(half)) return widenNormal(half);
   const magnitude = half & 0x7fff;
   const sign = (half & 0x8000) << 16;
-  if (magnitude >= 0x400 && magnitude < 0x7c00) return sign | ((magnitude << 13) + REBIAS);
   if (magnitude >= 0x7c00) return sign | INFINITY | (magnitude << 13);
   float[0] = magnitude * 2 ** -24;
   return sign | word[0];
@@ -50,10 +63,9 @@ export function toHalfBits(value: number): number {
   float[0] = value;
   const rounded = float[0];
   let bits = word[0];
-  if (rounded !== value && !Number.isNaN(value)) {
-    // Rounded to odd instead: cut off, with what was cut in the last bit. float32 has enough bits for the second
-    // rounding to come out as if it were the only one (Boldo and Melquiond, "Emulation of FMA and correctly rounded
-    // sums: proved algorithms using rounding to odd", IEEE Trans. Computers, 2008).
+  // Rounding twice goes wrong only where the float32 lies on the border between two float16 numbers, and the number beside
+  // it: then on the number's side of the border.
+  if ((bits & 0xfff) === 0 && rounded !== value) {
     if (Math.abs(rounded) > Math.abs(value)) bits--;
     bits |= 1;
   }
@@ -66,22 +78,44 @@ export function fromHalfBits(bits: number): number {
   return float[0];
 }
 
-/** {@link toHalfBits} of many, by integer arithmetic. */
+/** {@link toHalfBits} of many, by integer arithmetic: float32's two at a time, which takes them half as long. */
 export function narrowAll(values: ArrayLike<number>, halves: Uint16Array): void {
   const count = values.length;
-  if (values instanceof Float32Array) {
-    const words = new Uint32Array(values.buffer, values.byteOffset, count);
-    for (let i = 0; i < count; i++) halves[i] = narrow(words[i]);
-  } else {
+  if (!(values instanceof Float32Array)) {
     for (let i = 0; i < count; i++) halves[i] = toHalfBits(values[i]);
+    return;
   }
+  const words = new Int32Array(values.buffer, values.byteOffset, count);
+  for (let i = 1; i < count; i += 2) {
+    const first = words[i - 1];
+    const second = words[i];
+    if (isPlain(first) && isPlain(second)) {
+      halves[i - 1] = narrowPlain(first);
+      halves[i] = narrowPlain(second);
+    } else {
+      halves[i - 1] = narrow(first);
+      halves[i] = narrow(second);
+    }
+  }
+  if (count % 2 === 1) halves[count - 1] = narrow(words[count - 1]);
 }
 
-/** {@link fromHalfBits} of many, by integer arithmetic. */
+/** {@link fromHalfBits} of many, by integer arithmetic, likewise. */
 export function widenAll(halves: Uint16Array, values: Float32Array): void {
   const count = halves.length;
   const words = new Int32Array(values.buffer, values.byteOffset, count);
-  for (let i = 0; i < count; i++) words[i] = widen(halves[i]);
+  for (let i = 1; i < count; i += 2) {
+    const first = halves[i - 1];
+    const second = halves[i];
+    if (isNormal(first) && isNormal(second)) {
+      words[i - 1] = widenNormal(first);
+      words[i] = widenNormal(second);
+    } else {
+      words[i - 1] = widen(first);
+      words[i] = widen(second);
+    }
+  }
+  if (count % 2 === 1) words[count - 1] = widen(halves[count - 1]);
 }
 
 type HalfArray = NumberArray & { set(values: ArrayLike<number>): void };
