@@ -1,6 +1,7 @@
 /** The benchmark, as a visitor would use it. */
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { median } from "../../examples/benchmark/statistics.js";
 import { findSerious } from "./support/axe.js";
 import { connect, longestBlock, openDemo, screenshot, TIMED, UNNOTICED } from "./support/demoPage.js";
 
@@ -27,7 +28,7 @@ describe("benchmark", () => {
     const rows = await runIt(page);
     expect(rows.map(([pass]) => pass)).toEqual(["Forward", "Input gradient", "Weight gradient"]);
     const flops = 2 * 12 * 12 * 6 * 4 * 3 * 3;
-    for (const [, cpu, cpuSpeed, device, deviceSpeed, speedUp, error, solver] of rows) {
+    for (const [, cpu, cpuSpeed, device, deviceSpeed, ofPeak, speedUp, error, solver] of rows) {
       for (const [milliseconds, gflops] of [
         [cpu, cpuSpeed],
         [device, deviceSpeed],
@@ -35,17 +36,33 @@ describe("benchmark", () => {
         expect((parseFloat(gflops) * parseFloat(milliseconds) * 1e6) / flops).toBeCloseTo(1, 1);
       }
       expect(parseFloat(speedUp) / (parseFloat(cpu) / parseFloat(device))).toBeCloseTo(1, 1);
+      expect(ofPeak).toMatch(/^(?:<?\d+\.\d|\d\d+)%$/);
       expect(error).toMatch(/^\d\.\de-\d+, within its bound$/);
       expect(solver).toMatch(/^[a-z-]+$/);
     }
-    await page.getByText(/Median of 3 rounds on .*; \d+\.\d MiB/).waitFor();
+    const said =
+      /Median of 3 rounds on .*, each of as many runs as take 20 ms, at least one, by (?:the device's own|the wall) clock; 3 rounds of the reference, by the wall clock; the device's peak, measured: [\d.]+ GFLOP\/s of float32 multiply-adds; [\d.]+ KiB of device memory in use\./;
+    await page.getByText(said).waitFor();
     await page.getByRole("button", { name: "Copy as JSON" }).click();
     await page.getByText("Copied").waitFor();
     const copied = JSON.parse(await page.evaluate(async () => await navigator.clipboard.readText())) as {
-      readonly passes: readonly { readonly device: { readonly pass: boolean } }[];
+      readonly peak: number;
+      readonly passes: readonly {
+        readonly device: {
+          readonly pass: boolean;
+          readonly gflops: number;
+          readonly repeats: number;
+          readonly samplesMs: readonly number[];
+        };
+      }[];
     }[];
     expect(copied).toMatchObject([{ rounds: 3, layer: { input: [1, 4, 12, 12], weight: [6, 4, 3, 3] } }]);
-    expect(copied[0].passes.map(({ device }) => device.pass)).toEqual([true, true, true]);
+    for (const [i, { device }] of copied[0].passes.entries()) {
+      expect(device.pass).toBe(true);
+      // So small a pass is repeated until a sample is long enough for a clock in steps of 0.1 ms.
+      expect(device.repeats * median(device.samplesMs)).toBeGreaterThan(5);
+      expect(parseFloat(rows[i][5].replace("<", "")) / 100).toBeCloseTo(device.gflops / copied[0].peak, 2);
+    }
     await page.getByRole("button", { name: "Copy as Markdown" }).click();
     await expect
       .poll(async () => await page.evaluate(async () => await navigator.clipboard.readText()))
@@ -58,8 +75,8 @@ describe("benchmark", () => {
   test("checks Winograd's tiles against their own bound", async () => {
     await using demo = await openDemo(browser, "benchmark?layer=own&C=32&K=32&W=24&rounds=3");
     const rows = await runIt(demo.page);
-    expect(rows.map((row) => row[7])).toEqual(["winograd", "winograd", "winograd"]);
-    for (const row of rows) expect(row[6]).toMatch(/within its bound$/);
+    expect(rows.map((row) => row[8])).toEqual(["winograd", "winograd", "winograd"]);
+    for (const row of rows) expect(row[7]).toMatch(/within its bound$/);
   });
 
   test("keeps settings in the link, and says why a layer cannot be", async () => {
@@ -70,6 +87,7 @@ describe("benchmark", () => {
     await page.getByRole("spinbutton", { name: "Height and width W" }).fill("4");
     await page.waitForURL(/benchmark\?.*F=9/);
     await page.reload();
+    await page.getByText("ONNX Runtime's WebAssembly").waitFor();
     expect(await page.getByRole("spinbutton", { name: "Filter extent F" }).inputValue()).toBe("9");
     await page.getByRole("button", { name: "Run", exact: true }).click();
     await expect.poll(async () => await page.getByRole("alert").textContent()).toMatch(/9/);

@@ -1,6 +1,7 @@
 /** Settings and links: without a browser. */
 import { describe, expect, test } from "vitest";
 import { formatLink, parseSettings, partOf } from "../../examples/demo/settings/link.js";
+import { roundsSetting } from "../../examples/demo/settings/rounds.js";
 import { choice, edits, flag, integer, text } from "../../examples/demo/settings/schema.js";
 
 const schema = {
@@ -60,6 +61,10 @@ describe("links", () => {
     ["", {}],
   ])("%s is read as far as it can be", (hash, read) => {
     expect(parseSettings(hash, schema)).toEqual({ ...parseSettings("", schema), ...read });
+  });
+
+  test("give rounds of which one is the median", () => {
+    expect(["3", "4", "31", "99", "-1", "x"].map(roundsSetting.parse)).toEqual([3, 3, 31, 31, 3, 7]);
   });
 
   test("name a part, or mean the first", () => {

@@ -5,7 +5,9 @@ import { createEngine } from "webgpu-conv";
 import { effectiveField } from "../../examples/demo/parts/small/effectiveField.js";
 import { extentOf, NETWORKS } from "../../examples/demo/parts/small/fieldSize.js";
 import { median } from "../../examples/benchmark/statistics.js";
-import { comparisonOf } from "../../examples/demo/parts/small/stacks.js";
+import { measureStacks, type StackRun } from "../../examples/demo/parts/small/measure.js";
+import type { ComparisonName } from "../../examples/demo/parts/small/part.js";
+import { comparisonOf, countStack } from "../../examples/demo/parts/small/stacks.js";
 import { findSerious } from "./support/axe.js";
 import { connect, longestBlock, loseDevice, openDemo, screenshot, TIMED, UNNOTICED } from "./support/demoPage.js";
 
@@ -142,6 +144,120 @@ describe("effective receptive fields", () => {
     }
     expect(fields[0].effective).toBe(7);
     expect(fields[1].effective).toBeLessThan(7);
+  });
+});
+
+describe("what is said of a comparison", () => {
+  const fieldsOf = async (compare: ComparisonName) => {
+    using engine = await createEngine({ backend: "cpu" });
+    const comparison = comparisonOf(compare, 32);
+    const options = {
+      extent: extentOf(comparison),
+      networks: 64,
+      seed: 1,
+      onPass: async () => await Promise.resolve(),
+    };
+    const stacks = comparison.stacks.map(async (stack) => {
+      const { effective, values, extent } = await effectiveField(engine, stack, options);
+      return { effective, values, extent, counts: countStack(stack, 28) };
+    });
+    return { comparison, stacks: await Promise.all(stacks) };
+  };
+
+  /** The part of the squared gradient at the edge of the field. */
+  function rimShare({ values, extent, counts }: Awaited<ReturnType<typeof fieldsOf>>["stacks"][number]): number {
+    const middle = (extent - 1) / 2;
+    const isRim = (i: number): boolean =>
+      Math.max(Math.abs(Math.floor(i / extent) - middle), Math.abs((i % extent) - middle)) ===
+      (counts.receptiveField - 1) / 2;
+    const sum = (included: (i: number) => boolean): number =>
+      values.reduce((total, value, i) => (included(i) ? total + value * value : total), 0);
+    return sum(isRim) / sum(() => true);
+  }
+
+  test.each(["seven", "five"] as const)("%s: as far, but the rim less strongly", async (compare) => {
+    const { comparison, stacks } = await fieldsOf(compare);
+    const [single, stacked] = stacks;
+    expect(comparison.seen).toMatch(/see as far as one \d×\d, but its rim less strongly\.$/);
+    expect(stacked.counts.receptiveField).toBe(single.counts.receptiveField);
+    expect(rimShare(stacked)).toBeLessThan((2 / 3) * rimShare(single));
+    const perPair = [stacked, single].map(({ counts }) => counts.weights / 32 ** 2);
+    expect(comparison.point).toContain(`${String(perPair[0])} in place of ${String(perPair[1])} weights`);
+    const more = comparison.stacks[1].layers.length - comparison.stacks[0].layers.length;
+    expect(comparison.point).toContain(["", "one more activation", "two more activations"][more]);
+  });
+
+  test("dilated: three 3×3 see less than half as far, and as far with dilation", async () => {
+    const { comparison, stacks } = await fieldsOf("dilated");
+    const [single, plain, dilated] = stacks.map(({ counts }) => counts.receptiveField);
+    expect(comparison.seen).toContain("less than half as far as one 15×15");
+    expect([2 * plain < single, dilated]).toEqual([true, single]);
+    expect(comparison.point).toContain(`three 3×3 see ${String(plain)}×${String(plain)}`);
+    expect(rimShare(stacks[2])).toBeLessThan((2 / 3) * rimShare(stacks[0]));
+    expect(stacks[2].counts.weights).toBe(stacks[1].counts.weights);
+  });
+
+  test("bottleneck: it sees what its 3×3 does", async () => {
+    const { stacks } = await fieldsOf("bottleneck");
+    expect(stacks.map(({ counts }) => counts.receptiveField)).toEqual([3, 3]);
+  });
+
+  test("the share is of the squared gradient, and the square the smallest that holds it", async () => {
+    const { stacks } = await fieldsOf("seven");
+    for (const { effective, values, extent } of stacks) {
+      const middle = (extent - 1) / 2;
+      const within = (side: number): number =>
+        values.reduce((sum, value, i) => {
+          const away = Math.max(Math.abs(Math.floor(i / extent) - middle), Math.abs((i % extent) - middle));
+          return away <= (side - 1) / 2 ? sum + value * value : sum;
+        }, 0);
+      expect(within(effective) / within(extent)).toBeGreaterThanOrEqual(0.8);
+      expect(within(effective - 2) / within(extent)).toBeLessThan(0.8);
+    }
+  });
+});
+
+describe("timing stacks", () => {
+  /** Work on a clock of its own, in steps as a browser's timestamps: nothing of it is the wall clock's but what shows none. */
+  function fakeStack(milliseconds: number) {
+    const calls: { readonly withGradients: boolean; readonly repeats: number }[] = [];
+    const run: StackRun = {
+      samples: { leastSampleMs: 20, mostRepeats: 2000 },
+      time: async (withGradients, repeats) => {
+        calls.push({ withGradients, repeats });
+        const seen = Math.floor((milliseconds * repeats * (withGradients ? 3 : 1)) / 0.1) * 0.1;
+        return await Promise.resolve({
+          milliseconds: seen > 0 ? seen : 2,
+          clock: seen > 0 ? "timestamp" : "wall-clock",
+        });
+      },
+      [Symbol.dispose]: () => undefined,
+    };
+    return { run, calls };
+  }
+
+  test("in turns, in samples that a coarse clock can tell", async () => {
+    const stacks = [fakeStack(0.017), fakeStack(30)];
+    const controls = { report: () => undefined, pause: async () => await Promise.resolve() };
+    const times = await measureStacks(
+      stacks.map(({ run }) => run),
+      3,
+      controls,
+    );
+    expect(times.clock).toBe("timestamp");
+    expect(times.stacks[0].forward / 0.017).toBeCloseTo(1, 1.5);
+    expect(times.stacks[0].both / 0.051).toBeCloseTo(1, 1.5);
+    expect(times.stacks[1]).toMatchObject({ forward: 30, both: 90 });
+    expect(stacks[1].calls.every(({ repeats }) => repeats === 1)).toBe(true);
+  });
+
+  test("shows nothing to who cancelled, at the last moment too", async () => {
+    const { run } = fakeStack(30);
+    let pauses = 0;
+    const pause = async (): Promise<void> =>
+      await (++pauses > 10 ? Promise.reject(new Error("cancelled")) : Promise.resolve());
+    await expect(measureStacks([run], 3, { report: () => undefined, pause })).rejects.toThrow("cancelled");
+    expect(pauses).toBe(11);
   });
 });
 

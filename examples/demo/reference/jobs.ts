@@ -12,10 +12,11 @@ export interface LayerShapes {
   readonly options: ConvOptions;
 }
 
-/** Passes over layers, on values of the worker's own: answered with the milliseconds that they took. */
+/** Passes over layers, on values of the worker's own, all of them so many times: answered with the milliseconds it took. */
 export interface TimeJob {
   readonly layers: readonly LayerShapes[];
   readonly passes: readonly Pass[];
+  readonly repeats: number;
 }
 
 /** A pass to be checked: the values that it reads, and what the device made of them. */

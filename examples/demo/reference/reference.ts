@@ -1,9 +1,11 @@
 /** The CPU reference, apart from the page: it runs in a worker of its own, so that nothing here waits for it. */
-import { median } from "../../benchmark/statistics.js";
+import { measure, type Measurement } from "../../benchmark/measure.js";
 import type { JobKind, Jobs, LayerShapes, TimeJob } from "./jobs.js";
 
-/** Repeats end after this many milliseconds, however many were asked for. */
-const LONG_ENOUGH = 1500;
+/** Samples end after this many milliseconds, however many were asked for. */
+const MOST_MS = 1500;
+/** What a sample takes at least, by a clock that browsers let tick every 0.1 ms. */
+export const REFERENCE_SAMPLES = { leastSampleMs: 20, mostRepeats: 10_000 } as const;
 
 /** One job at a time. Dispose of it to end the worker, in the middle of a job too. */
 export class Reference implements Disposable {
@@ -28,15 +30,11 @@ export class Reference implements Disposable {
     });
   }
 
-  /** The median milliseconds of so many runs, or of fewer where they take long; the first warms up. */
-  async time(layer: LayerShapes, passes: TimeJob["passes"], rounds: number): Promise<number> {
-    const job = { layers: [layer], passes };
-    const first = await this.ask("time", job);
-    const times: number[] = [];
-    for (let spent = first; times.length < rounds && spent < LONG_ENOUGH; spent += times[times.length - 1]) {
-      times.push(await this.ask("time", job));
-    }
-    return times.length > 0 ? median(times) : first;
+  /** Times passes over a layer, in so many samples, or fewer where they take long. */
+  async time(layer: LayerShapes, passes: TimeJob["passes"], samples: number): Promise<Measurement> {
+    const work = async (repeats: number): Promise<number> =>
+      await this.ask("time", { layers: [layer], passes, repeats });
+    return await measure(work, { ...REFERENCE_SAMPLES, samples, mostMs: MOST_MS });
   }
 
   [Symbol.dispose](): void {

@@ -7,7 +7,7 @@ function problemOf({ input, weight, options }: LayerShapes) {
   return makeProblem(2, input, weight, options);
 }
 
-function time({ layers, passes }: TimeJob): number {
+function time({ layers, passes, repeats }: TimeJob): number {
   let milliseconds = 0;
   for (const layer of layers) {
     const problem = problemOf(layer);
@@ -15,7 +15,7 @@ function time({ layers, passes }: TimeJob): number {
       randomValues(sizeOf(shape), i),
     );
     const start = performance.now();
-    for (const pass of passes) referencePass(problem, pass, { x, w, dy });
+    for (let i = 0; i < repeats; i++) for (const pass of passes) referencePass(problem, pass, { x, w, dy });
     milliseconds += performance.now() - start;
   }
   return milliseconds;

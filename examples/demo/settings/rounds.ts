@@ -3,4 +3,12 @@ import { integer } from "./schema.js";
 
 export const ROUNDS_RANGE = [3, 31] as const;
 
-export const roundsSetting = integer(7, ROUNDS_RANGE);
+const whole = integer(7, ROUNDS_RANGE);
+
+export const roundsSetting: typeof whole = {
+  ...whole,
+  parse: (text) => {
+    const rounds = whole.parse(text);
+    return rounds - 1 + (rounds % 2);
+  },
+};

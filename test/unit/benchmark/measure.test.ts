@@ -56,3 +56,39 @@ test("repeats are bounded, also where the clock shows nothing at all", async () 
 test("a failure of the work is the measurer's", async () => {
   await expect(measure(() => Promise.reject(new Error("lost")), OPTIONS)).rejects.toThrow("lost");
 });
+
+test("a coarse clock's first answer does not make short samples", async () => {
+  // In steps of 0.1 ms, as browsers give timestamps: work of 0.02 ms is seen as 0.1 ms when it crosses one.
+  let now = 0.09;
+  const calls: number[] = [];
+  const time = (repeats: number): Promise<number> => {
+    calls.push(repeats);
+    const begin = Math.floor(now / 0.1);
+    now += 0.02 * repeats;
+    return Promise.resolve((Math.floor(now / 0.1) - begin) * 0.1);
+  };
+  const { medianMs, repeats } = await measure(time, { samples: 5, leastSampleMs: 20, mostRepeats: 10_000 });
+  expect(calls[1]).toBeLessThan(500);
+  expect(repeats).toBeGreaterThan(500);
+  expect(Math.abs(medianMs - 0.02)).toBeLessThan(0.02 / 100);
+});
+
+test("samples end when their time is spent, but there is one", async () => {
+  const some = fakeWork(() => 40);
+  expect((await measure(some.time, { ...OPTIONS, mostMs: 100 })).samplesMs).toEqual([40, 40]);
+  const long = fakeWork(() => 500);
+  expect(await measure(long.time, { ...OPTIONS, mostMs: 100 })).toMatchObject({ medianMs: 500, repeats: 1 });
+  expect(long.calls).toEqual([1]);
+});
+
+test("measuring is told how far it is, and ended, from outside", async () => {
+  const { time, calls } = fakeWork(() => 25);
+  const done: number[] = [];
+  const between = (part: number): Promise<void> => {
+    done.push(part);
+    return part >= 0.4 ? Promise.reject(new Error("cancelled")) : Promise.resolve();
+  };
+  await expect(measure(time, { ...OPTIONS, between })).rejects.toThrow("cancelled");
+  expect(done).toEqual([0, 0, 0.2, 0.4]);
+  expect(calls).toHaveLength(3);
+});

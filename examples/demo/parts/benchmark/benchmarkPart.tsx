@@ -1,7 +1,7 @@
 /** Benchmark: a layer on the device against the CPU reference, every result checked. */
 import "./benchmark.css";
 import type { ComponentChild } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { Button } from "../../controls/button.js";
 import { Copy } from "../../controls/copy.js";
 import { NumberField } from "../../controls/numberField.js";
@@ -13,7 +13,7 @@ import { type TaskControls, useTask } from "../../shell/useTask.js";
 import { layerName, LAYERS } from "../../../benchmark/layers.js";
 import type { PartProps } from "../part.js";
 import { layerOf, type NamedLayer, TYPICAL_LAYERS } from "./job.js";
-import { measureLayer, type Results } from "./measure.js";
+import { measureLayer, measurePeak, requireLayer, type Results } from "./measure.js";
 import { type BenchmarkSchema, OWN, schema } from "./part.js";
 import { describeRun, ResultsTable, toMarkdown } from "./resultsTable.js";
 import { SpeedChart } from "./speedChart.js";
@@ -63,17 +63,28 @@ export default function BenchmarkPart(props: PartProps<BenchmarkSchema>): Compon
   );
 }
 
+/** What its times are worth. */
+const REFERENCE_WORDS =
+  "The reference is a plain loop, written to be read and to be checked against; a fast CPU library is many times as fast. The project's docs/benchmarks.md has ONNX Runtime's WebAssembly beside the engine.";
+
 /** The buttons, and the results so far: one of each layer, the last one run last. */
 function Measured({ settings, share }: PartProps<BenchmarkSchema>): ComponentChild {
   const { engine, gpu } = useEngine();
   const task = useTask();
+  const peak = useRef<number>();
   const [results, setResults] = useState<readonly Results[]>([]);
   const run = (layers: readonly NamedLayer[]): void =>
     task.start(async (controls) => {
+      for (const layer of layers) requireLayer(layer);
+      const { device } = engine;
+      if (device) peak.current ??= await measurePeak({ device, engine }, controls);
       for (const [i, layer] of layers.entries()) {
         const report: TaskControls["report"] = (done, note) =>
           controls.report((i + done) / layers.length, layers.length > 1 ? `${layer.name}, ${note}` : note);
-        const measured = await measureLayer({ engine, gpu }, layer, settings.rounds, { ...controls, report });
+        const measured = await measureLayer({ engine, peak: peak.current }, layer, settings.rounds, {
+          ...controls,
+          report,
+        });
         setResults((before) => [...before.filter(({ layer: { name } }) => name !== layer.name), measured]);
       }
     });
@@ -83,8 +94,8 @@ function Measured({ settings, share }: PartProps<BenchmarkSchema>): ComponentChi
       <h2>{layer.name}</h2>
       <p class="muted">
         {gpu
-          ? "Forward pass and both gradients, batch 1, on this device and by the float64 reference on the CPU, in a worker. Each result must lie within a derived bound of the reference's."
-          : "Forward pass and both gradients, batch 1, by the float64 reference on the CPU, in a worker. There is no device here to compare it with."}
+          ? `Forward pass and both gradients, batch 1, on this device and by the float64 reference on the CPU, in a worker. Each result must lie within a derived bound of the reference's. ${REFERENCE_WORDS}`
+          : `Forward pass and both gradients, batch 1, by the float64 reference on the CPU, in a worker. There is no device here to compare it with. ${REFERENCE_WORDS}`}
       </p>
       <div class="benchmark-actions">
         <Button onPress={() => run([layer])} disabled={task.state.running}>

@@ -1,27 +1,37 @@
 /** One layer, all passes: timed on the device and by the reference in a worker, which also checks the results. */
-import type { Engine, Tensor } from "webgpu-conv";
+import type { Engine, Timing } from "webgpu-conv";
 import { makeProblem } from "webgpu-conv/reference";
-import { OPERATIONS, type Pass, PASSES } from "../../../benchmark/passes.js";
-import { randomValues } from "../../../benchmark/random.js";
-import { median } from "../../../benchmark/statistics.js";
-import { type Checked, type CheckJob, sizeOf } from "../../reference/jobs.js";
+import { measureFmaPeak } from "../../../benchmark/ceilingKernel.js";
+import peakKernel from "../../../benchmark/fma_peak.wgsl?raw";
+import { measure } from "../../../benchmark/measure.js";
+import { type Pass, PASSES } from "../../../benchmark/passes.js";
+import type { Checked } from "../../reference/jobs.js";
 import { Reference } from "../../reference/reference.js";
 import type { TaskControls } from "../../shell/useTask.js";
+import { deviceSamples } from "../deviceSamples.js";
 import { type NamedLayer, PASS_NAMES } from "./job.js";
+import { LayerTensors } from "./layerTensors.js";
+
+export interface Speed {
+  /** The median of the rounds, of one run. */
+  readonly milliseconds: number;
+  readonly gflops: number;
+  /** Rounds that were timed, in one run's milliseconds. */
+  readonly samplesMs: readonly number[];
+  /** Runs a round. */
+  readonly repeats: number;
+}
 
 /** A pass on the device. */
-export interface DeviceResult extends Checked {
+export interface DeviceResult extends Checked, Speed {
   readonly solver: string;
-  /** The median, the quickest and the slowest. */
-  readonly milliseconds: number;
-  readonly spread: readonly [number, number];
-  readonly gflops: number;
+  readonly clock: Timing["clock"];
 }
 
 export interface PassResult {
   readonly name: Pass;
   /** The CPU reference. */
-  readonly reference: { readonly milliseconds: number; readonly gflops: number };
+  readonly reference: Speed;
   /** Absent where the page has no device. */
   readonly device: DeviceResult | undefined;
 }
@@ -29,46 +39,29 @@ export interface PassResult {
 export interface Results {
   readonly layer: NamedLayer;
   readonly adapter: string;
+  /** Of the device's float32 multiply-adds, in GFLOP/s, measured; undefined where there is no device. */
+  readonly peak: number | undefined;
+  /** That were asked for. */
   readonly rounds: number;
   /** Device memory of the layer's tensors while its passes ran, in bytes. */
   readonly bytes: number;
   readonly passes: readonly PassResult[];
 }
 
-/** Tensors of a layer, and its passes on them. */
-class LayerTensors implements Disposable {
-  readonly values: Pick<CheckJob, "x" | "w" | "dy">;
-  readonly #tensors: Readonly<Record<"x" | "w" | "dy", Tensor>>;
-  readonly #engine: Engine;
-  readonly #layer: NamedLayer;
-
-  constructor(engine: Engine, layer: NamedLayer) {
-    const { outputShape } = makeProblem(2, layer.input, layer.weight, layer.options);
-    const [x, w, dy] = [layer.input, layer.weight, outputShape].map((shape, i) => randomValues(sizeOf(shape), i));
-    this.#engine = engine;
-    this.#layer = layer;
-    this.values = { x, w, dy };
-    this.#tensors = {
-      x: engine.tensor(x, layer.input),
-      w: engine.tensor(w, layer.weight),
-      dy: engine.tensor(dy, outputShape),
-    };
-  }
-
-  run(pass: Pass): Tensor {
-    const { input, weight, options } = this.#layer;
-    const { x, w, dy } = this.#tensors;
-    if (pass === "forward") return this.#engine.conv2d(x, w, options);
-    if (pass === "inputGradient") return this.#engine.conv2dInputGradient(dy, w, input, options);
-    return this.#engine.conv2dWeightGradient(dy, x, weight, options);
-  }
-
-  [Symbol.dispose](): void {
-    for (const tensor of Object.values(this.#tensors)) tensor.dispose();
-  }
+/** @throws ArgumentError for a layer that cannot be. */
+export function requireLayer({ input, weight, options }: NamedLayer): void {
+  makeProblem(2, input, weight, options);
 }
 
-/** A pass on the device: its times, its result, and what the reference says of it. */
+/** What the device could do at best: to be measured once. */
+export async function measurePeak({ device, engine }: { device: GPUDevice; engine: Engine }, controls: TaskControls) {
+  controls.report(0, "the device's peak");
+  return await measureFmaPeak(engine, device, peakKernel, async () => await controls.pause());
+}
+
+type Measured<Result extends Speed> = Omit<Result, "gflops">;
+
+/** A pass on the device: its result, what the reference says of it, and its times. */
 async function measureOnDevice(
   engine: Engine,
   tensors: LayerTensors,
@@ -77,45 +70,53 @@ async function measureOnDevice(
     readonly layer: NamedLayer;
     readonly rounds: number;
     readonly reference: Reference;
-    /** Before each round, and before the result is checked; rejects once the work is cancelled. */
+    /** Before each run, and before the result is checked; rejects once the work is cancelled. */
     between(this: void, done: number, note: string): Promise<void>;
   },
-): Promise<Omit<DeviceResult, "gflops"> & { readonly bytes: number }> {
+): Promise<Measured<DeviceResult> & { readonly bytes: number }> {
   const { layer, rounds, reference, between } = options;
-  const times: number[] = [];
-  for (let round = 0; round <= rounds; round++) {
-    await between(round / (rounds + 1), `round ${String(round)} of ${String(rounds)}`);
-    const { milliseconds } = await engine.time(() => tensors.run(pass).dispose());
-    // The first one compiles.
-    if (round > 0) times.push(milliseconds);
-  }
+  // Before it is timed, since this compiles it.
   using result = tensors.run(pass);
   const actual = await result.data();
   const bytes = engine.memory().liveBytes;
-  const { solver, config } = engine.explain(
-    OPERATIONS[pass],
-    { input: layer.input, weight: layer.weight },
-    layer.options,
-  );
-  await between(1, "checked by the reference, in a worker");
+  const { solver, config, heldBytes } = tensors.explain(pass);
+  await between(0, "checked by the reference, in a worker");
   const tile = solver === "winograd" ? (config.tile === 2 ? 2 : 4) : undefined;
   const checked = await reference.ask("check", { pass, layer, ...tensors.values, actual, tile });
-  return { ...checked, solver, milliseconds: median(times), spread: [Math.min(...times), Math.max(...times)], bytes };
+  const clocks: Timing["clock"][] = [];
+  const time = async (repeats: number): Promise<number> => {
+    const timing = await engine.time(() => {
+      for (let i = 0; i < repeats; i++) tensors.run(pass).dispose();
+    });
+    clocks.push(timing.clock);
+    return timing.milliseconds;
+  };
+  const { medianMs, samplesMs, repeats } = await measure(time, {
+    ...deviceSamples(heldBytes),
+    samples: rounds,
+    between: async (done) => await between(done, `round ${String(Math.round(done * rounds))} of ${String(rounds)}`),
+  });
+  // Of the warming up, the device's clock may have seen nothing, for the shortness of it.
+  const clock = clocks.slice(-samplesMs.length).includes("wall-clock") ? "wall-clock" : "timestamp";
+  return { ...checked, solver, clock, milliseconds: medianMs, samplesMs, repeats, bytes };
 }
 
 /**
- * @param gpu whether the engine has a device; without one the reference alone is timed
+ * @param device the engine's, and its peak; without one the reference alone is timed
  * @throws ArgumentError for a layer that cannot be; whatever aborted the task.
  */
 export async function measureLayer(
-  { engine, gpu }: { readonly engine: Engine; readonly gpu: boolean },
+  { engine, peak }: { readonly engine: Engine; readonly peak: number | undefined },
   layer: NamedLayer,
   rounds: number,
   { signal, report, pause }: TaskControls,
 ): Promise<Results> {
   const { multiplyAdds } = makeProblem(2, layer.input, layer.weight, layer.options);
-  const gflops = (milliseconds: number): number => (2 * multiplyAdds) / milliseconds / 1e6;
-  using tensors = gpu ? new LayerTensors(engine, layer) : undefined;
+  const withSpeed = <Result extends Measured<Speed>>(measured: Result): Result & Pick<Speed, "gflops"> => ({
+    ...measured,
+    gflops: (2 * multiplyAdds) / measured.milliseconds / 1e6,
+  });
+  using tensors = peak === undefined ? undefined : new LayerTensors(engine, layer);
   using reference = new Reference(signal);
   const passes: PassResult[] = [];
   let bytes = 0;
@@ -125,16 +126,16 @@ export async function measureLayer(
       await pause();
     };
     await between(0, "the reference, in a worker");
-    const cpu = await reference.time(layer, [name], rounds);
+    const { medianMs, samplesMs, repeats } = await reference.time(layer, [name], rounds);
     let device: DeviceResult | undefined;
     if (tensors) {
-      const withinPass = async (done: number, note: string): Promise<void> => await between(0.3 + 0.5 * done, note);
+      const withinPass = async (done: number, note: string): Promise<void> => await between(0.3 + 0.7 * done, note);
       const options = { layer, rounds, reference, between: withinPass };
       const { bytes: used, ...measured } = await measureOnDevice(engine, tensors, name, options);
-      device = { ...measured, gflops: gflops(measured.milliseconds) };
+      device = withSpeed(measured);
       bytes = Math.max(bytes, used);
     }
-    passes.push({ name, reference: { milliseconds: cpu, gflops: gflops(cpu) }, device });
+    passes.push({ name, reference: withSpeed({ milliseconds: medianMs, samplesMs, repeats }), device });
   }
-  return { layer, adapter: engine.adapter.description, rounds, bytes, passes };
+  return { layer, adapter: engine.adapter.description, peak, rounds, bytes, passes };
 }

@@ -1,42 +1,59 @@
 /** The benchmark's results as a table, and as text to be taken along. */
 import type { ComponentChild } from "preact";
+import { percent, significant } from "../../../benchmark/format.js";
+import { formatBytes, formatError, formatMilliseconds, formatRatio, plural } from "../../format.js";
+import { clockWords, ROUND_WORDS } from "../deviceSamples.js";
 import { PASS_NAMES } from "./job.js";
-import type { PassResult, Results } from "./measure.js";
+import type { DeviceResult, PassResult, Results } from "./measure.js";
 
 interface Column {
   readonly title: string;
-  readonly text: (pass: PassResult) => string;
+  readonly text: (pass: PassResult, results: Results) => string;
 }
-
-const milliseconds = (value: number): string => `${value.toPrecision(3)} ms`;
 
 const REFERENCE_COLUMNS: readonly Column[] = [
   { title: "Pass", text: ({ name }) => PASS_NAMES[name] },
-  { title: "CPU reference", text: ({ reference }) => milliseconds(reference.milliseconds) },
-  { title: "CPU GFLOP/s", text: ({ reference }) => reference.gflops.toPrecision(3) },
+  { title: "CPU reference", text: ({ reference }) => formatMilliseconds(reference.milliseconds) },
+  { title: "CPU GFLOP/s", text: ({ reference }) => significant(reference.gflops) },
 ];
 
 /** Of what only a device has; empty where there is none. */
-const ofDevice = (title: string, text: (device: NonNullable<PassResult["device"]>, pass: PassResult) => string) => ({
+const ofDevice = (
+  title: string,
+  text: (device: DeviceResult, pass: PassResult, results: Results) => string,
+): Column => ({
   title,
-  text: (pass: PassResult) => (pass.device ? text(pass.device, pass) : ""),
+  text: (pass, results) => (pass.device ? text(pass.device, pass, results) : ""),
 });
 
 const DEVICE_COLUMNS: readonly Column[] = [
-  ofDevice("Device", ({ milliseconds: own }) => milliseconds(own)),
-  ofDevice("Device GFLOP/s", ({ gflops }) => gflops.toPrecision(3)),
-  ofDevice("Speed-up", (own, { reference }) => `${(reference.milliseconds / own.milliseconds).toPrecision(3)}×`),
+  ofDevice("Device", ({ milliseconds }) => formatMilliseconds(milliseconds)),
+  ofDevice("Device GFLOP/s", ({ gflops }) => significant(gflops)),
+  ofDevice("Of its peak", ({ gflops }, _, { peak = NaN }) => percent(gflops / peak)),
+  ofDevice("Over the reference", (own, { reference }) => formatRatio(reference.milliseconds / own.milliseconds)),
   ofDevice("Largest error", ({ maxError, pass }) => {
-    return `${maxError.toExponential(1)}, ${pass ? "within its bound" : "BEYOND ITS BOUND"}`;
+    return `${formatError(maxError)}, ${pass ? "within its bound" : "BEYOND ITS BOUND"}`;
   }),
   ofDevice("Solver", ({ solver }) => solver),
 ];
 
-const columnsOf = ({ passes }: Results): readonly Column[] =>
-  passes.some(({ device }) => device) ? [...REFERENCE_COLUMNS, ...DEVICE_COLUMNS] : REFERENCE_COLUMNS;
+const columnsOf = ({ peak }: Results): readonly Column[] =>
+  peak === undefined ? REFERENCE_COLUMNS : [...REFERENCE_COLUMNS, ...DEVICE_COLUMNS];
 
-export const describeRun = ({ adapter, rounds, bytes }: Results): string =>
-  `Median of ${String(rounds)} rounds on ${adapter}; ${(bytes / 2 ** 20).toFixed(1)} MiB of device memory in use`;
+/** How a layer was timed, without a full stop. */
+export function describeRun({ adapter, rounds, bytes, peak, passes }: Results): string {
+  const onCpu = passes.map(({ reference }) => reference.samplesMs.length);
+  const [fewest, most] = [Math.min(...onCpu), Math.max(...onCpu)];
+  const ofReference = `${fewest === most ? "" : `${String(fewest)} to `}${plural(most, "round")}`;
+  if (peak === undefined) return `Median of ${ofReference}, ${ROUND_WORDS}, by the wall clock`;
+  const clock = passes.some(({ device }) => device?.clock === "wall-clock") ? "wall-clock" : "timestamp";
+  return [
+    `Median of ${plural(rounds, "round")} on ${adapter}, ${ROUND_WORDS}, by ${clockWords(clock)}`,
+    `${ofReference} of the reference, by the wall clock`,
+    `the device's peak, measured: ${significant(peak)} GFLOP/s of float32 multiply-adds`,
+    `${formatBytes(bytes)} of device memory in use`,
+  ].join("; ");
+}
 
 /** A table for each layer, under its name. */
 export function toMarkdown(all: readonly Results[]): string {
@@ -44,7 +61,7 @@ export function toMarkdown(all: readonly Results[]): string {
   const tables = all.map((results) => {
     const columns = columnsOf(results);
     const head = [line(columns.map(({ title }) => title)), line(columns.map(() => "---"))];
-    const rows = results.passes.map((pass) => line(columns.map(({ text }) => text(pass))));
+    const rows = results.passes.map((pass) => line(columns.map(({ text }) => text(pass, results))));
     return [`${results.layer.name}. ${describeRun(results)}.`, "", ...head, ...rows].join("\n");
   });
   return tables.join("\n\n");
@@ -65,23 +82,23 @@ export function ResultsTable({ results }: { readonly results: readonly Results[]
             ))}
           </tr>
         </thead>
-        {results.map(({ layer, passes }, i) => (
-          <tbody key={layer.name}>
+        {results.map((found, i) => (
+          <tbody key={found.layer.name}>
             <tr class="benchmark-layer">
               <th colSpan={columns.length} scope="rowgroup">
                 {results.length > 1 ? `(${String(i + 1)}) ` : ""}
-                {layer.name}
+                {found.layer.name}
               </th>
             </tr>
-            {passes.map((pass) => (
+            {found.passes.map((pass) => (
               <tr key={pass.name} class="benchmark-pass">
                 {columns.map(({ title, text }, column) =>
                   column === 0 ? (
                     <th key={title} scope="row">
-                      {text(pass)}
+                      {text(pass, found)}
                     </th>
                   ) : (
-                    <td key={title}>{text(pass)}</td>
+                    <td key={title}>{text(pass, found)}</td>
                   ),
                 )}
               </tr>

@@ -11,7 +11,7 @@ import { paddingOf, type Stack, type StackLayer } from "./stacks.js";
 /** Networks of random weights that a GPU computes side by side in one pass, as groups. */
 const SIDE_BY_SIDE = 4;
 /** Channels of each in place of the stack's widest. */
-const CHANNELS = 8;
+export const CHANNELS = 8;
 
 export interface EffectiveField {
   /** Height and width of the map, odd. */
@@ -23,7 +23,7 @@ export interface EffectiveField {
 }
 
 /** Of the squared gradient. */
-const SHARE = 0.8;
+export const SHARE = 0.8;
 
 /** A stack with few channels, in proportion. */
 function narrowed({ layers }: Stack): StackLayer[] {

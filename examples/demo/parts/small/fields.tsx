@@ -5,7 +5,7 @@ import { Button } from "../../controls/button.js";
 import { Progress } from "../../controls/progress.js";
 import { useEngine } from "../../shell/engineContext.js";
 import { useTask } from "../../shell/useTask.js";
-import { type EffectiveField, effectiveField } from "./effectiveField.js";
+import { CHANNELS, type EffectiveField, effectiveField } from "./effectiveField.js";
 import { extentOf, NETWORKS } from "./fieldSize.js";
 import { HeatMap } from "./heatMap.js";
 import { ProfileChart } from "./profileChart.js";
@@ -47,8 +47,8 @@ export function Fields(props: {
       <h2>What the stacks see</h2>
       <p class="muted">
         How strongly each input element moves the output element in the middle: the gradient of that element, through
-        all layers, as a root mean square over {NETWORKS} networks of random weights. A stack of small filters sees as
-        far as a large one, but mostly the middle of it.
+        all layers, as a root mean square over the channels of {NETWORKS} networks of random weights, without
+        activations and with at most {CHANNELS} channels each. {comparison.seen}
       </p>
       {shown && profiles ? (
         <div class="fields">

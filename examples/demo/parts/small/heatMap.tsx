@@ -2,7 +2,9 @@
 import { interpolateViridis } from "d3-scale-chromatic";
 import type { ComponentChild } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { EffectiveField } from "./effectiveField.js";
+import { type EffectiveField, SHARE } from "./effectiveField.js";
+
+const SHARE_WORDS = `at least ${String(100 * SHARE)}% of the squared gradient`;
 
 /** Red, green and blue of a value from 0 to 1, dark to bright, told apart by the colour-blind too. */
 function shade(value: number): readonly number[] {
@@ -57,7 +59,7 @@ export function HeatMap({
           width={extent}
           height={extent}
           role="img"
-          aria-label={`Effective receptive field of ${name}: ${String(effective)} by ${String(effective)} of ${String(receptiveField)} by ${String(receptiveField)} hold 80 percent`}
+          aria-label={`Effective receptive field of ${name}: ${String(effective)} by ${String(effective)} of ${String(receptiveField)} by ${String(receptiveField)} hold ${SHARE_WORDS}`}
         />
         <span
           class="heat-map-frame"
@@ -70,11 +72,12 @@ export function HeatMap({
         />
       </div>
       <p class="small muted">
-        Sees {receptiveField} × {receptiveField} (frame); 80% of it lies in the middle{" "}
+        Sees {receptiveField} × {receptiveField} (frame);{" "}
+        {effective < receptiveField ? "the middle" : "only all of it,"}{" "}
         <span data-effective={name}>
           {effective} × {effective}
         </span>
-        .
+        {effective < receptiveField ? "" : ","} holds {SHARE_WORDS}.
       </p>
     </figure>
   );

@@ -1,12 +1,16 @@
 /** Times of stacks: forward alone, and with all gradients; in turns, so that what disturbs one disturbs all. */
 import type { Engine, Tensor, Timing } from "webgpu-conv";
+import { findRepeats, type SampleOptions } from "../../../benchmark/measure.js";
 import { PASSES } from "../../../benchmark/passes.js";
 import { uniform, valuesFrom } from "../../../benchmark/random.js";
 import { median } from "../../../benchmark/statistics.js";
 import type { LayerShapes } from "../../reference/jobs.js";
-import type { Reference } from "../../reference/reference.js";
+import { type Reference, REFERENCE_SAMPLES } from "../../reference/reference.js";
 import type { TaskControls } from "../../shell/useTask.js";
+import { deviceSamples } from "../deviceSamples.js";
 import { paddingOf, type Stack } from "./stacks.js";
+
+const FLOAT_BYTES = 4;
 
 export interface StackTime {
   /** Medians, in milliseconds. */
@@ -23,13 +27,15 @@ export interface Times {
 }
 
 /** A stack that can be timed. */
-interface StackRun extends Disposable {
-  /** A forward pass of all layers and, if asked for, their gradients. */
-  time(withGradients: boolean): Promise<Pick<Timing, "milliseconds" | "clock">>;
+export interface StackRun extends Disposable {
+  readonly samples: SampleOptions;
+  /** Forward passes of all layers and, if asked for, their gradients, so many times: what all of it took. */
+  time(withGradients: boolean, repeats: number): Promise<Pick<Timing, "milliseconds" | "clock">>;
 }
 
 /** A stack's tensors on the device. */
 export class DeviceStack implements StackRun {
+  readonly samples: SampleOptions;
   readonly #engine: Engine;
   readonly #stack: Stack;
   readonly #input: Tensor;
@@ -38,6 +44,9 @@ export class DeviceStack implements StackRun {
   constructor(engine: Engine, stack: Stack, extent: number, seed: number) {
     const next = uniform(seed);
     const [{ inChannels }] = stack.layers;
+    const values = stack.layers.reduce((sum, { outChannels }) => sum + outChannels * extent * extent, 0);
+    // A result, its gradient, and room for what a kernel may need besides.
+    this.samples = deviceSamples(3 * FLOAT_BYTES * values);
     this.#engine = engine;
     this.#stack = stack;
     this.#input = engine.tensor(valuesFrom(next, inChannels * extent * extent), [1, inChannels, extent, extent]);
@@ -49,8 +58,10 @@ export class DeviceStack implements StackRun {
     });
   }
 
-  async time(withGradients: boolean): Promise<Timing> {
-    return await this.#engine.time(() => this.#record(withGradients));
+  async time(withGradients: boolean, repeats: number): Promise<Timing> {
+    return await this.#engine.time(() => {
+      for (let i = 0; i < repeats; i++) this.#record(withGradients);
+    });
   }
 
   #record(withGradients: boolean): void {
@@ -89,6 +100,7 @@ export class DeviceStack implements StackRun {
 
 /** A stack on the CPU reference: its convolutions, without the activations and the gradients of biases. */
 export class ReferenceStack implements StackRun {
+  readonly samples = REFERENCE_SAMPLES;
   readonly #reference: Reference;
   readonly #layers: readonly LayerShapes[];
 
@@ -101,9 +113,10 @@ export class ReferenceStack implements StackRun {
     }));
   }
 
-  async time(withGradients: boolean): Promise<Pick<Timing, "milliseconds" | "clock">> {
+  async time(withGradients: boolean, repeats: number): Promise<Pick<Timing, "milliseconds" | "clock">> {
     const passes = withGradients ? PASSES : PASSES.slice(0, 1);
-    return { milliseconds: await this.#reference.ask("time", { layers: this.#layers, passes }), clock: "wall-clock" };
+    const milliseconds = await this.#reference.ask("time", { layers: this.#layers, passes, repeats });
+    return { milliseconds, clock: "wall-clock" };
   }
 
   [Symbol.dispose](): void {
@@ -119,37 +132,51 @@ export async function measureStacks(
 ): Promise<Times> {
   try {
     const steps = (rounds + 1) * runs.length;
-    let clock: Times["clock"] = "wall-clock";
-    const times = runs.map(() => ({ forward: [] as number[], both: [] as number[] }));
-    // The first round compiles and warms up, and does not count.
-    for (let round = 0; round <= rounds; round++) {
-      for (const [i, run] of runs.entries()) {
-        report(
-          (round * runs.length + i) / steps,
-          round === 0 ? "Warming up" : `Round ${String(round)} of ${String(rounds)}`,
-        );
-        await pause();
-        const forward = await run.time(false);
-        await pause();
-        const both = await run.time(true);
-        if (round === 0) continue;
-        times[i].forward.push(forward.milliseconds);
-        times[i].both.push(both.milliseconds);
-        clock = forward.clock;
+    let clock: Times["clock"] = "timestamp";
+    const timed = async (run: StackRun, withGradients: boolean, repeats: number): Promise<number> => {
+      await pause();
+      const timing = await run.time(withGradients, repeats);
+      if (timing.clock === "wall-clock") clock = "wall-clock";
+      return timing.milliseconds;
+    };
+    const lanes: Lane[] = [];
+    for (const [i, run] of runs.entries()) {
+      report(i / steps, "Warming up");
+      const repeats: number[] = [];
+      for (const withGradients of [false, true]) {
+        // The first run compiles, and tells nothing else.
+        await timed(run, withGradients, 1);
+        const found = await findRepeats(async (repeats) => await timed(run, withGradients, repeats), run.samples);
+        repeats.push(found.repeats);
+      }
+      lanes.push({ run, repeats, forward: [], both: [] });
+    }
+    // Of the warming up, the device may have seen nothing, for the shortness of it.
+    clock = "timestamp";
+    for (let round = 1; round <= rounds; round++) {
+      for (const [i, { run, repeats, forward, both }] of lanes.entries()) {
+        report((round * runs.length + i) / steps, `Round ${String(round)} of ${String(rounds)}`);
+        forward.push((await timed(run, false, repeats[0])) / repeats[0]);
+        both.push((await timed(run, true, repeats[1])) / repeats[1]);
       }
     }
-    return { stacks: times.map(summarize), rounds, clock };
+    // Who cancelled meanwhile wants no times.
+    await pause();
+    return { stacks: lanes.map(summarize), rounds, clock };
   } finally {
     for (const run of runs) run[Symbol.dispose]();
   }
 }
 
-function summarize({
-  forward,
-  both,
-}: {
-  readonly forward: readonly number[];
-  readonly both: readonly number[];
-}): StackTime {
+/** A stack in its turns. */
+interface Lane {
+  readonly run: StackRun;
+  /** Of a forward pass, and of one with its gradients. */
+  readonly repeats: readonly number[];
+  readonly forward: number[];
+  readonly both: number[];
+}
+
+function summarize({ forward, both }: Lane): StackTime {
   return { forward: median(forward), both: median(both), spread: [Math.min(...forward), Math.max(...forward)] };
 }

@@ -22,7 +22,7 @@ export const small: Part<SmallSchema> = {
   name: "Small filters",
   title: "The power of small filters",
   summary:
-    "Stacks of small filters see as far as a large one, with fewer weights and fewer multiply-adds: counted, and timed on this device.",
+    "Stacks of small filters can see as far as a large one, with fewer weights and fewer multiply-adds: counted, and timed on this device.",
   schema,
   load: async () => await import("./smallPart.js"),
 };

@@ -9,6 +9,7 @@ import { RoundsSlider } from "../../controls/roundsSlider.js";
 import { Reference } from "../../reference/reference.js";
 import { useEngine } from "../../shell/engineContext.js";
 import { useTask } from "../../shell/useTask.js";
+import { clockWords, ROUND_WORDS } from "../deviceSamples.js";
 import type { PartProps } from "../part.js";
 import { CountsTable } from "./countsTable.js";
 import { Fields } from "./fields.js";
@@ -39,7 +40,9 @@ export default function SmallPart({ settings, change }: PartProps<SmallSchema>):
         <Select
           label="Channels"
           value={settings.C}
-          options={sizes(["16", "32", "64", "128"], "channels")}
+          options={sizes(["16", "32", "64", "128"], "channels").map((option) =>
+            settings.compare === "bottleneck" ? { ...option, text: "256 and 64 channels" } : option,
+          )}
           disabled={settings.compare === "bottleneck"}
           onChange={(value) => change({ C: schema.C.parse(value) })}
         />
@@ -102,7 +105,8 @@ function Measured(props: {
 }
 
 function describeTimes({ rounds, clock }: Times, device: string, gpu: boolean): string {
-  const by = clock === "timestamp" ? "the device's own clock" : "the wall clock";
-  const what = gpu ? "a ReLU after each layer, batch of 1" : "batch of 1, the convolutions alone, in a worker";
-  return `Median of ${String(rounds)} rounds in turns on ${device}, by ${by}; ${what}.`;
+  const what = gpu
+    ? "a ReLU after each layer, batch of 1"
+    : "batch of 1, the convolutions alone, by a plain float64 loop in a worker: no fast CPU library";
+  return `Median of ${String(rounds)} rounds in turns on ${device}, ${ROUND_WORDS}, by ${clockWords(clock)}; ${what}.`;
 }

@@ -19,6 +19,8 @@ export interface Comparison {
   readonly title: string;
   /** What there is to see in it. */
   readonly point: string;
+  /** What its effective receptive fields show. */
+  readonly seen: string;
   readonly stacks: readonly Stack[];
 }
 
@@ -40,6 +42,7 @@ export function comparisonOf(name: ComparisonName, channels: number): Comparison
         title: "One 7×7 or three 3×3",
         point:
           "The same view of the input, with 27 in place of 49 weights for each pair of channels, and two more activations between them.",
+        seen: "Three 3×3 see as far as one 7×7, but its rim less strongly.",
         stacks: [
           { name: "one 7×7", layers: [layer(7, channels)] },
           { name: "three 3×3", layers: [small, small, small] },
@@ -48,7 +51,9 @@ export function comparisonOf(name: ComparisonName, channels: number): Comparison
     case "five":
       return {
         title: "One 5×5 or two 3×3",
-        point: "The same view of the input, with 18 in place of 25 weights for each pair of channels.",
+        point:
+          "The same view of the input, with 18 in place of 25 weights for each pair of channels, and one more activation between them.",
+        seen: "Two 3×3 see as far as one 5×5, but its rim less strongly.",
         stacks: [
           { name: "one 5×5", layers: [layer(5, channels)] },
           { name: "two 3×3", layers: [small, small] },
@@ -58,7 +63,8 @@ export function comparisonOf(name: ComparisonName, channels: number): Comparison
       return {
         title: "Dilation 1, 2, 4",
         point:
-          "Taps that stand apart see farther at the same cost: the field doubles with each layer, the weights do not.",
+          "Taps that stand apart see farther at the same cost: three 3×3 see 7×7, and with dilation 15×15, as one 15×15 does. Each layer more than doubles the field, with as many weights as the one before.",
+        seen: "Three 3×3 see less than half as far as one 15×15. With dilation 1, 2 and 4 they see as far, but its rim less strongly.",
         stacks: [
           { name: "one 15×15", layers: [layer(15, channels)] },
           { name: "three 3×3", layers: [small, small, small] },
@@ -69,6 +75,7 @@ export function comparisonOf(name: ComparisonName, channels: number): Comparison
       return {
         title: "A 1×1 bottleneck, 256-64-64-256",
         point: "A 1×1 layer squeezes 256 channels to 64, the 3×3 works on few of them, another 1×1 spreads them again.",
+        seen: "A 1×1 sees one element: the stack sees what its 3×3 does.",
         stacks: [
           { name: "one 3×3", layers: [layer(3, WIDE)] },
           {
