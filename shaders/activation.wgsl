@@ -3,10 +3,10 @@
 //   result[i] = activation(source[i])                              GRADIENT false
 //   result[i] = source[i] * activation'(activated[i])              GRADIENT true
 //
-// `activated` is what the derivative is computed from (shaders/common/epilogue.wgsl).
+// `activated` is what the derivative is computed from; of a prelu `slopes` are read, too (shaders/common/epilogue.wgsl).
 // Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
-import package::common::epilogue::{activate, activationDerivative};
+import package::common::epilogue::{activate, activationDerivative, prelu, slopeIndex, ACTIVATION, PRELU};
 import package::common::grid::workgroupIndex;
 
 const THREADS: u32 = 64u;
@@ -14,12 +14,15 @@ const GRADIENT: bool = false; // @specialize
 
 struct Geometry {
   elements: u32,
+  channels: u32,
+  channelStride: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(1) var<storage, read> source: array<Element>;
 @group(0) @binding(2) var<storage, read> activated: array<Element>;
 @group(0) @binding(3) var<storage, read_write> result: array<Element>;
+@group(0) @binding(4) var<storage, read> slopes: array<Element>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -32,8 +35,14 @@ fn main(
     return;
   }
   let value = f32(source[element]);
+  var slope = 0.0;
+  if (ACTIVATION == PRELU) {
+    slope = f32(slopes[slopeIndex((element / geometry.channelStride) % geometry.channels)]);
+  }
   if (GRADIENT) {
-    result[element] = Element(value * activationDerivative(f32(activated[element])));
+    result[element] = Element(value * activationDerivative(f32(activated[element]), slope));
+  } else if (ACTIVATION == PRELU) {
+    result[element] = Element(prelu(value, slope));
   } else {
     result[element] = Element(activate(value));
   }

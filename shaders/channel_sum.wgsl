@@ -1,12 +1,14 @@
 // Bias gradient: partials[split, channel] = sum over samples and positions of the split of dy[n, channel, p].
+// With SLOPES the gradient of a prelu's slopes: of dy * min(value, 0), `activated` being the values before the prelu.
 //
 // One workgroup a (split, channel): its threads sum strided elements, then a tree in workgroup memory adds
 // the threads' sums. The order is fixed. Dispatch: splits x channels workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::epilogue::{maskGradient, MASKED};
+import package::common::epilogue::{maskGradient, slopeTerm, MASKED};
 
 const THREADS: u32 = 64u;
+const SLOPES: bool = false; // @specialize
 const LEVELS: u32 = 6u; // log2(THREADS)
 
 struct Geometry {
@@ -45,6 +47,9 @@ fn main(
     var gradient = f32(outputGradient[offset]);
     if (MASKED) {
       gradient = maskGradient(gradient, f32(activated[offset]));
+    }
+    if (SLOPES) {
+      gradient = slopeTerm(gradient, f32(activated[offset]));
     }
     sum += gradient;
   }

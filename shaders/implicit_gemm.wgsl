@@ -14,7 +14,10 @@ import package::common::phases::{phaseCount, phaseOffset, phasePosition};
 import package::common::pixels::{pixelValue, PIXELS, Source};
 import package::common::space::flatten;
 import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, visitAt, VISITS};
-import package::common::epilogue::{activate, activateVector, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
+import package::common::epilogue::{
+  activate, activateVector, maskGradient, prelu, preluVector, slopeIndex,
+  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, MASKED, PRELU
+};
 
 const THREADS_X: u32 = 16u; // @specialize
 const THREADS_Y: u32 = 16u; // @specialize
@@ -71,7 +74,7 @@ struct Geometry {
 @group(0) @binding(1) var<storage, read> source: array<Source>;
 @group(0) @binding(2) var<storage, read> weight: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> activated: array<Element>;
+@group(0) @binding(4) var<storage, read> activated: array<Element>; // or a prelu's slopes
 @group(0) @binding(5) var<storage, read> residual: array<Result>;
 @group(0) @binding(6) var<storage, read_write> result: array<Result>;
 // The same buffers again, four elements at a time.
@@ -223,6 +226,9 @@ fn main(
             if (HAS_RESIDUAL) {
               sum += vec4<f32>(residual[place]);
             }
+            if (ACTIVATION == PRELU) {
+              sum = preluVector(sum, vec4<f32>(f32(activated[slopeIndex(channel)])));
+            }
             result[place] = Result(activateVector(sum));
           }
         }
@@ -245,6 +251,9 @@ fn main(
               let offset = base + channel * geometry.resultStrides.y;
               if (HAS_RESIDUAL) {
                 sum += f32(residual[offset]);
+              }
+              if (ACTIVATION == PRELU) {
+                sum = prelu(sum, f32(activated[slopeIndex(channel)]));
               }
               result[firstResult + offset] = Result(activate(sum));
             }

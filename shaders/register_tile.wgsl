@@ -15,7 +15,10 @@ import package::common::space::flatten;
 import package::common::taps::{
   firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, VISITS_DEPTH, VISITS_HEIGHT, VISITS_WIDTH
 };
-import package::common::epilogue::{activate, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
+import package::common::epilogue::{
+  activate, maskGradient, prelu, slopeIndex,
+  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, MASKED, PRELU
+};
 
 const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
@@ -55,7 +58,7 @@ struct Geometry {
 @group(0) @binding(1) var<storage, read> source: array<Source>;
 @group(0) @binding(2) var<storage, read> weight: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> activated: array<Element>;
+@group(0) @binding(4) var<storage, read> activated: array<Element>; // or a prelu's slopes
 @group(0) @binding(5) var<storage, read> residual: array<Element>;
 @group(0) @binding(6) var<storage, read_write> result: array<Result>;
 
@@ -174,6 +177,9 @@ fn main(
           let place = base + channel * geometry.resultStrides.y;
           if (HAS_RESIDUAL) {
             sum += f32(residual[place]);
+          }
+          if (ACTIVATION == PRELU) {
+            sum = prelu(sum, f32(activated[slopeIndex(channel)]));
           }
           result[firstResult + place] = Result(activate(sum));
         }

@@ -12,7 +12,10 @@
 // over one phase.
 // Dispatch: ceil(batch * groups * rowBlocks * phases * lineBlocks * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
-import package::common::epilogue::{activate, activateVector, maskGradient, HAS_BIAS, HAS_RESIDUAL, MASKED};
+import package::common::epilogue::{
+  activate, activateVector, maskGradient, prelu, preluVector, slopeIndex,
+  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, MASKED, PRELU
+};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
 import package::common::taps::{
@@ -67,7 +70,7 @@ struct Geometry {
 @group(0) @binding(1) var<storage, read> source: array<Element>;
 @group(0) @binding(2) var<storage, read> weight: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> activated: array<Element>;
+@group(0) @binding(4) var<storage, read> activated: array<Element>; // or a prelu's slopes
 @group(0) @binding(5) var<storage, read> residual: array<Result>;
 @group(0) @binding(6) var<storage, read_write> result: array<Result>;
 
@@ -193,6 +196,9 @@ fn main(
                 if (HAS_RESIDUAL) {
                   sum += vec4<f32>(residual[place]);
                 }
+                if (ACTIVATION == PRELU) {
+                  sum = preluVector(sum, vec4<f32>(f32(activated[slopeIndex(channel)])));
+                }
                 result[place] = Result(activateVector(sum));
               }
             }
@@ -207,6 +213,9 @@ fn main(
                 let place = base + (line * geometry.resultSize.z + column) * geometry.resultStrides.z;
                 if (HAS_RESIDUAL) {
                   sum += f32(residual[place]);
+                }
+                if (ACTIVATION == PRELU) {
+                  sum = prelu(sum, f32(activated[slopeIndex(channel)]));
                 }
                 result[place] = Result(activate(sum));
               }

@@ -6,7 +6,7 @@
 // Partials lie as the result does, whatever its layout.
 // Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
-import package::common::epilogue::{activate, HAS_BIAS, HAS_RESIDUAL};
+import package::common::epilogue::{activate, prelu, slopeIndex, ACTIVATION, HAS_BIAS, HAS_RESIDUAL, PRELU};
 import package::common::grid::workgroupIndex;
 
 const THREADS: u32 = 64u;
@@ -23,6 +23,7 @@ struct Geometry {
 @group(0) @binding(2) var<storage, read> bias: array<Element>;
 @group(0) @binding(3) var<storage, read> residual: array<Element>;
 @group(0) @binding(4) var<storage, read_write> result: array<Element>;
+@group(0) @binding(5) var<storage, read> slopes: array<Element>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -43,6 +44,9 @@ fn main(
   }
   if (HAS_RESIDUAL) {
     sum += f32(residual[element]);
+  }
+  if (ACTIVATION == PRELU) {
+    sum = prelu(sum, f32(slopes[slopeIndex((element / geometry.channelStride) % geometry.channels)]));
   }
   result[element] = Element(activate(sum));
 }

@@ -14,7 +14,10 @@ import package::common::space::flatten;
 import package::common::taps::{
   firstTap, isInside, isTap, tapNumber, tapOf, visitAt, VISITS
 };
-import package::common::epilogue::{activate, activateVector, maskGradients, HAS_BIAS, HAS_RESIDUAL, MASKED};
+import package::common::epilogue::{
+  activate, activateVector, maskGradients, prelu, preluVector, slopeIndex,
+  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, MASKED, PRELU
+};
 enable subgroups; // @subgroups
 
 const THREADS: u32 = 64u; // @specialize
@@ -58,6 +61,7 @@ struct Geometry {
 @group(0) @binding(4) var<storage, read> activated: array<SourceVector>;
 @group(0) @binding(5) var<storage, read> residual: array<Result>;
 @group(0) @binding(6) var<storage, read_write> result: array<Result>;
+@group(0) @binding(7) var<storage, read> slopes: array<Element>;
 
 struct Invocation {
   @builtin(local_invocation_index) thread: u32,
@@ -166,6 +170,9 @@ fn main(
             if (HAS_RESIDUAL) {
               sum += vec4<f32>(residual[place]);
             }
+            if (ACTIVATION == PRELU) {
+              sum = preluVector(sum, vec4<f32>(f32(slopes[slopeIndex(channel)])));
+            }
             result[place] = Result(activateVector(sum));
           }
         }
@@ -185,6 +192,9 @@ fn main(
                 let place = base + channel * geometry.resultStrides.y;
                 if (HAS_RESIDUAL) {
                   sum += f32(residual[place]);
+                }
+                if (ACTIVATION == PRELU) {
+                  sum = prelu(sum, f32(slopes[slopeIndex(channel)]));
                 }
                 result[place] = Result(activate(sum));
               }

@@ -4,7 +4,10 @@
 //
 // Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
 import package::common::element::Element;
-import package::common::epilogue::{activate, activateVector, HAS_BIAS, HAS_RESIDUAL};
+import package::common::epilogue::{
+  activate, activateVector, prelu, preluVector, slopeIndex,
+  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, PRELU
+};
 import package::common::grid::workgroupIndex;
 import package::common::winograd::{tilePlace, transformResult, PATCH, TILE};
 
@@ -30,6 +33,7 @@ struct Geometry {
 @group(0) @binding(2) var<storage, read> bias: array<Element>;
 @group(0) @binding(3) var<storage, read> residual: array<Result>;
 @group(0) @binding(4) var<storage, read_write> result: array<Result>;
+@group(0) @binding(5) var<storage, read> slopes: array<Element>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -70,6 +74,9 @@ fn main(
         if (HAS_RESIDUAL) {
           sum += vec4<f32>(residual[vector]);
         }
+        if (ACTIVATION == PRELU) {
+          sum = preluVector(sum, vec4<f32>(f32(slopes[slopeIndex(channel)])));
+        }
         result[vector] = Result(activateVector(sum));
       }
     } else {
@@ -83,6 +90,9 @@ fn main(
           }
           if (HAS_RESIDUAL) {
             sum += f32(residual[offset]);
+          }
+          if (ACTIVATION == PRELU) {
+            sum = prelu(sum, f32(slopes[slopeIndex(channel)]));
           }
           result[offset] = Result(activate(sum));
         }

@@ -1,23 +1,13 @@
-/** Activations: names, parameters, and the formulas in float64. */
+/** Activations: names, parameters, and what their gradients are taken from. Formulas: activationFormulas.ts. */
 import { require, show } from "./errors.js";
-import { optionKeys, requireOptions } from "./optionKeys.js";
+import { type OptionKeys, requireOptions } from "./optionKeys.js";
 import { requireWord } from "./spelling.js";
+import type { Tensor } from "./tensor.js";
 
-/** Names as PyTorch's functionals have them; "gelu" is the exact one (erf). */
-export type ActivationName = "none" | "relu" | "leaky-relu" | "relu6" | "sigmoid" | "tanh" | "gelu" | "hard-swish";
+export { activate, activationDerivative, normalCdf } from "./activationFormulas.js";
 
-/** A name, or a name with its parameter. */
-export type Activation = ActivationName | { readonly name: ActivationName; readonly negativeSlope?: number };
-
-/** An activation with every parameter filled in. */
-export interface ActivationSpec {
-  readonly name: ActivationName;
-  /** Of "leaky-relu"; 0.01 when the caller does not say. */
-  readonly negativeSlope: number;
-}
-
-/** In the order of the constants in shaders/common/epilogue.wgsl. */
-export const ACTIVATION_NAMES: readonly ActivationName[] = [
+/** Activations that a name alone says. Names as PyTorch's functionals have them; "gelu" is the exact one (erf). */
+export const ACTIVATION_NAMES = [
   "none",
   "relu",
   "leaky-relu",
@@ -26,100 +16,160 @@ export const ACTIVATION_NAMES: readonly ActivationName[] = [
   "tanh",
   "gelu",
   "hard-swish",
-];
+  "silu",
+  "elu",
+  "hard-sigmoid",
+  "softplus",
+] as const;
 
-const NEGATIVE_SLOPE = 0.01;
-export const NO_ACTIVATION: ActivationSpec = { name: "none", negativeSlope: NEGATIVE_SLOPE };
+type PlainName = (typeof ACTIVATION_NAMES)[number];
+export type ActivationName = PlainName | "clamp" | "prelu";
 
-const ACTIVATION_KEYS = optionKeys<Exclude<Activation, string>>({ name: 1, negativeSlope: 1 }, { string: "name" });
+/** In the order of the constants in shaders/common/epilogue.wgsl. */
+export const ACTIVATION_CODES: readonly ActivationName[] = [...ACTIVATION_NAMES, "clamp", "prelu"];
 
-export function readActivation(activation: Activation = "none"): ActivationSpec {
-  if (typeof activation === "object") requireOptions(activation, ACTIVATION_KEYS, "activation");
-  const { name, negativeSlope = NEGATIVE_SLOPE } = typeof activation === "object" ? activation : { name: activation };
-  const spec = { name, negativeSlope };
-  requireWord("activation", name, ACTIVATION_NAMES);
-  require(Number.isFinite(spec.negativeSlope), () => {
-    return `activation ${show(spec.name)} has negativeSlope ${show(spec.negativeSlope)}; expected a finite number`;
+/** Parameters, each a number, and what they are when the caller does not say: PyTorch's defaults. */
+const PARAMETERS: Readonly<Partial<Record<ActivationName, Readonly<Record<string, number>>>>> = {
+  "leaky-relu": { negativeSlope: 0.01 },
+  elu: { alpha: 1 },
+  softplus: { beta: 1, threshold: 20 },
+  clamp: { min: -Infinity, max: Infinity },
+};
+
+/**
+ * A name, or a name with its parameters:
+ *
+ * - leaky-relu: `x` above 0, `negativeSlope * x` (0.01) elsewhere; prelu: with a tensor of slopes, one or one a channel
+ * - elu: `alpha * (exp(x) - 1)` (1) where x is not positive
+ * - clamp: between `min` and `max`; one of them may be left out
+ * - softplus: `log(1 + exp(beta * x)) / beta` (1), and x itself where `beta * x` exceeds `threshold` (20)
+ *
+ * `Slope` is what holds a prelu's slopes.
+ */
+export type Activation<Slope = Tensor> =
+  | PlainName
+  | { readonly name: Exclude<PlainName, "leaky-relu" | "elu" | "softplus"> }
+  | { readonly name: "leaky-relu"; readonly negativeSlope?: number }
+  | { readonly name: "elu"; readonly alpha?: number }
+  | { readonly name: "softplus"; readonly beta?: number; readonly threshold?: number }
+  | { readonly name: "clamp"; readonly min?: number; readonly max?: number }
+  | { readonly name: "prelu"; readonly slope: Slope };
+
+/** An activation with every parameter filled in. */
+export type ActivationSpec =
+  | { readonly name: Exclude<PlainName, "leaky-relu" | "elu" | "softplus"> }
+  | { readonly name: "leaky-relu"; readonly negativeSlope: number }
+  | { readonly name: "elu"; readonly alpha: number }
+  | { readonly name: "softplus"; readonly beta: number; readonly threshold: number }
+  /** Infinite where there is no bound. */
+  | { readonly name: "clamp"; readonly min: number; readonly max: number }
+  /** How many slopes there are: 1, or as many as channels. */
+  | { readonly name: "prelu"; readonly slopes: number };
+
+const makeSpec = (name: ActivationName, values: Readonly<Record<string, number>> = {}): ActivationSpec =>
+  Object.freeze({ name, ...values }) as ActivationSpec;
+
+const NAMED: ReadonlyMap<unknown, ActivationSpec> = new Map(
+  ACTIVATION_NAMES.map((name) => [name, makeSpec(name, PARAMETERS[name])]),
+);
+
+export const NO_ACTIVATION: ActivationSpec = makeSpec("none");
+
+const keysOf = (names: readonly string[]): OptionKeys => ({
+  names: new Set(["name", ...names]),
+  bare: { string: "name" },
+});
+const ALL_KEYS = keysOf([...Object.values(PARAMETERS).flatMap(Object.keys), "slope"]);
+
+type Slopes = Tensor | ArrayLike<number>;
+
+/** @throws ArgumentError for another name, and for parameters that it does not have or that mean nothing. */
+export function readActivation(activation: Activation<Slopes> | undefined = "none"): ActivationSpec {
+  const named = NAMED.get(activation);
+  if (named) return named;
+  if (typeof activation === "object") requireOptions(activation, ALL_KEYS, "activation");
+  const given: Readonly<Record<string, unknown>> = typeof activation === "object" ? activation : { name: activation };
+  const { name } = given;
+  requireWord("activation", name, ACTIVATION_CODES);
+  const defaults = PARAMETERS[name] ?? {};
+  const what = `activation ${show(name)}`;
+  requireOptions(given, keysOf(name === "prelu" ? ["slope"] : Object.keys(defaults)), what);
+  if (name === "prelu") return makeSpec(name, { slopes: countSlopes(given.slope as Slopes | undefined) });
+  const values: Record<string, number> = {};
+  for (const [key, usual] of Object.entries(defaults))
+    values[key] = readParameter(given[key], usual, `${what} has ${key}`);
+  requireMeaning(values);
+  return makeSpec(name, values);
+}
+
+function countSlopes(slope: Slopes | undefined): number {
+  const slopes = typeof slope !== "object" ? undefined : "size" in slope ? slope.size : slope.length;
+  require(slopes !== undefined, () => {
+    return `activation "prelu" has slope ${show(slope)}; expected a tensor of one slope, or of one a channel`;
   });
-  return spec;
+  return slopes;
+}
+
+function readParameter(given: unknown, usual: number, what: string): number {
+  const value = given ?? usual;
+  const isNumber = typeof value === "number" && (Number.isFinite(Math.fround(value)) || value === usual);
+  require(isNumber, () => `${what} ${show(value)}; expected a finite number, within float32's range`);
+  return value;
+}
+
+function requireMeaning({ min = 0, max = 0, beta = 1 }: Readonly<Record<string, number>>): void {
+  require(min <= max, () => `activation "clamp" has min ${String(min)}; expected at most max, ${String(max)}`);
+  require(Number.isFinite(min) || Number.isFinite(max), () => {
+    return `activation "clamp" has neither min nor max; expected one of them, or both`;
+  });
+  require(Number.isFinite(1 / Math.fround(beta)), () => {
+    return `activation "softplus" has beta ${String(beta)}; expected a number other than 0`;
+  });
+}
+
+/** The parameters in one order, for kernels and keys; 0 where there is none. */
+export function parametersOf(spec: ActivationSpec): readonly [first: number, second: number] {
+  switch (spec.name) {
+    case "leaky-relu":
+      return [spec.negativeSlope, 0];
+    case "elu":
+      return [spec.alpha, 0];
+    case "softplus":
+      return [spec.beta, spec.threshold];
+    case "clamp":
+      return [spec.min, spec.max];
+    case "prelu":
+      return [spec.slopes, 0];
+    default:
+      return NO_PARAMETERS;
+  }
+}
+
+const NO_PARAMETERS = [0, 0] as const;
+
+/**
+ * An activation as a gradient applies it to outputs of a dtype: where those of a clamp lie on its bounds, they were rounded
+ * as `round` does.
+ */
+export function asStored(spec: ActivationSpec, round: (value: number) => number): ActivationSpec {
+  return spec.name === "clamp" ? makeSpec("clamp", { min: round(spec.min), max: round(spec.max) }) : spec;
 }
 
 /** What an activation's derivative is computed from: its own output, or the value it was applied to. */
-export function derivativeSource({ name, negativeSlope }: ActivationSpec): "output" | "preActivation" {
-  // With a negative slope the output is positive on both sides.
-  const isAmbiguous = name === "leaky-relu" && negativeSlope < 0;
-  return isAmbiguous || name === "gelu" || name === "hard-swish" ? "preActivation" : "output";
-}
-
-const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
-
-/** From here on gelu's distribution is 0 or 1 and its density 0, in float64: what multiplies them must not be infinite. */
-const FAR = 64;
-
-/** The activation in float64: NaN of NaN, its limit at infinities. */
-export function activate(value: number, { name, negativeSlope }: ActivationSpec): number {
-  switch (name) {
-    case "none":
-      return value;
-    case "relu":
-      return Math.max(value, 0);
-    case "leaky-relu":
-      return value > 0 ? value : value * negativeSlope;
-    case "relu6":
-      return clamp(value, 0, 6);
-    case "sigmoid":
-      return 1 / (1 + Math.exp(-value));
-    case "tanh":
-      return Math.tanh(value);
+export function derivativeSource(spec: ActivationSpec): "output" | "preActivation" {
+  switch (spec.name) {
     case "gelu":
-      return Math.max(value, -FAR) * normalCdf(value);
     case "hard-swish":
-      return Math.max(value, -3) * (clamp(value + 3, 0, 6) / 6);
-  }
-}
-
-/** The derivative in float64, from what {@link derivativeSource} names: NaN of NaN. */
-export function activationDerivative(source: number, { name, negativeSlope }: ActivationSpec): number {
-  if (Number.isNaN(source)) return source;
-  switch (name) {
-    case "none":
-      return 1;
-    case "relu":
-      return source > 0 ? 1 : 0;
+    case "silu":
+    case "softplus":
+    case "prelu":
+      return "preActivation";
+    // With a negative slope the output does not say on which side of 0 its value lay.
     case "leaky-relu":
-      return source > 0 ? 1 : negativeSlope;
-    case "relu6":
-      return source > 0 && source < 6 ? 1 : 0;
-    case "sigmoid":
-      return source * (1 - source);
-    case "tanh":
-      return 1 - source * source;
-    case "gelu":
-      return normalCdf(source) + clamp(source, -FAR, FAR) * Math.exp(-0.5 * source * source) * Math.sqrt(0.5 / Math.PI);
-    case "hard-swish":
-      return source <= -3 ? 0 : source >= 3 ? 1 : (2 * source + 3) / 6;
+      return spec.negativeSlope < 0 ? "preActivation" : "output";
+    case "elu":
+      return spec.alpha < 0 ? "preActivation" : "output";
+    default:
+      return "output";
   }
-}
-
-/**
- * Cumulative normal distribution, through the error function's Taylor series near 0 and the continued fraction of
- * erfc beyond (Abramowitz and Stegun 7.1.6 and 7.1.14): full float64 precision.
- */
-export function normalCdf(value: number): number {
-  const x = Math.abs(value) * Math.SQRT1_2;
-  let tail: number;
-  if (x < 3) {
-    let term = x;
-    let sum = x;
-    for (let n = 1; Math.abs(term) > 1e-17 * sum; n++) {
-      term *= (2 * x * x) / (2 * n + 1);
-      sum += term;
-    }
-    tail = 0.5 - (Math.exp(-x * x) * sum) / Math.sqrt(Math.PI);
-  } else {
-    let fraction = x;
-    for (let n = 60; n >= 1; n--) fraction = x + n / 2 / fraction;
-    tail = Math.exp(-x * x) / fraction / Math.sqrt(Math.PI) / 2;
-  }
-  return value > 0 ? 1 - tail : tail;
 }

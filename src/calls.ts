@@ -1,15 +1,14 @@
 /** Public calls read into operations: arguments checked, problem made, tensors put in their roles. */
 import type { DType } from "./dtype.js";
-import { type ActivationSpec, derivativeSource, readActivation } from "./activation.js";
+import { type Activation, readActivation } from "./activation.js";
 import { require, show } from "./errors.js";
 import { readLayout } from "./layout.js";
-import { type ConvOperation, type Direction, isFusedMask, NOTHING_FUSED, type TensorRole } from "./operation.js";
+import { type ConvOperation, type Direction, NOTHING_FUSED, type TensorRole } from "./operation.js";
 import { requireOptions } from "./optionKeys.js";
 import {
   type ConvOptions,
   FORWARD_OPTIONS,
   type ForwardOptions,
-  type GradientOptions,
   readSolver,
   type SolverChoice,
   TRANSPOSED_OPTIONS,
@@ -59,7 +58,7 @@ export function plainOperation(
 }
 
 /** What an operation on `tensor` computes in. Only x of a convolution may be an image. */
-function valuesOf(tensor: Tensor, name: string): { readonly dtype: DType } {
+export function valuesOf(tensor: Tensor, name: string): { readonly dtype: DType } {
   const { dtype } = tensor;
   require(dtype !== "rgba8unorm", () => {
     return `${name} is an image (${dtype}); expected float32 or float16: an image can be x of a convolution and of its weight gradient`;
@@ -80,7 +79,7 @@ function requireSameDType({ pixels }: ConvOperation, names: Call["names"], opera
   }
 }
 
-function makeCall(
+export function makeCall(
   operation: ConvOperation,
   operands: RoleTensors,
   names: Call["names"],
@@ -89,6 +88,24 @@ function makeCall(
   requireSameDType(operation, names, operands);
   return { operation, operands, names, solver: readSolver(solver) };
 }
+
+/** The slopes of a prelu, one or one a channel; undefined for other activations. */
+export function readSlopes(activation: Activation | undefined, channels: number): Tensor | undefined {
+  if (typeof activation !== "object" || activation.name !== "prelu") return undefined;
+  const { slope } = activation;
+  requireTensor(SLOPES, slope);
+  const { shape, size } = slope;
+  require(shape.length === 1 && (size === 1 || size === channels), () => {
+    return `${SLOPES} has shape ${show([...shape])}; expected [1] or [${String(channels)}], one slope or one a channel`;
+  });
+  return slope;
+}
+
+/** The caller's name of a prelu's slopes. */
+export const SLOPES = "activation.slope";
+
+/** The caller's names of what a forward pass reads beside its input and weight. */
+const FUSED_NAMES = { bias: "bias", residual: "residual", slopes: SLOPES } as const;
 
 /** `activation(pass + bias + residual)` for a forward pass or, transposed, for an input gradient. */
 function epilogue(
@@ -111,6 +128,8 @@ function epilogue(
     operands.residual = residual;
   }
   const activation = readActivation(options.activation);
+  const slopes = readSlopes(options.activation, channels);
+  if (slopes) operands.slopes = slopes;
   return { operands, fused: { bias: bias !== undefined, residual: residual !== undefined, activation } };
 }
 
@@ -131,7 +150,7 @@ export function forwardCall(
   const { operands, fused } = epilogue(problem.outputShape, problem.outChannels, options);
   const values = x.pixels ? valuesOf(w, "w") : valuesOf(x, "x");
   const operation = { ...plainOperation("forward", problem, values), ...fused, pixels: x.pixels };
-  return makeCall(operation, { x, w, ...operands }, { x: "x", w: "w", bias: "bias", residual: "residual" }, options);
+  return makeCall(operation, { x, w, ...operands }, { x: "x", w: "w", ...FUSED_NAMES }, options);
 }
 
 export function transposedForwardCall(
@@ -146,7 +165,7 @@ export function transposedForwardCall(
   const problem = makeTransposedProblem(rank, x.shape, w.shape, options);
   const { operands, fused } = epilogue(problem.inputShape, problem.inChannels, options);
   const operation = { ...plainOperation("inputGradient", problem, valuesOf(x, "x")), ...fused };
-  return makeCall(operation, { y: x, w, ...operands }, { y: "x", w: "w", bias: "bias", residual: "residual" }, options);
+  return makeCall(operation, { y: x, w, ...operands }, { y: "x", w: "w", ...FUSED_NAMES }, options);
 }
 
 /** The caller's names of the tensors that a gradient reads. */
@@ -190,50 +209,6 @@ export function transposedGradientCall(
     TRANSPOSED_GRADIENT_NAMES,
     options,
   );
-}
-
-/** What a gradient must do about the layer's activation before, or while, it reads dy. */
-export interface ActivationGradient {
-  readonly activation: ActivationSpec;
-  /** What the derivative is computed from; undefined where there is no activation. */
-  readonly source: Tensor | undefined;
-  /** Whether the gradient's kernels apply it themselves. */
-  readonly fused: boolean;
-}
-
-/** Checks dy and what the activation's derivative needs, against the shape of the layer's result. */
-export function readActivationGradient(
-  dy: Tensor,
-  shape: readonly number[],
-  options: GradientOptions,
-): ActivationGradient {
-  requireTensor("dy", dy);
-  requireSameShape("dy", dy.shape, shape, "the output's shape");
-  const activation = readActivation(options.activation);
-  if (activation.name === "none") return { activation, source: undefined, fused: false };
-  const wanted = derivativeSource(activation);
-  const source = options[wanted];
-  require(source !== undefined, () => {
-    const meaning = wanted === "output" ? "the forward pass' output" : "the value that it was applied to";
-    return `activation ${show(activation.name)} in a gradient needs options.${wanted}, ${meaning}; got none`;
-  });
-  requireTensor(wanted, source);
-  requireSameShape(wanted, source.shape, shape, "the shape of dy");
-  return { activation, source, fused: isFusedMask(activation) };
-}
-
-/** A pointwise problem over tensors of this shape: all that an elementwise pass depends on. */
-export function elementwiseCall(
-  direction: "activation" | "activationGradient",
-  x: Tensor,
-  activation: ActivationSpec,
-  source?: Tensor,
-): Call {
-  const problem = makeProblem(1, x.size > 0 ? [1, 1, x.size] : [0, 1, 1], [1, 1, 1]);
-  const values = valuesOf(x, direction === "activation" ? "x" : "dy");
-  const operation = { ...plainOperation(direction, problem, values), activation };
-  const operands: RoleTensors = source ? { y: x, activated: source } : { x };
-  return makeCall(operation, operands, { x: "x", y: "dy", activated: derivativeSource(activation) }, {});
 }
 
 /** A pointwise problem whose output has this shape: all that the bias gradient depends on. */

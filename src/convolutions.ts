@@ -1,18 +1,15 @@
 /** The convolution methods of an engine, for every rank, in terms of running one call. */
-import { type Activation, readActivation } from "./activation.js";
+import { Activations } from "./activations.js";
 import {
   biasProblem,
-  type Call,
-  elementwiseCall,
   forwardCall,
   gradientCall,
   type MakeProblem,
-  readActivationGradient,
   requireTensor,
   weightAndBiasGradientCall,
 } from "./calls.js";
 import type { NumberList } from "./list.js";
-import { optionKeys, requireOptions } from "./optionKeys.js";
+import { requireOptions } from "./optionKeys.js";
 import {
   type BackwardOptions,
   type ForwardOptions,
@@ -24,28 +21,27 @@ import { makeProblem, type Rank } from "./problem.js";
 import type { Tensor } from "./tensor.js";
 import { DISPOSE } from "./dispose.js";
 
-type ActivationGradientOptions = Pick<GradientOptions, "activation" | "output" | "preActivation">;
-
-const ACTIVATION_GRADIENT_OPTIONS = optionKeys<ActivationGradientOptions>(
-  { activation: 1, output: 1, preActivation: 1 },
-  { string: "activation", tensor: "output" },
-);
+const isPrelu = (activation: GradientOptions["activation"]): boolean =>
+  typeof activation === "object" && activation.name === "prelu";
 
 /** All gradients of a layer. Each tensor is the caller's to dispose of: one by one, or all of them at once. */
 export class ConvGradients implements Disposable {
   readonly input: Tensor;
   readonly weight: Tensor;
   readonly bias: Tensor;
+  /** Of a prelu's slopes; absent where the layer has none. */
+  declare readonly slope?: Tensor;
 
-  constructor(input: Tensor, weight: Tensor, bias: Tensor) {
+  constructor(input: Tensor, weight: Tensor, bias: Tensor, slope?: Tensor) {
     this.input = input;
     this.weight = weight;
     this.bias = bias;
+    if (slope) this.slope = slope;
   }
 
-  /** Disposes of all three. Twice is harmless. */
+  /** Disposes of all of them. Twice is harmless. */
   dispose(): void {
-    for (const tensor of [this.input, this.weight, this.bias]) tensor.dispose();
+    for (const tensor of [this.input, this.weight, this.bias, this.slope]) tensor?.dispose();
   }
 
   [DISPOSE](): void {
@@ -57,10 +53,7 @@ export class ConvGradients implements Disposable {
  * Convolutions and their gradients. Names and meanings are PyTorch's; every result is the caller's to dispose of.
  * Errors (ArgumentError, TensorError, LimitError, SolverError) name the rule and the values, and come from the call.
  */
-export abstract class Convolutions {
-  /** Runs a call; the results come in the order of `resultRoles`, in these shapes or the problem's own. */
-  protected abstract run(call: Call, shapes?: readonly (readonly number[])[]): Tensor[];
-
+export abstract class Convolutions extends Activations {
   /** {@link conv2d} over one spatial axis: x `[N, C, W]`, w `[out, C / groups, kw]`. */
   conv1d(x: Tensor, w: Tensor, options: ForwardOptions = {}): Tensor {
     return this.one(forwardCall(1, x, w, options));
@@ -156,7 +149,7 @@ export abstract class Convolutions {
   }
 
   /**
-   * All three gradients of {@link conv2d}. The bias gradient is computed inside the weight gradient's kernel, so this
+   * All three gradients of {@link conv2d}, and that of a prelu's slopes. The bias gradient is computed inside the weight gradient's kernel, so this
    * takes one pass over dy less than the three calls.
    *
    * @param dy gradient of the output, `[N, out, OH, OW]`
@@ -173,47 +166,6 @@ export abstract class Convolutions {
     return this.#backward(3, dy, x, w, options);
   }
 
-  /** Applies an activation to every element: for layers whose gradient needs the value before it (gelu, hard-swish). */
-  activate(x: Tensor, activation: Activation): Tensor {
-    requireTensor("x", x);
-    return this.one(elementwiseCall("activation", x, readActivation(activation)), x.shape);
-  }
-
-  /**
-   * dy before an activation from dy after it: `dy * activation'`, element by element; NaN where either factor is.
-   *
-   * @param options the `activation`, and its `output` or `preActivation`, shaped as dy
-   */
-  activationGradient(dy: Tensor, options: ActivationGradientOptions): Tensor {
-    requireTensor("dy", dy);
-    requireOptions(options, ACTIVATION_GRADIENT_OPTIONS);
-    const { activation, source } = readActivationGradient(dy, dy.shape, options);
-    return this.one(elementwiseCall("activationGradient", dy, activation, source ?? dy), dy.shape);
-  }
-
-  /** Runs a call with one result. */
-  protected one(call: Call, shape?: readonly number[]): Tensor {
-    const [result] = this.run(call, shape && [shape]);
-    return result;
-  }
-
-  /**
-   * Hands `use` what a gradient reads: dy and, where the kernels apply the activation's derivative themselves, the
-   * tensor that it comes from; else dy taken back through the activation in a pass of its own.
-   */
-  protected withGradient<Result>(
-    dy: Tensor,
-    shape: readonly number[],
-    options: GradientOptions & { readonly mayFuse: boolean },
-    use: (operands: { readonly y: Tensor; readonly activated?: Tensor }) => Result,
-  ): Result {
-    const { activation, source, fused } = readActivationGradient(dy, shape, options);
-    if (!source) return use({ y: dy });
-    if (fused && options.mayFuse) return use({ y: dy, activated: source });
-    using before = this.one(elementwiseCall("activationGradient", dy, activation, source), dy.shape);
-    return use({ y: before });
-  }
-
   protected inputGradient(
     rank: Rank,
     dy: Tensor,
@@ -225,9 +177,14 @@ export abstract class Convolutions {
     requireTensor("w", w);
     requireOptions(options, GRADIENT_OPTIONS);
     const problem = make(rank, inputShape, w.shape, options);
-    return this.withGradient(dy, problem.outputShape, { ...options, mayFuse: true }, (operands) => {
-      return this.one(gradientCall("inputGradient", problem, { ...operands, w }, options));
-    });
+    return this.withGradient(
+      dy,
+      problem.outputShape,
+      { ...options, mayFuse: true, batched: problem.batched },
+      (operands) => {
+        return this.one(gradientCall("inputGradient", problem, { ...operands, w }, options));
+      },
+    );
   }
 
   protected weightGradient(
@@ -241,16 +198,21 @@ export abstract class Convolutions {
     requireTensor("x", x);
     requireOptions(options, GRADIENT_OPTIONS);
     const problem = make(rank, x.shape, weightShape, options);
-    return this.withGradient(dy, problem.outputShape, { ...options, mayFuse: true }, (operands) => {
-      return this.one(gradientCall("weightGradient", problem, { ...operands, x }, options));
-    });
+    return this.withGradient(
+      dy,
+      problem.outputShape,
+      { ...options, mayFuse: true, batched: problem.batched },
+      (operands) => {
+        return this.one(gradientCall("weightGradient", problem, { ...operands, x }, options));
+      },
+    );
   }
 
   #biasGradient(rank: Rank, dy: Tensor, options: GradientOptions): Tensor {
     requireTensor("dy", dy);
     requireOptions(options, GRADIENT_OPTIONS);
     const problem = biasProblem(rank, dy.shape, options);
-    return this.withGradient(dy, dy.shape, { ...options, mayFuse: true }, (operands) => {
+    return this.withGradient(dy, dy.shape, { ...options, mayFuse: true, batched: problem.batched }, (operands) => {
       return this.one(gradientCall("biasGradient", problem, operands, options));
     });
   }
@@ -262,16 +224,24 @@ export abstract class Convolutions {
     const { solver, ...shared } = options;
     const solvers = readBackwardSolvers(solver);
     const problem = makeProblem(rank, x.shape, w.shape, shared);
-    return this.withGradient(dy, problem.outputShape, { ...shared, mayFuse: true }, (operands) => {
-      const input = this.one(gradientCall("inputGradient", problem, { ...operands, w }, { solver: solvers.input }));
-      try {
-        const options = { solver: solvers.weight };
-        const [weight, bias] = this.run(weightAndBiasGradientCall(problem, { ...operands, x }, options));
-        return new ConvGradients(input, weight, bias);
-      } catch (error) {
-        input.dispose();
-        throw error;
-      }
-    });
+    return this.withGradient(
+      dy,
+      problem.outputShape,
+      { ...shared, mayFuse: true, batched: problem.batched },
+      (operands) => {
+        const input = this.one(gradientCall("inputGradient", problem, { ...operands, w }, { solver: solvers.input }));
+        try {
+          const options = { solver: solvers.weight };
+          const [weight, bias] = this.run(weightAndBiasGradientCall(problem, { ...operands, x }, options));
+          const slope = isPrelu(shared.activation)
+            ? this.slopeGradientOf(dy, problem.outputShape, shared, problem.batched)
+            : undefined;
+          return new ConvGradients(input, weight, bias, slope);
+        } catch (error) {
+          input.dispose();
+          throw error;
+        }
+      },
+    );
   }
 }

@@ -9,7 +9,6 @@ import {
   type TensorStorage,
   type Timing,
 } from "./backend.js";
-import { activate, activationDerivative } from "./activation.js";
 import { BYTES_PER_ELEMENT, type DType, encode, type StoredValues } from "./dtype.js";
 import { require, show, SolverError } from "./errors.js";
 import { decodeHalves } from "./half.js";
@@ -20,7 +19,14 @@ import type { SolverChoice } from "./options.js";
 import { decodePixels, type ImageSize, type ImageSource, isImageData, type Pixels } from "./pixels.js";
 import { forward, type ForwardExtras } from "./reference/forward.js";
 import { inputGradient } from "./reference/inputGradient.js";
-import { biasGradient, maskByOutput, weightGradient } from "./reference/weightGradient.js";
+import {
+  activationGradient,
+  applyActivation,
+  maskByOutput,
+  type ReferenceActivation,
+  slopeGradient,
+} from "./reference/activations.js";
+import { biasGradient, weightGradient } from "./reference/weightGradient.js";
 import { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "./reference/unshared.js";
 import type { Selection } from "./select.js";
 
@@ -161,8 +167,11 @@ function compute(operation: ConvOperation, valuesOf: (role: TensorRole) => Float
   const { direction, problem, bias, residual, activation, masked } = operation;
   const gradient = (): ArrayLike<number> =>
     masked ? maskByOutput(valuesOf("y"), valuesOf("activated")) : valuesOf("y");
+  const fused = (): ReferenceActivation =>
+    activation.name === "prelu" ? { name: "prelu", slope: valuesOf("slopes") } : activation;
+  const channels = { count: problem.inChannels, stride: problem.inputStrides[1] };
   const extras = (): ForwardExtras => ({
-    activation,
+    activation: fused(),
     bias: bias ? valuesOf("bias") : undefined,
     residual: residual ? valuesOf("residual") : undefined,
   });
@@ -181,11 +190,11 @@ function compute(operation: ConvOperation, valuesOf: (role: TensorRole) => Float
     case "biasGradient":
       return [biasGradient(problem, gradient())];
     case "activation":
-      return [Float64Array.from(valuesOf("x"), (value) => activate(value, activation))];
+      return [applyActivation(valuesOf("x"), fused(), channels)];
     case "activationGradient":
-      return [
-        Float64Array.from(valuesOf("y"), (dy, i) => dy * activationDerivative(valuesOf("activated")[i], activation)),
-      ];
+      return [activationGradient(valuesOf("y"), valuesOf("activated"), fused(), channels)];
+    case "slopeGradient":
+      return [slopeGradient(valuesOf("y"), valuesOf("activated"), channels)];
   }
 }
 

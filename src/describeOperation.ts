@@ -1,6 +1,6 @@
 /** An operation described by its name, shapes and options, without tensors: for planning. */
 import { NO_ACTIVATION, readActivation } from "./activation.js";
-import { plainOperation, requireTensor } from "./calls.js";
+import { plainOperation, readSlopes, requireTensor } from "./calls.js";
 import { type DType, readDType } from "./dtype.js";
 import { require, show } from "./errors.js";
 import { type OptionKeys, optionKeys, requireOptions } from "./optionKeys.js";
@@ -61,6 +61,7 @@ export function describeOperation(name: OperationName, shapes: ExplainShapes, op
   has("output", options);
   has("preActivation", options);
   const activation = readActivation(options.activation);
+  readSlopes(options.activation, transposed ? problem.inChannels : problem.outChannels);
   return {
     ...plainOperation(direction, problem, { dtype: readDType(options.dtype) }),
     bias: bias && (isForward || (direction === "weightGradient" && !transposed)),

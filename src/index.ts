@@ -18,6 +18,7 @@ export type { OperationName } from "./operationNames.js";
 export { ConvGradients } from "./convolutions.js";
 export type { TransposedForwardOptions, TransposedGradientOptions } from "./transposedConvolutions.js";
 export type { Activation, ActivationName } from "./activation.js";
+export type { ActivateOptions, ActivationGradientOptions } from "./activations.js";
 export type { DType } from "./dtype.js";
 export type { Layout, TransposedWeightLayout, WeightLayout } from "./layout.js";
 export type { DrawOptions, DrawTarget } from "./draw.js";

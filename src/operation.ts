@@ -1,11 +1,11 @@
 /** A pass over a ConvProblem together with what is fused into it: what solvers plan for. */
-import { type ActivationSpec, NO_ACTIVATION } from "./activation.js";
+import { type ActivationSpec, NO_ACTIVATION, parametersOf } from "./activation.js";
 import type { DType } from "./dtype.js";
 import type { Pixels } from "./pixels.js";
 import type { ConvProblem } from "./problem.js";
 
 /**
- * The passes of a convolution layer, and the two elementwise ones that go with it. A transposed convolution is the
+ * The passes of a convolution layer, and those of an activation on its own. A transposed convolution is the
  * input gradient of a convolution, and its own input gradient that convolution's forward pass.
  */
 export const DIRECTIONS = [
@@ -15,6 +15,7 @@ export const DIRECTIONS = [
   "biasGradient",
   "activation",
   "activationGradient",
+  "slopeGradient",
 ] as const;
 export type Direction = (typeof DIRECTIONS)[number];
 
@@ -26,6 +27,7 @@ export type Direction = (typeof DIRECTIONS)[number];
  *   (the derivative of relu) while it is read.
  * - weightGradient with `bias`: yields the bias gradient as well.
  * - activation: `y = activation(x)`; activationGradient: `x = y * activation'(activated)`, element by element.
+ * - slopeGradient: that of a prelu's slopes, `slopes = sum of y * min(activated, 0)`, over a channel or over everything.
  */
 export interface ConvOperation {
   readonly direction: Direction;
@@ -59,16 +61,16 @@ export function keyOf({
   masked,
   pixels,
 }: ConvOperation): string {
-  const { name, negativeSlope } = activation;
+  const [first, second] = parametersOf(activation);
   const image = pixels ? ` ${JSON.stringify(pixels)}` : "";
-  return `${direction} ${dtype} ${String(bias)} ${String(residual)} ${name} ${String(negativeSlope)} ${String(masked)} ${problem.key}${image}`;
+  return `${direction} ${dtype} ${String(bias)} ${String(residual)} ${activation.name} ${String(first)} ${String(second)} ${String(masked)} ${problem.key}${image}`;
 }
 
 /**
  * The tensors that a pass reads and writes. `x`, `w` and `y` stand for the tensor *shaped as* input,
  * weight and output; in a gradient that is the gradient (dx, dw, dy).
  */
-export type TensorRole = "x" | "w" | "y" | "bias" | "residual" | "activated";
+export type TensorRole = "x" | "w" | "y" | "bias" | "residual" | "activated" | "slopes";
 
 /** What the pass computes. The weight gradient writes `bias` too when `operation.bias` is set. */
 export function resultRoles({ direction, bias }: ConvOperation): TensorRole[] {
@@ -83,15 +85,19 @@ export function resultRoles({ direction, bias }: ConvOperation): TensorRole[] {
       return bias ? ["w", "bias"] : ["w"];
     case "biasGradient":
       return ["bias"];
+    case "slopeGradient":
+      return ["slopes"];
   }
 }
 
 /** What the pass reads, in a fixed order. */
-export function operandRoles({ direction, bias, residual, masked }: ConvOperation): TensorRole[] {
+export function operandRoles({ direction, bias, residual, masked, activation }: ConvOperation): TensorRole[] {
+  const slopes = activation.name === "prelu" ? (["slopes"] as const) : [];
   const fused: TensorRole[] = [
     ...(bias && direction !== "weightGradient" ? (["bias"] as const) : []),
     ...(residual ? (["residual"] as const) : []),
     ...(masked ? (["activated"] as const) : []),
+    ...slopes,
   ];
   switch (direction) {
     case "forward":
@@ -103,8 +109,10 @@ export function operandRoles({ direction, bias, residual, masked }: ConvOperatio
     case "biasGradient":
       return ["y", ...fused];
     case "activation":
-      return ["x"];
+      return ["x", ...slopes];
     case "activationGradient":
+      return ["y", "activated", ...slopes];
+    case "slopeGradient":
       return ["y", "activated"];
   }
 }
@@ -115,7 +123,7 @@ export function sumsProducts({ direction }: ConvOperation): boolean {
 }
 
 /** Shape of the tensor in a role. */
-export function shapeOfRole({ direction, problem }: ConvOperation, role: TensorRole): readonly number[] {
+export function shapeOfRole({ direction, problem, activation }: ConvOperation, role: TensorRole): readonly number[] {
   switch (role) {
     case "x":
       return problem.inputShape;
@@ -126,6 +134,8 @@ export function shapeOfRole({ direction, problem }: ConvOperation, role: TensorR
       return problem.outputShape;
     case "residual":
       return direction === "inputGradient" ? problem.inputShape : problem.outputShape;
+    case "slopes":
+      return [activation.name === "prelu" ? activation.slopes : 1];
     case "bias":
       return [direction === "inputGradient" ? problem.inChannels : problem.outChannels];
   }

@@ -75,11 +75,14 @@ export interface ForwardOptions extends ConvOptions {
 /** Options of the gradients. `dy` is always the gradient after the activation, where there is one. */
 export interface GradientOptions extends ConvOptions {
   /**
-   * The forward pass' output, where there is an activation: relu, leaky-relu, relu6, sigmoid and tanh take their
-   * derivative from it. relu's is applied while dy is read, the others' in a pass over dy. Not consumed.
+   * The forward pass' output, where there is an activation: relu, relu6, clamp, leaky-relu, elu, sigmoid, hard-sigmoid
+   * and tanh take their derivative from it. relu's is applied while dy is read, the others' in a pass over dy. Not consumed.
    */
   readonly output?: Tensor;
-  /** The value that the activation was applied to: gelu and hard-swish need it instead. Not consumed. */
+  /**
+   * The value that the activation was applied to: gelu, hard-swish, silu, softplus and prelu need it instead, and leaky-relu
+   * and elu where they fall below 0. Not consumed.
+   */
   readonly preActivation?: Tensor;
 }
 

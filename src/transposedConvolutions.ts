@@ -125,9 +125,14 @@ export abstract class TransposedConvolutions extends Convolutions {
     requireTensor("w", w);
     requireOptions(options, TRANSPOSED_GRADIENT_OPTIONS);
     const problem = makeTransposedProblem(rank, inputShape, w.shape, options);
-    return this.withGradient(dy, problem.inputShape, { ...options, mayFuse: false }, ({ y }) => {
-      return this.one(transposedGradientCall("forward", problem, { x: y, w }, options));
-    });
+    return this.withGradient(
+      dy,
+      problem.inputShape,
+      { ...options, mayFuse: false, batched: problem.batched },
+      ({ y }) => {
+        return this.one(transposedGradientCall("forward", problem, { x: y, w }, options));
+      },
+    );
   }
 
   #weightGradient(
@@ -140,8 +145,13 @@ export abstract class TransposedConvolutions extends Convolutions {
     requireTensor("x", x);
     requireOptions(options, TRANSPOSED_GRADIENT_OPTIONS);
     const problem = makeTransposedProblem(rank, x.shape, weightShape, options);
-    return this.withGradient(dy, problem.inputShape, { ...options, mayFuse: false }, ({ y }) => {
-      return this.one(transposedGradientCall("weightGradient", problem, { y: x, x: y }, options));
-    });
+    return this.withGradient(
+      dy,
+      problem.inputShape,
+      { ...options, mayFuse: false, batched: problem.batched },
+      ({ y }) => {
+        return this.one(transposedGradientCall("weightGradient", problem, { y: x, x: y }, options));
+      },
+    );
   }
 }

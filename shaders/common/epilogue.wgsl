@@ -2,12 +2,14 @@
 //
 // NaN stays NaN in all of it, though WGSL's min, max and clamp may drop it: an activation of NaN is NaN, and a gradient is
 // NaN where dy or what the derivative is taken from is.
-import package::common::functions::{expDown, isNaN, logistic, normalCdf, tanhOf};
+import package::common::functions::{expDown, expm1Down, isNaN, log1pUnit, logistic, normalCdf, tanhOf};
 
 const HAS_BIAS: bool = false; // @specialize
 const HAS_RESIDUAL: bool = false; // @specialize
 const ACTIVATION: u32 = 0u; // @specialize
-const NEGATIVE_SLOPE: f32 = 0.01; // @specialize
+// leaky relu: negativeSlope; elu: alpha; softplus: beta, threshold; clamp: min, max; prelu: how many slopes there are.
+const FIRST_PARAMETER: f32 = 0.0; // @specialize
+const SECOND_PARAMETER: f32 = 0.0; // @specialize
 const MASKED: bool = false; // @specialize
 
 const NONE: u32 = 0u;
@@ -18,14 +20,22 @@ const SIGMOID: u32 = 4u;
 const TANH: u32 = 5u;
 const GELU: u32 = 6u;
 const HARD_SWISH: u32 = 7u;
+const SILU: u32 = 8u;
+const ELU: u32 = 9u;
+const HARD_SIGMOID: u32 = 10u;
+const SOFTPLUS: u32 = 11u;
+const CLAMP: u32 = 12u;
+const PRELU: u32 = 13u;
 
 // As an integer. Those above are the bits of what is positive, and of every NaN.
 const MINUS_INFINITY: i32 = -0x800000;
-// From here on gelu's normal distribution is 0 or 1, and its density 0: what multiplies them must not be infinite.
-const FAR: f32 = 64.0;
+// A clamp's bound where there is none.
+const LARGEST: f32 = 3.4028234663852886e38;
+// From here on exp(-x) is 0: what multiplies it must not be infinite.
+const FAR: f32 = 88.0;
 
 fn activate(value: f32) -> f32 {
-  if (ACTIVATION == NONE) {
+  if (ACTIVATION == NONE || ACTIVATION == PRELU) {
     return value;
   }
   if (ACTIVATION == RELU) {
@@ -36,13 +46,20 @@ fn activate(value: f32) -> f32 {
 
 fn activateNumber(value: f32) -> f32 {
   if (ACTIVATION == LEAKY_RELU) {
-    return select(value * NEGATIVE_SLOPE, value, value > 0.0);
+    return select(value * FIRST_PARAMETER, value, value > 0.0);
   }
   if (ACTIVATION == RELU6) {
     return clamp(value, 0.0, 6.0);
   }
+  if (ACTIVATION == CLAMP) {
+    let low = select(max(value, FIRST_PARAMETER), value, FIRST_PARAMETER == -LARGEST);
+    return select(min(low, SECOND_PARAMETER), low, SECOND_PARAMETER == LARGEST);
+  }
   if (ACTIVATION == SIGMOID) {
     return logistic(value);
+  }
+  if (ACTIVATION == HARD_SIGMOID) {
+    return clamp(value + 3.0, 0.0, 6.0) / 6.0;
   }
   if (ACTIVATION == TANH) {
     return tanhOf(value);
@@ -50,8 +67,19 @@ fn activateNumber(value: f32) -> f32 {
   if (ACTIVATION == GELU) {
     return max(value, -FAR) * normalCdf(value);
   }
+  if (ACTIVATION == SILU) {
+    return max(value, -FAR) * logistic(value);
+  }
   if (ACTIVATION == HARD_SWISH) {
     return max(value, -3.0) * (clamp(value + 3.0, 0.0, 6.0) / 6.0);
+  }
+  if (ACTIVATION == ELU) {
+    return select(FIRST_PARAMETER * expm1Down(min(value, 0.0)), value, value > 0.0);
+  }
+  if (ACTIVATION == SOFTPLUS) {
+    let scaled = FIRST_PARAMETER * value;
+    let soft = (max(scaled, 0.0) + log1pUnit(expDown(-abs(scaled)))) / FIRST_PARAMETER;
+    return select(soft, value, scaled > SECOND_PARAMETER);
   }
   return value;
 }
@@ -60,27 +88,51 @@ fn activateVector(values: vec4<f32>) -> vec4<f32> {
   return vec4<f32>(activate(values.x), activate(values.y), activate(values.z), activate(values.w));
 }
 
-// Derivative of the activation. relu, leaky relu, relu6, sigmoid and tanh take it from their own output;
-// gelu and hard-swish from the value that they were applied to.
-fn activationDerivative(value: f32) -> f32 {
+// Where a channel's slope lies among a prelu's.
+fn slopeIndex(channel: u32) -> u32 {
+  return select(0u, channel, FIRST_PARAMETER > 1.0);
+}
+
+fn prelu(value: f32, slope: f32) -> f32 {
+  return select(value * slope, value, value > 0.0);
+}
+
+fn preluVector(values: vec4<f32>, slope: vec4<f32>) -> vec4<f32> {
+  return select(values * slope, values, values > vec4<f32>(0.0));
+}
+
+// Derivative of the activation, from its own output or from the value that it was applied to: derivativeSource in
+// src/activation.ts says which. `slope` is a prelu's.
+fn activationDerivative(value: f32, slope: f32) -> f32 {
   if (ACTIVATION == NONE) {
     return 1.0;
   }
-  return select(derivativeAt(value), value, isNaN(value));
+  return select(derivativeAt(value, slope), value, isNaN(value));
 }
 
-fn derivativeAt(value: f32) -> f32 {
+fn derivativeAt(value: f32, slope: f32) -> f32 {
   if (ACTIVATION == RELU) {
     return select(0.0, 1.0, value > 0.0);
   }
   if (ACTIVATION == LEAKY_RELU) {
-    return select(NEGATIVE_SLOPE, 1.0, value > 0.0);
+    return select(FIRST_PARAMETER, 1.0, value > 0.0);
+  }
+  if (ACTIVATION == PRELU) {
+    return select(slope, 1.0, value > 0.0);
   }
   if (ACTIVATION == RELU6) {
     return select(0.0, 1.0, (value > 0.0) & (value < 6.0));
   }
+  if (ACTIVATION == CLAMP) {
+    let above = (value > FIRST_PARAMETER) | (FIRST_PARAMETER == -LARGEST);
+    let below = (value < SECOND_PARAMETER) | (SECOND_PARAMETER == LARGEST);
+    return select(0.0, 1.0, above & below);
+  }
   if (ACTIVATION == SIGMOID) {
     return value * (1.0 - value);
+  }
+  if (ACTIVATION == HARD_SIGMOID) {
+    return select(0.0, 1.0 / 6.0, (value > 0.0) & (value < 1.0));
   }
   if (ACTIVATION == TANH) {
     return 1.0 - value * value;
@@ -89,10 +141,26 @@ fn derivativeAt(value: f32) -> f32 {
     let near = clamp(value, -FAR, FAR);
     return normalCdf(value) + near * expDown(-0.5 * near * near) * 0.3989422804014327;
   }
+  if (ACTIVATION == SILU) {
+    return logistic(value) * (1.0 + clamp(value, -FAR, FAR) * logistic(-value));
+  }
   if (ACTIVATION == HARD_SWISH) {
     return select(select((2.0 * value + 3.0) / 6.0, 1.0, value >= 3.0), 0.0, value <= -3.0);
   }
+  if (ACTIVATION == ELU) {
+    let falling = select(value + FIRST_PARAMETER, FIRST_PARAMETER * expDown(min(value, 0.0)), FIRST_PARAMETER < 0.0);
+    return select(falling, 1.0, value > 0.0);
+  }
+  if (ACTIVATION == SOFTPLUS) {
+    let scaled = FIRST_PARAMETER * value;
+    return select(logistic(scaled), 1.0, scaled > SECOND_PARAMETER);
+  }
   return 1.0;
+}
+
+// The term of a prelu's slope gradient: dy * min(value, 0), NaN where either is.
+fn slopeTerm(gradient: f32, value: f32) -> f32 {
+  return gradient * select(value, 0.0, value > 0.0);
 }
 
 // dy before a relu, from dy after it and the relu's output: the sum is 0 below 0, and NaN for NaN.

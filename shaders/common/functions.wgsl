@@ -39,6 +39,14 @@ fn expm1Down(x: f32) -> f32 {
   return fma(e.scale, e.rest, e.scale - 1.0);
 }
 
+// log(1 + u) for u from 0 to 1: twice the series of the inverse hyperbolic tangent of u / (2 + u), at most 1/3.
+fn log1pUnit(u: f32) -> f32 {
+  let s = u / (2.0 + u);
+  let z = s * s;
+  let tail = fma(fma(fma(fma(1.0 / 13.0, z, 1.0 / 11.0), z, 1.0 / 9.0), z, 1.0 / 7.0), z, 1.0 / 5.0);
+  return 2.0 * fma(s * z, fma(tail, z, 1.0 / 3.0), s);
+}
+
 // 1 / (1 + exp(-x))
 fn logistic(x: f32) -> f32 {
   let e = expDown(-abs(x));

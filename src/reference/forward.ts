@@ -1,6 +1,7 @@
 /** Forward pass in float64: `y[n, o, p] = activation(residual[n, o, p] + bias[o] + sum over c, k of w[o, c, k] * x[n, c, p * S + k * D - P])`. */
-import { activate, type Activation, readActivation } from "../activation.js";
+import type { TensorStrides } from "../layout.js";
 import type { ConvProblem } from "../problem.js";
+import { applyActivation, type ReferenceActivation } from "./activations.js";
 import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";
 
@@ -10,7 +11,7 @@ export interface ForwardExtras {
   readonly bias?: ArrayLike<number> | undefined;
   /** Values shaped as the result. */
   readonly residual?: ArrayLike<number> | undefined;
-  readonly activation?: Activation | undefined;
+  readonly activation?: ReferenceActivation | undefined;
 }
 
 /**
@@ -34,7 +35,7 @@ export function forward(
     const factor = weight[wIndex];
     for (let i = 0; i < count; i++) output[yStart + i] += factor * input[xStart + i * xStep];
   });
-  return finish(view.yOut(output), extras);
+  return finish(view.yOut(output), extras, outChannels, problem.outputStrides);
 }
 
 /** Starts the sums of a channels-first result with its bias. */
@@ -51,7 +52,12 @@ export function fillWithBias(
 }
 
 /** Adds the residual and applies the activation. */
-export function finish(sums: Float64Array, { residual, activation }: ForwardExtras): Float64Array {
-  const spec = readActivation(activation);
-  return sums.map((sum, i) => activate(sum + (residual ? residual[i] : 0), spec));
+export function finish(
+  sums: Float64Array,
+  { residual, activation }: ForwardExtras,
+  channels: number,
+  [, channelStride]: TensorStrides,
+): Float64Array {
+  const all = residual ? sums.map((sum, i) => sum + residual[i]) : sums;
+  return activation === undefined ? all : applyActivation(all, activation, { count: channels, stride: channelStride });
 }

@@ -19,7 +19,15 @@ export {
 } from "../problem.js";
 export { forward, type ForwardExtras } from "./forward.js";
 export { inputGradient } from "./inputGradient.js";
-export { activationGradient, biasGradient, maskByOutput, weightGradient } from "./weightGradient.js";
+export { biasGradient, weightGradient } from "./weightGradient.js";
+export {
+  activationGradient,
+  applyActivation,
+  type Channels,
+  maskByOutput,
+  type ReferenceActivation,
+  slopeGradient,
+} from "./activations.js";
 export {
   compare,
   type Comparison,

@@ -25,5 +25,5 @@ export function inputGradient(
     const factor = weight[wIndex];
     for (let i = 0; i < count; i++) result[xStart + i * xStep] += factor * outputGradient[yStart + i];
   });
-  return finish(view.xOut(result), extras);
+  return finish(view.xOut(result), extras, problem.inChannels, problem.inputStrides);
 }

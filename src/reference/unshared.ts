@@ -27,7 +27,7 @@ export function unsharedForward(
   const output = new Float64Array(problem.batch * problem.outChannels * problem.outputPositions);
   fillWithBias(output, extras.bias, problem.outChannels, problem.outputPositions);
   visitProducts(problem, (yIndex, xIndex, wIndex) => (output[yIndex] += w[wIndex] * input[xIndex]));
-  return finish(view.yOut(output), extras);
+  return finish(view.yOut(output), extras, problem.outChannels, problem.outputStrides);
 }
 
 export function unsharedInputGradient(problem: ConvProblem, dy: ArrayLike<number>, w: ArrayLike<number>): Float64Array {

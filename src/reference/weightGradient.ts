@@ -1,5 +1,4 @@
 /** Weight and bias gradients in float64: each product of the forward pass hands `x * dy` back to its w. */
-import { type Activation, activationDerivative, readActivation } from "../activation.js";
 import type { ConvProblem } from "../problem.js";
 import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";
@@ -37,19 +36,4 @@ export function biasGradient(problem: ConvProblem, dy: ArrayLike<number>): Float
     }
   }
   return result;
-}
-
-/** dy before the activation: dy times the derivative, which `source` gives (see `derivativeSource`). */
-export function activationGradient(
-  dy: ArrayLike<number>,
-  source: ArrayLike<number>,
-  activation: Activation,
-): Float64Array {
-  const spec = readActivation(activation);
-  return Float64Array.from(dy, (value, i) => value * activationDerivative(source[i], spec));
-}
-
-/** dy before a relu: dy where the forward output is positive, 0 elsewhere. */
-export function maskByOutput(dy: ArrayLike<number>, output: ArrayLike<number>): Float64Array {
-  return activationGradient(dy, output, "relu");
 }

@@ -1,4 +1,7 @@
-/** Bias gradient: dy summed over batch and positions, a channel a workgroup, in two stages where it is long. */
+/**
+ * Bias gradient: dy summed over batch and positions, a channel a workgroup, in two stages where it is long. Likewise the
+ * gradient of a prelu's slopes, whose terms have a second factor.
+ */
 import kernel from "../../shaders/channel_sum.wgsl";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
 import { elementTypes } from "./constants.js";
@@ -10,10 +13,11 @@ const LEAST_DEPTH = 4096;
 
 export const channelSum: Solver = {
   name: "channel-sum",
-  directions: ["biasGradient"],
+  directions: ["biasGradient", "slopeGradient"],
   configs: () => [{}],
   plan(operation, capabilities) {
-    const { masked, problem } = operation;
+    const { masked, problem, direction } = operation;
+    const slopes = direction === "slopeGradient";
     const { batch, outChannels, outputPositions } = problem;
     const depth = batch * outputPositions;
     const splits = chooseSplits(
@@ -22,7 +26,7 @@ export const channelSum: Solver = {
     );
     const sums = channelSums(operation, splits, capabilities);
     const first = dispatch(kernel, {
-      constants: { MASKED: masked },
+      constants: { MASKED: masked, SLOPES: slopes },
       types: elementTypes(operation),
       uniforms: {
         channels: outChannels,
@@ -32,7 +36,7 @@ export const channelSum: Solver = {
         depthPerSplit: Math.ceil(depth / splits),
         strides: problem.outputStrides,
       },
-      bindings: { outputGradient: "y", activated: masked ? "activated" : "unused", partials: sums.target },
+      bindings: { outputGradient: "y", activated: masked || slopes ? "activated" : "unused", partials: sums.target },
       workgroups: foldWorkgroups(splits * outChannels, capabilities),
     });
     return twoStagePlan("channel-sum", {}, first, sums);

@@ -1,5 +1,5 @@
 /** What an operation bakes into every kernel that it runs. */
-import { ACTIVATION_NAMES } from "../activation.js";
+import { ACTIVATION_CODES, parametersOf } from "../activation.js";
 import type { Capabilities } from "../gpu/capabilities.js";
 import type { AliasTypes } from "../gpu/specialize.js";
 import type { ConvOperation } from "../operation.js";
@@ -59,9 +59,17 @@ export function paddingConstant({ paddingMode }: ConvProblem): number {
   return PADDING_MODES.indexOf(paddingMode);
 }
 
+/** The largest float32 number: WGSL has no literal for infinity. */
+const LARGEST = 3.4028234663852886e38;
+
 /** In the order of the constants in shaders/common/epilogue.wgsl. */
 export function activationConstants({ activation }: ConvOperation) {
-  return { ACTIVATION: ACTIVATION_NAMES.indexOf(activation.name), NEGATIVE_SLOPE: activation.negativeSlope };
+  const [first, second] = parametersOf(activation);
+  return {
+    ACTIVATION: ACTIVATION_CODES.indexOf(activation.name),
+    FIRST_PARAMETER: Math.max(first, -LARGEST),
+    SECOND_PARAMETER: Math.min(second, LARGEST),
+  };
 }
 
 /** What tensors are stored as in a kernel that reads and writes them as they are. */

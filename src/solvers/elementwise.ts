@@ -3,6 +3,7 @@ import kernel from "../../shaders/activation.wgsl";
 import { product } from "../geometry.js";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
 import { activationConstants, elementTypes } from "./constants.js";
+import { slopesOf } from "./gather.js";
 
 const THREADS = 64;
 
@@ -12,14 +13,16 @@ export const elementwise: Solver = {
   configs: () => [{}],
   plan(operation, capabilities) {
     const gradient = operation.direction === "activationGradient";
-    const elements = product(operation.problem.inputShape);
+    const { inputShape, inChannels, inputStrides } = operation.problem;
+    const elements = product(inputShape);
+    const slopes = slopesOf(operation);
     const step = dispatch(kernel, {
       constants: { ...activationConstants(operation), GRADIENT: gradient },
       types: elementTypes(operation),
-      uniforms: { elements },
+      uniforms: { elements, channels: inChannels, channelStride: inputStrides[1] },
       bindings: gradient
-        ? { source: "y", activated: "activated", result: "x" }
-        : { source: "x", activated: "unused", result: "y" },
+        ? { source: "y", activated: "activated", slopes, result: "x" }
+        : { source: "x", activated: "unused", slopes, result: "y" },
       workgroups: foldWorkgroups(Math.ceil(elements / THREADS), capabilities),
     });
     return { solver: "elementwise", config: {}, dispatches: [step], scratchBytes: {} };

@@ -58,7 +58,8 @@ export function describeGather(operation: ConvOperation): Gather {
       source: transposed ? "y" : "x",
       weight: "w",
       bias: operation.bias ? "bias" : "unused",
-      activated: operation.masked ? "activated" : "unused",
+      // A pass with an activation is never masked: kernels read a prelu's slopes from the same binding.
+      activated: operation.masked ? "activated" : slopesOf(operation),
       residual: operation.residual ? "residual" : "unused",
       result: transposed ? "x" : "y",
     },
@@ -103,6 +104,10 @@ export function describeFlipped(operation: ConvOperation, gather: Gather) {
     },
   };
 }
+
+/** Where a kernel that applies the operation's activation finds a prelu's slopes. */
+export const slopesOf = ({ activation }: ConvOperation): BindingSource =>
+  activation.name === "prelu" ? "slopes" : "unused";
 
 function mapTriple(valueOf: (axis: number) => number): Triple {
   return [valueOf(0), valueOf(1), valueOf(2)];

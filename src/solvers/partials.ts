@@ -117,13 +117,14 @@ export function weightSums(operation: ConvOperation, splits: number, capabilitie
 
 /** The second stage of a sum with one result a channel. */
 export function channelSums(operation: ConvOperation, splits: number, capabilities: Capabilities): PartialSums {
-  if (splits === 1 && operation.dtype === "float32") return { target: "bias", scratchBytes: {}, reduction: [] };
+  const target = operation.direction === "slopeGradient" ? "slopes" : "bias";
+  if (splits === 1 && operation.dtype === "float32") return { target, scratchBytes: {}, reduction: [] };
   const elements = operation.problem.outChannels;
   const reduction = dispatch(kernel, {
     constants: { HAS_BIAS: false },
     types: elementTypes(operation),
     uniforms: { elements, splits, columns: 1, taps: 1, strides: [1, 0, 0] },
-    bindings: { partials: "partials", result: "bias", bias: "unused" },
+    bindings: { partials: "partials", result: target, bias: "unused" },
     workgroups: foldWorkgroups(Math.ceil(elements / REDUCE_THREADS), capabilities),
   });
   return { target: "partials", scratchBytes: { partials: partialBytes(splits, elements) }, reduction: [reduction] };

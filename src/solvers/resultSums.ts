@@ -10,7 +10,7 @@ import type { AliasTypes } from "../gpu/specialize.js";
 import { type ConvOperation, resultRoles, shapeOfRole } from "../operation.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../solver.js";
 import { activationConstants, elementTypes } from "./constants.js";
-import type { Gather } from "./gather.js";
+import { type Gather, slopesOf } from "./gather.js";
 import { chooseSplits, dealOut, partialBytes, splitsRefusal } from "./splits.js";
 
 const THREADS = 64;
@@ -102,7 +102,7 @@ export function resultSums(
     constants: fused,
     types,
     uniforms: { elements, splits, channels: groups * resultChannels, channelStride: resultStrides[1] },
-    bindings: { partials: "partials", bias, residual, result },
+    bindings: { partials: "partials", bias, residual, slopes: slopesOf(operation), result },
     workgroups: foldWorkgroups(Math.ceil(elements / THREADS), capabilities),
   });
   return {

@@ -21,7 +21,7 @@ import {
   preferring,
   vectorResults,
 } from "./constants.js";
-import { describeGather, type Gather, liesInVectors } from "./gather.js";
+import { describeGather, type Gather, liesInVectors, slopesOf } from "./gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 
 const VECTOR = 4;
@@ -195,7 +195,7 @@ function unfoldDispatch(operation: ConvOperation, vectors: Vectors, capabilities
       sourceStrides: uniforms.sourceStrides,
       ...pixelUniforms(operation),
     },
-    bindings: { source: bindings.source, activated: bindings.activated, result: "unfolded" },
+    bindings: { source: bindings.source, activated: operation.masked ? "activated" : "unused", result: "unfolded" },
     workgroups: foldWorkgroups(Math.ceil(threads / UNFOLD_THREADS), capabilities),
   });
 }
@@ -249,7 +249,12 @@ function tileDispatch(
       weightStrides: [rowStride, flat ? tapStride : channelStride, tapStride],
       weightGroupStride: uniforms.weightGroupStride,
     },
-    bindings: direct ? gather.bindings : { ...gather.bindings, source: "unfolded", activated: "unused" },
+    bindings: {
+      ...gather.bindings,
+      source: direct ? gather.bindings.source : "unfolded",
+      activated: direct && operation.masked ? "activated" : "unused",
+      slopes: slopesOf(operation),
+    },
     workgroups: foldWorkgroups(tasks, capabilities),
   });
 }

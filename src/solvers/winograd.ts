@@ -24,7 +24,7 @@ import {
 } from "../solver.js";
 import { borderDispatches } from "./border.js";
 import { activationConstants, elementTypes, unsharedRefusal, vectorResults } from "./constants.js";
-import { describeGather, liesInVectors } from "./gather.js";
+import { describeGather, liesInVectors, slopesOf } from "./gather.js";
 import { implicitGemm } from "./implicitGemm.js";
 import { registerTile } from "./registerTile.js";
 import { vectorTile } from "./vectorTile.js";
@@ -140,7 +140,7 @@ const resultDispatch: MakeDispatch = (operation, tiling, config, capabilities) =
       resultWidth,
       resultStrides: gather.uniforms.resultStrides,
     },
-    bindings: { sums: "winograd sums", bias, residual, result },
+    bindings: { sums: "winograd sums", bias, residual, slopes: slopesOf(operation), result },
     workgroups: foldWorkgroups(Math.ceil((resultChannels * tiles) / THREADS), capabilities),
   });
 };

@@ -181,7 +181,11 @@ export function sourceDispatch(
       padLeft: pad[2],
       sourceStrides: gather.uniforms.sourceStrides,
     },
-    bindings: { source: gather.bindings.source, activated: gather.bindings.activated, result: "winograd sources" },
+    bindings: {
+      source: gather.bindings.source,
+      activated: operation.masked ? "activated" : "unused",
+      result: "winograd sources",
+    },
     workgroups: foldWorkgroups(Math.ceil((sourceChannels * tiles) / THREADS), capabilities),
   });
 }

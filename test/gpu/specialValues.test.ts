@@ -3,7 +3,7 @@ import type { DType } from "webgpu-conv";
 import { type ConvProblem, makeProblem, maskByOutput } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
-import { activate, type ActivationName, readActivation } from "../../src/activation.js";
+import { activate, readActivation } from "../../src/activation.js";
 import { plainOperation } from "../../src/calls.js";
 import type { Capabilities } from "../../src/gpu/capabilities.js";
 import { type ConvOperation, type Direction } from "../../src/operation.js";
@@ -104,7 +104,7 @@ const LAYERS: readonly Layer[] = [
 
 interface Layer {
   readonly problem: ConvProblem;
-  readonly activated: readonly (readonly [Direction, ActivationName])[];
+  readonly activated: readonly (readonly [Direction, "relu" | "relu6" | "hard-swish"])[];
   readonly masked: readonly Direction[];
   /** The only one to be tried. */
   readonly solver?: string;

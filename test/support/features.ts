@@ -21,7 +21,7 @@ declare module "vitest" {
 
 const OPERATION =
   /^(conv|convTranspose|locallyConnected)([123])d(|InputGradient|WeightGradient|BiasGradient|Backward)$/;
-/** What the results of `Backward` are. */
+/** What the results of `Backward` are, but for a prelu's slope gradient, which has no method of a layer to its own. */
 const GRADIENTS = { input: "InputGradient", weight: "WeightGradient", bias: "BiasGradient" } as const;
 
 type Options = ForwardOptions & TransposedSize;
@@ -157,7 +157,7 @@ export class FeatureRecorder {
     if (!call) return;
     const results = call.pass === "Backward" ? Object.entries(result as Record<keyof typeof GRADIENTS, Tensor>) : [];
     for (const [name, tensor] of results) {
-      this.#noteReads(tensor, cellsOf(call, GRADIENTS[name as keyof typeof GRADIENTS]));
+      if (name in GRADIENTS) this.#noteReads(tensor, cellsOf(call, GRADIENTS[name as keyof typeof GRADIENTS]));
     }
     if (result instanceof Tensor) this.#noteReads(result, cellsOf(call, call.pass));
   }

@@ -9,7 +9,7 @@ import {
   type PassDirection,
   weightGradient,
 } from "webgpu-conv/reference";
-import { readActivation } from "../../src/activation.js";
+import { type ActivationSpec, readActivation } from "../../src/activation.js";
 import { plainOperation } from "../../src/calls.js";
 import {
   type ConvOperation,
@@ -67,7 +67,9 @@ export function maskedGradient({ masked }: ConvOperation, { y, activated }: Role
 
 /** The direction of an operation that sums products. */
 export function passOf({ direction }: ConvOperation): PassDirection {
-  if (direction === "activation" || direction === "activationGradient") throw new Error(`${direction} sums nothing`);
+  if (direction === "activation" || direction === "activationGradient" || direction === "slopeGradient") {
+    throw new Error(`${direction} sums no products of x and w`);
+  }
   return direction;
 }
 
@@ -76,7 +78,7 @@ export function expectedResults(operation: ConvOperation, values: RoleValues): F
   const { direction, problem, bias, residual, activation } = operation;
   if (direction === "forward") {
     const extras = { bias: bias ? values.bias : undefined, residual: residual ? values.residual : undefined };
-    return [forward(problem, values.x, values.w, { ...extras, activation })];
+    return [forward(problem, values.x, values.w, { ...extras, activation: withoutSlopes(activation) })];
   }
   const dy = maskedGradient(operation, values);
   switch (direction) {
@@ -89,6 +91,12 @@ export function expectedResults(operation: ConvOperation, values: RoleValues): F
     default:
       return [biasGradient(problem, dy)];
   }
+}
+
+/** An activation as a caller would say it. */
+function withoutSlopes(activation: ActivationSpec): Exclude<ActivationSpec, { readonly name: "prelu" }> {
+  if (activation.name === "prelu") throw new Error("a prelu has slopes, which no role here holds");
+  return activation;
 }
 
 /** Tensors by role, as far as an operation reads them. */
@@ -132,7 +140,7 @@ export function runOnEngine(
   const options = { ...layer, ...(solver !== undefined && { solver }) };
   if (direction === "forward") {
     const fused = { ...(bias && { bias: at("bias") }), ...(residual && { residual: at("residual") }) };
-    return [engine.conv2d(at("x"), at("w"), { ...options, ...fused, activation })];
+    return [engine.conv2d(at("x"), at("w"), { ...options, ...fused, activation: withoutSlopes(activation) })];
   }
   const gradient = masked ? { ...options, activation: "relu" as const, output: at("activated") } : options;
   switch (direction) {

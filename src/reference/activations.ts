@@ -1,0 +1,74 @@
+/** Activations and their gradients in float64, element by element. */
+import { activate, type Activation, activationDerivative, type ActivationSpec, readActivation } from "../activation.js";
+
+/** An activation whose slopes, if it is a prelu, are numbers. */
+export type ReferenceActivation = Activation<ArrayLike<number>>;
+
+/** Where the channels of a tensor lie: element i is of channel `floor(i / stride) % count`. */
+export interface Channels {
+  readonly count: number;
+  /** Elements from one channel to the next. */
+  readonly stride: number;
+}
+
+const ALIKE: Channels = { count: 1, stride: 1 };
+
+/** Calls `use` with each element's slope. */
+function mapWithSlopes(
+  values: ArrayLike<number>,
+  activation: ReferenceActivation | undefined,
+  { count, stride }: Channels,
+  use: (value: number, i: number, spec: ActivationSpec, slope: number) => number,
+): Float64Array {
+  const spec = readActivation(activation);
+  const slopes = typeof activation === "object" && activation.name === "prelu" ? activation.slope : [0];
+  const slopeAt = (i: number): number => slopes[slopes.length === 1 ? 0 : Math.floor(i / stride) % count];
+  return Float64Array.from(values, (value, i) => use(value, i, spec, slopeAt(i)));
+}
+
+/** @param channels of the values, where a prelu has a slope for each */
+export function applyActivation(
+  values: ArrayLike<number>,
+  activation: ReferenceActivation | undefined,
+  channels: Channels = ALIKE,
+): Float64Array {
+  return mapWithSlopes(values, activation, channels, (value, _, spec, slope) => activate(value, spec, slope));
+}
+
+/**
+ * dy before the activation: dy times the derivative, which `source` gives (see `derivativeSource`).
+ *
+ * @param channels of dy, where a prelu has a slope for each
+ */
+export function activationGradient(
+  dy: ArrayLike<number>,
+  source: ArrayLike<number>,
+  activation: ReferenceActivation,
+  channels: Channels = ALIKE,
+): Float64Array {
+  return mapWithSlopes(dy, activation, channels, (value, i, spec, slope) => {
+    return value * activationDerivative(source[i], spec, slope);
+  });
+}
+
+/** dy before a relu: dy where the forward output is positive, 0 elsewhere; NaN where either is. */
+export function maskByOutput(dy: ArrayLike<number>, output: ArrayLike<number>): Float64Array {
+  return activationGradient(dy, output, "relu");
+}
+
+/**
+ * Gradient of a prelu's slopes, one a channel: the sum of `dy * min(value, 0)`.
+ *
+ * @param values that the prelu was applied to
+ */
+export function slopeGradient(
+  dy: ArrayLike<number>,
+  values: ArrayLike<number>,
+  { count, stride }: Channels = ALIKE,
+): Float64Array {
+  const result = new Float64Array(count);
+  for (let i = 0; i < dy.length; i++) {
+    result[Math.floor(i / stride) % count] += dy[i] * (values[i] > 0 ? 0 : values[i]);
+  }
+  return result;
+}
