@@ -82,18 +82,32 @@ export const isRefusal = (outcome: SolverPlan | Refusal): outcome is Refusal => 
 
 type Values<Name extends string, Value> = Readonly<Record<Name, Value>>;
 
-/** Builds a {@link Dispatch}, with every name checked against the kernel's reflected interface. */
-export function dispatch<Constant extends string, Field extends string, Binding extends string>(
+/** `Given`, which may have no other names than those of `Values`; what was put together by spreading is looked through. */
+type Only<Given, Values> = Given & Values & Readonly<Record<Exclude<keyof Given, keyof Values>, never>>;
+
+/**
+ * Builds a {@link Dispatch}, with every name of a constant, field or binding checked against the kernel's reflected
+ * interface: one that it lacks does not compile, nor does a field or binding that is missing. (Aliases of types are shared
+ * by kernels: `specialize` refuses one that the kernel lacks.)
+ */
+export function dispatch<
+  Constant extends string,
+  Field extends string,
+  Binding extends string,
+  Constants extends object,
+  Uniforms extends object,
+  Bindings extends object,
+>(
   kernel: Kernel<Constant, Field, Binding>,
   parts: {
-    readonly constants: Partial<Values<Constant, number | boolean>>;
+    readonly constants: Only<Constants, Partial<Values<Constant, number | boolean>>>;
     readonly types?: AliasTypes;
-    readonly uniforms: Values<NoInfer<Field>, number | readonly number[]>;
-    readonly bindings: Values<NoInfer<Binding>, BindingSource>;
+    readonly uniforms: Only<Uniforms, Values<NoInfer<Field>, number | readonly number[]>>;
+    readonly bindings: Only<Bindings, Values<NoInfer<Binding>, BindingSource>>;
     readonly workgroups: Workgroups;
   },
 ): Dispatch {
-  return { kernel, types: {}, ...parts, constants: parts.constants as ConstantValues };
+  return { kernel, types: {}, ...parts, constants: parts.constants };
 }
 
 /** Those of `constants` that the kernel has: a description that kernels share says more than each of them asks. */
