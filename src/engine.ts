@@ -122,8 +122,9 @@ export class Engine extends UnsharedConvolutions implements Disposable {
 
   /**
    * A picture as a tensor, for the first layer of a network: `(channel / 255 - mean) / std`, as torchvision's
-   * `ToTensor` and `Normalize`. The pixels are kept as they are, four bytes each, and convolutions (and their weight
-   * gradients) read and normalise them themselves. The source may change, or be closed, once this has returned.
+   * `ToTensor` and `Normalize`. The pixels are kept as they are, four bytes each, and convolutions read and
+   * normalise them themselves (weight gradients unpack them first). The source may change, or be closed, once this has
+   * returned.
    *
    * @param source ImageData, ImageBitmap, VideoFrame, canvas, image or video element, or a GPUTexture (of the engine's
    *   device, 8 bits a channel, with `COPY_SRC`); or a list of them, all of one size, for a batch
