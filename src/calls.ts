@@ -22,8 +22,10 @@ import {
   readActivationShape,
   requireSameShape,
 } from "./problem.js";
-import { Tensor } from "./tensor.js";
+import { requireTensor, type Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
+
+export { requireTensor };
 
 /** Tensors by role, and what the caller calls them. */
 export type RoleTensors = Partial<Record<TensorRole, Tensor>>;
@@ -40,12 +42,6 @@ export interface Call {
 /** The part of a call's options that asks for a solver. */
 interface SolverOption {
   readonly solver?: SolverChoice | undefined;
-}
-
-export function requireTensor(name: string, value: unknown): asserts value is Tensor {
-  require(value instanceof Tensor, () => {
-    return `${name} is ${show(value)}; expected a tensor made by engine.tensor or an operation`;
-  });
 }
 
 /** The pass of a problem with nothing fused, for planning and for gradients. */

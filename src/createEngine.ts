@@ -3,6 +3,7 @@ import type { Backend } from "./backend.js";
 import { CpuBackend } from "./cpuBackend.js";
 import { Engine } from "./engine.js";
 import { EngineCore } from "./engineCore.js";
+import { require, show } from "./errors.js";
 import { GpuBackend } from "./gpu/gpuBackend.js";
 import { type OptionKeys, optionKeys, requireOptions } from "./optionKeys.js";
 import { type Platform, requestDevice } from "./platform.js";
@@ -14,10 +15,14 @@ import type { GPUDevice, GPUPowerPreference } from "./webgpuTypes.js";
 export interface EngineOptions {
   /**
    * "webgpu" (default) or "cpu". The CPU backend is the float64 reference behind the same methods: slow, for
-   * pages without WebGPU. It is never chosen unless asked for.
+   * pages without WebGPU. It is never chosen unless asked for, and takes no `device`; what the other options say of a GPU
+   * is nothing to it.
    */
   readonly backend?: "webgpu" | "cpu";
-  /** Run on this device instead of requesting one. The caller keeps it: `dispose` does not destroy it. */
+  /**
+   * Run on this device instead of requesting one, by no `powerPreference` therefore. The caller keeps it: `dispose` does
+   * not destroy it.
+   */
   readonly device?: GPUDevice;
   /** Which adapter to prefer where there are several; "high-performance" when absent. */
   readonly powerPreference?: GPUPowerPreference;
@@ -70,9 +75,8 @@ export async function makeEngine(
   known: OptionKeys = ENGINE_OPTIONS,
 ): Promise<Engine> {
   requireOptions(options, known);
+  requireSound(options);
   const { backend = "webgpu", poolBytes = POOL_BYTES, poison = false, tune = "off" } = options;
-  requireWord("tune", tune, TUNE_MODES);
-  requireWord("backend", backend, ["webgpu", "cpu"]);
   if (backend === "cpu") return await withTuning(new CpuBackend(), tune, options);
   if (options.device) {
     return await withTuning(new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison }), tune, options);
@@ -85,6 +89,49 @@ export async function makeEngine(
     device.destroy();
     throw error;
   }
+}
+
+/** Checks every option; those that speak of a GPU say nothing to the CPU backend, but for a device. */
+function requireSound(options: EngineOptions): void {
+  const {
+    backend = "webgpu",
+    device,
+    powerPreference,
+    poolBytes = 0,
+    poison = false,
+    development = false,
+    tune = "off",
+  } = options;
+  requireWord("backend", backend, ["webgpu", "cpu"]);
+  requireWord("tune", tune, TUNE_MODES);
+  if (powerPreference !== undefined) requireWord("powerPreference", powerPreference, ["low-power", "high-performance"]);
+  require(typeof poolBytes === "number" && poolBytes >= 0, () => {
+    return `poolBytes is ${show(poolBytes)}; expected a number of bytes, at least 0`;
+  });
+  for (const [name, value] of Object.entries({ poison, development })) {
+    require(typeof value === "boolean", () => `${name} is ${show(value)}; expected a boolean`);
+  }
+  if (device !== undefined) {
+    requireMethods("device", device, ["createBuffer", "createComputePipelineAsync"], "a GPUDevice");
+    require(backend === "webgpu", () => `backend is "cpu", and a device is given; expected one of the two`);
+    require(powerPreference === undefined, () => {
+      return `powerPreference is ${show(powerPreference)}, and a device is given; expected one of the two: no device is requested`;
+    });
+  }
+  const { tuningStore, onWarning } = options;
+  if (tuningStore !== undefined) {
+    requireMethods("tuningStore", tuningStore, ["load", "save"], "a store, such as memoryStore() gives");
+  }
+  require(onWarning === undefined || typeof onWarning === "function", () => {
+    return `onWarning is ${show(onWarning)}; expected a function that takes a message`;
+  });
+}
+
+function requireMethods(name: string, value: object, methods: readonly string[], expected: string): void {
+  const fields = value as Readonly<Record<string, unknown>> | null;
+  require(typeof value === "object" && methods.every((method) => typeof fields?.[method] === "function"), () => {
+    return `${name} is ${show(value)}; expected ${expected}`;
+  });
 }
 
 async function withTuning(

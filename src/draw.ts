@@ -2,6 +2,7 @@
 import { require, show } from "./errors.js";
 import { optionKeys, requireOptions } from "./optionKeys.js";
 import { requireWord } from "./spelling.js";
+import { listOf } from "./list.js";
 import { type Layout, readLayout, splitActivation } from "./layout.js";
 import type { GPUCanvasContext, GPUTexture } from "./webgpuTypes.js";
 
@@ -35,7 +36,7 @@ export interface Planes {
   readonly elements: readonly [red: number, green: number, blue: number, step: number];
   readonly range: readonly [low: number, factor: number];
   readonly diverging: boolean;
-  readonly viewport: readonly [x: number, y: number, width: number, height: number] | undefined;
+  readonly viewport: Area | undefined;
 }
 
 /** Checks the options against the tensor's shape, `[N, C, H, W]` or as `layout` says. */
@@ -46,17 +47,19 @@ export function readPlanes(shape: readonly number[], options: DrawOptions, pixel
   const { batch, channels, spatial } = splitActivation(shape, layout);
   const [height, width] = spatial;
   const { sample = 0, channel = 0, range = [0, 1], colors = "gray", viewport } = options;
-  const chosen = typeof channel === "number" ? [channel, channel, channel] : channel;
+  const chosen = numbersOf(typeof channel === "number" ? [channel, channel, channel] : channel);
   require(isBelow(sample, batch), () => `sample is ${show(sample)}; expected an integer below ${String(batch)}`);
   require(chosen.length === 3 && chosen.every((one) => isBelow(one, channels)), () => {
     return `channel is ${show(channel)}; expected an integer below ${String(channels)}, or three of them`;
   });
-  const [low, high] = range;
-  require(Number.isFinite(low) && Number.isFinite(high) && low < high, () => {
+  const limits = numbersOf(range);
+  const [low, high] = limits;
+  require(limits.length === 2 && Number.isFinite(low) && Number.isFinite(high) && low < high, () => {
     return `range is ${show(range)}; expected two finite numbers, the first below the second`;
   });
   requireWord("colors", colors, ["gray", "diverging"]);
-  require(viewport === undefined || isArea(viewport), () => {
+  const area = viewport === undefined ? undefined : numbersOf(viewport);
+  require(area === undefined || isArea(area), () => {
     return `viewport is ${show(viewport)}; expected integers [x, y, width, height] with a positive size`;
   });
   const positions = height * width;
@@ -69,13 +72,21 @@ export function readPlanes(shape: readonly number[], options: DrawOptions, pixel
     elements: [first(chosen[0]), first(chosen[1]), first(chosen[2]), isLast ? stored : 1],
     range: [low, 1 / (high - low)],
     diverging: colors === "diverging",
-    viewport,
+    viewport: area,
   };
+}
+
+/** The entries of a list, if it is one of numbers alone; none otherwise. */
+function numbersOf(list: unknown): number[] {
+  const entries = [...(listOf(list) ?? [])];
+  return entries.every((entry) => typeof entry === "number") ? entries : [];
 }
 
 const isBelow = (value: number, limit: number): boolean => Number.isInteger(value) && value >= 0 && value < limit;
 
-function isArea(viewport: readonly number[]): boolean {
+type Area = readonly [x: number, y: number, width: number, height: number];
+
+function isArea(viewport: readonly number[]): viewport is Area {
   const [x, y, width, height] = viewport;
   return viewport.length === 4 && viewport.every(Number.isInteger) && x >= 0 && y >= 0 && width > 0 && height > 0;
 }

@@ -7,7 +7,7 @@ import { DISPOSE } from "./dispose.js";
 import { LimitError, require, show, TensorError } from "./errors.js";
 import { describeOperation, type ExplainOptions } from "./describeOperation.js";
 import { type Explanation, explain, type ExplainShapes, NO_SELECTION } from "./explain.js";
-import type { EngineCore } from "./engineCore.js";
+import { EngineCore } from "./engineCore.js";
 import { product } from "./geometry.js";
 import { Scope } from "./lifetimes.js";
 import { listOf, type NumberList } from "./list.js";
@@ -66,6 +66,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   /** Use `createEngine`, or {@link scope}. */
   constructor(core: EngineCore, scope?: Scope) {
     super();
+    require(core instanceof EngineCore, () => "an engine was constructed; expected await createEngine()");
     this.#core = core;
     this.#backend = core.backend;
     this.tuning = core.tuning;
@@ -197,7 +198,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    */
   async encode<Result>(encoder: GPUCommandEncoder, record: () => Result): Promise<Encoded<Result>> {
     this.#requireLive();
-    const recording = new Recording(record);
+    const recording = new Recording(record, this.#core.lifetimes);
     const submitted = await this.#core.waits.on(this.#core.requireGpu("encode").encode(encoder, recording.call));
     return { result: recording.result, submitted };
   }
@@ -214,7 +215,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    */
   async compile<Result>(record: () => Result): Promise<Compiled<Result>> {
     this.#requireLive();
-    const recording = new Recording(record);
+    const recording = new Recording(record, this.#core.lifetimes);
     const operands = new Set<Tensor>();
     const compiling = this.#core.requireGpu("compile").compile(() => {
       this.#core.operands = operands;
@@ -282,7 +283,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    */
   async time(record: () => void): Promise<Timing> {
     this.#requireLive();
-    return await this.#core.waits.on(this.#backend.time(record));
+    const recording = new Recording(record, this.#core.lifetimes);
+    return await this.#core.waits.on(this.#backend.time(recording.call));
   }
 
   memory(): EngineMemory {

@@ -39,6 +39,15 @@ export function require(holds: boolean, explain: () => string): asserts holds {
   if (!holds) throw new ArgumentError(explain());
 }
 
+/** What an error says, or whatever else was thrown in its place. */
+export function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return show(thrown);
+  }
+}
+
 const LONGEST_TEXT = 80;
 const DEEPEST_LIST = 4;
 

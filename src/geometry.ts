@@ -6,12 +6,14 @@
  * Source of the formulas: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning"
  * (arXiv:1603.07285), relations 1 to 15, and PyTorch's Conv2d page for the dilated form.
  */
-import { require } from "./errors.js";
+import { ArgumentError, require, show } from "./errors.js";
+import { isNumberArray, listOf, type NumberList } from "./list.js";
+import { optionKeys, requireOptions } from "./optionKeys.js";
 
 /** Throws unless `value` is an integer of at least `minimum`; `name` is used in the message. */
 export function requireInteger(name: string, value: unknown, minimum: number): asserts value is number {
   require(Number.isSafeInteger(value) && (value as number) >= minimum, () => {
-    return `${name} is ${String(value)}; expected an integer of at least ${String(minimum)}`;
+    return `${name} is ${show(value)}; expected an integer of at least ${String(minimum)}`;
   });
 }
 
@@ -34,6 +36,18 @@ export interface AxisGeometry {
   readonly padding?: number | readonly [number, number];
 }
 
+const AXIS_KEYS = optionKeys<AxisGeometry>({ kernel: 1, stride: 1, dilation: 1, padding: 1 }, { number: "kernel" });
+const FILTER_KEYS = optionKeys<Omit<AxisGeometry, "padding">>(
+  { kernel: 1, stride: 1, dilation: 1 },
+  { number: "kernel" },
+);
+
+function readSides(padding: unknown): readonly unknown[] {
+  const sides = typeof padding === "number" ? [padding, padding] : listOf(padding);
+  require(sides?.length === 2, () => `padding is ${show(padding)}; expected an integer, or two: [begin, end]`);
+  return sides;
+}
+
 /**
  * Output extent along one axis: `floor((W + padBegin + padEnd - D * (F - 1) - 1) / S) + 1`.
  * The result is below 1 where the filter does not fit; it is not an error to ask.
@@ -42,9 +56,10 @@ export interface AxisGeometry {
  */
 export function outputSize(input: number, axis: AxisGeometry): number {
   requireInteger("input", input, 1);
+  requireOptions(axis, AXIS_KEYS, "axis");
   const { kernel, stride = 1, dilation = 1, padding = 0 } = axis;
   requireInteger("stride", stride, 1);
-  const [begin, end] = typeof padding === "number" ? [padding, padding] : padding;
+  const [begin, end] = readSides(padding);
   requireInteger("padding", begin, -input);
   requireInteger("padding", end, -input);
   return Math.floor((input + begin + end - dilatedExtent(kernel, dilation)) / stride) + 1;
@@ -68,8 +83,10 @@ export function sameTotalPadding(
   axis: Omit<AxisGeometry, "padding">,
   lower = false,
 ): [begin: number, end: number] {
-  const { kernel, stride = 1, dilation = 1 } = axis;
   requireInteger("input", input, 1);
+  requireOptions(axis, FILTER_KEYS, "axis");
+  require(typeof lower === "boolean", () => `lower is ${show(lower)}; expected a boolean`);
+  const { kernel, stride = 1, dilation = 1 } = axis;
   requireInteger("stride", stride, 1);
   const output = Math.ceil(input / stride);
   const total = Math.max(0, (output - 1) * stride + dilatedExtent(kernel, dilation) - input);
@@ -82,11 +99,27 @@ export interface LayerGeometry {
   readonly inChannels: number;
   readonly outChannels: number;
   /** Filter extents, one an axis: [kh, kw] for a 2D layer. */
-  readonly kernel: readonly number[];
+  readonly kernel: NumberList;
   /** 1 when absent. */
   readonly groups?: number;
   /** Whether the layer has a bias; true when absent. */
   readonly bias?: boolean;
+}
+
+const LAYER_KEYS = optionKeys<LayerGeometry>({ inChannels: 1, outChannels: 1, kernel: 1, groups: 1, bias: 1 });
+
+/** The product of a list of extents, one an axis. */
+function productOf(name: string, extents: unknown): number {
+  const list = listOf(extents);
+  require(list !== undefined && list.length >= 1, () => {
+    return `${name} is ${show(extents)}; expected a list of extents, one an axis`;
+  });
+  let result = 1;
+  for (const [axis, extent] of list.entries()) {
+    requireInteger(`${name}[${String(axis)}]`, extent, 1);
+    result *= extent;
+  }
+  return result;
 }
 
 /** Learned numbers of a layer. */
@@ -103,6 +136,7 @@ export interface ParameterCount {
  * `F * F * (inChannels / groups)` weights a filter, `outChannels` filters, one bias each.
  */
 export function parameterCount(layer: LayerGeometry): ParameterCount {
+  requireOptions(layer, LAYER_KEYS, "layer");
   const { inChannels, outChannels, kernel, groups = 1, bias = true } = layer;
   requireInteger("inChannels", inChannels, 1);
   requireInteger("outChannels", outChannels, 1);
@@ -110,10 +144,8 @@ export function parameterCount(layer: LayerGeometry): ParameterCount {
   require(inChannels % groups === 0 && outChannels % groups === 0, () => {
     return `groups ${String(groups)} must divide inChannels ${String(inChannels)} and outChannels ${String(outChannels)}`;
   });
-  kernel.forEach((extent, axis) => {
-    requireInteger(`kernel[${String(axis)}]`, extent, 1);
-  });
-  const weightsPerFilter = (product(kernel) * inChannels) / groups;
+  require(typeof bias === "boolean", () => `bias is ${show(bias)}; expected a boolean: whether the layer has one`);
+  const weightsPerFilter = (productOf("kernel", kernel) * inChannels) / groups;
   const weights = weightsPerFilter * outChannels;
   const biases = bias ? outChannels : 0;
   return { weightsPerFilter, weights, biases, total: weights + biases };
@@ -123,9 +155,9 @@ export function parameterCount(layer: LayerGeometry): ParameterCount {
  * The same layer if each output position had filters of its own (no parameter sharing, a "locally
  * connected" layer): every count times the number of output positions.
  */
-export function unsharedParameterCount(layer: LayerGeometry, output: readonly number[]): ParameterCount {
+export function unsharedParameterCount(layer: LayerGeometry, output: NumberList): ParameterCount {
   const shared = parameterCount(layer);
-  const positions = product(output);
+  const positions = productOf("output", output);
   return {
     weightsPerFilter: shared.weightsPerFilter,
     weights: shared.weights * positions,
@@ -138,21 +170,27 @@ export function unsharedParameterCount(layer: LayerGeometry, output: readonly nu
  * Multiply-adds of one pass over `batch` samples: `batch * outputPositions * weights`, padding counted
  * as if it were multiplied. Each of the three passes (forward and both gradients) has the same count.
  */
-export function multiplyAdds(layer: LayerGeometry, output: readonly number[], batch = 1): number {
+export function multiplyAdds(layer: LayerGeometry, output: NumberList, batch = 1): number {
   requireInteger("batch", batch, 1);
-  return batch * product(output) * parameterCount(layer).weights;
+  return batch * parameterCount(layer).weights * productOf("output", output);
 }
 
 /** Bytes that input, weights, bias and output hold, each read or written once. */
 export function layerBytes(
   layer: LayerGeometry,
-  input: readonly number[],
-  output: readonly number[],
+  input: NumberList,
+  output: NumberList,
   batch = 1,
   bytesPerElement = 4,
 ): number {
-  const activations = batch * (layer.inChannels * product(input) + layer.outChannels * product(output));
-  return bytesPerElement * (activations + parameterCount(layer).total);
+  requireInteger("batch", batch, 1);
+  require(Number.isFinite(bytesPerElement) && bytesPerElement > 0, () => {
+    return `bytesPerElement is ${show(bytesPerElement)}; expected a positive number`;
+  });
+  const { total } = parameterCount(layer);
+  const inputs = layer.inChannels * productOf("input", input);
+  const outputs = layer.outChannels * productOf("output", output);
+  return bytesPerElement * (batch * (inputs + outputs) + total);
 }
 
 /** Receptive field of a stack of layers along one axis. */
@@ -166,13 +204,18 @@ export interface ReceptiveField {
 /**
  * Receptive field of a stack, first layer first: `r' = r + (F - 1) * D * jump`, `jump' = jump * S`.
  * Three 3x3 layers see 7, as one 7x7 does. Source: Araujo, Norris and Sim, "Computing receptive
- * fields of convolutional neural networks" (Distill, 2019).
+ * fields of convolutional neural networks" (Distill, 2019). Padding changes neither.
  */
-export function receptiveField(stack: readonly Omit<AxisGeometry, "padding">[]): ReceptiveField {
+export function receptiveField(stack: readonly AxisGeometry[]): ReceptiveField {
+  const isList: boolean = Array.isArray(stack);
+  require(isList, () => `stack is ${show(stack)}; expected a list of layers, the first one first`);
   let size = 1;
   let jump = 1;
-  for (const { kernel, stride = 1, dilation = 1 } of stack) {
+  for (const [index, layer] of stack.entries()) {
+    requireOptions(layer, AXIS_KEYS, `stack[${String(index)}]`);
+    const { kernel, stride = 1, dilation = 1, padding = 0 } = layer;
     requireInteger("stride", stride, 1);
+    for (const side of readSides(padding)) requireInteger("padding", side, -Number.MAX_SAFE_INTEGER);
     size += (dilatedExtent(kernel, dilation) - 1) * jump;
     jump *= stride;
   }
@@ -180,8 +223,14 @@ export function receptiveField(stack: readonly Omit<AxisGeometry, "padding">[]):
 }
 
 /** Product of a list of numbers; 1 for the empty list. */
-export function product(values: readonly number[]): number {
+export function product(values: NumberList): number {
+  require(Array.isArray(values) || isNumberArray(values), () =>
+    `values is ${show(values)}; expected a list of numbers`);
   let result = 1;
-  for (const value of values) result *= value;
+  for (let i = 0; i < values.length; i++) {
+    const value: unknown = values[i];
+    if (typeof value !== "number") throw new ArgumentError(`values[${String(i)}] is ${show(value)}; expected a number`);
+    result *= value;
+  }
   return result;
 }

@@ -78,6 +78,19 @@ export class Lifetimes {
     }
   }
 
+  /** Calls `run`; where what it returns is of no use to anyone, what it made is given back. */
+  attempt<Result>(run: () => Result, isUseful: (result: Result) => boolean): Result {
+    const scope = new Scope(this.scopeAtHand());
+    let result: Result;
+    try {
+      result = this.within(scope, run);
+      if (!isUseful(result)) this.close(scope);
+    } finally {
+      for (const [storage, hold] of scope.made) scope.parent?.made.set(storage, hold);
+    }
+    return result;
+  }
+
   /** Gives the memory back; twice is harmless. */
   dispose(hold: Hold): void {
     const { storage } = hold;

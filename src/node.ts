@@ -4,8 +4,9 @@
  */
 import { ENGINE_KEYS, type EngineOptions, makeEngine } from "./createEngine.js";
 import type { Engine } from "./engine.js";
+import { require, show, textOf } from "./errors.js";
 import { type DawnModule, findGpu } from "./node/dawn.js";
-import { optionKeys } from "./optionKeys.js";
+import { optionKeys, requireOptions } from "./optionKeys.js";
 import { isDeno, type Platform } from "./platform.js";
 
 export type { DawnModule } from "./node/dawn.js";
@@ -39,7 +40,20 @@ const NO_DRIVER =
  * @throws DeviceError with the remedy where there is neither Dawn nor a driver.
  */
 export async function createEngine(options: NodeEngineOptions = {}): Promise<Engine> {
+  requireOptions(options, NODE_ENGINE_OPTIONS);
+  requireDawn(options);
   return await makeEngine(options, async () => await findDawn(options), NODE_ENGINE_OPTIONS);
+}
+
+function requireDawn({ dawn, dawnOptions = [] }: NodeEngineOptions): void {
+  const { create, globals } = ((dawn as unknown) ?? {}) as Partial<DawnModule>;
+  require(dawn === undefined || (typeof create === "function" && typeof globals === "object"), () => {
+    return `dawn is ${show(dawn)}; expected what import("webgpu") gives`;
+  });
+  const isList: boolean = Array.isArray(dawnOptions);
+  require(isList && dawnOptions.every((option) => typeof (option as unknown) === "string"), () => {
+    return `dawnOptions is ${show(dawnOptions)}; expected a list of texts, "name=value" each`;
+  });
 }
 
 async function findDawn({ dawn, dawnOptions = [] }: NodeEngineOptions): Promise<Platform> {
@@ -50,7 +64,7 @@ async function findDawn({ dawn, dawnOptions = [] }: NodeEngineOptions): Promise<
     module = dawn ?? (await import("webgpu"));
   } catch (error) {
     const { code } = error as { readonly code?: string };
-    return without(code === "ERR_MODULE_NOT_FOUND" ? NO_DAWN : `The package webgpu does not load: ${String(error)}.`);
+    return without(code === "ERR_MODULE_NOT_FOUND" ? NO_DAWN : `The package webgpu does not load: ${textOf(error)}.`);
   }
   const { create, globals } = module;
   for (const [name, value] of Object.entries(globals) as [string, unknown][]) {

@@ -189,7 +189,9 @@ export function readPadding(padding: Padding | undefined, axes: readonly PaddedA
   const rank = axes.length;
   if (padding === undefined || padding === "valid") return axes.map(() => [0, 0]);
   if (padding === "same" || padding === "same-lower") {
-    return axes.map((axis) => sameTotalPadding(axis.input, axis, padding === "same-lower"));
+    return axes.map(({ input, kernel, stride, dilation }) => {
+      return sameTotalPadding(input, { kernel, stride, dilation }, padding === "same-lower");
+    });
   }
   const fail = (): string => {
     const hint = spellingHint("padding", padding, ["valid", "same", "same-lower"]);

@@ -51,10 +51,10 @@ export const BYTES_PER_PIXEL = 4;
 /** Reads options as torchvision's ToTensor and Normalize mean them: `(byte / 255 - mean) / std`. */
 export function readPixels(options: ImageOptions, positions: number, order: PixelOrder): Pixels {
   requireOptions(options, IMAGE_OPTIONS);
-  const { channels = 3 } = options;
+  const { channels = 3, mean: means = 0, std: deviations = 1 } = options;
   require([1, 2, 3, 4].includes(channels), () => `channels is ${show(channels)}; expected 1, 2, 3 or 4`);
-  const mean = readPerChannel("mean", options.mean ?? 0, channels);
-  const std = readPerChannel("std", options.std ?? 1, channels);
+  const mean = readPerChannel("mean", means, channels);
+  const std = readPerChannel("std", deviations, channels);
   require(std.every((value) => value !== 0), () => `std is ${show(options.std)}; expected no zero in it`);
   const fill = (values: readonly number[]): number[] => [0, 1, 2, 3].map((channel) => values.at(channel) ?? 0);
   return {
@@ -109,7 +109,8 @@ export function imageSize(source: ImageSource): ImageSize {
     return `image is ${show(source)}; expected ImageData, ImageBitmap, VideoFrame, a canvas, an image or video element, or a GPUTexture`;
   });
   const { width, height } = extents(source);
-  require(width >= 1 && height >= 1, () => {
+  const isSize = (extent: number): boolean => Number.isSafeInteger(extent) && extent >= 1;
+  require(isSize(width) && isSize(height), () => {
     return `image is ${show(source)} of ${show(width)} x ${show(height)} pixels; expected at least 1 x 1: is it loaded, and not closed?`;
   });
   if (isImageData(source)) requireBytes(source);
@@ -137,7 +138,8 @@ export function readImages(
   source: ImageSource | readonly ImageSource[],
   orderOf: (image: ImageSource) => PixelOrder,
 ): { readonly images: readonly ImageSource[]; readonly size: ImageSize; readonly order: PixelOrder } {
-  const images: readonly ImageSource[] = Array.isArray(source) ? source : [source];
+  const isList: boolean = Array.isArray(source);
+  const images = isList ? Array.from(source as readonly ImageSource[]) : [source as ImageSource];
   require(images.length > 0, () => "images is []; expected at least one");
   const [size, ...others] = images.map(imageSize);
   const odd = others.find(({ width, height }) => width !== size.width || height !== size.height);

@@ -1,5 +1,5 @@
 /** From a platform's GPU object to a device; where there is none, what stands in the way and what would help. */
-import { DeviceError } from "./errors.js";
+import { DeviceError, textOf } from "./errors.js";
 import { describeAdapter, deviceRequest } from "./gpu/capabilities.js";
 import type { GPU, GPUDevice, GPUPowerPreference } from "./webgpuTypes.js";
 
@@ -72,6 +72,6 @@ export async function requestDevice(platform: Platform, powerPreference: GPUPowe
     return device;
   } catch (cause) {
     if (cause instanceof DeviceError) throw cause;
-    throw fail(`${what}: ${String(cause)}`, cause);
+    throw fail(`${what}: ${textOf(cause)}`, cause);
   }
 }

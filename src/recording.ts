@@ -1,7 +1,8 @@
 /** What comes of operations that are recorded and not run at once. */
 import type { Sequence } from "./backend.js";
 import { DISPOSE } from "./dispose.js";
-import { require } from "./errors.js";
+import { ArgumentError, require, show } from "./errors.js";
+import type { Lifetimes } from "./lifetimes.js";
 
 /** Operations that were written into a caller's encoder. */
 export interface Encoded<Result> {
@@ -23,7 +24,11 @@ export class Compiled<Result> implements Disposable {
   readonly result: Result;
   readonly #sequence: Sequence;
 
+  /** `engine.compile` makes it. */
   constructor(result: Result, sequence: Sequence) {
+    require(typeof (sequence as Partial<Sequence> | undefined)?.run === "function", () => {
+      return "a sequence was constructed; expected engine.compile(record)";
+    });
     this.result = result;
     this.#sequence = sequence;
   }
@@ -58,15 +63,19 @@ export class Recording<Result> {
   readonly #record: () => Result;
   readonly #results: Result[] = [];
 
-  constructor(record: () => Result) {
+  readonly #lifetimes: Lifetimes;
+
+  constructor(record: () => Result, lifetimes: Lifetimes) {
+    require(typeof record === "function", () => {
+      return `record is ${show(record)}; expected a function that calls operations`;
+    });
     this.#record = record;
+    this.#lifetimes = lifetimes;
   }
 
   readonly call = (): void => {
-    const result = this.#record();
-    require(!(result instanceof Promise), () => {
-      return "the recording returned a promise; expected a function that calls operations and waits for nothing";
-    });
+    const result = this.#lifetimes.attempt(this.#record, (returned) => !isPromise(returned));
+    if (isPromise(result)) refuse(result);
     this.#results.push(result);
   };
 
@@ -74,4 +83,16 @@ export class Recording<Result> {
   get result(): Result {
     return this.#results[this.#results.length - 1];
   }
+}
+
+function isPromise(result: unknown): result is PromiseLike<unknown> {
+  return typeof result === "object" && result !== null && "then" in result && typeof result.then === "function";
+}
+
+/** If what is promised comes to nothing, too, there is no one else to tell. */
+function refuse(promise: PromiseLike<unknown>): never {
+  Promise.resolve(promise).catch(() => undefined);
+  throw new ArgumentError(
+    "the recording returned a promise; expected a function that calls operations and waits for nothing",
+  );
 }

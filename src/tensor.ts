@@ -2,7 +2,7 @@
 import type { TensorStorage } from "./backend.js";
 import type { DType } from "./dtype.js";
 import { DISPOSE } from "./dispose.js";
-import { TensorError } from "./errors.js";
+import { require, show, TensorError } from "./errors.js";
 import { product } from "./geometry.js";
 import type { Hold } from "./lifetimes.js";
 import type { Pixels } from "./pixels.js";
@@ -32,7 +32,11 @@ export class Tensor implements Disposable {
   readonly #hold: Hold;
 
   /** Engines make tensors: `engine.tensor(...)` and the operations. */
-  constructor(owner: TensorOwner, hold: Hold, { pixels, dtype }: TensorStorage) {
+  constructor(owner: TensorOwner, hold: Hold, storage: TensorStorage) {
+    require(typeof (owner as Partial<TensorOwner> | undefined)?.release === "function", () => {
+      return "a tensor was constructed; expected engine.tensor(values, shape)";
+    });
+    const { pixels, dtype } = storage;
     this.#owner = owner;
     this.#hold = hold;
     this.shape = Object.freeze([...hold.shape]);
@@ -46,8 +50,14 @@ export class Tensor implements Disposable {
     return #hold in value ? value.#hold.storage : undefined;
   }
 
+  /** Whether this is a tensor, and not something of its class' name, or of its prototype. */
+  static isTensor(value: unknown): value is Tensor {
+    return typeof value === "object" && value !== null && #owner in value;
+  }
+
   /** Whether {@link dispose} was called. */
   get disposed(): boolean {
+    requireTensor("this", this);
     return this.#hold.storage === undefined;
   }
 
@@ -58,6 +68,7 @@ export class Tensor implements Disposable {
    * @throws TensorError if disposed; DeviceError if the values could not be computed.
    */
   async data(): Promise<Float32Array<ArrayBuffer>> {
+    requireTensor("this", this);
     return await this.#owner.read(this.storage(this.#owner, "tensor"));
   }
 
@@ -70,11 +81,13 @@ export class Tensor implements Disposable {
    * @throws TensorError if disposed; DeviceError on an engine without a GPU.
    */
   binding(): Required<GPUBufferBinding> {
+    requireTensor("this", this);
     return this.#owner.binding(this.storage(this.#owner, "tensor"));
   }
 
   /** Gives the device memory back. Work recorded before still sees the values. Twice is harmless. */
   dispose(): void {
+    requireTensor("this", this);
     this.#owner.release(this.#hold);
   }
 
@@ -99,4 +112,12 @@ export class Tensor implements Disposable {
     }
     return storage;
   }
+}
+
+export function requireTensor(name: string, value: unknown): asserts value is Tensor {
+  require(Tensor.isTensor(value), () => {
+    const shown = show(value);
+    const remedy = shown === "Tensor" ? " of this copy of the library: is it loaded twice?" : "";
+    return `${name} is ${shown}; expected a tensor made by engine.tensor or an operation${remedy}`;
+  });
 }

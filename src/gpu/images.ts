@@ -4,7 +4,7 @@
  * Bitmaps, frames, canvases and elements take the browser's own way into a texture, and textures are copied to the
  * buffer. All of it is submitted at once, so the source may change or go as soon as the call has returned.
  */
-import { ArgumentError, require, show } from "../errors.js";
+import { ArgumentError, require, show, textOf } from "../errors.js";
 import { BYTES_PER_PIXEL, type ImageSize, type ImageSource, isImageData, type PixelOrder } from "../pixels.js";
 import type { ImageDataLike } from "../webgpuTypes.js";
 
@@ -18,7 +18,8 @@ const ORDERS: Readonly<Record<string, PixelOrder>> = {
   "bgra8unorm-srgb": "bgra",
 };
 
-const isTexture = (source: ImageSource): source is GPUTexture => "createView" in source;
+const isTexture = (source: ImageSource): source is GPUTexture =>
+  "createView" in source && typeof source.createView === "function";
 
 /** The order of an image's bytes once it is in the buffer. Throws for a texture that cannot be copied. */
 export function pixelOrder(source: ImageSource): PixelOrder {
@@ -27,17 +28,31 @@ export function pixelOrder(source: ImageSource): PixelOrder {
   require(Object.hasOwn(ORDERS, format), () => {
     return `the texture's format is ${show(format)}; expected ${Object.keys(ORDERS).join(", ")}`;
   });
-  require((usage & GPUTextureUsage.COPY_SRC) !== 0, () => {
-    return `the texture's usage is ${String(usage)}; expected it to have GPUTextureUsage.COPY_SRC = ${String(GPUTextureUsage.COPY_SRC)}`;
+  require(typeof usage === "number" && (usage & GPUTextureUsage.COPY_SRC) !== 0, () => {
+    return `the texture's usage is ${show(usage)}; expected it to have GPUTextureUsage.COPY_SRC = ${String(GPUTextureUsage.COPY_SRC)}`;
   });
   require(dimension === "2d" && sampleCount === 1 && depthOrArrayLayers === 1, () => {
-    return `the texture is ${dimension} with ${String(depthOrArrayLayers)} layers and ${String(sampleCount)} samples; expected 2d, 1 and 1`;
+    return `the texture is ${show(dimension)} with ${show(depthOrArrayLayers)} layers and ${show(sampleCount)} samples; expected 2d, 1 and 1`;
   });
   return ORDERS[format];
 }
 
 /** Writes an image to `target` at `offset` bytes. */
 export function writeImage(
+  device: GPUDevice,
+  source: ImageSource,
+  { width, height }: ImageSize,
+  target: GPUBuffer,
+  offset: number,
+): void {
+  try {
+    copyImage(device, source, { width, height }, target, offset);
+  } catch (cause) {
+    throw new ArgumentError(`the image cannot be read: ${textOf(cause)}`, { cause });
+  }
+}
+
+function copyImage(
   device: GPUDevice,
   source: ImageSource,
   { width, height }: ImageSize,
@@ -59,8 +74,6 @@ export function writeImage(
     try {
       copyExternal(device, source, texture, width, height);
       copyTexture(device, texture, width, height, target, offset);
-    } catch (cause) {
-      throw new ArgumentError(`the image cannot be read: ${String(cause)}`, { cause });
     } finally {
       texture.destroy();
     }

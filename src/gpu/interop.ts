@@ -166,9 +166,9 @@ function requireUsage({ borrowed, buffer }: GpuStorage["pooled"], what: string, 
 // By what they have: a wrapped device (for debugging, say) need not give instances of the global classes.
 
 function isBuffer(value: Partial<GPUBuffer> | null | undefined): boolean {
-  return typeof value?.size === "number" && typeof value.usage === "number";
+  return typeof value?.size === "number" && typeof value.usage === "number" && typeof value.mapAsync === "function";
 }
 
 function isEncoder(value: Partial<GPUCommandEncoder> | null | undefined): boolean {
-  return typeof value?.beginComputePass === "function";
+  return typeof value?.beginComputePass === "function" && typeof value.finish === "function";
 }

@@ -1,7 +1,7 @@
 /** Draws planes of tensors onto textures, straight from the device's memory (shaders/render/draw_plane.wgsl). */
 import kernel from "../../shaders/render/draw_plane.wgsl";
 import type { DrawTarget, Planes } from "../draw.js";
-import { DeviceError, require, show } from "../errors.js";
+import { ArgumentError, DeviceError, require, show, textOf } from "../errors.js";
 import { pixelConstants, pixelUniforms } from "../solvers/pixels.js";
 import type { GpuStorage } from "./batch.js";
 import { specialize } from "./specialize.js";
@@ -15,6 +15,19 @@ interface RenderEntry {
 /** Whole-target draws begin with this. */
 const BLACK = { r: 0, g: 0, b: 0, a: 1 };
 
+const CONFIGURED = "and configure({ device: engine.device, format }) called on it";
+
+/** A canvas' texture, if the canvas was configured: else the browser throws. */
+function currentTexture(context: GPUCanvasContext): GPUTexture {
+  try {
+    return context.getCurrentTexture();
+  } catch (cause) {
+    throw new ArgumentError(`the canvas gives no texture; expected its context ${CONFIGURED}: ${textOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
 export class Painter {
   readonly #device: GPUDevice;
   readonly #pipelines = new Map<string, RenderEntry>();
@@ -26,14 +39,18 @@ export class Painter {
   /** The texture to draw on: a canvas' current one, which is the page's only until its task ends. */
   textureOf(target: DrawTarget): GPUTexture {
     const given: unknown = target;
-    require(typeof given === "object" &&
-      given !== null &&
-      ("getCurrentTexture" in given || "createView" in given), () => {
-      return `target is ${show(target)}; expected a GPUCanvasContext or a GPUTexture`;
+    const { getCurrentTexture, createView, canvas, getContext } = (given ?? {}) as Partial<GPUCanvasContext> &
+      Partial<GPUTexture> & { readonly getContext?: unknown };
+    const isContext = typeof getCurrentTexture === "function";
+    require(isContext || typeof createView === "function", () => {
+      const isCanvas = canvas !== undefined || typeof getContext === "function";
+      const remedy = isCanvas ? `: canvas.getContext("webgpu"), ${CONFIGURED}` : "";
+      return `target is ${show(target)}; expected a GPUCanvasContext or a GPUTexture${remedy}`;
     });
-    const texture = "getCurrentTexture" in target ? target.getCurrentTexture() : target;
-    require((texture.usage & GPUTextureUsage.RENDER_ATTACHMENT) !== 0, () => {
-      return `the texture's usage is ${String(texture.usage)}; expected it to have GPUTextureUsage.RENDER_ATTACHMENT = ${String(GPUTextureUsage.RENDER_ATTACHMENT)}`;
+    const texture = isContext ? currentTexture(target as GPUCanvasContext) : (target as GPUTexture);
+    const { usage } = texture;
+    require(typeof usage === "number" && (usage & GPUTextureUsage.RENDER_ATTACHMENT) !== 0, () => {
+      return `the texture's usage is ${show(usage)}; expected it to have GPUTextureUsage.RENDER_ATTACHMENT = ${String(GPUTextureUsage.RENDER_ATTACHMENT)}`;
     });
     return texture;
   }
@@ -55,7 +72,7 @@ export class Painter {
       .then((pipeline) => (entry.pipeline = pipeline))
       .catch((cause: unknown) => {
         this.#pipelines.delete(key);
-        throw new DeviceError(`kernel ${kernel.name} did not compile for ${format}: ${String(cause)}`, { cause });
+        throw new DeviceError(`kernel ${kernel.name} did not compile for ${format}: ${textOf(cause)}`, { cause });
       });
     // Whoever draws may have given up by then.
     ready.catch(() => undefined);

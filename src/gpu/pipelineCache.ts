@@ -1,5 +1,5 @@
 /** Compute pipelines, compiled asynchronously and kept by the text that was compiled. */
-import { DeviceError } from "../errors.js";
+import { DeviceError, textOf } from "../errors.js";
 import type { Kernel } from "./kernel.js";
 import { type AliasTypes, type ConstantValues, specialize } from "./specialize.js";
 
@@ -56,7 +56,7 @@ export class PipelineCache {
       const compute = { module, entryPoint: "main" };
       entry.pipeline = await this.#device.createComputePipelineAsync({ label, layout, compute });
     } catch (cause) {
-      const said = (await moduleError)?.message ?? (cause instanceof Error ? cause.message : String(cause));
+      const said = (await moduleError)?.message ?? (cause instanceof Error ? cause.message : textOf(cause));
       entry.error = new DeviceError(`kernel ${label} did not compile: ${said}`, { cause });
       // A failure is not kept: it may have been the moment's (memory, a lost device).
       this.#entries.delete(code);

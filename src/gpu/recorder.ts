@@ -7,7 +7,7 @@
  * Work may also be recorded apart, into a caller's encoder. Until the caller has submitted that, its results cannot
  * be used elsewhere, and no memory changes hands: what would be reused might run before it.
  */
-import { DeviceError, require, TensorError } from "../errors.js";
+import { DeviceError, require, TensorError, textOf } from "../errors.js";
 import type { Allocation } from "./allocation.js";
 import { Batch, failStorage, type GpuStorage, isCurrent, type RecordedOperation } from "./batch.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
@@ -261,7 +261,7 @@ export class Recorder {
       record();
       return batch;
     } catch (error) {
-      const cause = new DeviceError(`never computed: the recording threw ${String(error)}`, { cause: error });
+      const cause = new DeviceError(`never computed: the recording threw ${textOf(error)}`, { cause: error });
       for (const { writes } of batch.operations) for (const storage of writes) failStorage(storage, cause);
       this.#target = "queue";
       this.#batch = outer;

@@ -1,7 +1,7 @@
 /** Tuning: the choices that measuring on this device has made, and their making. */
 import type { Backend } from "../backend.js";
 import { describeOperation, type ExplainOptions } from "../describeOperation.js";
-import { DeviceError, require } from "../errors.js";
+import { DeviceError, require, textOf } from "../errors.js";
 import type { ExplainShapes } from "../explain.js";
 import { type ConvOperation, keyOf } from "../operation.js";
 import type { OperationName } from "../operationNames.js";
@@ -93,7 +93,7 @@ export class Tuning {
     try {
       this.#merge(await store?.load(), "stored");
     } catch (error) {
-      warn(`stored tuning is ignored: ${String(error)}`);
+      warn(`stored tuning is ignored: ${textOf(error)}`);
     }
   }
 
@@ -207,7 +207,7 @@ export class Tuning {
   }
 
   #warnOf(error: unknown): void {
-    if (!this.#waits.ended) this.#options.warn(`an operation was not tuned: ${String(error)}`);
+    if (!this.#waits.ended) this.#options.warn(`an operation was not tuned: ${textOf(error)}`);
   }
 
   async #untilIdle(): Promise<void> {
@@ -273,7 +273,7 @@ export class Tuning {
     this.#choices.clear();
     const { store, warn } = this.#options;
     if (store)
-      this.#save(this.export()).catch((error: unknown) => warn(`tuning could not be stored: ${String(error)}`));
+      this.#save(this.export()).catch((error: unknown) => warn(`tuning could not be stored: ${textOf(error)}`));
   }
 
   /** @param source of the data, in a word */

@@ -22,8 +22,7 @@ export interface BadCall {
   readonly says: readonly RegExp[];
 }
 
-/** Stands for what a caller without types may pass. */
-export const wrong = (value: unknown): never => value as never;
+export { wrong } from "./wrong.js";
 
 /** A conv2d of x and w with these options. */
 export const badConv = (name: string, options: ConvOptions, ...says: RegExp[]): BadCall => ({

@@ -113,7 +113,7 @@ export function countStack({ layers }: Stack, extent: number): Counts {
   return {
     weights: sum((geometry) => parameterCount(geometry).weights),
     multiplyAdds: sum((geometry) => multiplyAdds(geometry, shape)),
-    receptiveField: receptiveField(layers).size,
+    receptiveField: receptiveField(layers.map(({ kernel, dilation }) => ({ kernel, dilation }))).size,
     bytes: sum((geometry) => layerBytes(geometry, shape, shape)),
     formula: formulaOf(layers),
   };
