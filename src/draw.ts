@@ -43,8 +43,10 @@ export interface Planes {
 export function readPlanes(shape: readonly number[], options: DrawOptions, pixels: boolean): Planes {
   requireOptions(options, DRAW_OPTIONS);
   const layout = readLayout(options.layout);
-  require(shape.length === 4, () => `the tensor has shape ${show([...shape])}; expected 4 dimensions [N, C, H, W]`);
-  const { batch, channels, spatial } = splitActivation(shape, layout);
+  require(shape.length === 4 || shape.length === 3, () => {
+    return `the tensor has shape ${show([...shape])}; expected 4 dimensions [N, C, H, W], or 3 without N`;
+  });
+  const { batch, channels, spatial } = splitActivation(shape.length === 4 ? shape : [1, ...shape], layout);
   const [height, width] = spatial;
   const { sample = 0, channel = 0, range = [0, 1], colors = "gray", viewport } = options;
   const chosen = numbersOf(typeof channel === "number" ? [channel, channel, channel] : channel);

@@ -247,7 +247,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * Submits all recorded work; resolves once the drawing is on the device's queue. Where nothing needs compiling that
    * is at once, so that several draws in one task share a canvas' frame.
    *
-   * @param tensor `[N, C, H, W]`, or as `options.layout` says; an image too
+   * @param tensor `[N, C, H, W]`, or as `options.layout` says; one sample without N, and an image too
    * @param target the context of a canvas configured for {@link device}, or a texture of it, with `RENDER_ATTACHMENT`
    * @throws ArgumentError, TensorError; DeviceError on an engine without a GPU, or if the values could not be computed.
    */

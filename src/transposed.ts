@@ -103,9 +103,13 @@ function paddedSize(axes: readonly PaddedAxis[], options: ConvOptions & Transpos
   require(spatial.every((extent) => extent >= 1), () => {
     return `the output would be empty: (input - 1) * stride + dilation * (kernel - 1) + 1 - padding + outputPadding = ${show(spatial)}`;
   });
-  // A stride or more of it would hold one more window of the convolution: that is cropped.
+  // A stride or more of it would hold one more window of the convolution: that is cropped. Where padding cuts off all that
+  // there is, windows lie before the result.
   const ends = pads.map(([begin, end], axis): [number, number] => {
-    return [begin, extra[axis] < axes[axis].stride ? end : end - extra[axis]];
+    if (extra[axis] < axes[axis].stride) return [begin, end];
+    const uncut = smallest[axis] + begin + end;
+    const first = Math.min(begin, uncut);
+    return [first, uncut - first - spatial[axis]];
   });
   return { spatial, pads: ends };
 }

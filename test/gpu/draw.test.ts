@@ -7,7 +7,7 @@ import { makeTarget, readTexture } from "../support/texture.js";
 
 async function drawn(engine: Engine, tensor: Tensor, options: DrawOptions, format?: GPUTextureFormat) {
   const device = deviceOf(engine);
-  const [width, height] = [tensor.shape[3], tensor.shape[2]];
+  const [height, width] = tensor.shape.slice(-2);
   const texture = makeTarget(device, width, height, format);
   await engine.draw(tensor, texture, options);
   const pixels = await readTexture(device, texture);
@@ -46,6 +46,8 @@ describe("engine.draw", () => {
     ];
     const options = { channel: [0, 1, 2] as const };
     expect(await drawn(engine, tensor, options)).toEqual([expected]);
+    using sample = engine.tensor(await tensor.data(), [3, 1, 3]);
+    expect(await drawn(engine, sample, options)).toEqual([expected]);
     const swapped = expected.map(([red, green, blue, alpha]) => [blue, green, red, alpha]);
     expect(await drawn(engine, tensor, options, "bgra8unorm")).toEqual([swapped]);
   });

@@ -26,7 +26,7 @@ function visit(
 ): void {
   const place = ({ size, cut, stride, dilation }: Axis, at: number, tap: number): number => {
     const position = at * stride + tap * dilation - cut;
-    return position < size ? position : -1;
+    return position >= 0 && position < size ? position : -1;
   };
   for (let i = 0; i < height; i++)
     for (let j = 0; j < width; j++)
@@ -69,6 +69,12 @@ const CASES: Readonly<Record<string, Case>> = {
     options: { stride: 2, dilation: 6, padding: 1, outputPadding: 5 },
     axes: [axis(14, 1, 2, 6), axis(14, 1, 2, 6)],
     bySolvers: true,
+  },
+  "outputPadding after padding that cut off everything": {
+    input: [2, 3],
+    kernel: [1, 2],
+    options: { dilation: [9, 4], padding: [4, 0], outputPadding: [8, 3] },
+    axes: [axis(2, 4, 1, 9), axis(10, 0, 1, 4)],
   },
   "outputSize below the dilation": {
     input: [4, 4],
