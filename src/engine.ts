@@ -137,7 +137,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     const { images, size, order } = readImages(source, (image) => this.#backend.pixelOrder(image));
     const pixels = readPixels(options, size.width * size.height, order);
     const shape = [images.length, size.height, size.width];
-    requireFits(tensorRefusal("the image", shape, BYTES_PER_PIXEL, this.#backend.adapter));
+    requireFits(tensorRefusal("the image", shape, BYTES_PER_PIXEL, this.#backend));
     return this.#adopt(imageShape(pixels, images.length, size), this.#backend.uploadImages(images, size, pixels));
   }
 
@@ -174,8 +174,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     const { problem } = operation;
     // What is planned for an empty batch is what one sample would get.
     const planned = problem.batch > 0 ? operation : { ...operation, problem: withBatch(problem, 1) };
-    const { adapter } = this.#backend;
-    const limit = operandRefusal(operation, adapter) ?? resultRefusal(operation, adapter);
+    const limit = operandRefusal(operation, this.#backend) ?? resultRefusal(operation, this.#backend);
     const tuned = options.solver === undefined ? this.tuning.choiceFor(planned) : undefined;
     const chosenBy = options.solver !== undefined ? "caller" : tuned ? "tuning" : "model";
     try {
@@ -381,7 +380,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
       this.#core.operands?.add(tensor);
     }
     const roles: readonly TensorRole[] = resultRoles(operation);
-    requireFits(resultRefusal(operation, this.#backend.adapter));
+    requireFits(resultRefusal(operation, this.#backend));
     const results =
       operation.problem.batch === 0
         ? this.#resultsOfNothing(operation, solver)
@@ -414,7 +413,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     const list = listOf(shape) ?? [];
     require(list.length >= 1, () => `shape is ${show(shape)}; expected a list of at least one dimension`);
     const extents = readExtents("tensor", list, true);
-    requireFits(tensorRefusal("tensor", extents, BYTES_PER_ELEMENT[dtype], this.#backend.adapter));
+    requireFits(tensorRefusal("tensor", extents, BYTES_PER_ELEMENT[dtype], this.#backend));
     return extents;
   }
 

@@ -85,7 +85,7 @@ function withinLimits(plan: SolverPlan | Refusal, { limits }: Capabilities): Sol
     if (!workgroups.every((count) => count >= 1 && count <= widest)) {
       const grid = workgroups.join(" x ");
       return {
-        refused: `${kernel.name} needs ${grid} workgroups; the device starts ${String(widest)} along a dimension`,
+        refused: `${kernel.name} needs ${grid} workgroups; the device starts ${String(widest)} along a dimension (maxComputeWorkgroupsPerDimension)`,
       };
     }
     const unfit = uniformRefusal(kernel, uniforms);
