@@ -4,7 +4,7 @@ import { type Call, requireTensor } from "./calls.js";
 import { type DrawOptions, type DrawTarget, readPlanes } from "./draw.js";
 import { BYTES_PER_ELEMENT, type DType, readDType, storedValues } from "./dtype.js";
 import { DISPOSE } from "./dispose.js";
-import { LimitError, require, show, TensorError } from "./errors.js";
+import { ConvError, LimitError, require, show, SolverError, TensorError } from "./errors.js";
 import { describeOperation, type ExplainOptions } from "./describeOperation.js";
 import { type Explanation, explain, type ExplainShapes, NO_SELECTION } from "./explain.js";
 import { EngineCore } from "./engineCore.js";
@@ -180,7 +180,9 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     try {
       return explain(operation, this.#backend.select(planned, options.solver ?? tuned), chosenBy, limit);
     } catch (error) {
-      if (!(error instanceof LimitError)) throw error;
+      // Sizes that nothing can hold need not be plannable either.
+      if (error instanceof SolverError || !(error instanceof ConvError)) throw error;
+      if (limit === undefined && !(error instanceof LimitError)) throw error;
       return explain(operation, NO_SELECTION, chosenBy, limit ?? error.message);
     }
   }

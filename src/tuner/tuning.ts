@@ -1,7 +1,7 @@
 /** Tuning: the choices that measuring on this device has made, and their making. */
 import type { Backend } from "../backend.js";
 import { describeOperation, type ExplainOptions } from "../describeOperation.js";
-import { DeviceError, require, textOf } from "../errors.js";
+import { DeviceError, LimitError, require, textOf } from "../errors.js";
 import type { ExplainShapes } from "../explain.js";
 import { type ConvOperation, keyOf } from "../operation.js";
 import type { OperationName } from "../operationNames.js";
@@ -199,6 +199,8 @@ export class Tuning {
         await this.#tuneOperation(operation, this.#options.mode === "background");
         failures = 0;
       } catch (error) {
+        // What the device cannot hold, the call itself has thrown.
+        if (error instanceof LimitError) continue;
         // The caller's own calls meet what ails the device; here it is only said.
         this.#warnOf(error);
         if (++failures === MOST_FAILURES) this.#giveUp();
