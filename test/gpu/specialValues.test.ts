@@ -78,6 +78,27 @@ describe.each(["float32", "float16"] as const)("alone, in %s", (dtype) => {
   }
 });
 
+gpuTest("float16 results round to infinity from 65,520 on, before and after an activation", async ({ engine }) => {
+  using cpu = await createEngine({ backend: "cpu" });
+  for (const on of [engine, cpu]) {
+    using x = on.tensor([65_504, -65_504, 65_504, 2], [4, 1, 1, 1], { dtype: "float16" });
+    using one = on.tensor([1], [1, 1, 1, 1], { dtype: "float16" });
+    // 65,488 lies between two numbers, and goes to the even one.
+    for (const [bias, sums] of [
+      [15, [65_504, -65_504, 65_504, 17]],
+      [16, [Infinity, -65_472, Infinity, 18]],
+      [-16, [65_472, -Infinity, 65_472, -14]],
+    ] as const) {
+      using added = on.tensor([bias], [1], { dtype: "float16" });
+      for (const activation of ["none", "relu"] as const) {
+        using y = on.conv2d(x, one, { bias: added, activation });
+        const wanted = sums.map((sum) => (activation === "relu" ? Math.max(sum, 0) : sum));
+        expect([...(await y.data())]).toEqual(wanted);
+      }
+    }
+  }
+});
+
 /** Layers that all solvers take between them, and what is fused into each. */
 const LAYERS: readonly Layer[] = [
   {
