@@ -23,8 +23,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** Another machine's name: over http its pages are no secure contexts. */
+const INSECURE = "http://a.test/";
+
 /** Opens a page until it has printed so many lines, or failed; what it printed. */
-async function linesOf(html: string, count: number): Promise<string[]> {
+async function linesOf(html: string, count: number, url = server.url): Promise<string[]> {
   writeFileSync(join(folder, "index.html"), html);
   const context = await browser.newContext();
   try {
@@ -32,7 +35,11 @@ async function linesOf(html: string, count: number): Promise<string[]> {
     const printed: string[] = [];
     page.on("console", (message) => printed.push(printedLine(message.text())));
     page.on("pageerror", (error) => printed.push(error.message));
-    await page.goto(server.url);
+    await page.route(`${INSECURE}**`, async (route) => {
+      const { pathname } = new URL(route.request().url());
+      await route.fulfill({ path: join(folder, pathname === "/" ? "index.html" : pathname) });
+    });
+    await page.goto(url);
     await expect.poll(() => printed.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(count);
     return printed;
   } finally {
@@ -58,6 +65,14 @@ test.each(numbered(WORKER_BLOCKS))("$heading: a worker ($index)", async ({ code,
   `;
   writeFileSync(join(folder, "page.js"), page);
   expect(await linesOf(asModule("page.js"), promised.length)).toEqual(promised);
+});
+
+test("a page that is not secure says so, and how to be", async () => {
+  const script =
+    'import { createEngine } from "webgpu-conv"; createEngine().catch((error) => console.log(String(error)));';
+  const html = PAGE_BLOCKS[0].code.replace(/(<script type="module">).*(<\/script>)/s, `$1${script}$2`);
+  const [message] = await linesOf(html, 1, INSECURE);
+  expect(message).toMatch(/DeviceError: .*not a secure context.*https, or from localhost/);
 });
 
 describe("by way of a bundler", () => {
