@@ -86,7 +86,9 @@ function sameSize(axes: readonly PaddedAxis[], options: ConvOptions & Transposed
     axes.map(({ stride }, axis) => largest[axis] - stride + 1),
     largest,
   );
-  const pads = axes.map((axis, i) => sameTotalPadding(spatial[i], axis, padding === "same-lower"));
+  const pads = axes.map(({ kernel, stride, dilation }, axis) => {
+    return sameTotalPadding(spatial[axis], { kernel, stride, dilation }, padding === "same-lower");
+  });
   return { spatial, pads };
 }
 
