@@ -103,7 +103,8 @@ export function readActivation(activation: Activation<Slopes> | undefined = "non
 }
 
 function countSlopes(slope: Slopes | undefined): number {
-  const slopes = typeof slope !== "object" ? undefined : "size" in slope ? slope.size : slope.length;
+  const isObject = typeof slope === "object" && (slope as unknown) !== null;
+  const slopes = !isObject ? undefined : "size" in slope ? slope.size : slope.length;
   require(slopes !== undefined, () => {
     return `activation "prelu" has slope ${show(slope)}; expected a tensor of one slope, or of one a channel`;
   });
@@ -111,7 +112,7 @@ function countSlopes(slope: Slopes | undefined): number {
 }
 
 function readParameter(given: unknown, usual: number, what: string): number {
-  const value = given ?? usual;
+  const value = given === undefined ? usual : given;
   const isNumber = typeof value === "number" && (Number.isFinite(Math.fround(value)) || value === usual);
   require(isNumber, () => `${what} ${show(value)}; expected a finite number, within float32's range`);
   return value;

@@ -62,6 +62,14 @@ describe("an activation is read", () => {
       { name: "clamp", min: NaN, max: 1 },
       `activation "clamp" has min NaN; expected a finite number, within float32's range`,
     ],
+    [
+      { name: "clamp", min: null, max: 1 },
+      `activation "clamp" has min null; expected a finite number, within float32's range`,
+    ],
+    [
+      { name: "prelu", slope: null },
+      `activation "prelu" has slope null; expected a tensor of one slope, or of one a channel`,
+    ],
     ["prelu", `activation "prelu" has slope undefined; expected a tensor of one slope, or of one a channel`],
     [
       { name: "prelu", slope: 0.25 },
