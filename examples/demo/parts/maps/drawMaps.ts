@@ -1,6 +1,12 @@
 /** A picture or a video frame through the filters, onto canvases. On a GPU nothing is read back but the clock. */
 import type { Engine, Tensor } from "webgpu-conv";
+import { measure } from "../../../benchmark/measure.js";
+import { deviceSamples } from "../deviceSamples.js";
 import { type Bank, COLOURS, EXTENT } from "./filters.js";
+import { type LayerTime, meanTime } from "./pace.js";
+
+/** Of a picture's layer. */
+const SAMPLES = 3;
 
 /** The filters on the device. */
 export class MapLayer implements Disposable {
@@ -16,28 +22,61 @@ export class MapLayer implements Disposable {
     this.#bias = engine.tensor(bank.bias, [bank.names.length]);
   }
 
-  /** Draws a map on each canvas; gives the device's milliseconds for the layer. */
-  async draw(source: ImageData | HTMLVideoElement, canvases: readonly HTMLCanvasElement[]): Promise<number> {
-    const engine = this.#engine;
-    using x = engine.image(source);
-    return engine.device ? await this.#drawOnDevice(engine.device, x, canvases) : await this.#drawOnHost(x, canvases);
+  /** Draws a map on each canvas, as long as they are wanted; gives the layer's time. */
+  async draw(
+    source: ImageData | HTMLVideoElement,
+    canvases: readonly HTMLCanvasElement[],
+    isWanted: () => boolean,
+  ): Promise<LayerTime> {
+    const { device } = this.#engine;
+    using x = this.#engine.image(source);
+    return device
+      ? await this.#drawOnDevice(device, x, canvases, isWanted)
+      : await this.#drawOnHost(x, canvases, isWanted);
+  }
+
+  /** The layer's time on a device, in samples that its clock can tell. */
+  async time(source: ImageData, between: () => Promise<void>): Promise<LayerTime> {
+    using x = this.#engine.image(source);
+    const clocks: LayerTime["clock"][] = [];
+    const work = async (repeats: number): Promise<number> => {
+      const { milliseconds, clock } = await this.#engine.time(() => {
+        for (let i = 0; i < repeats; i++) this.#layer(x, this.#weight, this.#bias).dispose();
+      });
+      clocks.push(clock);
+      return milliseconds;
+    };
+    const heldBytes = 4 * this.bank.names.length * source.width * source.height;
+    const options = { ...deviceSamples(heldBytes), samples: SAMPLES, between };
+    const { medianMs, samplesMs } = await measure(work, options);
+    const onWall = clocks.slice(-samplesMs.length).includes("wall-clock");
+    return { milliseconds: medianMs, clock: onWall ? "wall-clock" : "timestamp" };
+  }
+
+  #layer(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+    return this.#engine.conv2d(x, weight, { bias, padding: EXTENT >> 1 });
   }
 
   /** Computes some of the filters' maps, and hands them on. */
-  async #compute(x: Tensor, weight: Tensor, bias: Tensor, show: (y: Tensor) => Promise<void>): Promise<number> {
+  async #compute(x: Tensor, weight: Tensor, bias: Tensor, show: (y: Tensor) => Promise<void>): Promise<LayerTime> {
     const made: Tensor[] = [];
-    const { milliseconds } = await this.#engine.time(() =>
-      made.push(this.#engine.conv2d(x, weight, { bias, padding: EXTENT >> 1 })),
-    );
+    const time = await this.#engine.time(() => made.push(this.#layer(x, weight, bias)));
     using y = made[0];
     await show(y);
-    return milliseconds;
+    return time;
   }
 
-  async #drawOnDevice(device: GPUDevice, x: Tensor, canvases: readonly HTMLCanvasElement[]): Promise<number> {
+  async #drawOnDevice(
+    device: GPUDevice,
+    x: Tensor,
+    canvases: readonly HTMLCanvasElement[],
+    isWanted: () => boolean,
+  ): Promise<LayerTime> {
     return await this.#compute(x, this.#weight, this.#bias, async (y) => {
       const [, , height, width] = y.shape;
       for (const [channel, canvas] of canvases.entries()) {
+        // Others may be drawn there by now.
+        if (!isWanted()) return;
         const { range, signed } = this.bank.ranges[channel];
         const context = canvas.getContext("webgpu");
         if (!context) throw new Error("this browser gives no WebGPU canvas");
@@ -49,20 +88,24 @@ export class MapLayer implements Disposable {
   }
 
   /** One filter after the other, computed and then painted, so that the page may react in between. */
-  async #drawOnHost(x: Tensor, canvases: readonly HTMLCanvasElement[]): Promise<number> {
-    let milliseconds = 0;
+  async #drawOnHost(x: Tensor, canvases: readonly HTMLCanvasElement[], isWanted: () => boolean): Promise<LayerTime> {
+    const times: LayerTime[] = [];
     for (const [channel, canvas] of canvases.entries()) {
+      if (!isWanted()) break;
       const taps = COLOURS * EXTENT * EXTENT;
       const own = this.bank.weight.subarray(channel * taps, (channel + 1) * taps);
       using weight = this.#engine.tensor(own, [1, COLOURS, EXTENT, EXTENT]);
       using bias = this.#engine.tensor(this.bank.bias.subarray(channel, channel + 1), [1]);
-      milliseconds += await this.#compute(x, weight, bias, async (y) => {
+      const show = async (y: Tensor): Promise<void> => {
         await pause();
-        this.#paint(await y.data(), y, channel, canvas);
-      });
+        const values = await y.data();
+        if (isWanted()) this.#paint(values, y, channel, canvas);
+      };
+      times.push(await this.#compute(x, weight, bias, show));
       await pause();
     }
-    return milliseconds;
+    const { milliseconds, clock } = meanTime(times);
+    return { milliseconds: milliseconds * times.length, clock };
   }
 
   #paint(values: Float32Array, { shape }: Tensor, channel: number, canvas: HTMLCanvasElement): void {

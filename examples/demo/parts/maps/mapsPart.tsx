@@ -1,7 +1,7 @@
 /** Activation maps, live: a picture or the camera through a first layer of filters. */
 import "./maps.css";
 import type { ComponentChild } from "preact";
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Button } from "../../controls/button.js";
 import { NumberField } from "../../controls/numberField.js";
 import { Select } from "../../controls/select.js";
@@ -14,6 +14,7 @@ import { type Bank, chooseBank, contributionsAt, drawnTaps, EXTENT } from "./fil
 import { Cells, MapView, type Place } from "./mapView.js";
 import { type MapsSchema, TAP_RANGE } from "./part.js";
 import { PICTURE_SIZE, readPicture, sizeOf, snapshot, type Source } from "./pictures.js";
+import { readOut } from "./readout.js";
 import { useMaps, useSource } from "./useMaps.js";
 
 export default function MapsPart({ settings, change }: PartProps<MapsSchema>): ComponentChild {
@@ -26,17 +27,25 @@ export default function MapsPart({ settings, change }: PartProps<MapsSchema>): C
   const source = useSource(settings.source === "camera" && gpu, picture, setProblem);
   const canvases = useRef<(HTMLCanvasElement | null)[]>([]);
   const pace = useMaps(bank, source, canvases);
+  // What is being read, until the visitor chooses something else.
+  const chosen = useRef<object>();
   const take = (file: Blob | null | undefined): void => {
     if (!file) return;
+    chosen.current = file;
     readPicture(file).then(
       (read) => {
+        if (chosen.current !== file) return;
         setProblem("");
         setPicture(read);
         change({ source: "picture" });
       },
-      (error: unknown) => setProblem(`This is no picture that the browser can read: ${describeError(error)}`),
+      (error: unknown) => {
+        if (chosen.current !== file) return;
+        setProblem(`This is no picture that the browser can read: ${describeError(error)}`);
+      },
     );
   };
+  useEffect(() => () => void (chosen.current = undefined), []);
   return (
     <div
       class="maps-part"
@@ -49,12 +58,13 @@ export default function MapsPart({ settings, change }: PartProps<MapsSchema>): C
       <section class="panel settings-grid" aria-label="Settings">
         <Select
           label="Source"
-          value={settings.source}
+          value={gpu ? settings.source : "picture"}
           options={[
             { value: "picture", text: "A picture" },
             { value: "camera", text: gpu ? "Your camera" : "Your camera (needs WebGPU)" },
           ]}
           onChange={(value) => {
+            chosen.current = undefined;
             setProblem("");
             change({ source: value });
           }}
@@ -154,16 +164,13 @@ function Inspected(props: {
   // The place may be of a larger source that was there before.
   if (place.x >= pixels.width || place.y >= pixels.height) return null;
   const parts = contributionsAt(bank, place.filter, pixels, place.x, place.y);
-  const answer = parts.reduce((sum, part) => sum + part, bank.bias[place.filter]);
-  const strongest = parts.reduce((best, part, i) => (Math.abs(part) > Math.abs(parts[best]) ? i : best), 0);
-  const where = `row ${String(Math.floor(strongest / EXTENT) + 1)}, column ${String((strongest % EXTENT) + 1)}`;
+  const { answer, origin } = readOut(bank, place.filter, parts);
   return (
     <p class="maps-inspected" role="status">
       <Cells values={parts} />
       <span>
-        <strong>{bank.names[place.filter]}</strong> at ({place.x}, {place.y}):{" "}
-        <span class="number">{answer.toFixed(4)}</span>. Most comes from {where} of the filter:{" "}
-        {parts[strongest].toFixed(4)}.
+        <strong>{bank.names[place.filter]}</strong> at ({place.x}, {place.y}): <span class="number">{answer}</span>.{" "}
+        {origin}
       </span>
     </p>
   );

@@ -55,7 +55,12 @@ export async function openCamera(): Promise<HTMLVideoElement> {
   video.muted = true;
   video.playsInline = true;
   video.srcObject = stream;
-  await video.play();
+  try {
+    await video.play();
+  } catch (error) {
+    stopCamera(video);
+    throw error;
+  }
   return video;
 }
 

@@ -6,6 +6,7 @@ import { describeError } from "../../shell/useTask.js";
 import { useRethrow } from "../../shell/useRethrow.js";
 import { MapLayer } from "./drawMaps.js";
 import type { Bank } from "./filters.js";
+import { describeTime, Pace } from "./pace.js";
 import { builtInPicture, openCamera, type Source, stopCamera } from "./pictures.js";
 
 /** What the maps are made of; undefined until it is there. The camera is open only while it is used and looked at. */
@@ -40,9 +41,6 @@ export function useSource(
   return (camera ? video : undefined) ?? picture ?? builtIn;
 }
 
-/** Frames that the rate is taken over. */
-const FRAMES = 20;
-
 /** Draws, and says how fast. */
 export function useMaps(
   bank: Bank,
@@ -51,38 +49,45 @@ export function useMaps(
 ): string {
   const { engine, active } = useEngine();
   const rethrow = useRethrow();
-  const [pace, setPace] = useState("");
+  const [words, setWords] = useState("");
   useEffect(() => {
     if (!source || !active) return;
-    let stopped = false;
+    let wanted = true;
+    // What was said is of other filters, or of another source.
+    setWords("");
+    const isWanted = (): boolean => wanted;
+    const say = (next: string): void => {
+      if (wanted) setWords(next);
+    };
     const work = async (): Promise<void> => {
       using layer = new MapLayer(engine, bank);
       const shown = canvases.current
         .slice(0, bank.names.length)
         .filter((canvas): canvas is HTMLCanvasElement => canvas !== null);
-      const ends: number[] = [];
-      do {
-        const milliseconds = await layer.draw(source, shown);
-        ends.push(performance.now());
-        if (ends.length > FRAMES) ends.shift();
-        const rate = ((ends.length - 1) * 1000) / (ends[ends.length - 1] - ends[0]);
-        const frames =
-          source instanceof HTMLVideoElement && ends.length > 1 ? `${rate.toFixed(1)} frames a second, ` : "";
-        if (!isStopped())
-          setPace(`${frames}${milliseconds.toFixed(2)} ms for the layer on ${engine.adapter.description}`);
+      const { description } = engine.adapter;
+      if (source instanceof HTMLVideoElement) {
+        const pace = new Pace();
+        while (isWanted()) {
+          pace.add(await layer.draw(source, shown, isWanted), performance.now());
+          say(pace.describe(description));
+          await nextFrame();
+        }
+        return;
+      }
+      const drawn = await layer.draw(source, shown, isWanted);
+      const between = async (): Promise<void> => {
         await nextFrame();
-        // A picture is drawn twice: the first time compiles, and is not worth telling.
-      } while (!isStopped() && (source instanceof HTMLVideoElement || ends.length < 2));
+        if (!isWanted()) throw new Error("no longer wanted");
+      };
+      // A CPU took its time for it; the first run on a device compiles, and is too short for its clock.
+      say(describeTime(engine.device && isWanted() ? await layer.time(source, between) : drawn, description));
     };
-    const isStopped = (): boolean => stopped;
-    work().catch((error: unknown) => {
-      if (!isStopped()) rethrow(error);
-    });
+    work().catch((error: unknown) => rethrow(error, isWanted));
     return () => {
-      stopped = true;
+      wanted = false;
     };
   }, [engine, active, bank, source]);
-  return pace;
+  return words;
 }
 
 const nextFrame = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
