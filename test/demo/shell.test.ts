@@ -5,7 +5,16 @@ import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { findSerious } from "./support/axe.js";
-import { connect, demoUrl, loseDevice, openDemo, screenshot, TIMED } from "./support/demoPage.js";
+import {
+  connect,
+  demoUrl,
+  longestBlock,
+  loseDevice,
+  openDemo,
+  screenshot,
+  TIMED,
+  UNNOTICED,
+} from "./support/demoPage.js";
 
 const PARTS = [
   { id: "layer", title: "The layer, step by step" },
@@ -239,6 +248,20 @@ describe("what holds for every part", () => {
     console.log(`first contentful paint on slow 4G: ${milliseconds.toFixed(0)} ms`);
     // What Lighthouse calls good.
     expect(milliseconds).toBeLessThan(1800);
+  });
+
+  test("how long a page was blocked is seen, where it was", async () => {
+    await using demo = await openDemo(browser);
+    const { page } = demo;
+    await untilReady(page);
+    // Of a second that a page computes, a busy machine may give it a part.
+    const blocked = await longestBlock(page, async () => {
+      await page.evaluate(() => {
+        const end = performance.now() + 1000;
+        while (performance.now() < end);
+      });
+    });
+    expect(blocked).toBeGreaterThan(UNNOTICED);
   });
 
   test("nothing is asked of another host", async () => {

@@ -111,28 +111,40 @@ export async function setHidden(page: Page, hidden: boolean): Promise<void> {
 /** Milliseconds after which a visitor notices that nothing happens, by the RAIL model. */
 export const UNNOTICED = 100;
 
-/**
- * For tests that take the time: what else a machine does may stall a page once, but one that is slow is slow each time.
- */
+/** For tests that take the time of the machine, which may be busy with something else: what is slow is slow each time. */
 export const TIMED = { retry: 2 };
 
-/** Does something, and gives the longest time in milliseconds for which the page could not react meanwhile. */
+/** What of an event of a browser's trace is used here. */
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** Of its thread's own time on the processor, in microseconds. */
+  readonly tdur?: number;
+  readonly args?: { readonly name?: string };
+}
+
+/**
+ * Does something, and gives the milliseconds of the longest task of a page's thread meanwhile, for which a page cannot react.
+ * They are those that the thread computed: what else the machine does has no part in them.
+ */
 export async function longestBlock(page: Page, work: () => Promise<void>): Promise<number> {
-  await page.evaluate(() => {
-    const watch = { last: performance.now(), longest: 0, timer: 0 };
-    watch.timer = window.setInterval(() => {
-      const now = performance.now();
-      watch.longest = Math.max(watch.longest, now - watch.last);
-      watch.last = now;
-    }, 5);
-    Object.assign(globalThis, { watch });
-  });
-  await work();
-  return await page.evaluate(() => {
-    const { watch } = globalThis as unknown as { readonly watch: { readonly longest: number; readonly timer: number } };
-    clearInterval(watch.timer);
-    return watch.longest;
-  });
+  const browser = page.context().browser();
+  if (!browser) throw new Error("the page has no browser");
+  await browser.startTracing(page, { categories: ["toplevel"] });
+  let trace: Buffer | undefined;
+  try {
+    await work();
+  } finally {
+    trace = await browser.stopTracing();
+  }
+  const { traceEvents } = JSON.parse(trace.toString()) as { readonly traceEvents: readonly TraceEvent[] };
+  const threadOf = ({ pid, tid }: TraceEvent): string => `${String(pid)} ${String(tid)}`;
+  const isPage = ({ name, args }: TraceEvent): boolean => name === "thread_name" && args?.name === "CrRendererMain";
+  const pages = new Set(traceEvents.filter(isPage).map(threadOf));
+  const times = traceEvents.flatMap((event) => (pages.has(threadOf(event)) ? (event.tdur ?? []) : []));
+  if (times.length === 0) throw new Error("the trace shows nothing of the page");
+  return times.reduce((most, time) => Math.max(most, time), 0) / 1000;
 }
 
 /** Keeps a picture of the whole page. */
