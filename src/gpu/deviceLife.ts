@@ -12,15 +12,12 @@ export const disposedError = (): DeviceError => new DeviceError("the engine was 
 
 export class DeviceLife {
   readonly #readback: ReadbackRing;
-  readonly #loss: Promise<void>;
-  #lost: DeviceError | undefined;
+  readonly #loss: Loss;
   #disposed = false;
 
   constructor(device: GPUDevice, readback: ReadbackRing) {
     this.#readback = readback;
-    this.#loss = device.lost.then(({ reason, message }) => {
-      this.#lost = new DeviceError(`the device was lost (${reason}): ${message || "no reason given"}`);
-    });
+    this.#loss = lossOf(device);
   }
 
   get disposed(): boolean {
@@ -35,7 +32,7 @@ export class DeviceLife {
   /** Throws a DeviceError if the device is known to be gone. */
   require(): void {
     if (this.#disposed) throw disposedError();
-    if (this.#lost) throw this.#lost;
+    if (this.#loss.error) throw this.#loss.error;
   }
 
   /** Asks the device; rejects with a DeviceError if it is gone. Mapping is what a lost device does not pretend to do. */
@@ -62,7 +59,7 @@ export class DeviceLife {
     try {
       return run();
     } catch (error) {
-      throw isPlatformError(error) ? (this.#lost ?? deviceFailed(error)) : error;
+      throw isPlatformError(error) ? (this.#loss.error ?? deviceFailed(error)) : error;
     }
   }
 
@@ -70,10 +67,28 @@ export class DeviceLife {
     const isOurs = error instanceof DeviceError;
     if (!isOurs && !isPlatformError(error)) return error;
     // What is no error of ours comes of a device that is gone, mostly; one of ours has its reason already.
-    if (!this.#disposed && !this.#lost) await Promise.race([this.#loss, pause(isOurs ? 0 : LOSS_MILLISECONDS)]);
+    const { told } = this.#loss;
+    if (!this.#disposed && !this.#loss.error) await Promise.race([told, pause(isOurs ? 0 : LOSS_MILLISECONDS)]);
     if (this.#disposed) return disposedError();
-    return this.#lost ?? (isOurs ? error : deviceFailed(error));
+    return this.#loss.error ?? (isOurs ? error : deviceFailed(error));
   }
+}
+
+interface Loss {
+  /** Set once the device is lost. */
+  error: DeviceError | undefined;
+  readonly told: Promise<void>;
+}
+
+/** The promise lives as long as the device, in Node outside of what can be collected: it must not lead to an engine. */
+function lossOf({ lost }: GPUDevice): Loss {
+  const loss: Loss = {
+    error: undefined,
+    told: lost.then(({ reason, message }) => {
+      loss.error = new DeviceError(`the device was lost (${reason}): ${message || "no reason given"}`);
+    }),
+  };
+  return loss;
 }
 
 const deviceFailed = (cause: unknown): DeviceError => new DeviceError(`the device failed: ${String(cause)}`, { cause });

@@ -62,6 +62,7 @@ export class GpuBackend implements Backend {
   /** The first error the device reported since it was last asked. */
   #reported: Error | undefined;
   readonly #life: DeviceLife;
+  readonly #onError: (event: GPUUncapturedErrorEvent) => void;
 
   constructor(device: GPUDevice, { ownsDevice, poolBytes, poison }: GpuBackendOptions) {
     this.#device = device;
@@ -85,6 +86,7 @@ export class GpuBackend implements Backend {
     this.interop = new GpuInterop(device, this.#pool, this.#recorder, this.#life, (storage) =>
       this.#packed.forget(storage),
     );
+    this.#onError = listenerFor(new WeakRef(this));
     device.addEventListener("uncapturederror", this.#onError);
   }
 
@@ -93,13 +95,14 @@ export class GpuBackend implements Backend {
     return this.#device;
   }
 
-  readonly #onError = (event: GPUUncapturedErrorEvent): void => {
-    this.#onFailure(new DeviceError(`the device reported: ${event.error.message}`));
-  };
-
   #onFailure(error: Error): void {
     this.report(error);
     this.#packed.distrust();
+  }
+
+  /** Told of what nobody else caught. */
+  onUncaptured({ message }: GPUError): void {
+    this.#onFailure(new DeviceError(`the device reported: ${message}`));
   }
 
   report(error: Error): void {
@@ -351,6 +354,11 @@ export class GpuBackend implements Backend {
     this.#reported = undefined;
     if (reported) throw reported;
   }
+}
+
+/** What listens to a device, in Node outside of what can be collected: it must not lead to an engine, or to the device. */
+function listenerFor(backend: WeakRef<GpuBackend>): (event: GPUUncapturedErrorEvent) => void {
+  return ({ error }) => backend.deref()?.onUncaptured(error);
 }
 
 function describe(device: GPUDevice, { software, limits }: Capabilities): AdapterDescription {

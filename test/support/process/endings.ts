@@ -1,6 +1,6 @@
 /** A process that comes to the end that its argument names. */
 import { isMainThread, Worker } from "node:worker_threads";
-import { createEngine, type Engine } from "webgpu-conv/node";
+import { createEngine, type Engine, type EngineOptions } from "webgpu-conv/node";
 import { layer, outcomeOf } from "../pendingWork.js";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -15,8 +15,26 @@ async function compiling(): Promise<Engine> {
   return engine;
 }
 
-async function makeAndDrop(): Promise<void> {
-  layer(await createEngine());
+const ENGINES = 10;
+let collected = 0;
+const registry = new FinalizationRegistry<undefined>(() => collected++);
+
+/** Makes an engine that nobody has any more when this is done, and watches its inside and its own device. */
+async function makeAndDrop(options: EngineOptions, end: (engine: Engine) => void): Promise<void> {
+  const engine = await createEngine(options);
+  layer(engine);
+  registry.register(engine.adapter, undefined);
+  if (engine.device && !options.device) registry.register(engine.device, undefined);
+  end(engine);
+}
+
+/** Collects until most of so many objects are gone: the last ones may still be in some register. */
+async function collectMost(count: number): Promise<void> {
+  for (let i = 0; i < 500 && collected < count - 4; i++) {
+    await turn();
+    gc?.();
+  }
+  say(collected >= count - 4 ? "collected" : `${String(collected)} of ${String(count)} collected`);
 }
 
 /** The page's habits: what is left of a device may be asked for its news after the engine is gone. */
@@ -42,8 +60,15 @@ const ENDINGS: Readonly<Record<string, () => Promise<void>>> = {
       .then(([first]) => say(String(first)));
   },
   "engines were dropped": async () => {
-    for (let i = 0; i < 10; i++) await makeAndDrop();
-    for (let i = 0; i < 3; i++) await turn().then(() => gc?.());
+    for (let i = 0; i < ENGINES; i++) await makeAndDrop({}, () => undefined);
+    await collectMost(2 * ENGINES);
+  },
+  "engines on a caller's device were disposed of": async () => {
+    const { device } = await createEngine();
+    if (!device) throw new Error("there is no device");
+    held.push(device);
+    for (let i = 0; i < ENGINES; i++) await makeAndDrop({ device }, (engine) => engine.dispose());
+    await collectMost(ENGINES);
   },
   "the device of a disposed engine is asked": askAfterwards,
   "process.exit is called": async () => {
