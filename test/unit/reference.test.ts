@@ -54,6 +54,23 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0);
 }
 
+describe("padding of 2^31 - 1, which takes no memory", () => {
+  const options = { padding: 2 ** 31 - 1, stride: 2 ** 30 };
+
+  test("a replicated edge: outputs before the input, on it, and beyond", () => {
+    const problem = makeProblem(1, [1, 1, 3], [1, 1, 1], { ...options, paddingMode: "replicate" });
+    expect([...forward(problem, [2, 3, 5], [1])]).toEqual([2, 2, 3, 5, 5]);
+    expect([...inputGradient(problem, [1, 2, 4, 8, 16], [1])]).toEqual([3, 4, 24]);
+    expect([...weightGradient(problem, [1, 2, 4, 8, 16], [2, 3, 5])]).toEqual([2 + 4 + 12 + 40 + 80]);
+  });
+
+  test("zeros", () => {
+    const problem = makeProblem(1, [1, 1, 3], [1, 1, 2], options);
+    expect([...forward(problem, [2, 3, 5], [1, 10])]).toEqual([0, 0, 53, 0]);
+    expect([...inputGradient(problem, [1, 2, 4, 8], [1, 10])]).toEqual([0, 4, 40]);
+  });
+});
+
 describe("by hand", () => {
   // CS231n's layer in small: 2 channels of 3x3, filter 2x2x2, pad 1, stride 2.
   const problem = makeProblem(2, [1, 2, 3, 3], [1, 2, 2, 2], { padding: 1, stride: 2 });
@@ -82,8 +99,8 @@ describe("by hand", () => {
 
   test("bias gradient", () => expect([...biasGradient(problem, [1, 2, 3, 4])]).toEqual([10]));
 
-  test("relu's mask passes dy only where the output is positive", () => {
-    expect([...maskByOutput([1, 2, 3, 4], [0, 2, -0, NaN])]).toEqual([0, 2, 0, 0]);
+  test("relu's mask passes dy only where the output is positive, and what is no number on", () => {
+    expect([...maskByOutput([1, 2, 3, 4], [0, 2, -0, NaN])]).toEqual([0, 2, 0, NaN]);
   });
 
   test("an edge filter finds a vertical edge", () => {

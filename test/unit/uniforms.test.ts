@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { ConvError } from "../../src/errors.js";
 import type { Kernel } from "../../src/gpu/kernel.js";
-import { packUniforms } from "../../src/gpu/uniforms.js";
+import { packUniforms, uniformRefusal } from "../../src/gpu/uniforms.js";
 
 // struct { size: vec3<u32>, count: u32, pad: vec3<i32>, scale: f32, last: u32 }
 const KERNEL: Kernel = {
@@ -54,6 +54,18 @@ describe("throws for", () => {
     expect(() => packUniforms(KERNEL, { ...VALUES, size: 1 })).toThrow(
       new ConvError("kernel test: uniform field size needs 3 components, got 1"),
     );
+  });
+
+  test.each([
+    ["count", 2 ** 32, /^test counts count = 4294967296; expected an integer from 0 to 4294967295$/],
+    ["size", [1, -1, 1], /^test counts size = -1; expected an integer from 0/],
+    ["pad", [0, 2 ** 31, 0], /^test counts pad = 2147483648; expected an integer from -2147483648 to 2147483647$/],
+    ["last", 0.5, /^test counts last = 0\.5/],
+    ["last", NaN, /^test counts last = NaN/],
+  ])("what a field cannot hold: %s = %o", (name, value, message) => {
+    expect(() => packUniforms(KERNEL, { ...VALUES, [name]: value })).toThrow(message);
+    expect(uniformRefusal(KERNEL, { ...VALUES, [name]: value })).toMatch(message);
+    expect(uniformRefusal(KERNEL, VALUES)).toBeUndefined();
   });
 
   test("a vector for a number", () => {
