@@ -251,6 +251,34 @@ gpuTest("what went wrong before is the caller's to hear of, and no trial's", asy
   backend.dispose();
 });
 
+/** A device without room for anything, at first. */
+class Crowded extends SteadyClock {
+  hasRoom = false;
+
+  override upload(...data: Parameters<GpuBackend["upload"]>): ReturnType<GpuBackend["upload"]> {
+    if (!this.hasRoom) throw new DeviceError("there is no room");
+    return super.upload(...data);
+  }
+}
+
+gpuTest("tuning that fails again and again stops by itself, and goes on for who asks", async ({ engine }) => {
+  const backend = new Crowded(deviceOf(engine));
+  const warnings: string[] = [];
+  const tuning = new Tuning(backend, {
+    mode: "first-use",
+    store: undefined,
+    warn: (warning) => warnings.push(warning),
+  });
+  for (let size = 4; size < 9; size++) {
+    tuning.use(plainOperation("forward", makeProblem(2, [1, 8, size, size], WEIGHT), { dtype: "float32" }));
+  }
+  await tuning.settled();
+  expect(warnings.length).toBe(3);
+  backend.hasRoom = true;
+  expect((await tuning.tune("conv2d", SHAPES)).winner).toBeDefined();
+  backend.dispose();
+});
+
 describe("a trial takes fewer samples", () => {
   const BATCH = 12;
   const operation = plainOperation("forward", makeProblem(2, [BATCH, ...INPUT.slice(1)], WEIGHT), { dtype: "float32" });
