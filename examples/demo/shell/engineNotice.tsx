@@ -32,8 +32,13 @@ export function EngineNotice(props: {
         {again}
       </>
     );
-    const text = `${state.reason.split(", or ask for the CPU")[0].replace(/\.?$/, ".")} Every part but live video also runs on the CPU, more slowly.`;
-    return <Notice tone="error" title="No WebGPU here" text={text} actions={actions} />;
+    // The buttons below ask for the CPU.
+    const reason = state.reason.replace(/,? or ask for the CPU.*/i, "").replace(/\.?$/, ".");
+    const text = `${reason} Every part but live video also runs on the CPU, more slowly.`;
+    const { gpu } = navigator as { readonly gpu?: GPU };
+    return (
+      <Notice tone="error" title={gpu ? "No device for WebGPU" : "No WebGPU here"} text={text} actions={actions} />
+    );
   }
   if (state.status === "lost") {
     const actions = (

@@ -24,7 +24,7 @@ export function FitNotice({
     <Notice
       tone={fit.kind === "impossible" ? "error" : "info"}
       title={fit.kind === "impossible" ? "These settings do not fit" : "These settings do not fit evenly"}
-      text={`${fit.reason} The nearest that fit:`}
+      text={`${fit.reason} The nearest that ${fit.remedies.length === 1 ? "fits" : "fit"}:`}
       actions={actions}
     />
   );
