@@ -208,6 +208,46 @@ describe("activation maps", () => {
     expect(demo.errors).toEqual([]);
   });
 
+  test("leave no camera open that cannot be played", async () => {
+    await using demo = await openDemo(browser, "maps");
+    const { page } = demo;
+    await untilDrawn(page);
+    await page.evaluate(rememberCameras);
+    await page.evaluate(() => {
+      HTMLVideoElement.prototype.play = async () => await Promise.reject(new Error("not now"));
+    });
+    await page.getByRole("combobox", { name: "Source" }).selectOption("camera");
+    await page.getByRole("alert").filter({ hasText: "The camera cannot be used: not now" }).waitFor();
+    expect(await cameras(page)).toEqual(["ended"]);
+    expect(demo.errors).toEqual([]);
+  });
+
+  test("are of the picture chosen last, whichever is read first", async () => {
+    await using demo = await openDemo(browser, "maps");
+    const { page } = demo;
+    await untilDrawn(page);
+    await page.evaluate(() => {
+      const read = createImageBitmap;
+      const slow = new Promise<void>((resolve) => Object.assign(globalThis, { readSlowOne: resolve }));
+      globalThis.createImageBitmap = async (source: ImageBitmapSource) => {
+        if (source instanceof File && source.name === "slow.png") await slow;
+        return await read(source);
+      };
+    });
+    const { data, file } = makePicture();
+    const black = encode({ width: 8, height: 8, channels: 3, data: new Uint8Array(3 * 64) });
+    const field = page.getByLabel(/Picture of your own/);
+    await field.setInputFiles({ name: "slow.png", mimeType: "image/png", buffer: Buffer.from(black) });
+    await field.setInputFiles(file);
+    await expectReference(page, data);
+    await page.evaluate(async () => {
+      (globalThis as unknown as { readonly readSlowOne: () => void }).readSlowOne();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    });
+    await expectReference(page, data);
+    expect(demo.errors).toEqual([]);
+  });
+
   test("say what is no picture", async () => {
     await using demo = await openDemo(browser, "maps");
     const { page } = demo;

@@ -199,6 +199,44 @@ describe("the engine's life", () => {
     expect(demo.errors).toEqual([]);
   });
 
+  test("what fails and is no longer waited for does not replace what came after it", async () => {
+    await using demo = await openDemo(browser, "layer");
+    const { page } = demo;
+    const shown = page.locator(".layer-stage[data-stale=false] .stage");
+    await shown.waitFor();
+    await page.evaluate(() => {
+      // A failure is shown once it is known that the device was not lost: that is held back here.
+      const later = setTimeout.bind(globalThis);
+      const held: (() => void)[] = [];
+      globalThis.setTimeout = ((run: () => void, milliseconds?: number) =>
+        milliseconds === 300 ? held.push(run) : later(run, milliseconds)) as typeof setTimeout;
+      const prototype = GPUDevice.prototype as Partial<GPUDevice>;
+      const own = Object.getOwnPropertyDescriptor(prototype, "createCommandEncoder") ?? {};
+      prototype.createCommandEncoder = () => {
+        throw new Error("no encoder");
+      };
+      Object.assign(globalThis, {
+        held,
+        mend: () => Object.defineProperty(prototype, "createCommandEncoder", own),
+      });
+    });
+    const slider = page.getByRole("slider", { name: "Input size" });
+    await slider.fill("8");
+    await page.waitForFunction(() => (globalThis as unknown as { readonly held: readonly unknown[] }).held.length > 0);
+    await page.evaluate(() => {
+      (globalThis as unknown as { readonly mend: () => void }).mend();
+    });
+    await slider.fill("9");
+    await shown.waitFor();
+    await page.evaluate(async () => {
+      const { held } = globalThis as unknown as { readonly held: readonly (() => void)[] };
+      for (const run of held) run();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    });
+    expect(await page.getByRole("alert").count()).toBe(0);
+    expect(await page.locator(".stage").count()).toBe(1);
+  });
+
   test("a lost device is reported, and another goes on in its place", async () => {
     await using demo = await openDemo(browser, "small");
     const { page } = demo;
