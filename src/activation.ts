@@ -104,8 +104,8 @@ export function readActivation(activation: Activation<Slopes> | undefined = "non
 
 function countSlopes(slope: Slopes | undefined): number {
   const isObject = typeof slope === "object" && (slope as unknown) !== null;
-  const slopes = !isObject ? undefined : "size" in slope ? slope.size : slope.length;
-  require(slopes !== undefined, () => {
+  const slopes: unknown = !isObject ? undefined : "size" in slope ? slope.size : slope.length;
+  require(typeof slopes === "number", () => {
     return `activation "prelu" has slope ${show(slope)}; expected a tensor of one slope, or of one a channel`;
   });
   return slopes;

@@ -45,17 +45,32 @@ export function readActivationGradient(
   requireTensor("dy", dy);
   requireSameShape("dy", dy.shape, shape, "the output's shape");
   const activation = readActivation(options.activation);
-  if (activation.name === "none") return { activation, source: undefined, slopes: undefined, fused: false };
   const wanted = derivativeSource(activation);
-  const source = options[wanted];
-  require(source !== undefined, () => {
+  const source = activation.name === "none" ? undefined : options[wanted];
+  require(activation.name === "none" || source !== undefined, () => {
     const meaning = wanted === "output" ? "the forward pass' output" : "the value that it was applied to";
     return `activation ${show(activation.name)} in a gradient needs options.${wanted}, ${meaning}; got none`;
   });
-  requireTensor(wanted, source);
-  requireSameShape(wanted, source.shape, shape, "the shape of dy");
+  requireUse(activation, shape, options);
+  if (source === undefined) return { activation, source, slopes: undefined, fused: false };
   const slopes = readSlopes(options.activation, channelsOf(shape, axis));
   return { activation, source, slopes, fused: isFusedMask(activation) };
+}
+
+/** A tensor that no derivative would be taken from is a slip: of the activation's name, or of what it needs. */
+function requireUse(activation: ActivationSpec, shape: readonly number[], options: GradientOptions): void {
+  for (const given of ["output", "preActivation"] as const) {
+    const tensor = options[given];
+    if (tensor === undefined) continue;
+    const { activation: named } = options;
+    require(named !== undefined, () => `${given} is given, but no activation; expected both, or neither`);
+    requireTensor(given, tensor);
+    requireSameShape(given, tensor.shape, shape, "the shape of dy");
+    const wanted = derivativeSource(activation);
+    require(activation.name === "none" || given === wanted, () => {
+      return `${given} is given, and activation ${show(activation.name)}, whose gradient is taken from options.${wanted}; expected that alone`;
+    });
+  }
 }
 
 /** Which dimension of a tensor of any rank the channels are; a list of values has none. */

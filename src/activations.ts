@@ -9,6 +9,7 @@ import {
   slopeGradientCall,
 } from "./activationCalls.js";
 import { type Call, readSlopes, requireTensor } from "./calls.js";
+import { require } from "./errors.js";
 import { type Layout, readLayout } from "./layout.js";
 import { optionKeys, requireOptions } from "./optionKeys.js";
 import type { GradientOptions } from "./options.js";
@@ -30,6 +31,11 @@ const ACTIVATION_GRADIENT_OPTIONS = optionKeys<ActivationGradientOptions>(
   { string: "activation", tensor: "output" },
 );
 
+/** Of a layer an activation may be absent; where it is all there is to do, it may not. */
+function requireActivation(activation: Activation | undefined): void {
+  require(activation !== undefined, () => "activation is undefined; expected a name, or { name } with its parameters");
+}
+
 export abstract class Activations {
   /** Runs a call; the results come in the order of `resultRoles`, in these shapes or the problem's own. */
   protected abstract run(call: Call, shapes?: readonly (readonly number[])[]): Tensor[];
@@ -44,6 +50,7 @@ export abstract class Activations {
     requireTensor("x", x);
     requireOptions(options, ACTIVATE_OPTIONS);
     const axis = channelAxis(x.shape, readLayout(options.layout));
+    requireActivation(activation);
     const spec = readActivation(activation);
     return this.one(activateCall(x, spec, readSlopes(activation, channelsOf(x.shape, axis)), axis), x.shape);
   }
@@ -56,6 +63,7 @@ export abstract class Activations {
   activationGradient(dy: Tensor, options: ActivationGradientOptions): Tensor {
     requireTensor("dy", dy);
     requireOptions(options, ACTIVATION_GRADIENT_OPTIONS);
+    requireActivation(options.activation);
     const axis = channelAxis(dy.shape, readLayout(options.layout));
     const gradient = readActivationGradient(dy, dy.shape, options, axis);
     return this.one(activationGradientCall(dy, gradient, axis), dy.shape);
@@ -71,6 +79,7 @@ export abstract class Activations {
   slopeGradient(dy: Tensor, options: Omit<ActivationGradientOptions, "output">): Tensor {
     requireTensor("dy", dy);
     requireOptions(options, ACTIVATION_GRADIENT_OPTIONS);
+    requireActivation(options.activation);
     return this.slopeGradientOf(dy, dy.shape, options, true);
   }
 

@@ -2,24 +2,28 @@
 import type { DType } from "./dtype.js";
 import { type Activation, readActivation } from "./activation.js";
 import { require, show } from "./errors.js";
-import { readLayout } from "./layout.js";
+import { isTransposedOrder, readLayout, readWeightOrder } from "./layout.js";
 import { type ConvOperation, type Direction, NOTHING_FUSED, type TensorRole } from "./operation.js";
 import { requireOptions } from "./optionKeys.js";
 import {
   type ConvOptions,
   FORWARD_OPTIONS,
   type ForwardOptions,
+  readPadding,
+  readPerAxis,
   readSolver,
   type SolverChoice,
   TRANSPOSED_OPTIONS,
   type TransposedSize,
 } from "./options.js";
+import { readPaddingMode } from "./padding.js";
 import {
   activationShape,
   type ConvProblem,
   makeProblem,
   type Rank,
   readActivationShape,
+  readGroups,
   requireSameShape,
 } from "./problem.js";
 import { requireTensor, type Tensor } from "./tensor.js";
@@ -208,9 +212,34 @@ export function transposedGradientCall(
 }
 
 /** A pointwise problem whose output has this shape: all that the bias gradient depends on. */
-export function biasProblem(rank: Rank, outputShape: readonly number[], options: ConvOptions): ConvProblem {
+export function biasProblem(
+  rank: Rank,
+  outputShape: readonly number[],
+  options: ConvOptions & TransposedSize,
+): ConvProblem {
   const layout = readLayout(options.layout);
   const { channels, ...rest } = readActivationShape("dy", outputShape, rank, layout);
+  requireHyperparameters(rank, channels, options);
   const inputShape = activationShape({ ...rest, channels: 1 }, layout);
   return makeProblem(rank, inputShape, [channels, 1, ...rest.spatial.map(() => 1)], { layout });
 }
+
+/** Of a layer whose shapes are not all known: each by itself must be what some layer has. */
+function requireHyperparameters(rank: Rank, outChannels: number, options: ConvOptions & TransposedSize): void {
+  const { padding, weightLayout, outputSize } = options;
+  const groups = readGroups(options);
+  require(outChannels % groups === 0, () => {
+    return `dy has ${String(outChannels)} channels; expected a multiple of groups = ${String(groups)}`;
+  });
+  const strides = readPerAxis("stride", options.stride, rank, 1);
+  const dilations = readPerAxis("dilation", options.dilation, rank, 1);
+  readPaddingMode(options.paddingMode);
+  const axes = strides.map((stride, axis) => ({ input: LARGEST_EXTENT, kernel: 1, stride, dilation: dilations[axis] }));
+  readPadding(padding, axes);
+  readPerAxis("outputPadding", options.outputPadding, rank, 0);
+  if (outputSize !== undefined) readPerAxis("outputSize", outputSize, rank, 1);
+  if (!isTransposedOrder(weightLayout, rank)) readWeightOrder(weightLayout, rank);
+}
+
+/** Of any input: padding may crop so much. */
+const LARGEST_EXTENT = 2 ** 31 - 1;

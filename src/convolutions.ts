@@ -16,6 +16,8 @@ import {
   GRADIENT_OPTIONS,
   type GradientOptions,
   readBackwardSolvers,
+  TRANSPOSED_GRADIENT_OPTIONS,
+  type TransposedSize,
 } from "./options.js";
 import { makeProblem, type Rank } from "./problem.js";
 import type { Tensor } from "./tensor.js";
@@ -23,6 +25,9 @@ import { DISPOSE } from "./dispose.js";
 
 const isPrelu = (activation: GradientOptions["activation"]): boolean =>
   typeof activation === "object" && activation.name === "prelu";
+
+/** Options of the layer, transposed or not, whose bias it is. */
+type BiasGradientOptions = GradientOptions & TransposedSize;
 
 /** All gradients of a layer. Each tensor is the caller's to dispose of: one by one, or all of them at once. */
 export class ConvGradients implements Disposable {
@@ -123,7 +128,7 @@ export abstract class Convolutions extends Activations {
   }
 
   /** Gradient of {@link conv1d} with respect to its bias, as {@link conv2dBiasGradient}. */
-  conv1dBiasGradient(dy: Tensor, options: GradientOptions = {}): Tensor {
+  conv1dBiasGradient(dy: Tensor, options: BiasGradientOptions = {}): Tensor {
     return this.#biasGradient(1, dy, options);
   }
 
@@ -132,14 +137,15 @@ export abstract class Convolutions extends Activations {
    * positions.
    *
    * @param dy gradient of the output, `[N, out, OH, OW]`
+   * @param options those of the layer: the sum depends on `layout` and `activation` alone, the others are checked
    * @returns db, `[out]`
    */
-  conv2dBiasGradient(dy: Tensor, options: GradientOptions = {}): Tensor {
+  conv2dBiasGradient(dy: Tensor, options: BiasGradientOptions = {}): Tensor {
     return this.#biasGradient(2, dy, options);
   }
 
   /** Gradient of {@link conv3d} with respect to its bias, as {@link conv2dBiasGradient}. */
-  conv3dBiasGradient(dy: Tensor, options: GradientOptions = {}): Tensor {
+  conv3dBiasGradient(dy: Tensor, options: BiasGradientOptions = {}): Tensor {
     return this.#biasGradient(3, dy, options);
   }
 
@@ -208,9 +214,9 @@ export abstract class Convolutions extends Activations {
     );
   }
 
-  #biasGradient(rank: Rank, dy: Tensor, options: GradientOptions): Tensor {
+  #biasGradient(rank: Rank, dy: Tensor, options: BiasGradientOptions): Tensor {
     requireTensor("dy", dy);
-    requireOptions(options, GRADIENT_OPTIONS);
+    requireOptions(options, TRANSPOSED_GRADIENT_OPTIONS);
     const problem = biasProblem(rank, dy.shape, options);
     return this.withGradient(dy, dy.shape, { ...options, mayFuse: true, batched: problem.batched }, (operands) => {
       return this.one(gradientCall("biasGradient", problem, operands, options));

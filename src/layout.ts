@@ -22,14 +22,19 @@ export type TransposedWeightLayout =
 /** A weight layout whatever its rank: S stands for the spatial axes. */
 export type WeightOrder = "OIS" | "SIO" | "OSI" | "ISO";
 
-const LAYOUTS: readonly Layout[] = ["channels-first", "channels-last"];
-const WEIGHT_ORDERS: readonly WeightOrder[] = ["OIS", "SIO", "OSI", "ISO"];
+export const LAYOUTS: readonly Layout[] = ["channels-first", "channels-last"];
+export const WEIGHT_ORDERS: readonly WeightOrder[] = ["OIS", "SIO", "OSI", "ISO"];
 const SPATIAL = ["W", "HW", "DHW"];
 
 /** The spatial axes' letters for a rank: "W", "HW" or "DHW". */
 export const spatialLetters = (rank: number): string => SPATIAL[rank - 1];
 
-const namesOf = (rank: number): string[] => WEIGHT_ORDERS.map((order) => order.replace("S", spatialLetters(rank)));
+/** An order as callers write it, "OIHW" say. */
+export const orderName = (order: WeightOrder, rank: number): string => order.replace("S", spatialLetters(rank));
+
+/** Likewise of a transposed convolution's weight, where input and output channels change places: "IOHW". */
+export const transposedOrderName = (order: WeightOrder, rank: number): string =>
+  orderName(order, rank).replace(/[IO]/g, (letter) => (letter === "I" ? "O" : "I"));
 
 export function readLayout(layout: Layout = "channels-first"): Layout {
   requireWord("layout", layout, LAYOUTS);
@@ -47,7 +52,8 @@ function orderIndex(layout: string, names: readonly string[], where: string): nu
 
 export function readWeightOrder(layout: string | undefined, rank: number): WeightOrder {
   if (layout === undefined) return "OIS";
-  return WEIGHT_ORDERS[orderIndex(layout, namesOf(rank), `for ${String(rank)} spatial dimensions`)];
+  const names = WEIGHT_ORDERS.map((order) => orderName(order, rank));
+  return WEIGHT_ORDERS[orderIndex(layout, names, `for ${String(rank)} spatial dimensions`)];
 }
 
 /**
@@ -58,11 +64,15 @@ export function transposedWeightLayout(
   layout: string | undefined,
   rank: number,
 ): { order: WeightOrder; weightLayout: WeightLayout } {
-  const exchange = (text: string): string => text.replace(/[IO]/g, (letter) => (letter === "I" ? "O" : "I"));
   const where = `for a transposed convolution with ${String(rank)} spatial dimensions`;
-  const index = layout === undefined ? 0 : orderIndex(layout, namesOf(rank).map(exchange), where);
-  return { order: WEIGHT_ORDERS[index], weightLayout: namesOf(rank)[index] as WeightLayout };
+  const names = WEIGHT_ORDERS.map((order) => transposedOrderName(order, rank));
+  const order = WEIGHT_ORDERS[layout === undefined ? 0 : orderIndex(layout, names, where)];
+  return { order, weightLayout: orderName(order, rank) as WeightLayout };
 }
+
+/** Whether a weight layout is one of transposed convolutions. */
+export const isTransposedOrder = (layout: string | undefined, rank: number): boolean =>
+  WEIGHT_ORDERS.some((order) => transposedOrderName(order, rank) === layout);
 
 /** The shape of an input or output, in words: "[N, C, H, W]". */
 export function activationDimensions(layout: Layout, rank: number, prefix = ""): string {

@@ -75,6 +75,7 @@ function remedyFor(key: string, names: readonly string[]): string {
 }
 
 const FORWARD_ONLY = "it belongs to the forward pass";
+const PASSES_ONLY = "it belongs to a pass, and not to the problem";
 const GRADIENTS_ONLY = "it belongs to the gradients";
 const TRANSPOSED_ONLY = "it belongs to transposed convolutions";
 
@@ -86,6 +87,8 @@ const WHERE_ELSE: ReadonlyMap<string, string> = new Map([
   ["preActivation", GRADIENTS_ONLY],
   ["outputPadding", TRANSPOSED_ONLY],
   ["outputSize", TRANSPOSED_ONLY],
+  ["activation", PASSES_ONLY],
+  ["solver", PASSES_ONLY],
 ]);
 
 /** What other libraries' layers are told. */

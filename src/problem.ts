@@ -5,13 +5,14 @@
  * swaps them: the input gradient has the shape of x and is computed from dy, shaped as y.
  */
 import { require, show } from "./errors.js";
-import { dilatedExtent, product } from "./geometry.js";
+import { dilatedExtent, product, requireInteger } from "./geometry.js";
 import {
   activationDimensions,
   type ActivationExtents,
   activationStrides,
   joinActivation,
   type Layout,
+  orderName,
   readLayout,
   readWeightOrder,
   splitActivation,
@@ -22,6 +23,7 @@ import {
   weightStrides,
   type WeightStrides,
 } from "./layout.js";
+import { channelsHint, layoutHint, type Mismatch } from "./layoutHints.js";
 import { listOf, type NumberList } from "./list.js";
 import { type ConvOptions, readPadding, readPerAxis } from "./options.js";
 import { type PaddingMode, readPaddingMode, requirePaddable } from "./padding.js";
@@ -127,6 +129,12 @@ export function activationShape(
   return joinActivation(extents, layout).slice(extents.batched ? 0 : 1);
 }
 
+/** The number of groups, an integer of at least 1. */
+export function readGroups({ groups = 1 }: ConvOptions): number {
+  requireInteger("groups", groups, 1);
+  return groups;
+}
+
 function toTriple(values: readonly number[], missing: number): Triple {
   const [width = missing, height = missing, depth = missing] = [...values].reverse();
   return [depth, height, width];
@@ -157,18 +165,22 @@ export function makeProblem(
   const weightShape = readShape("weight", givenWeightShape, rank + 2, weightDimensions(weightOrder, rank));
   const { out: outChannels, in: inChannelsPerGroup, spatial: kernelSpatial } = splitWeight(weightShape, weightOrder);
 
-  const { groups = 1 } = options;
-  require(Number.isSafeInteger(groups) && groups >= 1, () =>
-    `groups is ${show(groups)}; expected an integer of at least 1`);
+  const groups = readGroups(options);
+  const hint = (): string => {
+    const input = { batch, channels: inChannels, spatial: inputSpatial };
+    const fits: Mismatch["fits"] = (x, w) => x.channels === w.in * groups && w.out % groups === 0;
+    const nameOf = (order: WeightOrder): string => orderName(order, rank);
+    return layoutHint({ layout, order: weightOrder, input, weightShape, fits, nameOf });
+  };
   require(inChannels % groups === 0, () => {
-    return `input has ${String(inChannels)} channels; expected a multiple of groups = ${String(groups)}`;
+    return `input has ${String(inChannels)} channels; expected a multiple of groups = ${String(groups)}${hint()}`;
   });
   require(inChannelsPerGroup === inChannels / groups, () => {
     const expected = `${String(inChannels)} / ${String(groups)} groups = ${String(inChannels / groups)}`;
-    return `weight has ${String(inChannelsPerGroup)} input channels; expected ${expected}`;
+    return `weight has ${String(inChannelsPerGroup)} input channels; expected ${expected}${hint()}`;
   });
   require(outChannels % groups === 0, () => {
-    return `weight has ${String(outChannels)} output channels; expected a multiple of groups = ${String(groups)}`;
+    return `weight has ${String(outChannels)} output channels; expected a multiple of groups = ${String(groups)}${hint()}`;
   });
 
   const strides = readPerAxis("stride", options.stride, rank, 1);
@@ -183,7 +195,7 @@ export function makeProblem(
     require(room >= 0, () => {
       const padded = `input ${String(input)} + padding ${String(begin)} + ${String(end)} = ${String(input + begin + end)}`;
       const span = `dilation ${String(dilation)} * (kernel ${String(kernel)} - 1) + 1 = ${String(dilatedExtent(kernel, dilation))}`;
-      return `the output would be empty along ${AXIS_NAMES[3 - rank + axis]}: ${padded} is smaller than the filter's span, ${span}`;
+      return `the output would be empty along ${AXIS_NAMES[3 - rank + axis]}: ${padded} is smaller than the filter's span, ${span}${hint()}`;
     });
     requirePaddable(paddingMode, input, [begin, end], AXIS_NAMES[3 - rank + axis]);
     return Math.floor(room / stride) + 1;
@@ -280,16 +292,6 @@ export function asLine(problem: ConvProblem): ConvProblem {
   });
 }
 
-/** Output shape of the forward pass, without making a problem of it: `[N, out, ...spatial]`. */
-export function outputShapeOf(
-  rank: Rank,
-  inputShape: NumberList,
-  weightShape: NumberList,
-  options: ConvOptions = {},
-): readonly number[] {
-  return makeProblem(rank, inputShape, weightShape, options).outputShape;
-}
-
 /** Throws unless `actual`, the shape of the named tensor, is `expected`. */
 export function requireSameShape(
   name: string,
@@ -298,7 +300,10 @@ export function requireSameShape(
   why: string,
 ): void {
   const same = actual.length === expected.length && expected.every((extent, axis) => extent === actual[axis]);
-  require(same, () => `${name} has shape ${show([...actual])}; expected ${show([...expected])}, ${why}`);
+  require(same, () => {
+    const hint = channelsHint(name, actual, expected);
+    return `${name} has shape ${show([...actual])}; expected ${show([...expected])}, ${why}${hint}`;
+  });
 }
 
 /**

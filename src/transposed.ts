@@ -4,7 +4,15 @@
  */
 import { require, show } from "./errors.js";
 import { dilatedExtent, sameTotalPadding } from "./geometry.js";
-import { readLayout, splitWeight, transposedWeightLayout, weightDimensions } from "./layout.js";
+import {
+  readLayout,
+  splitWeight,
+  transposedOrderName,
+  transposedWeightLayout,
+  weightDimensions,
+  type WeightOrder,
+} from "./layout.js";
+import { layoutHint, type Mismatch } from "./layoutHints.js";
 import type { NumberList } from "./list.js";
 import { type ConvOptions, type PaddedAxis, readPadding, readPerAxis, type TransposedSize } from "./options.js";
 import {
@@ -13,6 +21,7 @@ import {
   makeProblem,
   type Rank,
   readActivationShape,
+  readGroups,
   readShape,
 } from "./problem.js";
 
@@ -38,8 +47,12 @@ export function makeTransposedProblem(
   const dimensions = weightDimensions(order, rank, { out: "in", in: "out / groups" });
   const weightShape = readShape("weight", givenWeightShape, rank + 2, dimensions);
   const weight = splitWeight(weightShape, order);
+  const groups = readGroups(options);
   require(x.channels === weight.out, () => {
-    return `weight has ${String(weight.out)} input channels; expected the input's, ${String(x.channels)}`;
+    const fits: Mismatch["fits"] = (input, { out }) => input.channels === out && out % groups === 0;
+    const nameOf = (other: WeightOrder): string => transposedOrderName(other, rank);
+    const hint = layoutHint({ layout, order, input: x, weightShape, fits, nameOf });
+    return `weight has ${String(weight.out)} input channels; expected the input's, ${String(x.channels)}${hint}`;
   });
 
   const strides = readPerAxis("stride", options.stride, rank, 1);
@@ -50,7 +63,6 @@ export function makeTransposedProblem(
   const { padding } = options;
   const isSame = padding === "same" || padding === "same-lower";
   const { spatial, pads } = isSame ? sameSize(axes, options) : paddedSize(axes, options);
-  const { groups = 1 } = options;
   const outputShape = activationShape({ ...x, channels: weight.in * groups, spatial }, layout);
   return makeProblem(rank, outputShape, weightShape, {
     stride: strides,

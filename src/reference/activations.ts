@@ -1,4 +1,7 @@
 /** Activations and their gradients in float64, element by element. */
+import { requireInteger } from "../geometry.js";
+import { optionKeys, requireOptions } from "../optionKeys.js";
+import { requireList, requireNumbers } from "./checks.js";
 import { activate, type Activation, activationDerivative, type ActivationSpec, readActivation } from "../activation.js";
 
 /** An activation whose slopes, if it is a prelu, are numbers. */
@@ -12,16 +15,27 @@ export interface Channels {
 }
 
 const ALIKE: Channels = { count: 1, stride: 1 };
+const CHANNELS = optionKeys<Channels>({ count: 1, stride: 1 });
+
+function readChannels(channels: Channels): Channels {
+  requireOptions(channels, CHANNELS, "channels");
+  requireInteger("channels.count", channels.count, 1);
+  requireInteger("channels.stride", channels.stride, 1);
+  return channels;
+}
 
 /** Calls `use` with each element's slope. */
 function mapWithSlopes(
   values: ArrayLike<number>,
   activation: ReferenceActivation | undefined,
-  { count, stride }: Channels,
+  channels: Channels,
   use: (value: number, i: number, spec: ActivationSpec, slope: number) => number,
 ): Float64Array {
+  requireList("values", values);
+  const { count, stride } = readChannels(channels);
   const spec = readActivation(activation);
   const slopes = typeof activation === "object" && activation.name === "prelu" ? activation.slope : [0];
+  requireNumbers("slope", slopes, [slopes.length === 1 ? 1 : count]);
   const slopeAt = (i: number): number => slopes[slopes.length === 1 ? 0 : Math.floor(i / stride) % count];
   return Float64Array.from(values, (value, i) => use(value, i, spec, slopeAt(i)));
 }
@@ -46,6 +60,8 @@ export function activationGradient(
   activation: ReferenceActivation,
   channels: Channels = ALIKE,
 ): Float64Array {
+  requireList("dy", dy);
+  requireNumbers("source", source, [dy.length]);
   return mapWithSlopes(dy, activation, channels, (value, i, spec, slope) => {
     return value * activationDerivative(source[i], spec, slope);
   });
@@ -64,8 +80,11 @@ export function maskByOutput(dy: ArrayLike<number>, output: ArrayLike<number>): 
 export function slopeGradient(
   dy: ArrayLike<number>,
   values: ArrayLike<number>,
-  { count, stride }: Channels = ALIKE,
+  channels: Channels = ALIKE,
 ): Float64Array {
+  requireList("dy", dy);
+  requireNumbers("values", values, [dy.length]);
+  const { count, stride } = readChannels(channels);
   const result = new Float64Array(count);
   for (let i = 0; i < dy.length; i++) {
     result[Math.floor(i / stride) % count] += dy[i] * (values[i] > 0 ? 0 : values[i]);

@@ -7,6 +7,8 @@
  * sum|products| is the same pass over the absolute values.
  */
 import type { ConvProblem } from "../problem.js";
+import { requireWord } from "../spelling.js";
+import { DIRECTIONS, requireList, requireNumbers, requireOperands, requireProblem } from "./checks.js";
 import { forward } from "./forward.js";
 import { inputGradient } from "./inputGradient.js";
 import { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "./unshared.js";
@@ -23,6 +25,8 @@ export const UNIT_ROUNDOFF = 2 ** -24;
  * element's gradient also gathers what flowed to its copies.
  */
 export function termsOf(problem: ConvProblem, direction: PassDirection): number {
+  requireProblem(problem);
+  requireWord("direction", direction, DIRECTIONS);
   switch (direction) {
     case "forward":
       return problem.inChannelsPerGroup * problem.taps;
@@ -56,6 +60,7 @@ const NONE: readonly number[] = [];
 
 /** Runs a pass of the reference by its name. `dy` must be taken before the activation; none is applied to the result. */
 export function referencePass(problem: ConvProblem, direction: PassDirection, operands: PassOperands): Float64Array {
+  requireOperands(problem, direction, operands);
   const { x = NONE, w = NONE, dy = NONE, bias, residual } = operands;
   if (problem.weightPositionStride > 0) return unsharedPass(problem, direction, operands);
   switch (direction) {
@@ -86,6 +91,7 @@ function unsharedPass(problem: ConvProblem, direction: PassDirection, operands: 
 
 /** For each element of the result: `terms * 2^-24 * sum|terms|`, with bias and residual among the terms. */
 export function errorBound(problem: ConvProblem, direction: PassDirection, operands: PassOperands): Float64Array {
+  requireOperands(problem, direction, operands);
   const magnitudes: PassOperands = {
     x: absolute(operands.x),
     w: absolute(operands.w),
@@ -121,6 +127,9 @@ export function compare(
   expected: ArrayLike<number>,
   bound: ArrayLike<number> | number,
 ): Comparison {
+  requireList("actual", actual);
+  requireList("expected", expected);
+  if (typeof bound !== "number") requireNumbers("bound", bound, [expected.length]);
   const boundAt = typeof bound === "number" ? () => bound : (i: number) => bound[i];
   let pass = actual.length === expected.length;
   let maxError = 0;

@@ -2,6 +2,7 @@
 import type { TensorStrides } from "../layout.js";
 import type { ConvProblem } from "../problem.js";
 import { applyActivation, type ReferenceActivation } from "./activations.js";
+import { requireOperands } from "./checks.js";
 import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";
 
@@ -25,6 +26,7 @@ export function forward(
   w: ArrayLike<number>,
   extras: ForwardExtras = {},
 ): Float64Array {
+  requireOperands(problem, "forward", { x, w }, extras);
   const view = plainView(problem);
   const { outputPositions, outChannels } = problem;
   const input = view.xIn(x);

@@ -9,14 +9,9 @@
  * const verdict = compare(actual, expected, errorBound(problem, "forward", { x, w }));
  * ```
  */
-export {
-  type ConvProblem,
-  makeProblem,
-  makeUnsharedProblem,
-  outputShapeOf,
-  type Rank,
-  type Triple,
-} from "../problem.js";
+export type { ConvProblem, Rank, Triple } from "../problem.js";
+export type { ProblemOptions } from "./checks.js";
+export { makeProblem, makeTransposedProblem, makeUnsharedProblem, outputShapeOf } from "./problems.js";
 export { forward, type ForwardExtras } from "./forward.js";
 export { inputGradient } from "./inputGradient.js";
 export { biasGradient, weightGradient } from "./weightGradient.js";
@@ -40,4 +35,3 @@ export {
 } from "./bound.js";
 export { winogradErrorBound } from "./winograd.js";
 export { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "./unshared.js";
-export { makeTransposedProblem } from "../transposed.js";

@@ -1,5 +1,6 @@
 /** Input gradient in float64: each product of the forward pass hands `w * dy` back to its x. */
 import type { ConvProblem } from "../problem.js";
+import { requireOperands } from "./checks.js";
 import { fillWithBias, finish, type ForwardExtras } from "./forward.js";
 import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";
@@ -16,6 +17,7 @@ export function inputGradient(
   w: ArrayLike<number>,
   extras: ForwardExtras = {},
 ): Float64Array {
+  requireOperands(problem, "inputGradient", { dy, w }, extras);
   const view = plainView(problem);
   const outputGradient = view.yIn(dy);
   const weight = view.wIn(w);

@@ -1,4 +1,5 @@
 /** The passes of a locally connected layer: as a convolution's, with the filter that belongs to the output position. */
+import { requireOperands } from "./checks.js";
 import { fillWithBias, finish, type ForwardExtras } from "./forward.js";
 import type { ConvProblem } from "../problem.js";
 import { plainView } from "./plain.js";
@@ -22,6 +23,7 @@ export function unsharedForward(
   w: ArrayLike<number>,
   extras: ForwardExtras = {},
 ): Float64Array {
+  requireOperands(problem, "forward", { x, w }, extras);
   const view = plainView(problem);
   const input = view.xIn(x);
   const output = new Float64Array(problem.batch * problem.outChannels * problem.outputPositions);
@@ -31,6 +33,7 @@ export function unsharedForward(
 }
 
 export function unsharedInputGradient(problem: ConvProblem, dy: ArrayLike<number>, w: ArrayLike<number>): Float64Array {
+  requireOperands(problem, "inputGradient", { dy, w });
   const view = plainView(problem);
   const outputGradient = view.yIn(dy);
   const result = new Float64Array(problem.batch * problem.inChannels * problem.inputPositions);
@@ -43,6 +46,7 @@ export function unsharedWeightGradient(
   dy: ArrayLike<number>,
   x: ArrayLike<number>,
 ): Float64Array {
+  requireOperands(problem, "weightGradient", { dy, x });
   const view = plainView(problem);
   const outputGradient = view.yIn(dy);
   const input = view.xIn(x);

@@ -1,5 +1,6 @@
 /** Weight and bias gradients in float64: each product of the forward pass hands `x * dy` back to its w. */
 import type { ConvProblem } from "../problem.js";
+import { requireOperands } from "./checks.js";
 import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";
 
@@ -9,6 +10,7 @@ import { visitRows } from "./rows.js";
  * @returns dw, shaped as `problem.weightShape`
  */
 export function weightGradient(problem: ConvProblem, dy: ArrayLike<number>, x: ArrayLike<number>): Float64Array {
+  requireOperands(problem, "weightGradient", { dy, x });
   const view = plainView(problem);
   const outputGradient = view.yIn(dy);
   const input = view.xIn(x);
@@ -26,6 +28,7 @@ export function weightGradient(problem: ConvProblem, dy: ArrayLike<number>, x: A
  * @returns db, one value an output channel: the sum of dy over batch and positions
  */
 export function biasGradient(problem: ConvProblem, dy: ArrayLike<number>): Float64Array {
+  requireOperands(problem, "biasGradient", { dy });
   const { batch, outChannels, outputPositions, outputStrides } = problem;
   const [batchStride, channelStride, positionStride] = outputStrides;
   const result = new Float64Array(outChannels);

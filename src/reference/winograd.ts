@@ -7,8 +7,11 @@
  * which is what the transforms cost, and more for the larger tile.
  */
 import { paddedView, plainView } from "./plain.js";
+import { require, show } from "../errors.js";
 import type { ConvProblem } from "../problem.js";
+import { requireWord } from "../spelling.js";
 import { errorBound, type PassOperands, UNIT_ROUNDOFF } from "./bound.js";
+import { requireOperands } from "./checks.js";
 import { transform, TRANSFORM_ROUNDINGS, type Transforms, transformsOf, transposed } from "./winogradMatrices.js";
 
 /** A pass as a forward one, channels first, in absolute values. */
@@ -76,7 +79,14 @@ export function winogradErrorBound(
   operands: PassOperands,
   tile: 2 | 4,
 ): Float64Array {
-  const matrices = transformsOf(tile, problem.kernel[2]);
+  requireOperands(problem, direction, operands);
+  require(tile === 2 || (tile as unknown) === 4, () => `tile is ${show(tile)}; expected 2 or 4`);
+  requireWord("direction", direction, ["forward", "inputGradient", "weightGradient"]);
+  const { kernel, stride, rank } = problem;
+  require(rank === 2 && [3, 5].includes(kernel[2]) && kernel[1] === kernel[2] && String(stride) === "1,1,1", () => {
+    return `the problem has kernel ${show(kernel.slice(-rank))} and stride ${show(stride.slice(-rank))}; expected 3 x 3 or 5 x 5 and 1`;
+  });
+  const matrices = transformsOf(tile, kernel[2]);
   if (direction === "weightGradient") return weightGradientBound(problem, operands, matrices);
   const gathered = (direction === "forward" ? gatherForward : gatherInputGradient)(problem, operands);
   const { sourceChannels, resultChannels, resultSize, toLayout } = gathered;
