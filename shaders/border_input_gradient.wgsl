@@ -10,6 +10,7 @@
 import package::common::element::Element;
 import package::common::epilogue::{maskGradient, MASKED};
 import package::common::grid::workgroupIndex;
+import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::padding::{
   PADDING_CIRCULAR, PADDING_MODE, PADDING_REFLECT, PADDING_REPLICATE, PADDING_SYMMETRIC
 };
@@ -130,7 +131,9 @@ fn main(
   let height = Axis(at.y, last.y, geometry.padBegin.y, geometry.padEnd.y, outputs.y, i32(STRIDE_HEIGHT));
   let width = Axis(at.z, last.z, geometry.padBegin.z, geometry.padEnd.z, outputs.z, i32(STRIDE_WIDTH));
 
-  var sum = 0.0;
+  var sum: LongSum;
+  var terms = 0.0;
+  var room = BLOCK_TERMS; // for more of them
   var copied = false;
   for (var parts = 1u; parts < PARTS * PARTS * PARTS; parts++) {
     let part = vec3<u32>(parts / (PARTS * PARTS), (parts / PARTS) % PARTS, parts % PARTS);
@@ -152,10 +155,21 @@ fn main(
                 var sourceOffset = sourceBase + met * geometry.sourceStrides.z;
                 var weightOffset = weightBase + tapNumber(vec3<u32>(kd, kh, kw)) * geometry.weightStrides.z
                   + met * geometry.weightPositionStride;
-                for (var c = 0u; c < geometry.sourceChannels; c++) {
-                  sum += f32(weight[weightOffset]) * loadSource(sourceOffset);
-                  sourceOffset += geometry.sourceStrides.y;
-                  weightOffset += geometry.weightStrides.y;
+                var c = 0u;
+                while (c < geometry.sourceChannels) {
+                  let end = min(geometry.sourceChannels, c + room);
+                  room -= end - c;
+                  while (c < end) {
+                    terms += f32(weight[weightOffset]) * loadSource(sourceOffset);
+                    sourceOffset += geometry.sourceStrides.y;
+                    weightOffset += geometry.weightStrides.y;
+                    c++;
+                  }
+                  if (room == 0u) {
+                    sum = withBlock(sum, terms);
+                    terms = 0.0;
+                    room = BLOCK_TERMS;
+                  }
                 }
               }
             }
@@ -166,6 +180,6 @@ fn main(
   }
   if (copied) {
     let offset = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y + position * geometry.resultStrides.z;
-    result[offset] = Element(f32(result[offset]) + sum);
+    result[offset] = Element(f32(result[offset]) + totalOf(withBlock(sum, terms)));
   }
 }

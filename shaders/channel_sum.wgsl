@@ -5,6 +5,7 @@
 // the threads' sums. The order is fixed. Dispatch: splits x channels workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
+import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::epilogue::{maskGradient, slopeTerm, MASKED};
 
 const THREADS: u32 = 64u;
@@ -40,20 +41,27 @@ fn main(
   let channel = task % geometry.channels;
   let split = task / geometry.channels;
   let end = min(geometry.depth, (split + 1u) * geometry.depthPerSplit);
-  var sum = 0.0;
-  for (var depth = split * geometry.depthPerSplit + thread; depth < end; depth += THREADS) {
-    let offset = (depth / geometry.positions) * geometry.strides.x + channel * geometry.strides.y
-      + (depth % geometry.positions) * geometry.strides.z;
-    var gradient = f32(outputGradient[offset]);
-    if (MASKED) {
-      gradient = maskGradient(gradient, f32(activated[offset]));
+  var sum: LongSum;
+  var depth = split * geometry.depthPerSplit + thread;
+  while (depth < end) {
+    let blockEnd = min(end, depth + BLOCK_TERMS * THREADS);
+    var terms = 0.0;
+    while (depth < blockEnd) {
+      let offset = (depth / geometry.positions) * geometry.strides.x + channel * geometry.strides.y
+        + (depth % geometry.positions) * geometry.strides.z;
+      var gradient = f32(outputGradient[offset]);
+      if (MASKED) {
+        gradient = maskGradient(gradient, f32(activated[offset]));
+      }
+      if (SLOPES) {
+        gradient = slopeTerm(gradient, f32(activated[offset]));
+      }
+      terms += gradient;
+      depth += THREADS;
     }
-    if (SLOPES) {
-      gradient = slopeTerm(gradient, f32(activated[offset]));
-    }
-    sum += gradient;
+    sum = withBlock(sum, terms);
   }
-  sums[thread] = sum;
+  sums[thread] = totalOf(sum);
   for (var level = 1u; level <= LEVELS; level++) {
     workgroupBarrier();
     let half = THREADS >> level;

@@ -7,6 +7,7 @@
 // Dispatch: ceil(resultElements / 64) workgroups, folded. Nothing is assumed of the sizes.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
+import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::pixels::{pixelValue, PIXELS, Source};
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
@@ -77,7 +78,9 @@ fn main(
   let sourceBase = sample * geometry.sourceStrides.x + group * geometry.sourceChannels * geometry.sourceStrides.y;
   let weightBase = group * geometry.weightGroupStride + (channel % geometry.resultChannels) * geometry.weightStrides.x;
   let size = geometry.sourceSize;
-  var sum = 0.0;
+  var sum: LongSum;
+  var terms = 0.0;
+  var room = BLOCK_TERMS; // for more of them
   for (var vd = 0u; vd < VISITS_DEPTH; vd++) {
     for (var vh = 0u; vh < VISITS_HEIGHT; vh++) {
       for (var vw = 0u; vw < VISITS_WIDTH; vw++) {
@@ -89,24 +92,36 @@ fn main(
           let outputPosition = select(position, flatten(met, size), TRANSPOSED);
           var weightOffset = weightBase + tapNumber(tap) * geometry.weightStrides.z
             + outputPosition * geometry.weightPositionStride;
-          for (var c = 0u; c < geometry.sourceChannels; c++) {
-            sum += f32(weight[weightOffset]) * loadSource(sourceOffset);
-            sourceOffset += geometry.sourceStrides.y;
-            weightOffset += geometry.weightStrides.y;
+          var c = 0u;
+          while (c < geometry.sourceChannels) {
+            let end = min(geometry.sourceChannels, c + room);
+            room -= end - c;
+            while (c < end) {
+              terms += f32(weight[weightOffset]) * loadSource(sourceOffset);
+              sourceOffset += geometry.sourceStrides.y;
+              weightOffset += geometry.weightStrides.y;
+              c++;
+            }
+            if (room == 0u) {
+              sum = withBlock(sum, terms);
+              terms = 0.0;
+              room = BLOCK_TERMS;
+            }
           }
         }
       }
     }
   }
+  var value = totalOf(withBlock(sum, terms));
   if (HAS_BIAS) {
-    sum += f32(bias[channel]);
+    value += f32(bias[channel]);
   }
   let offset = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y + position * geometry.resultStrides.z;
   if (HAS_RESIDUAL) {
-    sum += f32(residual[offset]);
+    value += f32(residual[offset]);
   }
   if (ACTIVATION == PRELU) {
-    sum = prelu(sum, f32(activated[slopeIndex(channel)]));
+    value = prelu(value, f32(activated[slopeIndex(channel)]));
   }
-  result[offset] = Element(activate(sum));
+  result[offset] = Element(activate(value));
 }

@@ -5,6 +5,7 @@
 // Rows, columns and partials: common/weight_columns.wgsl. Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
+import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, TAPS};
 import package::common::weight_columns::{columnOrigin, inputAt};
@@ -55,20 +56,27 @@ fn main(
   let inputBase = (group * geometry.inputChannels + min(column / TAPS, geometry.inputChannels - 1u)) * geometry.inputStrides.y;
   let outputBase = (group * geometry.rows + row) * geometry.outputStrides.y;
   let end = min(geometry.depth, (split + 1u) * geometry.depthPerSplit);
-  var sum = 0.0;
-  for (var depth = split * geometry.depthPerSplit; depth < end; depth++) {
-    let sample = depth / geometry.outputPositions;
-    let position = depth % geometry.outputPositions;
-    let at = inputAt(unflatten(position, geometry.outputSize), origin, geometry.inputSize);
-    let inside = isInside(at, geometry.inputSize);
-    let offset = sample * geometry.inputStrides.x + inputBase + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
-    let value = select(0.0, f32(input[select(0u, offset, inside)]), inside);
-    let outputOffset = sample * geometry.outputStrides.x + outputBase + position * geometry.outputStrides.z;
-    var gradient = f32(outputGradient[outputOffset]);
-    if (MASKED) {
-      gradient = maskGradient(gradient, f32(activated[outputOffset]));
+  var sum: LongSum;
+  var depth = split * geometry.depthPerSplit;
+  while (depth < end) {
+    let blockEnd = min(end, depth + BLOCK_TERMS);
+    var terms = 0.0;
+    while (depth < blockEnd) {
+      let sample = depth / geometry.outputPositions;
+      let position = depth % geometry.outputPositions;
+      let at = inputAt(unflatten(position, geometry.outputSize), origin, geometry.inputSize);
+      let inside = isInside(at, geometry.inputSize);
+      let offset = sample * geometry.inputStrides.x + inputBase + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
+      let value = select(0.0, f32(input[select(0u, offset, inside)]), inside);
+      let outputOffset = sample * geometry.outputStrides.x + outputBase + position * geometry.outputStrides.z;
+      var gradient = f32(outputGradient[outputOffset]);
+      if (MASKED) {
+        gradient = maskGradient(gradient, f32(activated[outputOffset]));
+      }
+      terms += gradient * select(value, 1.0, isBias);
+      depth++;
     }
-    sum += gradient * select(value, 1.0, isBias);
+    sum = withBlock(sum, terms);
   }
-  partials[element] = sum;
+  partials[element] = totalOf(sum);
 }

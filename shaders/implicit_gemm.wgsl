@@ -10,7 +10,8 @@
 // Dispatch: splits x phases x groups x rowBlocks x columnBlocks workgroups, folded, rows fastest (they share patches).
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::phases::{phaseCount, phaseOffset, phasePosition};
+import package::common::long_sum::BLOCK_TERMS;
+import package::common::phases::{isOfPhase, phaseCount, phaseIndex, phaseOffset, phasePosition};
 import package::common::pixels::{pixelValue, PIXELS, Source};
 import package::common::space::flatten;
 import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, visitAt, VISITS};
@@ -32,6 +33,10 @@ const VECTOR_WEIGHT: bool = false; // @specialize
 const VECTOR_SOURCE: bool = false; // @specialize
 // The depth is dealt out to splits: what each sums goes to a partial result (sum_splits.wgsl adds them).
 const SPLIT: bool = false; // @specialize
+// Sums are longer than a block: what several of them make is added up in the result, which is float32 then,
+const BLOCKED: bool = false; // @specialize
+// or in registers, where there are enough.
+const IN_REGISTERS: bool = false; // @specialize
 // Four neighbouring columns are four neighbouring, aligned results: they are written at once.
 const VECTOR_RESULT: bool = false; // @specialize
 alias Result = f32; // @specialize
@@ -44,6 +49,7 @@ const DEPTH_VECTORS: u32 = TILE_DEPTH / 4u;
 const WEIGHT_LOADS: u32 = TILE_ROWS * DEPTH_VECTORS / THREADS;
 const SOURCE_LOADS: u32 = TILE_DEPTH * TILE_VECTORS / THREADS;
 const SOURCE_STEP: u32 = THREADS / TILE_VECTORS;
+const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_DEPTH);
 
 struct Geometry {
   sourceSize: vec3<u32>,
@@ -64,7 +70,7 @@ struct Geometry {
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
-  termsPerSplit: u32, // of the depth, a multiple of TILE_DEPTH
+  depthPerSplit: u32, //, a multiple of TILE_DEPTH
   resultElements: u32, // from one partial result to the next
   pixelScale: vec4<f32>, // of an image
   pixelShift: vec4<f32>,
@@ -114,6 +120,17 @@ fn loadSource(base: u32, origin: vec3<i32>, visit: vec3<u32>, valid: bool) -> f3
   return select(0.0, f32(source[offset]), inside);
 }
 
+fn resultPlace(column: u32, channel: u32, phase: vec3<u32>) -> u32 {
+  let index = column % geometry.gridPositions;
+  return (column / geometry.gridPositions) * geometry.resultStrides.x + channel * geometry.resultStrides.y
+    + phaseIndex(index, geometry.gridSize, phase, geometry.resultSize) * geometry.resultStrides.z;
+}
+
+fn isResult(column: u32, phase: vec3<u32>) -> bool {
+  return column < geometry.columns
+    && isOfPhase(column % geometry.gridPositions, geometry.gridSize, phase, geometry.resultSize);
+}
+
 @compute @workgroup_size(THREADS_X, THREADS_Y)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
@@ -135,8 +152,8 @@ fn main(
   var firstResult = 0u;
   if (SPLIT) {
     let split = slice / phaseCount(geometry.phases);
-    firstTile = split * (geometry.termsPerSplit / TILE_DEPTH);
-    tiles = min(tiles, firstTile + geometry.termsPerSplit / TILE_DEPTH);
+    firstTile = split * (geometry.depthPerSplit / TILE_DEPTH);
+    tiles = min(tiles, firstTile + geometry.depthPerSplit / TILE_DEPTH);
     firstResult = split * geometry.resultElements;
   }
   let phase = phaseOffset(slice, geometry.phases);
@@ -160,53 +177,110 @@ fn main(
       + select(0u, index, VECTOR_SOURCE);
   }
 
+  // Block by block: the result holds what those before have summed.
   var sums: array<vec4<f32>, ROWS * VECTORS>;
-  for (var tile = firstTile; tile < tiles; tile++) {
-    let firstDepth = tile * TILE_DEPTH;
-    for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
-      let slot = thread + i * THREADS;
-      let row = min(firstRow + slot / DEPTH_VECTORS, geometry.resultChannels - 1u);
-      let rowBase = group * geometry.weightGroupStride + row * geometry.weightStrides.x;
-      weightTile[slot] = loadWeights(rowBase, firstDepth + (slot % DEPTH_VECTORS) * 4u, first);
+  var totals: array<vec4<f32>, ROWS * VECTORS>;
+  for (var blockTile = firstTile; blockTile < tiles; blockTile += BLOCK_TILES) {
+    for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
+      sums[i] = vec4<f32>(0.0);
     }
-    for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
-      let row = loadDepth + i * SOURCE_STEP;
-      let depth = firstDepth + row;
-      let channel = (depth / VISITS) * geometry.sourceStrides.y;
-      var values: vec4<f32>;
-      if (VECTOR_SOURCE) {
-        let here = valid[0] & (depth < geometry.depth);
-        values = select(vec4<f32>(0.0), vec4<f32>(sourceVectors[select(0u, (bases[0] + channel) / 4u, here)]), here);
-      } else {
-        for (var j = 0u; j < 4u; j++) { // @unroll
-          values[j] = loadSource(bases[j] + channel, origins[j], visitAt(depth % VISITS), valid[j] & (depth < geometry.depth));
-        }
+    let blockEnd = min(tiles, blockTile + BLOCK_TILES);
+    for (var tile = blockTile; tile < blockEnd; tile++) {
+      let firstDepth = tile * TILE_DEPTH;
+      for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
+        let slot = thread + i * THREADS;
+        let row = min(firstRow + slot / DEPTH_VECTORS, geometry.resultChannels - 1u);
+        let rowBase = group * geometry.weightGroupStride + row * geometry.weightStrides.x;
+        weightTile[slot] = loadWeights(rowBase, firstDepth + (slot % DEPTH_VECTORS) * 4u, first);
       }
-      sourceTile[row * TILE_VECTORS + loadVector] = values;
-    }
-    workgroupBarrier();
+      for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
+        let row = loadDepth + i * SOURCE_STEP;
+        let depth = firstDepth + row;
+        let channel = (depth / VISITS) * geometry.sourceStrides.y;
+        var values: vec4<f32>;
+        if (VECTOR_SOURCE) {
+          let here = valid[0] & (depth < geometry.depth);
+          values = select(vec4<f32>(0.0), vec4<f32>(sourceVectors[select(0u, (bases[0] + channel) / 4u, here)]), here);
+        } else {
+          for (var j = 0u; j < 4u; j++) { // @unroll
+            values[j] = loadSource(bases[j] + channel, origins[j], visitAt(depth % VISITS), valid[j] & (depth < geometry.depth));
+          }
+        }
+        sourceTile[row * TILE_VECTORS + loadVector] = values;
+      }
+      workgroupBarrier();
 
-    for (var turn = 0u; turn < DEPTH_VECTORS / UNROLL; turn++) {
-      for (var u = 0u; u < UNROLL; u++) { // @unroll
-        let k = turn * UNROLL + u;
-        var patches: array<vec4<f32>, 4u * VECTORS>;
-        for (var i = 0u; i < 4u; i++) { // @unroll
-          for (var v = 0u; v < VECTORS; v++) { // @unroll
-            patches[i * VECTORS + v] = sourceTile[(k * 4u + i) * TILE_VECTORS + v * THREADS_X + local.x];
+      for (var turn = 0u; turn < DEPTH_VECTORS / UNROLL; turn++) {
+        for (var u = 0u; u < UNROLL; u++) { // @unroll
+          let k = turn * UNROLL + u;
+          var patches: array<vec4<f32>, 4u * VECTORS>;
+          for (var i = 0u; i < 4u; i++) { // @unroll
+            for (var v = 0u; v < VECTORS; v++) { // @unroll
+              patches[i * VECTORS + v] = sourceTile[(k * 4u + i) * TILE_VECTORS + v * THREADS_X + local.x];
+            }
           }
-        }
-        for (var r = 0u; r < ROWS; r++) { // @unroll
-          let factors = weightTile[(local.y * ROWS + r) * DEPTH_VECTORS + k];
-          for (var v = 0u; v < VECTORS; v++) { // @unroll
-            sums[r * VECTORS + v] += factors.x * patches[v];
-            sums[r * VECTORS + v] += factors.y * patches[VECTORS + v];
-            sums[r * VECTORS + v] += factors.z * patches[2u * VECTORS + v];
-            sums[r * VECTORS + v] += factors.w * patches[3u * VECTORS + v];
+          for (var r = 0u; r < ROWS; r++) { // @unroll
+            let factors = weightTile[(local.y * ROWS + r) * DEPTH_VECTORS + k];
+            for (var v = 0u; v < VECTORS; v++) { // @unroll
+              sums[r * VECTORS + v] += factors.x * patches[v];
+              sums[r * VECTORS + v] += factors.y * patches[VECTORS + v];
+              sums[r * VECTORS + v] += factors.z * patches[2u * VECTORS + v];
+              sums[r * VECTORS + v] += factors.w * patches[3u * VECTORS + v];
+            }
           }
         }
       }
+      workgroupBarrier();
     }
-    workgroupBarrier();
+
+    if (BLOCKED) { // @static
+      if (IN_REGISTERS) { // @static
+        for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
+          totals[i] += sums[i];
+          sums[i] = totals[i];
+        }
+      } else {
+        // Reads beyond the last row mean nothing, and are not stored.
+        for (var v = 0u; v < VECTORS; v++) { // @unroll
+          let column = firstColumn + (v * THREADS_X + local.x) * 4u;
+          let row = firstRow + local.y * ROWS;
+          let channel = group * geometry.resultChannels + row;
+          if (VECTOR_RESULT) { // @static
+            let base = (firstResult + resultPlace(column, channel, phase)) / 4u;
+            if (blockTile > firstTile) {
+              for (var r = 0u; r < ROWS; r++) { // @unroll
+                sums[r * VECTORS + v] += vec4<f32>(result[base + r * (geometry.resultStrides.y / 4u)]);
+              }
+            }
+            if (blockEnd < tiles && column < geometry.columns) {
+              for (var r = 0u; r < ROWS; r++) { // @unroll
+                if (row + r < geometry.resultChannels) {
+                  result[base + r * (geometry.resultStrides.y / 4u)] = Result(sums[r * VECTORS + v]);
+                }
+              }
+            }
+          } else {
+            for (var j = 0u; j < 4u; j++) { // @unroll
+              let base = firstResult + resultPlace(column + j, channel, phase);
+              if (blockTile > firstTile) {
+                for (var r = 0u; r < ROWS; r++) { // @unroll
+                  sums[r * VECTORS + v][j] += f32(result[base + r * geometry.resultStrides.y]);
+                }
+              }
+              if (blockEnd < tiles && isResult(column + j, phase)) {
+                for (var r = 0u; r < ROWS; r++) { // @unroll
+                  if (row + r < geometry.resultChannels) {
+                    result[base + r * geometry.resultStrides.y] = Result(sums[r * VECTORS + v][j]);
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    } else {
+      break;
+    }
   }
 
   for (var v = 0u; v < VECTORS; v++) { // @unroll

@@ -8,6 +8,7 @@
 // Dispatch: splits x groups x rowBlocks x columnBlocks workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
+import package::common::long_sum::BLOCK_TERMS;
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, TAPS};
 import package::common::weight_columns::{columnOrigin, inputAt};
@@ -24,6 +25,8 @@ const UNROLL: u32 = 1u; // @specialize
 const VECTOR_GRADIENT: bool = false; // @specialize
 // Neighbouring threads load neighbouring positions, where these lie together, and not neighbouring columns.
 const ALONG_DEPTH: bool = true; // @specialize
+// What blocks make is added up in registers, where there are enough, and else in the partial result.
+const IN_REGISTERS: bool = false; // @specialize
 
 const THREADS: u32 = THREADS_X * THREADS_Y;
 const TILE_ROWS: u32 = THREADS_Y * ROWS;
@@ -33,6 +36,7 @@ const DEPTH_VECTORS: u32 = TILE_DEPTH / 4u;
 const GRADIENT_LOADS: u32 = TILE_ROWS * DEPTH_VECTORS / THREADS;
 const INPUT_LOADS: u32 = TILE_DEPTH * TILE_VECTORS / THREADS;
 const INPUT_STEP: u32 = THREADS / TILE_VECTORS;
+const BLOCK_DEPTH: u32 = max(1u, BLOCK_TERMS / TILE_DEPTH) * TILE_DEPTH;
 // One more than a line of the tile has: threads that write to the same place of neighbouring lines meet other banks.
 const INPUT_PITCH: u32 = TILE_VECTORS + 1u;
 
@@ -122,66 +126,94 @@ fn main(
     channels[j] = (group * geometry.inputChannels + column / TAPS) * geometry.inputStrides.y;
   }
 
-  var sums: array<vec4<f32>, ROWS * VECTORS>;
+  // Block by block: the partial result holds what those before have summed.
   let begin = split * geometry.depthPerSplit;
   let end = min(begin + geometry.depthPerSplit, geometry.depth);
-  let tiles = (end - min(begin, end) + TILE_DEPTH - 1u) / TILE_DEPTH;
-  for (var tile = 0u; tile < tiles; tile++) {
-    let firstDepth = begin + tile * TILE_DEPTH;
-    for (var i = 0u; i < GRADIENT_LOADS; i++) { // @unroll
-      let slot = thread + i * THREADS;
-      let row = group * geometry.rows + min(firstRow + slot / DEPTH_VECTORS, geometry.rows - 1u);
-      gradientTile[slot] = loadGradients(row * geometry.outputStrides.y, firstDepth + (slot % DEPTH_VECTORS) * 4u, end);
+  var sums: array<vec4<f32>, ROWS * VECTORS>;
+  var totals: array<vec4<f32>, ROWS * VECTORS>;
+  for (var first = begin; first < end; first += BLOCK_DEPTH) {
+    for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
+      sums[i] = vec4<f32>(0.0);
     }
-    for (var i = 0u; i < INPUT_LOADS; i++) { // @unroll
-      let row = loadDepth + i * INPUT_STEP;
-      let depth = firstDepth + row;
-      let output = unflatten(depth % geometry.outputPositions, geometry.outputSize);
-      let base = (depth / geometry.outputPositions) * geometry.inputStrides.x;
-      var values: vec4<f32>;
-      for (var j = 0u; j < 4u; j++) { // @unroll
-        let at = inputAt(output, origins[j], geometry.inputSize);
-        let inside = isInside(at, geometry.inputSize) & (depth < end);
-        let offset = base + channels[j] + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
-        let value = select(0.0, f32(input[select(0u, offset, inside)]), inside);
-        values[j] = select(value, 1.0, firstColumn + loadVector * 4u + j >= weightColumns);
+    let tiles = (min(end - first, BLOCK_DEPTH) + TILE_DEPTH - 1u) / TILE_DEPTH;
+    for (var tile = 0u; tile < tiles; tile++) {
+      let firstDepth = first + tile * TILE_DEPTH;
+      for (var i = 0u; i < GRADIENT_LOADS; i++) { // @unroll
+        let slot = thread + i * THREADS;
+        let row = group * geometry.rows + min(firstRow + slot / DEPTH_VECTORS, geometry.rows - 1u);
+        gradientTile[slot] = loadGradients(row * geometry.outputStrides.y, firstDepth + (slot % DEPTH_VECTORS) * 4u, end);
       }
-      inputTile[row * INPUT_PITCH + loadVector] = values;
-    }
-    workgroupBarrier();
-
-    for (var turn = 0u; turn < DEPTH_VECTORS / UNROLL; turn++) {
-      for (var u = 0u; u < UNROLL; u++) { // @unroll
-        let k = turn * UNROLL + u;
-        var patches: array<vec4<f32>, 4u * VECTORS>;
-        for (var i = 0u; i < 4u; i++) { // @unroll
-          for (var v = 0u; v < VECTORS; v++) { // @unroll
-            patches[i * VECTORS + v] = inputTile[(k * 4u + i) * INPUT_PITCH + v * THREADS_X + local.x];
-          }
-        }
-        for (var r = 0u; r < ROWS; r++) { // @unroll
-          let factors = gradientTile[(local.y * ROWS + r) * DEPTH_VECTORS + k];
-          for (var v = 0u; v < VECTORS; v++) { // @unroll
-            sums[r * VECTORS + v] += factors.x * patches[v];
-            sums[r * VECTORS + v] += factors.y * patches[VECTORS + v];
-            sums[r * VECTORS + v] += factors.z * patches[2u * VECTORS + v];
-            sums[r * VECTORS + v] += factors.w * patches[3u * VECTORS + v];
-          }
-        }
-      }
-    }
-    workgroupBarrier();
-  }
-
-  for (var r = 0u; r < ROWS; r++) { // @unroll
-    let row = firstRow + local.y * ROWS + r;
-    if (row < geometry.rows) {
-      let base = (outer * geometry.rows + row) * columns;
-      for (var v = 0u; v < VECTORS; v++) { // @unroll
+      for (var i = 0u; i < INPUT_LOADS; i++) { // @unroll
+        let row = loadDepth + i * INPUT_STEP;
+        let depth = firstDepth + row;
+        let output = unflatten(depth % geometry.outputPositions, geometry.outputSize);
+        let base = (depth / geometry.outputPositions) * geometry.inputStrides.x;
+        var values: vec4<f32>;
         for (var j = 0u; j < 4u; j++) { // @unroll
-          let column = firstColumn + (v * THREADS_X + local.x) * 4u + j;
-          if (column < columns) {
-            partials[base + column] = sums[r * VECTORS + v][j];
+          let at = inputAt(output, origins[j], geometry.inputSize);
+          let inside = isInside(at, geometry.inputSize) & (depth < end);
+          let offset = base + channels[j] + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
+          let value = select(0.0, f32(input[select(0u, offset, inside)]), inside);
+          values[j] = select(value, 1.0, firstColumn + loadVector * 4u + j >= weightColumns);
+        }
+        inputTile[row * INPUT_PITCH + loadVector] = values;
+      }
+      workgroupBarrier();
+
+      for (var turn = 0u; turn < DEPTH_VECTORS / UNROLL; turn++) {
+        for (var u = 0u; u < UNROLL; u++) { // @unroll
+          let k = turn * UNROLL + u;
+          var patches: array<vec4<f32>, 4u * VECTORS>;
+          for (var i = 0u; i < 4u; i++) { // @unroll
+            for (var v = 0u; v < VECTORS; v++) { // @unroll
+              patches[i * VECTORS + v] = inputTile[(k * 4u + i) * INPUT_PITCH + v * THREADS_X + local.x];
+            }
+          }
+          for (var r = 0u; r < ROWS; r++) { // @unroll
+            let factors = gradientTile[(local.y * ROWS + r) * DEPTH_VECTORS + k];
+            for (var v = 0u; v < VECTORS; v++) { // @unroll
+              sums[r * VECTORS + v] += factors.x * patches[v];
+              sums[r * VECTORS + v] += factors.y * patches[VECTORS + v];
+              sums[r * VECTORS + v] += factors.z * patches[2u * VECTORS + v];
+              sums[r * VECTORS + v] += factors.w * patches[3u * VECTORS + v];
+            }
+          }
+        }
+      }
+      workgroupBarrier();
+    }
+
+    if (IN_REGISTERS) { // @static
+      for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
+        totals[i] += sums[i];
+        sums[i] = totals[i];
+      }
+      if (first + BLOCK_DEPTH < end) {
+        continue;
+      }
+    } else {
+    }
+    // Row by row. Reads beyond the end of one mean nothing, and are not stored.
+    for (var r = 0u; r < ROWS; r++) { // @unroll
+      let row = firstRow + local.y * ROWS + r;
+      let base = (outer * geometry.rows + row) * columns;
+      if (IN_REGISTERS) { // @static
+      } else {
+        if (first > begin) {
+          for (var v = 0u; v < VECTORS; v++) { // @unroll
+            for (var j = 0u; j < 4u; j++) { // @unroll
+              sums[r * VECTORS + v][j] += partials[base + firstColumn + (v * THREADS_X + local.x) * 4u + j];
+            }
+          }
+        }
+      }
+      if (row < geometry.rows) {
+        for (var v = 0u; v < VECTORS; v++) { // @unroll
+          for (var j = 0u; j < 4u; j++) { // @unroll
+            let column = firstColumn + (v * THREADS_X + local.x) * 4u + j;
+            if (column < columns) {
+              partials[base + column] = sums[r * VECTORS + v][j];
+            }
           }
         }
       }

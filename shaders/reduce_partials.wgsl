@@ -11,6 +11,7 @@ import package::common::grid::workgroupIndex;
 import package::common::epilogue::HAS_BIAS;
 
 const THREADS: u32 = 64u;
+const RUN: u32 = 16u;
 
 struct Geometry {
   elements: u32, // of one partial matrix: rows * columns
@@ -25,6 +26,27 @@ struct Geometry {
 @group(0) @binding(2) var<storage, read_write> result: array<Element>;
 @group(0) @binding(3) var<storage, read_write> bias: array<Element>;
 
+// Partials are summed in runs, and these in runs of runs, so that as many as there may be take no long chain of sums.
+fn sumPartials(element: u32) -> f32 {
+  var sum = 0.0;
+  var split = 0u;
+  while (split < geometry.splits) {
+    let endOfRuns = min(geometry.splits, split + RUN * RUN);
+    var runs = 0.0;
+    while (split < endOfRuns) {
+      let endOfRun = min(endOfRuns, split + RUN);
+      var run = 0.0;
+      while (split < endOfRun) {
+        run += partials[split * geometry.elements + element];
+        split++;
+      }
+      runs += run;
+    }
+    sum += runs;
+  }
+  return sum;
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
@@ -35,10 +57,7 @@ fn main(
   if (element >= geometry.elements) {
     return;
   }
-  var sum = 0.0;
-  for (var split = 0u; split < geometry.splits; split++) {
-    sum += partials[split * geometry.elements + element];
-  }
+  let sum = sumPartials(element);
   let row = element / geometry.columns;
   let column = element % geometry.columns;
   if (HAS_BIAS) {

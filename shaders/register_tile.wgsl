@@ -9,11 +9,11 @@
 // Dispatch: splits x phases x groups x ceil(resultChannels / ROWS) x ceil(columns / (THREADS * COLUMNS)), folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::phases::{phaseCount, phaseOffset, phasePosition};
+import package::common::phases::{isOfPhase, phaseCount, phaseIndex, phaseOffset, phasePosition};
 import package::common::pixels::{pixelValue, PIXELS, Source};
 import package::common::space::flatten;
 import package::common::taps::{
-  firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, VISITS_DEPTH, VISITS_HEIGHT, VISITS_WIDTH
+  firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, visitAt, VISITS
 };
 import package::common::epilogue::{
   activate, maskGradient, prelu, slopeIndex,
@@ -23,8 +23,12 @@ import package::common::epilogue::{
 const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
-// The source channels are dealt out to splits: what each sums goes to a partial result (sum_splits.wgsl adds them).
+// Blocks of the sums are dealt out to splits: what each makes goes to a partial result (sum_splits.wgsl adds them).
 const SPLIT: bool = false; // @specialize
+// Sums are longer than a block: what several of them make is added up in the result, which is float32 then,
+const BLOCKED: bool = false; // @specialize
+// or in registers, where there are enough.
+const IN_REGISTERS: bool = false; // @specialize
 alias Result = f32; // @specialize
 
 // More channels than any buffer holds: a loop with a constant bound and a break needs no guard counter.
@@ -48,7 +52,11 @@ struct Geometry {
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
-  termsPerSplit: u32, // source channels
+  chunks: u32, // of the channels: a step of a sum takes one of a tap
+  chunkChannels: u32,
+  stepsPerBlock: u32,
+  blocks: u32,
+  blocksPerSplit: u32,
   resultElements: u32, // from one partial result to the next
   pixelScale: vec4<f32>, // of an image
   pixelShift: vec4<f32>,
@@ -73,6 +81,17 @@ fn loadSource(offset: u32, inside: bool) -> f32 {
   return select(0.0, f32(source[offset]), inside);
 }
 
+fn resultPlace(column: u32, channel: u32, offset: vec3<u32>) -> u32 {
+  let index = column % geometry.gridPositions;
+  return (column / geometry.gridPositions) * geometry.resultStrides.x + channel * geometry.resultStrides.y
+    + phaseIndex(index, geometry.gridSize, offset, geometry.resultSize) * geometry.resultStrides.z;
+}
+
+fn isResult(column: u32, offset: vec3<u32>) -> bool {
+  return column < geometry.columns
+    && isOfPhase(column % geometry.gridPositions, geometry.gridSize, offset, geometry.resultSize);
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
@@ -88,13 +107,13 @@ fn main(
   let outer = task / (geometry.rowBlocks * geometry.columnBlocks);
   let group = outer % geometry.groups;
   let slice = outer / geometry.groups;
-  var firstChannel = 0u;
-  var channels = geometry.sourceChannels;
+  var firstBlock = 0u;
+  var blocks = geometry.blocks;
   var firstResult = 0u;
   if (SPLIT) {
     let split = slice / phaseCount(geometry.phases);
-    firstChannel = split * geometry.termsPerSplit;
-    channels = min(geometry.termsPerSplit, geometry.sourceChannels - firstChannel);
+    firstBlock = split * geometry.blocksPerSplit;
+    blocks = min(blocks, firstBlock + geometry.blocksPerSplit);
     firstResult = split * geometry.resultElements;
   }
   let offset = phaseOffset(slice, geometry.phases);
@@ -112,33 +131,41 @@ fn main(
     let position = phasePosition(column % geometry.gridPositions, geometry.gridSize, offset);
     origins[j] = gatherOrigin(vec3<i32>(position), geometry.padBegin, first);
     bases[j] = (column / geometry.gridPositions) * geometry.sourceStrides.x
-      + (group * geometry.sourceChannels + firstChannel) * geometry.sourceStrides.y;
+      + group * geometry.sourceChannels * geometry.sourceStrides.y;
   }
   var weightRows: array<u32, ROWS>;
   for (var r = 0u; r < ROWS; r++) { // @unroll
     weightRows[r] = group * geometry.weightGroupStride
-      + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x
-      + firstChannel * geometry.weightStrides.y;
+      + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x;
   }
 
   let size = geometry.sourceSize;
+  // Block by block, of so many steps: some channels of a tap, and then the next. The result holds what blocks before have summed.
   var sums: array<f32, ROWS * COLUMNS>;
-  for (var vd = 0u; vd < VISITS_DEPTH; vd++) {
-    for (var vh = 0u; vh < VISITS_HEIGHT; vh++) {
-      for (var vw = 0u; vw < VISITS_WIDTH; vw++) {
-        let visit = vec3<u32>(vd, vh, vw);
-        let tap = tapOf(first, visit);
-        if (!isTap(tap)) {
-          continue;
-        }
+  var totals: array<f32, ROWS * COLUMNS>;
+  var visitNumber = firstBlock * geometry.stepsPerBlock / geometry.chunks;
+  var firstChannel = firstBlock * geometry.stepsPerBlock % geometry.chunks * geometry.chunkChannels;
+  for (var index = firstBlock; index < blocks; index++) {
+    for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+      sums[i] = 0.0;
+    }
+    for (var step = 0u; step < geometry.stepsPerBlock; step++) {
+      if (visitNumber >= VISITS) {
+        break;
+      }
+      let visit = visitAt(visitNumber);
+      let tap = tapOf(first, visit);
+      if (isTap(tap)) {
+        let channels = min(geometry.chunkChannels, geometry.sourceChannels - firstChannel);
+        let channelOffset = firstChannel * geometry.sourceStrides.y;
         var inside: array<bool, COLUMNS>;
         var offsets: array<u32, COLUMNS>;
         for (var j = 0u; j < COLUMNS; j++) { // @unroll
           let at = gatherAt(origins[j], visit, size);
           inside[j] = isInside(at, size);
-          offsets[j] = bases[j] + select(0u, flatten(at, size) * geometry.sourceStrides.z, inside[j]);
+          offsets[j] = bases[j] + channelOffset + select(0u, flatten(at, size) * geometry.sourceStrides.z, inside[j]);
         }
-        let weightTap = tapNumber(tap) * geometry.weightStrides.z;
+        let weightTap = tapNumber(tap) * geometry.weightStrides.z + firstChannel * geometry.weightStrides.y;
         for (var c = 0u; c < MOST_CHANNELS; c++) {
           if (c >= channels) {
             break;
@@ -157,6 +184,39 @@ fn main(
           }
         }
       }
+      firstChannel += geometry.chunkChannels;
+      if (firstChannel >= geometry.sourceChannels) {
+        firstChannel = 0u;
+        visitNumber++;
+      }
+    }
+    if (BLOCKED) { // @static
+      if (IN_REGISTERS) { // @static
+        for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+          totals[i] += sums[i];
+          sums[i] = totals[i];
+        }
+      } else {
+        // Reads beyond the last row mean nothing, and are not stored.
+        for (var j = 0u; j < COLUMNS; j++) { // @unroll
+          let column = firstColumn + j * THREADS;
+          let base = firstResult + resultPlace(column, group * geometry.resultChannels + firstRow, offset);
+          if (index > firstBlock) {
+            for (var r = 0u; r < ROWS; r++) { // @unroll
+              sums[r * COLUMNS + j] += f32(result[base + r * geometry.resultStrides.y]);
+            }
+          }
+          if (index + 1u < blocks && isResult(column, offset)) {
+            for (var r = 0u; r < ROWS; r++) { // @unroll
+              if (firstRow + r < geometry.resultChannels) {
+                result[base + r * geometry.resultStrides.y] = Result(sums[r * COLUMNS + j]);
+              }
+            }
+          }
+        }
+      }
+    } else {
+      break;
     }
   }
 

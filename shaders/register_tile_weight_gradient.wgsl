@@ -17,6 +17,8 @@ const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const SHARED: u32 = 1u; // @specialize
+// What blocks make is added up in registers, where there are enough, and else in the partial result.
+const IN_REGISTERS: bool = false; // @specialize
 const MOST_POSITIONS: u32 = 0x40000000u;
 
 struct Geometry {
@@ -33,6 +35,7 @@ struct Geometry {
   segmentsPerRow: u32,
   segmentLength: u32,
   segmentsPerSplit: u32,
+  segmentsPerBlock: u32,
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
   outputStrides: vec3<u32>,
 }
@@ -90,69 +93,97 @@ fn main(
   }
 
   let size = geometry.inputSize;
+  // Block by block: the partial result holds what those before have summed.
+  let begin = split * geometry.segmentsPerSplit;
+  let end = min(geometry.segments, begin + geometry.segmentsPerSplit);
   var sums: array<f32, ROWS * COLUMNS>;
-  let end = min(geometry.segments, (split + 1u) * geometry.segmentsPerSplit);
-  for (var segment = split * geometry.segmentsPerSplit; segment < end; segment++) {
-    let start = (segment % geometry.segmentsPerRow) * geometry.segmentLength;
-    let line = segment / geometry.segmentsPerRow;
-    let height = line % geometry.outputSize.y;
-    let depth = (line / geometry.outputSize.y) % geometry.outputSize.x;
-    let sample = line / (geometry.outputSize.y * geometry.outputSize.x);
-    let length = min(geometry.segmentLength, geometry.outputSize.z - start);
-    let outputBase = sample * geometry.outputStrides.x
-      + ((depth * geometry.outputSize.y + height) * geometry.outputSize.z + start) * geometry.outputStrides.z;
-
-    var inside: array<bool, COLUMNS>;
-    var bases: array<u32, COLUMNS>;
-    for (var j = 0u; j < COLUMNS; j++) { // @unroll
-      let atDepth = inputDepth(depth, origins[j], size);
-      let atHeight = inputHeight(height, origins[j], size);
-      inside[j] = (atDepth < size.x) & (atHeight < size.y);
-      bases[j] = sample * geometry.inputStrides.x + channels[j]
-        + select(0u, atDepth * size.y + atHeight, inside[j]) * size.z * geometry.inputStrides.z;
+  var totals: array<f32, ROWS * COLUMNS>;
+  for (var first = begin; first < end; first += geometry.segmentsPerBlock) {
+    for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+      sums[i] = 0.0;
     }
-    for (var i = 0u; i < MOST_POSITIONS; i++) {
-      let first = i * SHARED;
-      if (first >= length) {
-        break;
-      }
-      // Beyond the end gradients are 0, and patches too, lest 0 meet an infinity.
-      let own = first + lane;
-      let ownOffset = outputBase + min(own, length - 1u) * geometry.outputStrides.z;
-      var gradients: array<f32, ROWS>;
-      for (var r = 0u; r < ROWS; r++) { // @unroll
-        gradients[r] = select(0.0, loadGradient(ownOffset + channelRows[r]), own < length);
-      }
-      // Column by column: neighbouring positions lie in one cache line, columns may all be far apart.
-      var patches: array<f32, COLUMNS * SHARED>;
+    let blockEnd = min(end, first + geometry.segmentsPerBlock);
+    for (var segment = first; segment < blockEnd; segment++) {
+      let start = (segment % geometry.segmentsPerRow) * geometry.segmentLength;
+      let line = segment / geometry.segmentsPerRow;
+      let height = line % geometry.outputSize.y;
+      let depth = (line / geometry.outputSize.y) % geometry.outputSize.x;
+      let sample = line / (geometry.outputSize.y * geometry.outputSize.x);
+      let length = min(geometry.segmentLength, geometry.outputSize.z - start);
+      let outputBase = sample * geometry.outputStrides.x
+        + ((depth * geometry.outputSize.y + height) * geometry.outputSize.z + start) * geometry.outputStrides.z;
+
+      var inside: array<bool, COLUMNS>;
+      var bases: array<u32, COLUMNS>;
       for (var j = 0u; j < COLUMNS; j++) { // @unroll
-        for (var s = 0u; s < SHARED; s++) { // @unroll
-          let width = inputWidth(start + first + s, origins[j], size);
-          let meets = inside[j] & (width < size.z) & (first + s < length);
-          let value = select(0.0, f32(input[bases[j] + select(0u, width, meets) * geometry.inputStrides.z]), meets);
-          patches[j * SHARED + s] = select(value, 1.0, firstColumn + j >= weightColumns);
-        }
+        let atDepth = inputDepth(depth, origins[j], size);
+        let atHeight = inputHeight(height, origins[j], size);
+        inside[j] = (atDepth < size.x) & (atHeight < size.y);
+        bases[j] = sample * geometry.inputStrides.x + channels[j]
+          + select(0u, atDepth * size.y + atHeight, inside[j]) * size.z * geometry.inputStrides.z;
       }
-      for (var s = 0u; s < SHARED; s++) { // @unroll
+      for (var i = 0u; i < MOST_POSITIONS; i++) {
+        let share = i * SHARED;
+        if (share >= length) {
+          break;
+        }
+        // Beyond the end gradients are 0, and patches too, lest 0 meet an infinity.
+        let own = share + lane;
+        let ownOffset = outputBase + min(own, length - 1u) * geometry.outputStrides.z;
+        var gradients: array<f32, ROWS>;
         for (var r = 0u; r < ROWS; r++) { // @unroll
-          var gradient = gradients[r];
-          gradient = subgroupBroadcast(gradients[r], s); // @subgroups
-          for (var j = 0u; j < COLUMNS; j++) { // @unroll
-            sums[r * COLUMNS + j] += gradient * patches[j * SHARED + s];
+          gradients[r] = select(0.0, loadGradient(ownOffset + channelRows[r]), own < length);
+        }
+        // Column by column: neighbouring positions lie in one cache line, columns may all be far apart.
+        var patches: array<f32, COLUMNS * SHARED>;
+        for (var j = 0u; j < COLUMNS; j++) { // @unroll
+          for (var s = 0u; s < SHARED; s++) { // @unroll
+            let width = inputWidth(start + share + s, origins[j], size);
+            let meets = inside[j] & (width < size.z) & (share + s < length);
+            let value = select(0.0, f32(input[bases[j] + select(0u, width, meets) * geometry.inputStrides.z]), meets);
+            patches[j * SHARED + s] = select(value, 1.0, firstColumn + j >= weightColumns);
+          }
+        }
+        for (var s = 0u; s < SHARED; s++) { // @unroll
+          for (var r = 0u; r < ROWS; r++) { // @unroll
+            var gradient = gradients[r];
+            gradient = subgroupBroadcast(gradients[r], s); // @subgroups
+            for (var j = 0u; j < COLUMNS; j++) { // @unroll
+              sums[r * COLUMNS + j] += gradient * patches[j * SHARED + s];
+            }
           }
         }
       }
     }
-  }
 
-  for (var r = 0u; r < ROWS; r++) { // @unroll
-    let row = firstRow + r;
-    if (row < geometry.rows) {
+    if (IN_REGISTERS) { // @static
+      for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+        totals[i] += sums[i];
+        sums[i] = totals[i];
+      }
+      if (blockEnd < end) {
+        continue;
+      }
+    } else {
+    }
+    // Row by row. Reads beyond the end of one mean nothing, and are not stored.
+    for (var r = 0u; r < ROWS; r++) { // @unroll
+      let row = firstRow + r;
       let base = (outer * geometry.rows + row) * columns;
-      for (var j = 0u; j < COLUMNS; j++) { // @unroll
-        let column = firstColumn + j;
-        if (column < columns) {
-          partials[base + column] = sums[r * COLUMNS + j];
+      if (IN_REGISTERS) { // @static
+      } else {
+        if (first > begin) {
+          for (var j = 0u; j < COLUMNS; j++) { // @unroll
+            sums[r * COLUMNS + j] += partials[base + firstColumn + j];
+          }
+        }
+      }
+      if (row < geometry.rows) {
+        for (var j = 0u; j < COLUMNS; j++) { // @unroll
+          let column = firstColumn + j;
+          if (column < columns) {
+            partials[base + column] = sums[r * COLUMNS + j];
+          }
         }
       }
     }

@@ -18,6 +18,8 @@ import package::common::taps::{
 const THREADS: u32 = 64u;
 const ROWS: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
+// What blocks make is added up in registers, where there are enough, and else in the partial result.
+const IN_REGISTERS: bool = false; // @specialize
 
 const HEIGHT: u32 = (KERNEL_HEIGHT - 1u) * DILATION_HEIGHT + 1u;
 const WIDTH: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (KERNEL_WIDTH - 1u) * DILATION_WIDTH + 1u;
@@ -31,9 +33,11 @@ struct Geometry {
   rowBlocks: u32, // ceil(rows / ROWS)
   inputChannels: u32, // of a group
   groups: u32,
-  columnBlocks: u32,
+  columnBlocks: u32, // of a segment
+  segmentsPerLine: u32,
   lines: u32, // batch * output lines
   linesPerSplit: u32,
+  linesPerBlock: u32,
   splits: u32,
   walks: u32, // splits * groups * rowBlocks * inputChannels
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
@@ -74,12 +78,20 @@ fn main(
   let outputBase = (group * geometry.rows + firstRow) * geometry.outputStrides.y;
 
   let size = geometry.inputSize;
-  let firstLine = split * geometry.linesPerSplit;
+  let segment = split % geometry.segmentsPerLine;
+  let firstLine = (split / geometry.segmentsPerLine) * geometry.linesPerSplit;
   let lines = min(geometry.lines - firstLine, geometry.linesPerSplit);
+  let matrixColumns = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
+  let firstPlace = ((split * geometry.groups + group) * geometry.rows + firstRow) * matrixColumns;
+  // Block by block: the partial result holds what those before have summed.
+  var held = 0u; // lines of a block
+  var hasStored = false;
   var sums: array<f32, ROWS * TAPS>;
   var biasSums: array<f32, ROWS>;
+  var totals: array<f32, ROWS * TAPS>;
+  var biasTotals: array<f32, ROWS>;
   for (var step = 0u; step < geometry.columnBlocks; step++) {
-    let firstColumn = step * COLUMNS;
+    let firstColumn = (segment * geometry.columnBlocks + step) * COLUMNS;
     var columns: array<u32, WIDTH>;
     for (var x = 0u; x < WIDTH; x++) { // @unroll
       columns[x] = paddedSource(i32(firstColumn * STRIDE_WIDTH + x) - geometry.padBegin.z, size.z);
@@ -120,25 +132,64 @@ fn main(
           }
         }
       }
+      held++;
+      let isLast = (line + 1u == lines) & (step + 1u == geometry.columnBlocks);
+      if (held == geometry.linesPerBlock || isLast) {
+        if (IN_REGISTERS) { // @static
+          for (var i = 0u; i < ROWS * TAPS; i++) { // @unroll
+            totals[i] += sums[i];
+            sums[i] = totals[i];
+          }
+          for (var r = 0u; r < ROWS; r++) { // @unroll
+            biasTotals[r] += biasSums[r];
+            biasSums[r] = biasTotals[r];
+          }
+        } else {
+        }
+        if (!IN_REGISTERS || isLast) {
+          // Reads beyond the last row mean nothing, and are not stored.
+          for (var r = 0u; r < ROWS; r++) { // @unroll
+            let exists = firstRow + r < geometry.rows;
+            let place = firstPlace + r * matrixColumns;
+            for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) { // @unroll
+              let taps = place + channel * TAPS + kh * KERNEL_WIDTH;
+              if (IN_REGISTERS) { // @static
+              } else {
+                if (hasStored) {
+                  for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
+                    sums[r * TAPS + kh * KERNEL_WIDTH + kw] += partials[taps + kw];
+                  }
+                }
+              }
+              if (exists) {
+                for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
+                  partials[taps + kw] = sums[r * TAPS + kh * KERNEL_WIDTH + kw];
+                }
+              }
+            }
+            if (HAS_BIAS && channel == 0u && exists) {
+              if (!IN_REGISTERS && hasStored) {
+                biasSums[r] += partials[place + matrixColumns - 1u];
+              }
+              partials[place + matrixColumns - 1u] = biasSums[r];
+            }
+          }
+          hasStored = true;
+        }
+        for (var r = 0u; r < ROWS; r++) { // @unroll
+          biasSums[r] = 0.0;
+        }
+        for (var i = 0u; i < ROWS * TAPS; i++) { // @unroll
+          sums[i] = 0.0;
+        }
+        held = 0u;
+      }
       height++;
       fresh = min(STRIDE_HEIGHT, HEIGHT);
       if (height == geometry.outputSize.y) {
         height = 0u;
         sample++;
         fresh = HEIGHT;
-      }
-    }
-  }
-
-  let matrixColumns = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
-  for (var r = 0u; r < ROWS; r++) { // @unroll
-    if (firstRow + r < geometry.rows) {
-      let place = ((split * geometry.groups + group) * geometry.rows + firstRow + r) * matrixColumns;
-      for (var tap = 0u; tap < TAPS; tap++) { // @unroll
-        partials[place + channel * TAPS + tap] = sums[r * TAPS + tap];
-      }
-      if (HAS_BIAS && channel == 0u) {
-        partials[place + matrixColumns - 1u] = biasSums[r];
       }
     }
   }

@@ -5,7 +5,7 @@
 // Each thread holds COLUMNS neighbouring results of a line, in ROWS result channels. For each row of the filter it loads
 // the strip of sources that they meet once, and uses each value for every tap and result that it belongs to. An input gradient gathers with the
 // filter flipped (FLIPPED), and the host's padding is what that takes.
-// Dispatch: ceil(batch * groups * rowBlocks * lines * columnBlocks / 64) workgroups, folded.
+// Dispatch: ceil(splits * batch * groups * rowBlocks * lines * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::epilogue::{
   activate, activateVector, maskGradient, prelu, preluVector, slopeIndex,
@@ -23,6 +23,12 @@ const THREADS: u32 = 64u;
 const ROWS: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const FLIPPED: bool = false; // @specialize
+// Blocks of the sums are dealt out to splits: what each makes goes to a partial result (sum_splits.wgsl adds them).
+const SPLIT: bool = false; // @specialize
+// Sums are longer than a block: what several of them make is added up in the result, which is float32 then,
+const BLOCKED: bool = false; // @specialize
+// or in registers, where there are enough.
+const IN_REGISTERS: bool = false; // @specialize
 // Four neighbouring results of a line lie in one aligned vector, and are written at once.
 const VECTOR_RESULT: bool = false; // @specialize
 alias Result = f32; // @specialize
@@ -38,11 +44,18 @@ struct Geometry {
   sourceChannels: u32,
   groups: u32,
   rowBlocks: u32, // ceil(resultChannels / ROWS)
-  strips: u32, // batch * groups * rowBlocks * lines of a volume * columnBlocks
+  stripsPerSplit: u32, // batch * groups * rowBlocks * lines of a volume * columnBlocks
   sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
+  chunks: u32, // of the channels: a step of a sum takes one of a row of the filter
+  chunkChannels: u32,
+  stepsPerBlock: u32,
+  blocks: u32,
+  blocksPerSplit: u32,
+  resultElements: u32, // from one partial result to the next
+  strips: u32, // of all splits
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -67,9 +80,20 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let strip = workgroupIndex(workgroupId, grid) * THREADS + thread;
-  if (strip >= geometry.strips) {
+  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (index >= geometry.strips) {
     return;
+  }
+  var strip = index;
+  var firstBlock = 0u;
+  var blocks = geometry.blocks;
+  var firstResult = 0u;
+  if (SPLIT) {
+    let split = index / geometry.stripsPerSplit;
+    strip = index % geometry.stripsPerSplit;
+    firstBlock = split * geometry.blocksPerSplit;
+    blocks = min(blocks, firstBlock + geometry.blocksPerSplit);
+    firstResult = split * geometry.resultElements;
   }
   let firstColumn = (strip % geometry.columnBlocks) * COLUMNS;
   let line = strip / geometry.columnBlocks;
@@ -92,38 +116,98 @@ fn main(
     weightRows[r] = group * geometry.weightGroupStride
       + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x;
   }
+  let resultBase = sample * geometry.resultStrides.x
+    + flatten(vec3<u32>(slice, row, firstColumn), geometry.resultSize) * geometry.resultStrides.z;
+  // Block by block, of so many steps: some channels of a row of the filter, and then the next. The result holds what blocks
+  // before have summed.
   var sums: array<f32, ROWS * COLUMNS>;
-  for (var kd = 0u; kd < KERNEL_DEPTH; kd++) {
-    let d = paddedSource(origin.x + i32(kd * DILATION_DEPTH), size.x);
-    for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) {
-      let h = paddedSource(origin.y + i32(kh * DILATION_HEIGHT), size.y);
-      if (!isInside(vec3<u32>(d, h, 0u), size)) {
-        continue;
+  var totals: array<f32, ROWS * COLUMNS>;
+  var filterRow = firstBlock * geometry.stepsPerBlock / geometry.chunks;
+  var firstChannel = firstBlock * geometry.stepsPerBlock % geometry.chunks * geometry.chunkChannels;
+  for (var number = firstBlock; number < blocks; number++) {
+    for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+      sums[i] = 0.0;
+    }
+    for (var step = 0u; step < geometry.stepsPerBlock; step++) {
+      if (filterRow >= KERNEL_DEPTH * KERNEL_HEIGHT) {
+        break;
       }
-      let firstTap = (kd * KERNEL_HEIGHT + kh) * KERNEL_WIDTH;
-      let sourceRow = sourceBase + flatten(vec3<u32>(d, h, 0u), size) * geometry.sourceStrides.z;
-      for (var c = 0u; c < geometry.sourceChannels; c++) {
-        let channelRow = sourceRow + c * geometry.sourceStrides.y;
-        var values: array<f32, SPAN>;
-        for (var i = 0u; i < SPAN; i++) { // @unroll
-          values[i] = loadSource(channelRow + places[i] * geometry.sourceStrides.z, places[i] < size.z);
-        }
-        for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
-          let tap = select(firstTap + k, TAPS - 1u - firstTap - k, FLIPPED);
-          let weightTap = c * geometry.weightStrides.y + tap * geometry.weightStrides.z;
-          for (var r = 0u; r < ROWS; r++) { // @unroll
-            let factor = f32(weight[weightRows[r] + weightTap]);
-            for (var j = 0u; j < COLUMNS; j++) { // @unroll
-              sums[r * COLUMNS + j] += factor * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
+      let d = paddedSource(origin.x + i32((filterRow / KERNEL_HEIGHT) * DILATION_DEPTH), size.x);
+      let h = paddedSource(origin.y + i32((filterRow % KERNEL_HEIGHT) * DILATION_HEIGHT), size.y);
+      if (isInside(vec3<u32>(d, h, 0u), size)) {
+        let endChannel = min(geometry.sourceChannels, firstChannel + geometry.chunkChannels);
+        let firstTap = filterRow * KERNEL_WIDTH;
+        let sourceRow = sourceBase + flatten(vec3<u32>(d, h, 0u), size) * geometry.sourceStrides.z;
+        for (var c = firstChannel; c < endChannel; c++) {
+          let channelRow = sourceRow + c * geometry.sourceStrides.y;
+          var values: array<f32, SPAN>;
+          for (var i = 0u; i < SPAN; i++) { // @unroll
+            values[i] = loadSource(channelRow + places[i] * geometry.sourceStrides.z, places[i] < size.z);
+          }
+          for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+            let tap = select(firstTap + k, TAPS - 1u - firstTap - k, FLIPPED);
+            let weightTap = c * geometry.weightStrides.y + tap * geometry.weightStrides.z;
+            for (var r = 0u; r < ROWS; r++) { // @unroll
+              let factor = f32(weight[weightRows[r] + weightTap]);
+              for (var j = 0u; j < COLUMNS; j++) { // @unroll
+                sums[r * COLUMNS + j] += factor * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
+              }
             }
           }
         }
       }
+      firstChannel += geometry.chunkChannels;
+      if (firstChannel >= geometry.sourceChannels) {
+        firstChannel = 0u;
+        filterRow++;
+      }
+    }
+    if (BLOCKED) { // @static
+      if (IN_REGISTERS) { // @static
+        for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+          totals[i] += sums[i];
+          sums[i] = totals[i];
+        }
+      } else {
+        // Reads beyond the last row and column mean nothing, and are not stored.
+        for (var r = 0u; r < ROWS; r++) { // @unroll
+          let exists = number + 1u < blocks && firstRow + r < geometry.resultChannels;
+          let base = firstResult + resultBase + (group * geometry.resultChannels + firstRow + r) * geometry.resultStrides.y;
+          if (VECTOR_RESULT) { // @static
+            for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
+              let first = r * COLUMNS + v * 4u;
+              var sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
+              if (number > firstBlock) {
+                sum += vec4<f32>(result[base / 4u + v]);
+                for (var j = 0u; j < 4u; j++) { // @unroll
+                  sums[first + j] = sum[j];
+                }
+              }
+              if (exists && firstColumn + v * 4u < geometry.resultSize.z) {
+                result[base / 4u + v] = Result(sum);
+              }
+            }
+          } else {
+            if (number > firstBlock) {
+              for (var j = 0u; j < COLUMNS; j++) { // @unroll
+                sums[r * COLUMNS + j] += f32(result[base + j * geometry.resultStrides.z]);
+              }
+            }
+            if (exists) {
+              for (var j = 0u; j < COLUMNS; j++) { // @unroll
+                if (firstColumn + j < geometry.resultSize.z) {
+                  result[base + j * geometry.resultStrides.z] = Result(sums[r * COLUMNS + j]);
+                }
+              }
+            }
+          }
+        }
+      }
+    } else {
+      break;
     }
   }
 
-  let resultBase = sample * geometry.resultStrides.x
-    + flatten(vec3<u32>(slice, row, firstColumn), geometry.resultSize) * geometry.resultStrides.z;
   for (var r = 0u; r < ROWS; r++) { // @unroll
     if (firstRow + r < geometry.resultChannels) {
       let channel = group * geometry.resultChannels + firstRow + r;
@@ -142,7 +226,7 @@ fn main(
             if (ACTIVATION == PRELU) {
               sum = preluVector(sum, vec4<f32>(f32(activated[slopeIndex(channel)])));
             }
-            result[place] = Result(activateVector(sum));
+            result[firstResult / 4u + place] = Result(activateVector(sum));
           }
         }
       } else {
@@ -159,7 +243,7 @@ fn main(
             if (ACTIVATION == PRELU) {
               sum = prelu(sum, f32(activated[slopeIndex(channel)]));
             }
-            result[place] = Result(activate(sum));
+            result[firstResult + place] = Result(activate(sum));
           }
         }
       }

@@ -1,10 +1,10 @@
 // Weight gradient in strips, for few channels a group (depthwise layers).
 //
-//   partials[split][g, row, column] = sum over output lines of the split of dy[row, p] * patch[column, p]
+//   partials[split][g, row, column] = sum over segments of output lines of the split of dy[row, p] * patch[column, p]
 //
 // Each thread holds the taps of one pair of output and input channel: all of them, or FILTER_ROWS rows of a large filter. It
-// walks along the lines of its split, COLUMNS positions at a time, and uses each gradient for every tap, and each source for
-// every position that meets it.
+// walks along the segments of lines of its split, COLUMNS positions at a time, and uses each gradient for every tap, and each
+// source for every position that meets it.
 // Rows, columns and partials: common/weight_columns.wgsl. Neighbouring threads take neighbouring splits.
 // Dispatch: ceil(splits * rowBlocks * outputChannels * inputChannels / 64) workgroups, folded.
 import package::common::element::Element;
@@ -21,6 +21,8 @@ const THREADS: u32 = 64u;
 const COLUMNS: u32 = 4u; // @specialize
 // Of KERNEL_DEPTH * KERNEL_HEIGHT.
 const FILTER_ROWS: u32 = 3u; // @specialize
+// What blocks make is added up in registers, where there are enough, and else in the partial result.
+const IN_REGISTERS: bool = false; // @specialize
 
 const ALL_ROWS: u32 = KERNEL_DEPTH * KERNEL_HEIGHT;
 const ROW_BLOCKS: u32 = (ALL_ROWS + FILTER_ROWS - 1u) / FILTER_ROWS;
@@ -33,9 +35,11 @@ struct Geometry {
   rows: u32, // output channels of a group
   inputChannels: u32, // of a group
   groups: u32,
-  columnBlocks: u32,
-  lines: u32, // batch * output lines of a volume
-  linesPerSplit: u32,
+  columnBlocks: u32, // of a segment
+  segments: u32, // batch * output lines of a volume * segmentsPerLine
+  segmentsPerLine: u32,
+  segmentsPerSplit: u32,
+  segmentsPerBlock: u32,
   splits: u32,
   strips: u32, // splits * groups * rows * inputChannels * row blocks of the filter
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
@@ -78,61 +82,100 @@ fn main(
   let outputBase = row * geometry.outputStrides.y;
 
   let size = geometry.inputSize;
+  let columns = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
+  let place = (split * geometry.groups * geometry.rows + row) * columns;
+  let tapPlace = place + channel * TAPS + filterRow * KERNEL_WIDTH;
+  // Block by block: the partial result holds what those before have summed.
+  let begin = split * geometry.segmentsPerSplit;
+  let end = min(geometry.segments, begin + geometry.segmentsPerSplit);
   var sums: array<f32, FILTER_ROWS * KERNEL_WIDTH>;
-  var biasSum = 0.0;
-  let end = min(geometry.lines, (split + 1u) * geometry.linesPerSplit);
-  for (var line = split * geometry.linesPerSplit; line < end; line++) {
-    let height = line % geometry.outputSize.y;
-    let slice = (line / geometry.outputSize.y) % geometry.outputSize.x;
-    let sample = line / (geometry.outputSize.y * geometry.outputSize.x);
-    let lineBase = sample * geometry.outputStrides.x + outputBase
-      + flatten(vec3<u32>(slice, height, 0u), geometry.outputSize) * geometry.outputStrides.z;
-    let planeBase = sample * geometry.inputStrides.x + inputBase;
-    let origin = vec3<i32>(vec3<u32>(slice * STRIDE_DEPTH, height * STRIDE_HEIGHT, 0u)) - geometry.padBegin;
-    for (var step = 0u; step < geometry.columnBlocks; step++) {
-      let firstColumn = step * COLUMNS;
-      var gradients: array<f32, COLUMNS>;
-      for (var j = 0u; j < COLUMNS; j++) { // @unroll
-        let column = firstColumn + j;
-        gradients[j] = loadGradient(lineBase + column * geometry.outputStrides.z, column < geometry.outputSize.z);
-        biasSum += gradients[j];
-      }
-      var places: array<u32, SPAN>;
-      for (var i = 0u; i < SPAN; i++) { // @unroll
-        places[i] = paddedSource(i32(firstColumn * STRIDE_WIDTH + i) + origin.z, size.z);
-      }
-      for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
-        let tapRow = min(filterRow + r, ALL_ROWS - 1u);
-        let d = paddedSource(origin.x + i32((tapRow / KERNEL_HEIGHT) * DILATION_DEPTH), size.x);
-        let h = paddedSource(origin.y + i32((tapRow % KERNEL_HEIGHT) * DILATION_HEIGHT), size.y);
-        if (isInside(vec3<u32>(d, h, 0u), size)) {
-          let base = planeBase + flatten(vec3<u32>(d, h, 0u), size) * geometry.inputStrides.z;
-          var values: array<f32, SPAN>;
-          for (var i = 0u; i < SPAN; i++) { // @unroll
-            let inside = places[i] < size.z;
-            values[i] = select(0.0, f32(input[select(0u, base + places[i] * geometry.inputStrides.z, inside)]), inside);
-          }
-          for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
-            for (var j = 0u; j < COLUMNS; j++) { // @unroll
-              sums[r * KERNEL_WIDTH + k] += gradients[j] * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
+  var totals: array<f32, FILTER_ROWS * KERNEL_WIDTH>;
+  var biasTotal = 0.0;
+  for (var first = begin; first < end; first += geometry.segmentsPerBlock) {
+    for (var i = 0u; i < FILTER_ROWS * KERNEL_WIDTH; i++) { // @unroll
+      sums[i] = 0.0;
+    }
+    var biasSum = 0.0;
+    let blockEnd = min(end, first + geometry.segmentsPerBlock);
+    for (var segment = first; segment < blockEnd; segment++) {
+      let line = segment / geometry.segmentsPerLine;
+      let firstStep = (segment % geometry.segmentsPerLine) * geometry.columnBlocks;
+      let height = line % geometry.outputSize.y;
+      let slice = (line / geometry.outputSize.y) % geometry.outputSize.x;
+      let sample = line / (geometry.outputSize.y * geometry.outputSize.x);
+      let lineBase = sample * geometry.outputStrides.x + outputBase
+        + flatten(vec3<u32>(slice, height, 0u), geometry.outputSize) * geometry.outputStrides.z;
+      let planeBase = sample * geometry.inputStrides.x + inputBase;
+      let origin = vec3<i32>(vec3<u32>(slice * STRIDE_DEPTH, height * STRIDE_HEIGHT, 0u)) - geometry.padBegin;
+      for (var step = 0u; step < geometry.columnBlocks; step++) {
+        let firstColumn = (firstStep + step) * COLUMNS;
+        var gradients: array<f32, COLUMNS>;
+        for (var j = 0u; j < COLUMNS; j++) { // @unroll
+          let column = firstColumn + j;
+          gradients[j] = loadGradient(lineBase + column * geometry.outputStrides.z, column < geometry.outputSize.z);
+          biasSum += gradients[j];
+        }
+        var places: array<u32, SPAN>;
+        for (var i = 0u; i < SPAN; i++) { // @unroll
+          places[i] = paddedSource(i32(firstColumn * STRIDE_WIDTH + i) + origin.z, size.z);
+        }
+        for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
+          let tapRow = min(filterRow + r, ALL_ROWS - 1u);
+          let d = paddedSource(origin.x + i32((tapRow / KERNEL_HEIGHT) * DILATION_DEPTH), size.x);
+          let h = paddedSource(origin.y + i32((tapRow % KERNEL_HEIGHT) * DILATION_HEIGHT), size.y);
+          if (isInside(vec3<u32>(d, h, 0u), size)) {
+            let base = planeBase + flatten(vec3<u32>(d, h, 0u), size) * geometry.inputStrides.z;
+            var values: array<f32, SPAN>;
+            for (var i = 0u; i < SPAN; i++) { // @unroll
+              let inside = places[i] < size.z;
+              values[i] = select(0.0, f32(input[select(0u, base + places[i] * geometry.inputStrides.z, inside)]), inside);
+            }
+            for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+              for (var j = 0u; j < COLUMNS; j++) { // @unroll
+                sums[r * KERNEL_WIDTH + k] += gradients[j] * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
+              }
             }
           }
         }
       }
     }
-  }
 
-  let columns = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
-  let place = (split * geometry.groups * geometry.rows + row) * columns;
-  for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
-    // The last block may have rows beyond the filter.
-    if (filterRow + r < ALL_ROWS) {
-      for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
-        partials[place + channel * TAPS + (filterRow + r) * KERNEL_WIDTH + k] = sums[r * KERNEL_WIDTH + k];
+    if (IN_REGISTERS) { // @static
+      for (var i = 0u; i < FILTER_ROWS * KERNEL_WIDTH; i++) { // @unroll
+        totals[i] += sums[i];
+        sums[i] = totals[i];
+      }
+      biasTotal += biasSum;
+      biasSum = biasTotal;
+      if (blockEnd < end) {
+        continue;
+      }
+    } else {
+    }
+    for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
+      // The last block may have rows beyond the filter: what is read there means nothing, and is not stored.
+      if (IN_REGISTERS) { // @static
+      } else {
+        if (first > begin) {
+          for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+            sums[r * KERNEL_WIDTH + k] += partials[tapPlace + r * KERNEL_WIDTH + k];
+          }
+        }
+      }
+      if (filterRow + r < ALL_ROWS) {
+        for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+          partials[tapPlace + r * KERNEL_WIDTH + k] = sums[r * KERNEL_WIDTH + k];
+        }
       }
     }
-  }
-  if (HAS_BIAS && channel == 0u && filterRow == 0u) {
-    partials[place + columns - 1u] = biasSum;
+    if (HAS_BIAS && channel == 0u && filterRow == 0u) {
+      if (IN_REGISTERS) { // @static
+      } else {
+        if (first > begin) {
+          biasSum += partials[place + columns - 1u];
+        }
+      }
+      partials[place + columns - 1u] = biasSum;
+    }
   }
 }

@@ -10,6 +10,7 @@ import package::common::epilogue::{activate, prelu, slopeIndex, ACTIVATION, HAS_
 import package::common::grid::workgroupIndex;
 
 const THREADS: u32 = 64u;
+const RUN: u32 = 16u;
 
 struct Geometry {
   elements: u32, // of the result
@@ -25,6 +26,27 @@ struct Geometry {
 @group(0) @binding(4) var<storage, read_write> result: array<Element>;
 @group(0) @binding(5) var<storage, read> slopes: array<Element>;
 
+// Partials are summed in runs, and these in runs of runs, so that as many as there may be take no long chain of sums.
+fn sumPartials(element: u32) -> f32 {
+  var sum = 0.0;
+  var split = 0u;
+  while (split < geometry.splits) {
+    let endOfRuns = min(geometry.splits, split + RUN * RUN);
+    var runs = 0.0;
+    while (split < endOfRuns) {
+      let endOfRun = min(endOfRuns, split + RUN);
+      var run = 0.0;
+      while (split < endOfRun) {
+        run += partials[split * geometry.elements + element];
+        split++;
+      }
+      runs += run;
+    }
+    sum += runs;
+  }
+  return sum;
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
@@ -35,10 +57,7 @@ fn main(
   if (element >= geometry.elements) {
     return;
   }
-  var sum = 0.0;
-  for (var split = 0u; split < geometry.splits; split++) {
-    sum += partials[split * geometry.elements + element];
-  }
+  var sum = sumPartials(element);
   if (HAS_BIAS) {
     sum += f32(bias[(element / geometry.channelStride) % geometry.channels]);
   }

@@ -6,6 +6,7 @@
 import package::common::element::Element;
 import package::common::epilogue::{maskGradient, MASKED};
 import package::common::grid::workgroupIndex;
+import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, TAPS};
 import package::common::weight_columns::{columnOrigin, inputAt};
@@ -52,15 +53,22 @@ fn main(
   var inputOffset = (group * geometry.inputChannels + column / TAPS) * geometry.inputStrides.y
     + select(0u, flatten(at, geometry.inputSize), inside) * geometry.inputStrides.z;
   var outputOffset = channel * geometry.outputStrides.y + position * geometry.outputStrides.z;
-  var sum = 0.0;
-  for (var sample = 0u; sample < geometry.batch; sample++) {
-    var gradient = f32(outputGradient[outputOffset]);
-    if (MASKED) {
-      gradient = maskGradient(gradient, f32(activated[outputOffset]));
+  var sum: LongSum;
+  var sample = 0u;
+  while (sample < geometry.batch) {
+    let end = min(geometry.batch, sample + BLOCK_TERMS);
+    var terms = 0.0;
+    while (sample < end) {
+      var gradient = f32(outputGradient[outputOffset]);
+      if (MASKED) {
+        gradient = maskGradient(gradient, f32(activated[outputOffset]));
+      }
+      terms += gradient * select(0.0, f32(input[inputOffset]), inside);
+      inputOffset += geometry.inputStrides.x;
+      outputOffset += geometry.outputStrides.x;
+      sample++;
     }
-    sum += gradient * select(0.0, f32(input[inputOffset]), inside);
-    inputOffset += geometry.inputStrides.x;
-    outputOffset += geometry.outputStrides.x;
+    sum = withBlock(sum, terms);
   }
-  result[element] = Element(sum);
+  result[element] = Element(totalOf(sum));
 }

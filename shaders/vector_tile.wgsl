@@ -6,10 +6,10 @@
 // at once: those of a plain 1x1 layer lie so, others are laid out so by unfold.wgsl. Neighbouring threads hold
 // neighbouring vectors. Positions of a phase (common/phases.wgsl) are cut into vectors sample by sample.
 // With SHARED above 1, the lanes of a subgroup load the weights of as many channels, one each, and pass them around.
-// Dispatch: phases x groups x ceil(resultChannels / ROWS) x ceil(columns / (THREADS * VECTORS)), folded.
+// Dispatch: splits x phases x groups x ceil(resultChannels / ROWS) x ceil(columns / (THREADS * VECTORS)), folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::phases::{phaseOffset, phasePosition};
+import package::common::phases::{isOfPhase, phaseCount, phaseIndex, phaseOffset, phasePosition};
 import package::common::space::flatten;
 import package::common::taps::{
   firstTap, isInside, isTap, tapNumber, tapOf, visitAt, VISITS
@@ -27,6 +27,12 @@ const SHARED: u32 = 1u; // @specialize
 // The channels do not divide into shares: some of the last one are missing.
 const TAIL: bool = false; // @specialize
 alias SourceVector = vec4f; // @specialize
+// Blocks of the sums are dealt out to splits: what each makes goes to a partial result (sum_splits.wgsl adds them).
+const SPLIT: bool = false; // @specialize
+// Sums are longer than a block: what several of them make is added up in the result, which is float32 then,
+const BLOCKED: bool = false; // @specialize
+// or in registers, where there are enough.
+const IN_REGISTERS: bool = false; // @specialize
 // Four neighbouring positions are four neighbouring, aligned results: they are written at once.
 const VECTOR_RESULT: bool = false; // @specialize
 alias Result = f32; // @specialize
@@ -47,11 +53,17 @@ struct Geometry {
   groups: u32,
   columnBlocks: u32,
   rowBlocks: u32,
-  tasks: u32, // phases * groups * rowBlocks * columnBlocks
+  tasks: u32, // splits * phases * groups * rowBlocks * columnBlocks
   sourceStrides: vec4<u32>, // in vectors: batch, group, channel, visit
   resultStrides: vec3<u32>, // batch, channel, position
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
+  chunks: u32, // of the channels: a step of a sum takes one of a tap
+  chunkChannels: u32,
+  stepsPerBlock: u32,
+  blocks: u32,
+  blocksPerSplit: u32,
+  resultElements: u32, // from one partial result to the next
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -76,6 +88,19 @@ fn loadSource(place: u32) -> vec4<f32> {
   return value;
 }
 
+// Of one of four neighbouring positions of a phase.
+fn resultPlace(column: u32, neighbour: u32, channel: u32, offset: vec3<u32>) -> u32 {
+  let index = 4u * (column % geometry.rowVectors) + neighbour;
+  return (column / geometry.rowVectors) * geometry.resultStrides.x + channel * geometry.resultStrides.y
+    + phaseIndex(index, geometry.gridSize, offset, geometry.resultSize) * geometry.resultStrides.z;
+}
+
+fn isResult(column: u32, neighbour: u32, offset: vec3<u32>) -> bool {
+  let index = 4u * (column % geometry.rowVectors) + neighbour;
+  return column < geometry.columns && index < geometry.gridPositions
+    && isOfPhase(index, geometry.gridSize, offset, geometry.resultSize);
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
@@ -93,7 +118,18 @@ fn main(
   let columnBlock = (task / geometry.rowBlocks) % geometry.columnBlocks;
   let outer = task / (geometry.rowBlocks * geometry.columnBlocks);
   let group = outer % geometry.groups;
-  let phase = outer / geometry.groups;
+  let slice = outer / geometry.groups;
+  let phases = phaseCount(geometry.phases);
+  var phase = slice;
+  var firstBlock = 0u;
+  var blocks = geometry.blocks;
+  var firstResult = 0u;
+  if (SPLIT) {
+    phase = slice % phases;
+    firstBlock = (slice / phases) * geometry.blocksPerSplit;
+    blocks = min(blocks, firstBlock + geometry.blocksPerSplit);
+    firstResult = (slice / phases) * geometry.resultElements;
+  }
   let offset = phaseOffset(phase, geometry.phases);
   let first = firstTap(offset, geometry.padBegin);
   let firstRow = rowBlock * ROWS;
@@ -112,43 +148,107 @@ fn main(
       + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x + lane * geometry.weightStrides.y;
   }
 
+  // Block by block, of so many steps: some channels of a tap, and then the next. The result holds what blocks before have summed.
   var sums: array<vec4<f32>, ROWS * VECTORS>;
-  for (var visit = 0u; visit < VISITS; visit++) {
-    let tap = tapOf(first, visitAt(visit));
-    if (!isTap(tap)) {
-      continue;
+  var totals: array<vec4<f32>, ROWS * VECTORS>;
+  var visitNumber = firstBlock * geometry.stepsPerBlock / geometry.chunks;
+  var firstChannel = firstBlock * geometry.stepsPerBlock % geometry.chunks * geometry.chunkChannels;
+  for (var index = firstBlock; index < blocks; index++) {
+    for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
+      sums[i] = vec4<f32>(0.0);
     }
-    let weightTap = tapNumber(tap) * geometry.weightStrides.z;
-    let sourceVisit = visit * geometry.sourceStrides.w;
-    for (var c = 0u; c < MOST_CHANNELS; c++) {
-      let firstChannel = c * SHARED;
-      if (firstChannel >= geometry.sourceChannels) {
+    for (var step = 0u; step < geometry.stepsPerBlock; step++) {
+      if (visitNumber >= VISITS) {
         break;
       }
-      let weightChannel = weightTap + firstChannel * geometry.weightStrides.y;
-      var factors: array<f32, ROWS>;
-      for (var r = 0u; r < ROWS; r++) { // @unroll
-        factors[r] = f32(weight[weightRows[r] + weightChannel]);
-        if (TAIL) {
-          factors[r] = select(0.0, factors[r], firstChannel + lane < geometry.sourceChannels);
+      let tap = tapOf(first, visitAt(visitNumber));
+      if (isTap(tap)) {
+        let endChannel = min(geometry.sourceChannels, firstChannel + geometry.chunkChannels);
+        let weightTap = tapNumber(tap) * geometry.weightStrides.z;
+        let sourceVisit = visitNumber * geometry.sourceStrides.w;
+        for (var c = 0u; c < MOST_CHANNELS; c++) {
+          let share = firstChannel + c * SHARED;
+          if (share >= endChannel) {
+            break;
+          }
+          let weightChannel = weightTap + share * geometry.weightStrides.y;
+          var factors: array<f32, ROWS>;
+          for (var r = 0u; r < ROWS; r++) { // @unroll
+            factors[r] = f32(weight[weightRows[r] + weightChannel]);
+            if (TAIL) {
+              factors[r] = select(0.0, factors[r], share + lane < geometry.sourceChannels);
+            }
+          }
+          for (var s = 0u; s < SHARED; s++) { // @unroll
+            var values: array<vec4<f32>, VECTORS>;
+            for (var j = 0u; j < VECTORS; j++) { // @unroll
+              values[j] = loadSource(bases[j] + sourceVisit + (share + s) * geometry.sourceStrides.z);
+              if (TAIL) {
+                values[j] = select(vec4<f32>(0.0), values[j], share + s < geometry.sourceChannels);
+              }
+            }
+            for (var r = 0u; r < ROWS; r++) { // @unroll
+              var factor = factors[r];
+              factor = subgroupBroadcast(factors[r], s); // @subgroups
+              for (var j = 0u; j < VECTORS; j++) { // @unroll
+                sums[r * VECTORS + j] = fma(vec4<f32>(factor), values[j], sums[r * VECTORS + j]);
+              }
+            }
+          }
         }
       }
-      for (var s = 0u; s < SHARED; s++) { // @unroll
-        var values: array<vec4<f32>, VECTORS>;
+      firstChannel += geometry.chunkChannels;
+      if (firstChannel >= geometry.sourceChannels) {
+        firstChannel = 0u;
+        visitNumber++;
+      }
+    }
+    if (BLOCKED) { // @static
+      if (IN_REGISTERS) { // @static
+        for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
+          totals[i] += sums[i];
+          sums[i] = totals[i];
+        }
+      } else {
+        // Reads beyond the last row mean nothing, and are not stored.
         for (var j = 0u; j < VECTORS; j++) { // @unroll
-          values[j] = loadSource(bases[j] + sourceVisit + (firstChannel + s) * geometry.sourceStrides.z);
-          if (TAIL) {
-            values[j] = select(vec4<f32>(0.0), values[j], firstChannel + s < geometry.sourceChannels);
-          }
-        }
-        for (var r = 0u; r < ROWS; r++) { // @unroll
-          var factor = factors[r];
-          factor = subgroupBroadcast(factors[r], s); // @subgroups
-          for (var j = 0u; j < VECTORS; j++) { // @unroll
-            sums[r * VECTORS + j] = fma(vec4<f32>(factor), values[j], sums[r * VECTORS + j]);
+          let column = firstColumn + j * THREADS;
+          let channel = group * geometry.resultChannels + firstRow;
+          if (VECTOR_RESULT) { // @static
+            let base = (firstResult + resultPlace(column, 0u, channel, offset)) / 4u;
+            if (index > firstBlock) {
+              for (var r = 0u; r < ROWS; r++) { // @unroll
+                sums[r * VECTORS + j] += vec4<f32>(result[base + r * (geometry.resultStrides.y / 4u)]);
+              }
+            }
+            if (index + 1u < blocks && column < geometry.columns) {
+              for (var r = 0u; r < ROWS; r++) { // @unroll
+                if (firstRow + r < geometry.resultChannels) {
+                  result[base + r * (geometry.resultStrides.y / 4u)] = Result(sums[r * VECTORS + j]);
+                }
+              }
+            }
+          } else {
+            for (var i = 0u; i < 4u; i++) { // @unroll
+              let base = firstResult + resultPlace(column, i, channel, offset);
+              if (index > firstBlock) {
+                for (var r = 0u; r < ROWS; r++) { // @unroll
+                  sums[r * VECTORS + j][i] += f32(result[base + r * geometry.resultStrides.y]);
+                }
+              }
+              if (index + 1u < blocks && isResult(column, i, offset)) {
+                for (var r = 0u; r < ROWS; r++) { // @unroll
+                  if (firstRow + r < geometry.resultChannels) {
+                    result[base + r * geometry.resultStrides.y] = Result(sums[r * VECTORS + j][i]);
+                  }
+                }
+              }
+            }
           }
         }
       }
+    } else {
+      break;
     }
   }
 
@@ -173,7 +273,7 @@ fn main(
             if (ACTIVATION == PRELU) {
               sum = preluVector(sum, vec4<f32>(f32(slopes[slopeIndex(channel)])));
             }
-            result[place] = Result(activateVector(sum));
+            result[firstResult / 4u + place] = Result(activateVector(sum));
           }
         }
       } else {
@@ -196,7 +296,7 @@ fn main(
                 if (ACTIVATION == PRELU) {
                   sum = prelu(sum, f32(slopes[slopeIndex(channel)]));
                 }
-                result[place] = Result(activate(sum));
+                result[firstResult + place] = Result(activate(sum));
               }
             }
           }

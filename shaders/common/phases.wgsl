@@ -1,7 +1,7 @@
 // Result positions, phase by phase (common/taps.wgsl): a phase is every PHASE_STRIDE-th position from an offset, so
 // that all of its positions meet the same taps. Forward there is one phase, with every position.
-import package::common::space::{RANK, unflatten};
-import package::common::taps::{STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TRANSPOSED};
+import package::common::space::{flatten, RANK, unflatten};
+import package::common::taps::{isInside, STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TRANSPOSED};
 
 fn phaseCount(phases: vec3<u32>) -> u32 {
   return phases.x * phases.y * phases.z;
@@ -23,4 +23,22 @@ fn phasePosition(index: u32, gridSize: vec3<u32>, offset: vec3<u32>) -> vec3<u32
     return at;
   }
   return at * vec3<u32>(STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH) + offset;
+}
+
+// Whether there is one phase: then positions are numbered as the result's are.
+fn isWhole() -> bool {
+  return !TRANSPOSED || (STRIDE_DEPTH == 1u && STRIDE_HEIGHT == 1u && STRIDE_WIDTH == 1u);
+}
+
+// The number in the result of position number `index` of a phase.
+fn phaseIndex(index: u32, gridSize: vec3<u32>, offset: vec3<u32>, size: vec3<u32>) -> u32 {
+  if (isWhole()) {
+    return index;
+  }
+  return flatten(phasePosition(index, gridSize, offset), size);
+}
+
+// Whether position number `index` of a phase lies in the result.
+fn isOfPhase(index: u32, gridSize: vec3<u32>, offset: vec3<u32>, size: vec3<u32>) -> bool {
+  return isWhole() || isInside(phasePosition(index, gridSize, offset), size);
 }

@@ -60,7 +60,7 @@ export function takeBranches(code: string): string {
   const value = new RegExp(`^const ${name}: bool = (true|false);`, "m").exec(code)?.[1];
   if (value === undefined)
     throw new ConvError(`a shader branch marked @static asks for ${name}, which is no bool constant`);
-  const otherwise = /^ else \{\n/.exec(code.slice(end));
+  const otherwise = /^ else \{[ \n]/.exec(code.slice(end));
   if (!otherwise) throw new ConvError(`a shader branch marked @static asks for ${name} and has no other branch`);
   const otherStart = end + otherwise[0].length;
   const otherEnd = blockEnd(code, otherStart);

@@ -1,9 +1,10 @@
 /**
  * How far a correct float32 result may lie from the float64 one.
  *
- * Summing n products in any order, each product and each addition rounded to nearest, errs by at most
- * n * u * sum|products| to first order, with u = 2^-24 the unit roundoff of float32 (Higham, "Accuracy
- * and Stability of Numerical Algorithms", 2nd ed., eq. 3.3; a fused multiply-add only lowers it).
+ * A sum of products errs by at most c * u * sum|products| to first order, with u = 2^-24 the unit roundoff of float32 and c the
+ * roundings that a product meets on its way into the result, at most: its own, and one for each addition (Higham, "Accuracy and
+ * Stability of Numerical Algorithms", 2nd ed., sections 3.1 and 4.2; a fused multiply-add only lowers it). Where n terms are
+ * added one after the other c is n. Solvers cut long sums ({@link longestChain}), so that c hardly grows with n.
  * sum|products| is the same pass over the absolute values.
  */
 import type { ConvProblem } from "../problem.js";
@@ -37,6 +38,22 @@ export function termsOf(problem: ConvProblem, direction: PassDirection): number 
       return problem.batch * problem.outputPositions;
   }
 }
+
+/**
+ * Roundings that a product meets on its way into a sum of so many, at most, whatever the solver. Up to 256 terms are summed one
+ * after the other. Longer sums are cut into blocks of 256 at most, and 128 blocks at most are added one after the other. What
+ * more there is, parts of a sum that was split, is added in runs of 16, these in runs of 16, and these one after the other,
+ * 2^20 terms or more each. (A device whose buffers cannot hold the parts gets fewer: src/solvers/splits.ts.)
+ */
+export function longestChain(terms: number): number {
+  if (terms <= BLOCK) return terms;
+  const parts = 2 * RUN + Math.ceil(terms / 2 ** 20);
+  return Math.min(terms, BLOCK + Math.min(MOST_BLOCKS, Math.ceil(terms / BLOCK)) + parts);
+}
+
+const BLOCK = 256;
+const MOST_BLOCKS = 128;
+const RUN = 16;
 
 /** Places of the padded input that show the same element, at most. */
 function mostCopies({ paddingMode, padBegin, padEnd }: ConvProblem): number {
@@ -89,7 +106,7 @@ function unsharedPass(problem: ConvProblem, direction: PassDirection, operands: 
   }
 }
 
-/** For each element of the result: `terms * 2^-24 * sum|terms|`, with bias and residual among the terms. */
+/** For each element of the result: `longestChain(terms) * 2^-24 * sum|terms|`, a bias and a residual adding a rounding each. */
 export function errorBound(problem: ConvProblem, direction: PassDirection, operands: PassOperands): Float64Array {
   requireOperands(problem, direction, operands);
   const magnitudes: PassOperands = {
@@ -100,7 +117,7 @@ export function errorBound(problem: ConvProblem, direction: PassDirection, opera
     residual: absolute(operands.residual),
   };
   const extras = [operands.bias, operands.residual].filter((extra) => extra !== undefined).length;
-  const factor = (termsOf(problem, direction) + extras) * UNIT_ROUNDOFF;
+  const factor = (longestChain(termsOf(problem, direction)) + extras) * UNIT_ROUNDOFF;
   return referencePass(problem, direction, magnitudes).map((sum) => sum * factor);
 }
 

@@ -27,6 +27,7 @@ export {
   compare,
   type Comparison,
   errorBound,
+  longestChain,
   type PassDirection,
   type PassOperands,
   referencePass,

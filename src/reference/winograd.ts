@@ -10,7 +10,7 @@ import { paddedView, plainView } from "./plain.js";
 import { require, show } from "../errors.js";
 import type { ConvProblem } from "../problem.js";
 import { requireWord } from "../spelling.js";
-import { errorBound, type PassOperands, UNIT_ROUNDOFF } from "./bound.js";
+import { errorBound, longestChain, type PassOperands, UNIT_ROUNDOFF } from "./bound.js";
 import { requireOperands } from "./checks.js";
 import { transform, TRANSFORM_ROUNDINGS, type Transforms, transformsOf, transposed } from "./winogradMatrices.js";
 
@@ -104,7 +104,7 @@ export function winogradErrorBound(
       }
     }
   }
-  const factor = (sourceChannels + TRANSFORM_ROUNDINGS) * UNIT_ROUNDOFF;
+  const factor = (longestChain(sourceChannels) + TRANSFORM_ROUNDINGS) * UNIT_ROUNDOFF;
   const rest = errorBound(problem, direction, operands);
   return toLayout(sums).map((sum, i) => factor * sum + rest[i]);
 }
@@ -207,7 +207,7 @@ function weightGradientBound(problem: ConvProblem, operands: PassOperands, matri
       }
     }
   }
-  const factor = (tiles + TRANSFORM_ROUNDINGS) * UNIT_ROUNDOFF;
+  const factor = (longestChain(tiles) + TRANSFORM_ROUNDINGS) * UNIT_ROUNDOFF;
   const back = transposed(matrices.filter);
   const weights = Array.from({ length: problem.outChannels * inChannelsPerGroup }, (_, filter) => {
     return transform(back, sums.subarray(filter * size, (filter + 1) * size)).map((sum) => factor * sum);

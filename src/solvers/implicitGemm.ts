@@ -4,6 +4,7 @@ import type { ConvOperation } from "../operation.js";
 import { isPointwise } from "../problem.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
+import { stepsPerBlock } from "./blocks.js";
 import { elementTypes, unsharedRefusal, vectorResults } from "./constants.js";
 import { describeGather, type Gather, liesInVectors, phaseUniforms } from "./gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
@@ -16,6 +17,7 @@ import {
   tileDiscouraged,
   tileRefusal,
   tileRows,
+  tileSums,
 } from "./workgroupTile.js";
 
 /** Whether the four weights of neighbouring depth lie in one aligned vector. */
@@ -33,7 +35,8 @@ function vectorSource({ problem, masked, pixels }: ConvOperation): boolean {
 function termsOf({ problem }: ConvOperation, gather: Gather, tile: SolverConfig): ResultTerms {
   const { phaseCount, resultChannels, columns, depth } = gather;
   const tasks = phaseCount * problem.groups * tileCount(tile, resultChannels, columns);
-  return { tasks, depth, unit: tile.tileDepth };
+  const unit = tile.tileDepth;
+  return { tasks, depth, unit, blockDepth: unit * stepsPerBlock(unit), sums: tileSums(tile) };
 }
 
 export const implicitGemm: Solver = {
@@ -88,7 +91,8 @@ export const implicitGemm: Solver = {
         ...phaseUniforms(gather),
         groups: operation.problem.groups,
         depth: gather.depth,
-        ...sums.uniforms,
+        depthPerSplit: sums.perSplit,
+        resultElements: sums.resultElements,
         rowBlocks: Math.ceil(gather.resultChannels / tileRows(config)),
         columnBlocks: Math.ceil(gather.columns / tileColumns(config)),
         tasks,

@@ -1,6 +1,7 @@
 /** Tiled implicit GEMM in workgroup memory: weight gradient, its long sum split in two stages. */
 import kernel from "../../shaders/implicit_gemm_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
+import { inRegisters, MOST_TERMS } from "./blocks.js";
 import { elementTypes, unsharedRefusal } from "./constants.js";
 import {
   gradientBindings,
@@ -11,7 +12,15 @@ import {
   weightSums,
 } from "./partials.js";
 import { chooseSplits, dealOut } from "./splits.js";
-import { candidateTiles, tileColumns, tileConstants, tileDiscouraged, tileRefusal, tileRows } from "./workgroupTile.js";
+import {
+  candidateTiles,
+  tileColumns,
+  tileConstants,
+  tileDiscouraged,
+  tileRefusal,
+  tileRows,
+  tileSums,
+} from "./workgroupTile.js";
 
 /** Terms below which a split is not worth its partial. */
 const LEAST_DEPTH = 256;
@@ -41,7 +50,8 @@ export const implicitGemmWeightGradient: Solver = {
     const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
 
     const depth = problem.batch * problem.outputPositions;
-    const wanted = chooseSplits({ tasks: tasksPerSplit, elements, depth, leastDepth: LEAST_DEPTH }, capabilities);
+    const limits = { leastDepth: LEAST_DEPTH, mostDepth: MOST_TERMS };
+    const wanted = chooseSplits({ tasks: tasksPerSplit, elements, depth, ...limits }, capabilities);
     const { perSplit: depthPerSplit, splits } = dealOut(depth, wanted, config.tileDepth);
 
     const sums = weightSums(operation, splits, capabilities);
@@ -56,6 +66,7 @@ export const implicitGemmWeightGradient: Solver = {
         RANK: problem.rank,
         VECTOR_GRADIENT: inVectors,
         ALONG_DEPTH: channelsFirst,
+        IN_REGISTERS: inRegisters(tileSums(config), capabilities),
       },
       types: elementTypes(operation),
       uniforms: {

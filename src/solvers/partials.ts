@@ -14,6 +14,7 @@ import {
   type Scratch,
   type SolverPlan,
 } from "../solver.js";
+import { BATCH_BLOCKS, stepsPerBlock } from "./blocks.js";
 import { elementTypes, paddingConstant, strideList, tapConstants } from "./constants.js";
 import { chooseSplits, dealOut, partialBytes } from "./splits.js";
 
@@ -45,30 +46,56 @@ export function gradientConstants(operation: ConvOperation) {
 /** Output positions below which a split is not worth its partial. */
 const LEAST_POSITIONS = 64;
 
-/**
- * Output lines dealt out to splits, for kernels whose threads walk along them.
- *
- * @param threads of one split
- * @param threadsPerTask of a workgroup
- */
-export function splitLines(
+/** How kernels walk whose threads take `columns` positions of a line at a time. */
+export interface LineWalk {
+  readonly columns: number;
+  /** Positions of a line that a thread walks at a stretch, at most: longer lines are cut into segments. */
+  readonly longest: number;
+  /** Threads of one split, and of a workgroup. */
+  readonly threads: number;
+  readonly threadsPerTask: number;
+}
+
+/** Output lines cut into segments. */
+function cutLines({ problem: { batch, output } }: ConvOperation, { columns, longest }: LineWalk) {
+  const blocks = Math.ceil(output[2] / columns);
+  const columnBlocks = Math.ceil(blocks / Math.ceil((blocks * columns) / longest));
+  return { lines: batch * output[0] * output[1], columnBlocks, segmentsPerLine: Math.ceil(blocks / columnBlocks) };
+}
+
+/** Output lines, or segments of them, dealt out to splits. */
+function dealLines(
   operation: ConvOperation,
-  { threads, threadsPerTask }: { readonly threads: number; readonly threadsPerTask: number },
+  { threads, threadsPerTask }: LineWalk,
+  sum: { readonly depth: number; readonly positions: number; readonly mostDepth: number },
   capabilities: Capabilities,
 ) {
-  const { batch, output } = operation.problem;
-  const lines = batch * output[0] * output[1];
-  const wanted = chooseSplits(
-    {
-      tasks: Math.ceil(threads / threadsPerTask),
-      elements: gradientMatrix(operation).elements,
-      depth: lines,
-      leastDepth: Math.ceil(LEAST_POSITIONS / output[2]),
-    },
-    capabilities,
-  );
-  const { perSplit: linesPerSplit, splits } = dealOut(lines, wanted);
-  return { lines, linesPerSplit, splits };
+  const tasks = Math.ceil(threads / threadsPerTask);
+  const { elements } = gradientMatrix(operation);
+  const leastDepth = Math.ceil(LEAST_POSITIONS / sum.positions);
+  return dealOut(sum.depth, chooseSplits({ tasks, elements, leastDepth, ...sum }, capabilities));
+}
+
+/** For kernels whose threads walk along lines, segment after segment. */
+export function splitSegments(operation: ConvOperation, walk: LineWalk, capabilities: Capabilities) {
+  const { lines, columnBlocks, segmentsPerLine } = cutLines(operation, walk);
+  const segments = lines * segmentsPerLine;
+  const positions = Math.min(columnBlocks * walk.columns, operation.problem.output[2]);
+  const segmentsPerBlock = stepsPerBlock(positions);
+  const sum = { depth: segments, positions, mostDepth: BATCH_BLOCKS * segmentsPerBlock };
+  const { perSplit: segmentsPerSplit, splits } = dealLines(operation, walk, sum, capabilities);
+  return { columnBlocks, segments, segmentsPerLine, segmentsPerSplit, segmentsPerBlock, splits };
+}
+
+/** For kernels whose threads walk down lines, some columns at a time: a split takes lines, of long ones a segment. */
+export function splitLines(operation: ConvOperation, walk: LineWalk, capabilities: Capabilities) {
+  const { lines, columnBlocks, segmentsPerLine } = cutLines(operation, walk);
+  const [, , width] = operation.problem.output;
+  const linesPerBlock = stepsPerBlock(Math.min(walk.columns, width));
+  const mostDepth = Math.max(1, Math.floor((BATCH_BLOCKS * linesPerBlock) / columnBlocks));
+  const sum = { depth: lines, positions: Math.min(columnBlocks * walk.columns, width), mostDepth };
+  const { perSplit: linesPerSplit, splits } = dealLines(operation, walk, sum, capabilities);
+  return { columnBlocks, segmentsPerLine, lines, linesPerSplit, linesPerBlock, splits: splits * segmentsPerLine };
 }
 
 /** Uniform fields of every weight gradient kernel. */

@@ -2,6 +2,7 @@
 import kernel from "../../shaders/register_tile.wgsl";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
+import { cutWalk } from "./blocks.js";
 import {
   elementTypes,
   enoughThreads,
@@ -13,7 +14,7 @@ import {
 import { laneCost } from "./laneCost.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 import { describeGather, phaseUniforms } from "./gather.js";
-import { resultSplits, resultSplitsRefusal, resultSums } from "./resultSums.js";
+import { blocksOf, resultSplits, resultSplitsRefusal, resultSums } from "./resultSums.js";
 
 const TILES: readonly SolverConfig[] = [
   { threads: 64, rows: 8, columns: 8 },
@@ -32,15 +33,15 @@ export const registerTile: Solver = {
   configs(operation, capabilities) {
     const { columns, phaseCount, resultChannels } = describeGather(operation);
     const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
-    const blocksOf = ({ rows }: SolverConfig): number =>
+    const rowsOf = ({ rows }: SolverConfig): number =>
       phaseCount * operation.problem.groups * Math.ceil(resultChannels / rows);
     const threadsOf = (tile: SolverConfig): number => Math.ceil(columns / tile.columns);
     if (!capabilities.software) {
-      return preferring(fitting, (tile) => blocksOf(tile) * threadsOf(tile) >= enoughThreads(capabilities));
+      return preferring(fitting, (tile) => rowsOf(tile) * threadsOf(tile) >= enoughThreads(capabilities));
     }
     const costOf = (tile: SolverConfig): number => {
       const sizes = { multiplyAdds: tile.rows * tile.columns, loads: tile.rows + tile.columns };
-      return laneCost({ workgroups: blocksOf(tile), threads: threadsOf(tile), ...sizes }, capabilities);
+      return laneCost({ workgroups: rowsOf(tile), threads: threadsOf(tile), ...sizes }, capabilities);
     };
     return [...fitting].sort((one, other) => costOf(one) - costOf(other));
   },
@@ -53,16 +54,14 @@ export const registerTile: Solver = {
     const rowBlocks = Math.ceil(gather.resultChannels / rows);
     const workgroupThreads = dealtThreads(Math.ceil(gather.columns / columns), threads);
     const columnBlocks = Math.ceil(gather.columns / (workgroupThreads * columns));
-    const terms = {
-      tasks: gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks,
-      depth: gather.sourceChannels,
-      terms: gather.depth / gather.sourceChannels,
-    };
-    const { splits = resultSplits(operation, terms, capabilities) } = config;
+    const tasksPerSplit = gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks;
+    const { depth, sourceChannels: channels } = gather;
+    const { splits = resultSplits(operation, { tasks: tasksPerSplit, depth }, capabilities) } = config;
     const refused = resultSplitsRefusal(operation, splits, capabilities);
     if (refused !== undefined) return { refused };
-    const sums = resultSums(operation, gather, terms, splits, capabilities);
-    const tasks = sums.splits * terms.tasks;
+    const walk = cutWalk({ channels, visits: depth / channels, splits });
+    const sums = resultSums(operation, gather, blocksOf(tasksPerSplit, walk, rows * columns), splits, capabilities);
+    const tasks = sums.splits * tasksPerSplit;
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
@@ -77,7 +76,9 @@ export const registerTile: Solver = {
         ...gather.uniforms,
         ...pixelUniforms(operation),
         ...phaseUniforms(gather),
-        ...sums.uniforms,
+        ...walk,
+        blocksPerSplit: sums.perSplit,
+        resultElements: sums.resultElements,
         groups: operation.problem.groups,
         rowBlocks,
         columnBlocks,

@@ -2,6 +2,7 @@
 import kernel from "../../shaders/register_tile_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import type { Capabilities } from "../gpu/capabilities.js";
+import { BATCH_BLOCKS, BLOCK_TERMS, inRegisters, stepsPerBlock } from "./blocks.js";
 import {
   dealtThreads,
   elementTypes,
@@ -37,8 +38,6 @@ const MOST_WASTE = 0.1;
 /** Shorter lines than this leave too little to do between two shares. */
 const SHORTEST_SHARED_LINE = 12;
 
-/** Output positions walked without a division; longer rows are cut. */
-const LONGEST_SEGMENT = 256;
 /** Terms below which a split is not worth its partial. */
 const LEAST_DEPTH = 64;
 
@@ -78,12 +77,20 @@ export const registerTileWeightGradient: Solver = {
     const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
 
     const width = problem.output[2];
-    const segmentsPerRow = Math.ceil(width / LONGEST_SEGMENT);
+    // Positions are walked without a division, and longer rows than a block cut.
+    const segmentsPerRow = Math.ceil(width / BLOCK_TERMS);
     const segmentLength = Math.ceil(width / segmentsPerRow);
     const segments = problem.batch * problem.output[0] * problem.output[1] * segmentsPerRow;
+    const segmentsPerBlock = stepsPerBlock(segmentLength);
     const leastDepth = Math.max(1, Math.ceil(LEAST_DEPTH / segmentLength));
     const wanted = chooseSplits(
-      { tasks: tasksPerSplit, elements: matrix.elements, depth: segments, leastDepth },
+      {
+        tasks: tasksPerSplit,
+        elements: matrix.elements,
+        depth: segments,
+        leastDepth,
+        mostDepth: BATCH_BLOCKS * segmentsPerBlock,
+      },
       capabilities,
     );
     const { perSplit: segmentsPerSplit, splits } = dealOut(segments, wanted);
@@ -97,6 +104,7 @@ export const registerTileWeightGradient: Solver = {
         ROWS: rows,
         COLUMNS: columns,
         SHARED: shared,
+        IN_REGISTERS: inRegisters(rows * columns, capabilities),
       },
       types: elementTypes(operation),
       uniforms: {
@@ -108,6 +116,7 @@ export const registerTileWeightGradient: Solver = {
         segmentsPerRow,
         segmentLength,
         segmentsPerSplit,
+        segmentsPerBlock,
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },
       workgroups: foldWorkgroups(tasks, capabilities),

@@ -9,9 +9,10 @@ import type { Capabilities } from "../gpu/capabilities.js";
 import type { AliasTypes } from "../gpu/specialize.js";
 import { type ConvOperation, resultRoles, shapeOfRole } from "../operation.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../solver.js";
+import { BATCH_BLOCKS, inRegisters } from "./blocks.js";
 import { activationConstants, elementTypes } from "./constants.js";
 import { type Gather, slopesOf } from "./gather.js";
-import { chooseSplits, dealOut, partialBytes, splitsRefusal } from "./splits.js";
+import { chooseSplits, dealOut, leastSplits, partialBytes, splitsRefusal } from "./splits.js";
 
 const THREADS = 64;
 /** Terms below which a split is not worth its partial result. */
@@ -23,25 +24,38 @@ const ENOUGH_TASKS = { software: 4, gpu: 256 };
 export interface ResultTerms {
   /** Workgroups that one split takes. */
   readonly tasks: number;
-  /** What is dealt out to splits: terms, or groups of them. */
+  /** What is dealt out to splits: terms, or blocks of them. */
   readonly depth: number;
-  /** Terms in each of those. */
-  readonly terms?: number;
   /** As many are dealt out at a time. */
   readonly unit?: number;
+  /** As many are summed before they are added to the others (blocks.ts). */
+  readonly blockDepth: number;
+  /** Sums of a thread. */
+  readonly sums: number;
 }
+
+/** Of sums that `cutWalk` has cut. */
+export const blocksOf = (tasks: number, { blocks }: { readonly blocks: number }, sums: number): ResultTerms => ({
+  tasks,
+  depth: blocks,
+  blockDepth: 1,
+  sums,
+});
 
 /** What is left to do for a kernel whose sums are split, and what it is to be given itself. */
 export interface ResultSums {
   readonly splits: number;
   readonly constants: {
     readonly SPLIT: boolean;
+    readonly BLOCKED: boolean;
+    readonly IN_REGISTERS: boolean;
     readonly HAS_BIAS: boolean;
     readonly HAS_RESIDUAL: boolean;
     readonly ACTIVATION: number;
   };
   readonly types: AliasTypes;
-  readonly uniforms: { readonly termsPerSplit: number; readonly resultElements: number };
+  readonly perSplit: number;
+  readonly resultElements: number;
   readonly bindings: Readonly<Record<"bias" | "residual" | "result", BindingSource>>;
   readonly scratchBytes: Scratch;
   readonly reduction: readonly Dispatch[];
@@ -52,13 +66,13 @@ const elementsOf = (operation: ConvOperation): number => product(shapeOfRole(ope
 /** How many ways to split, unless it is said. */
 export function resultSplits(
   operation: ConvOperation,
-  { tasks, depth, terms = 1 }: ResultTerms,
+  { tasks, depth }: { readonly tasks: number; readonly depth: number },
   capabilities: Capabilities,
 ): number {
   const enough = capabilities.software ? ENOUGH_TASKS.software : ENOUGH_TASKS.gpu;
   if (2 * tasks >= enough) return 1;
-  const leastDepth = Math.ceil(LEAST_TERMS / terms);
-  return chooseSplits({ tasks, elements: elementsOf(operation), depth, leastDepth }, capabilities, ENOUGH_TASKS);
+  const limits = { elements: elementsOf(operation), depth, leastDepth: LEAST_TERMS };
+  return chooseSplits({ tasks, ...limits }, capabilities, ENOUGH_TASKS);
 }
 
 /** Splits that the sums of a pass have terms for. */
@@ -71,26 +85,32 @@ export const resultSplitsRefusal = (
   capabilities: Capabilities,
 ): string | undefined => splitsRefusal(splits, elementsOf(operation), capabilities);
 
-/** Of a pass that `gather` describes, split as many ways as asked for, or fewer if there is not enough for each. */
+/**
+ * Of a pass that `gather` describes, split as many ways as asked for; fewer if there is not enough for each, and more if each
+ * sum would get too long. Where sums take several blocks, and results are not float32, one split is still a partial result.
+ */
 export function resultSums(
   operation: ConvOperation,
   gather: Gather,
-  { depth, unit }: ResultTerms,
+  { depth, unit, blockDepth, sums }: ResultTerms,
   splitsWanted: number,
   capabilities: Capabilities,
 ): ResultSums {
-  const { perSplit, splits } = dealOut(depth, splitsWanted, unit);
-  const { bias, residual, result } = gather.bindings;
   const elements = elementsOf(operation);
-  const uniforms = { termsPerSplit: perSplit, resultElements: elements };
+  const least = leastSplits({ depth, mostDepth: BATCH_BLOCKS * blockDepth, elements }, capabilities);
+  const { perSplit, splits } = dealOut(depth, Math.max(splitsWanted, least), unit);
+  const blocks = { BLOCKED: perSplit > blockDepth, IN_REGISTERS: inRegisters(sums, capabilities) };
+  const isFloat32 = operation.dtype === "float32" || !blocks.BLOCKED || blocks.IN_REGISTERS;
+  const { bias, residual, result } = gather.bindings;
   const fused = { ...activationConstants(operation), HAS_BIAS: operation.bias, HAS_RESIDUAL: operation.residual };
   const types = elementTypes(operation);
-  if (splits === 1) {
+  if (splits === 1 && isFloat32) {
     return {
       splits,
-      constants: { SPLIT: false, ...fused },
+      perSplit,
+      resultElements: elements,
+      constants: { SPLIT: false, ...blocks, ...fused },
       types: { Result: types.Element },
-      uniforms,
       bindings: { bias, residual, result },
       scratchBytes: {},
       reduction: [],
@@ -107,9 +127,10 @@ export function resultSums(
   });
   return {
     splits,
-    constants: { SPLIT: true, HAS_BIAS: false, HAS_RESIDUAL: false, ACTIVATION: 0 },
+    perSplit,
+    resultElements: elements,
+    constants: { SPLIT: true, ...blocks, HAS_BIAS: false, HAS_RESIDUAL: false, ACTIVATION: 0 },
     types: { Result: "f32" },
-    uniforms,
     bindings: { bias: "unused", residual: "unused", result: "partials" },
     scratchBytes: { partials: partialBytes(splits, elements) },
     reduction: [reduction],

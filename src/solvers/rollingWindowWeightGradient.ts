@@ -2,6 +2,7 @@
 import kernel from "../../shaders/rolling_weight_gradient.wgsl";
 import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
+import { inRegisters, MOST_TERMS } from "./blocks.js";
 import { dealtEvenly, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "./constants.js";
 import { gradientBindings, gradientUniforms, splitLines, twoStagePlan, weightSums } from "./partials.js";
 import { apartRefusal, byLoads, configRefusal, sizeRefusal, type WindowShape, windowSize } from "./windows.js";
@@ -70,10 +71,11 @@ export const rollingWindowWeightGradient: Solver = {
     if (refused !== undefined) return { refused };
     const { rows, columns } = config;
     const { problem } = operation;
-    const { groups, inChannelsPerGroup, outChannelsPerGroup, output } = problem;
+    const { groups, inChannelsPerGroup, outChannelsPerGroup } = problem;
     const rowBlocks = Math.ceil(outChannelsPerGroup / rows);
     const pairs = groups * rowBlocks * inChannelsPerGroup;
-    const split = splitLines(operation, { threads: pairs, threadsPerTask: THREADS }, capabilities);
+    const walk = { columns, longest: MOST_TERMS, threads: pairs, threadsPerTask: THREADS };
+    const split = splitLines(operation, walk, capabilities);
     const sums = weightSums(operation, split.splits, capabilities);
     const walks = split.splits * pairs;
     const first = dispatch(kernel, {
@@ -84,12 +86,12 @@ export const rollingWindowWeightGradient: Solver = {
         MASKED: operation.masked,
         ROWS: rows,
         COLUMNS: columns,
+        IN_REGISTERS: inRegisters(rows * problem.taps, capabilities),
       },
       types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
         rowBlocks,
-        columnBlocks: Math.ceil(output[2] / columns),
         ...split,
         walks,
       },

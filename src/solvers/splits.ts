@@ -29,18 +29,29 @@ export interface SplitSum {
   readonly depth: number;
   /** Terms below which a split is not worth its partial result. */
   readonly leastDepth: number;
+  /** Terms beyond which a split makes too long a sum, if it does. */
+  readonly mostDepth?: number;
 }
 
 /** How many ways to split a sum. */
 export function chooseSplits(
-  { tasks, elements, depth, leastDepth }: SplitSum,
+  { tasks, elements, depth, leastDepth, mostDepth = Infinity }: SplitSum,
   capabilities: Capabilities,
   enough = ENOUGH_TASKS,
 ): number {
   const wanted = Math.ceil((capabilities.software ? enough.software : enough.gpu) / tasks);
   const worthwhile = Math.floor(depth / leastDepth);
   const affordable = Math.floor(affordableBytes(capabilities) / partialBytes(1, elements));
-  return Math.max(1, Math.min(wanted, worthwhile, affordable));
+  return Math.max(leastSplits({ depth, mostDepth, elements }, capabilities), Math.min(wanted, worthwhile, affordable));
+}
+
+/** Splits without which sums get too long; as many as a buffer holds partial results of. */
+export function leastSplits(
+  { depth, mostDepth, elements }: { readonly depth: number; readonly mostDepth: number; readonly elements: number },
+  { limits }: Capabilities,
+): number {
+  const affordable = Math.floor(limits.maxStorageBufferBindingSize / partialBytes(1, elements));
+  return Math.max(1, Math.min(Math.ceil(depth / mostDepth), affordable));
 }
 
 /** Why a sum cannot be split so many ways; undefined when it can. */

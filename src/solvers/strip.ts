@@ -3,6 +3,7 @@ import kernel from "../../shaders/strip.wgsl";
 import type { ConvOperation } from "../operation.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
 import { borderDispatches } from "./border.js";
+import { cutWalk } from "./blocks.js";
 import {
   countRefusal,
   dealtEvenly,
@@ -13,6 +14,7 @@ import {
   preferring,
   vectorResults,
 } from "./constants.js";
+import { blocksOf, resultSums } from "./resultSums.js";
 import { laneCost } from "./laneCost.js";
 import { describeFlipped, describeGather, liesInVectors } from "./gather.js";
 
@@ -114,9 +116,12 @@ export const strip: Solver = {
     const gather = describeGather(operation);
     const flipped = describeFlipped(operation, gather);
     const { resultSize, resultChannels, sourceChannels } = gather.uniforms;
-    const strips = threadsOf(operation, config);
-    const types = elementTypes(operation);
-    const vectors = vectorResults(types.Element, columns % 4 === 0 && liesInVectors(gather, resultSize[2]));
+    const stripsPerSplit = threadsOf(operation, config);
+    const [depth, height, termsPerChannel] = problem.kernel;
+    const walk = cutWalk({ channels: sourceChannels, visits: depth * height, termsPerChannel, splits: 1 });
+    const sums = resultSums(operation, gather, blocksOf(stripsPerSplit, walk, rows * columns), 1, capabilities);
+    const strips = sums.splits * stripsPerSplit;
+    const vectors = vectorResults(sums.types.Result, columns % 4 === 0 && liesInVectors(gather, resultSize[2]));
     const step = dispatch(kernel, {
       constants: {
         ...tapConstants(problem),
@@ -124,20 +129,25 @@ export const strip: Solver = {
         RANK: problem.rank,
         ROWS: rows,
         COLUMNS: columns,
+        ...sums.constants,
         ...vectors.constants,
       },
-      types: { ...types, ...vectors.types },
+      types: { ...elementTypes(operation), ...vectors.types },
       uniforms: {
         ...flipped.uniforms,
         sourceChannels,
         columnBlocks: Math.ceil(resultSize[2] / columns),
         rowBlocks: Math.ceil(resultChannels / rows),
+        stripsPerSplit,
         strips,
+        ...walk,
+        blocksPerSplit: sums.perSplit,
+        resultElements: sums.resultElements,
       },
-      bindings: gather.bindings,
+      bindings: { ...gather.bindings, ...sums.bindings },
       workgroups: foldWorkgroups(Math.ceil(strips / THREADS), capabilities),
     });
-    const dispatches = [step, ...borderDispatches(operation, capabilities)];
-    return { solver: "strip", config, dispatches, scratchBytes: {} };
+    const dispatches = [step, ...sums.reduction, ...borderDispatches(operation, capabilities)];
+    return { solver: "strip", config, dispatches, scratchBytes: sums.scratchBytes };
   },
 };

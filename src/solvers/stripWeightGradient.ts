@@ -3,12 +3,13 @@ import kernel from "../../shaders/strip_weight_gradient.wgsl";
 import type { ConvOperation } from "../operation.js";
 import type { ConvProblem } from "../problem.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
+import { BLOCK_TERMS, inRegisters } from "./blocks.js";
 import { countRefusal, elementTypes, unsharedRefusal } from "./constants.js";
 import {
   gradientBindings,
   gradientConstants,
   gradientUniforms,
-  splitLines,
+  splitSegments,
   twoStagePlan,
   weightSums,
 } from "./partials.js";
@@ -77,16 +78,22 @@ export const stripWeightGradient: Solver = {
     if (refused !== undefined) return { refused };
     const { columns, filterRows } = config;
     const { problem } = operation;
-    const { outChannels, inChannelsPerGroup, output } = problem;
+    const { outChannels, inChannelsPerGroup } = problem;
     const threads = outChannels * inChannelsPerGroup * Math.ceil(rowsOf(problem) / filterRows);
-    const split = splitLines(operation, { threads, threadsPerTask: THREADS }, capabilities);
+    const walk = { columns, longest: BLOCK_TERMS, threads, threadsPerTask: THREADS };
+    const split = splitSegments(operation, walk, capabilities);
     const sums = weightSums(operation, split.splits, capabilities);
     const first = dispatch(kernel, {
-      constants: { ...gradientConstants(operation), RANK: problem.rank, COLUMNS: columns, FILTER_ROWS: filterRows },
+      constants: {
+        ...gradientConstants(operation),
+        RANK: problem.rank,
+        COLUMNS: columns,
+        FILTER_ROWS: filterRows,
+        IN_REGISTERS: inRegisters(filterRows * problem.kernel[2], capabilities),
+      },
       types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
-        columnBlocks: Math.ceil(output[2] / columns),
         ...split,
         strips: split.splits * threads,
       },

@@ -8,8 +8,17 @@ import kernel from "../../shaders/vector_tile.wgsl";
 import type { Capabilities } from "../gpu/capabilities.js";
 import type { ConvOperation } from "../operation.js";
 import { isPointwise } from "../problem.js";
-import { constantsFor, type Dispatch, dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../solver.js";
+import {
+  constantsFor,
+  type Dispatch,
+  dispatch,
+  foldWorkgroups,
+  type Solver,
+  type SolverConfig,
+  type SolverPlan,
+} from "../solver.js";
 import { borderDispatches } from "./border.js";
+import { cutWalk } from "./blocks.js";
 import {
   elementTypes,
   dealtThreads,
@@ -22,6 +31,7 @@ import {
   vectorResults,
 } from "./constants.js";
 import { describeGather, type Gather, liesInVectors, slopesOf } from "./gather.js";
+import { blocksOf, resultSums } from "./resultSums.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "./pixels.js";
 
 const VECTOR = 4;
@@ -146,15 +156,12 @@ export const vectorTile: Solver = {
     const refused = unsharedRefusal(operation.problem) ?? refusal(config, capabilities);
     if (refused !== undefined) return { refused };
     const unfold = vectors.direct ? [] : [unfoldDispatch(operation, vectors, capabilities)];
+    const { dispatches, scratchBytes } = planTiles(operation, vectors, config, capabilities);
     return {
       solver: "vector-tile",
       config,
-      dispatches: [
-        ...unfold,
-        tileDispatch(operation, vectors, config, capabilities),
-        ...borderDispatches(operation, capabilities),
-      ],
-      scratchBytes: vectors.direct ? {} : { unfolded: unfoldedBytes(vectors) },
+      dispatches: [...unfold, ...dispatches, ...borderDispatches(operation, capabilities)],
+      scratchBytes: vectors.direct ? scratchBytes : { unfolded: unfoldedBytes(vectors), ...scratchBytes },
     };
   },
 };
@@ -200,24 +207,27 @@ function unfoldDispatch(operation: ConvOperation, vectors: Vectors, capabilities
   });
 }
 
-function tileDispatch(
+function planTiles(
   operation: ConvOperation,
   { gather, columns, rowVectors, visits, direct, flat, terms }: Vectors,
   { threads, rows, vectors, shared }: SolverConfig,
   capabilities: Capabilities,
-): Dispatch {
+): Pick<SolverPlan, "dispatches" | "scratchBytes"> {
   const { phases, phaseCount, gridSize, gridPositions, resultChannels, constants, uniforms } = gather;
   const { groups } = operation.problem;
   const rowBlocks = Math.ceil(resultChannels / rows);
   // Lanes that share loads must all be there.
   const workgroupThreads = dealtThreads(Math.ceil(columns / vectors), threads, shared);
   const columnBlocks = Math.ceil(columns / (workgroupThreads * vectors));
-  const tasks = phaseCount * groups * rowBlocks * columnBlocks;
+  const tasksPerSplit = phaseCount * groups * rowBlocks * columnBlocks;
+  const walk = cutWalk({ channels: terms, visits: flat ? 1 : visits, unit: shared, splits: 1 });
+  const sums = resultSums(operation, gather, blocksOf(tasksPerSplit, walk, VECTOR * rows * vectors), 1, capabilities);
+  const tasks = sums.splits * tasksPerSplit;
   const termStride = rowVectors * (direct || flat ? 1 : phaseCount * visits);
   const [rowStride, channelStride, tapStride] = uniforms.weightStrides;
   const types = elementTypes(operation);
-  const results = vectorResults(types.Element, phaseCount === 1 && liesInVectors(gather, gridPositions));
-  return dispatch(kernel, {
+  const results = vectorResults(sums.types.Result, phaseCount === 1 && liesInVectors(gather, gridPositions));
+  const step = dispatch(kernel, {
     constants: {
       ...constantsFor(kernel, constants),
       ...(flat ? { KERNEL_DEPTH: 1, KERNEL_HEIGHT: 1, KERNEL_WIDTH: 1 } : {}),
@@ -227,6 +237,7 @@ function tileDispatch(
       VECTORS: vectors,
       SHARED: shared,
       TAIL: terms % shared !== 0,
+      ...sums.constants,
       ...results.constants,
     },
     types: { ...types, ...results.types, SourceVector: direct && types.Element === "f16" ? "vec4h" : "vec4f" },
@@ -248,13 +259,18 @@ function tileDispatch(
       resultStrides: uniforms.resultStrides,
       weightStrides: [rowStride, flat ? tapStride : channelStride, tapStride],
       weightGroupStride: uniforms.weightGroupStride,
+      ...walk,
+      blocksPerSplit: sums.perSplit,
+      resultElements: sums.resultElements,
     },
     bindings: {
       ...gather.bindings,
       source: direct ? gather.bindings.source : "unfolded",
       activated: direct && operation.masked ? "activated" : "unused",
       slopes: slopesOf(operation),
+      ...sums.bindings,
     },
     workgroups: foldWorkgroups(tasks, capabilities),
   });
+  return { dispatches: [step, ...sums.reduction], scratchBytes: sums.scratchBytes };
 }

@@ -20,6 +20,9 @@ const WORKGROUP_TILES: readonly SolverConfig[] = [
 export const tileRows = ({ rows, threadsY }: SolverConfig): number => rows * threadsY;
 export const tileColumns = ({ vectors, threadsX }: SolverConfig): number => VECTOR * vectors * threadsX;
 
+/** Sums of a thread. */
+export const tileSums = ({ rows, vectors }: SolverConfig): number => VECTOR * rows * vectors;
+
 /** Tiles that a matrix takes. */
 export function tileCount(tile: SolverConfig, rows: number, columns: number): number {
   return Math.ceil(rows / tileRows(tile)) * Math.ceil(columns / tileColumns(tile));

@@ -104,7 +104,7 @@ describe("while kernels compile", () => {
   /** The plan, with a kernel that no compiler takes. */
   function brokenPlan(): SolverPlan {
     const [dispatch] = plan.dispatches;
-    const code = dispatch.kernel.code.replace("var sum = 0.0;", "var sum = undeclared;");
+    const code = dispatch.kernel.code.replace("var terms = 0.0;", "var terms = undeclared;");
     return { ...plan, dispatches: [{ ...dispatch, kernel: { ...dispatch.kernel, name: "broken", code } }] };
   }
 

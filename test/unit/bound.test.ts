@@ -1,7 +1,8 @@
 /** The error bound, and the comparison that must not let anything through. */
 import { describe, expect, test } from "vitest";
-import { compare, errorBound, forward, makeProblem, termsOf, UNIT_ROUNDOFF } from "webgpu-conv/reference";
+import { compare, errorBound, forward, longestChain, makeProblem, termsOf, UNIT_ROUNDOFF } from "webgpu-conv/reference";
 import { product } from "../../src/geometry.js";
+import { BATCH_BLOCKS, BLOCK_TERMS, cutWalk } from "../../src/solvers/blocks.js";
 import { Random, reals } from "../support/data.js";
 
 describe("compare", () => {
@@ -64,7 +65,7 @@ describe("the bound", () => {
     expect(passes.map((direction) => termsOf(problem, direction))).toEqual([2 * 9, 3 * 9, 2 * 9, 2 * 9]);
   });
 
-  test("is terms * 2^-24 * sum|terms|, signs ignored", () => {
+  test("of a short sum is terms * 2^-24 * sum|terms|, signs ignored", () => {
     const pointwise = makeProblem(2, [1, 2, 1, 1], [1, 2, 1, 1]);
     const bound = errorBound(pointwise, "forward", { x: [3, -5], w: [-2, 7], bias: [-4] });
     expect([...bound]).toEqual([3 * UNIT_ROUNDOFF * (6 + 35 + 4)]);
@@ -88,4 +89,71 @@ describe("the bound", () => {
     // One product lost is far outside.
     expect(compare([expected[0] - x[0] * weights[0]], expected, bound).pass).toBe(false);
   });
+});
+
+describe("long sums", () => {
+  test("are no long chains of additions", () => {
+    expect([1, 256].map(longestChain)).toEqual([1, 256]);
+    expect([576, 4608, 600_000, 6_000_000].map(longestChain)).toEqual([292, 307, 417, 422]);
+    expect([256, 257, 300, 32_768].map(longestChain)).toEqual([256, 257, 291, 417]);
+  });
+
+  test("are cut into blocks that hold every term and are none too long", () => {
+    const shapes = [1, 3, 64, 255, 256, 257, 511, 513, 4096, 70_001].flatMap((channels) =>
+      [1, 2, 9, 49, 300].map((visits) => ({ channels, visits })),
+    );
+    for (const { channels, visits } of shapes) {
+      for (const [termsPerChannel, unit, splits] of [
+        [1, 1, 1],
+        [5, 1, 1],
+        [1, 8, 1],
+        [1, 1, 7],
+      ] as const) {
+        const cut = cutWalk({ channels, visits, termsPerChannel, unit, splits });
+        const { chunks, chunkChannels, stepsPerBlock, blocks } = cut;
+        expect(chunks * chunkChannels).toBeGreaterThanOrEqual(channels);
+        expect((chunks - 1) * chunkChannels).toBeLessThan(channels);
+        expect(blocks * stepsPerBlock).toBeGreaterThanOrEqual(visits * chunks);
+        expect((blocks - 1) * stepsPerBlock).toBeLessThan(visits * chunks);
+        const terms = stepsPerBlock * chunkChannels * termsPerChannel;
+        expect(terms).toBeLessThanOrEqual(BLOCK_TERMS);
+        // Blocks of one split are added one after the other.
+        const total = channels * visits * termsPerChannel;
+        const added = Math.min(BATCH_BLOCKS, blocks);
+        expect(terms + added).toBeLessThanOrEqual(BLOCK_TERMS + Math.min(BATCH_BLOCKS, Math.ceil(total / 64)));
+      }
+    }
+  });
+
+  /** A sum in float32 as kernels cut it; `lost` tells blocks that are left out. */
+  function blockedSum(terms: Float32Array, isLost: (block: number) => boolean = () => false): number {
+    let batches = 0;
+    let batch = 0;
+    for (let block = 0; block * BLOCK_TERMS < terms.length; block++) {
+      let sum = 0;
+      for (const term of terms.subarray(block * BLOCK_TERMS, (block + 1) * BLOCK_TERMS)) sum = Math.fround(sum + term);
+      if (!isLost(block)) batch = Math.fround(batch + sum);
+      if ((block + 1) % BATCH_BLOCKS === 0) [batches, batch] = [Math.fround(batches + batch), 0];
+    }
+    return Math.fround(batches + batch);
+  }
+
+  test.each(["equal", "random"])(
+    "of a million terms: the bound holds, and a defect is outside it (%s terms)",
+    (kind) => {
+      const count = 1_000_000;
+      const random = new Random(5);
+      const terms = Float32Array.from({ length: count }, () => (kind === "equal" ? 0.1 : random.next()));
+      const expected = terms.reduce((sum, term) => sum + term, 0);
+      const bound = longestChain(count) * UNIT_ROUNDOFF * expected;
+      const isWithin = (actual: number): boolean => compare([actual], [expected], bound).pass;
+      expect(isWithin(blockedSum(terms))).toBe(true);
+      const oneLost = blockedSum(terms, (block) => block === 1234);
+      expect(isWithin(oneLost)).toBe(false);
+      // A bound that counts terms notices nothing of it.
+      expect(compare([oneLost], [expected], count * UNIT_ROUNDOFF * expected).pass).toBe(true);
+      // One chain of a million equal terms is a defect, too.
+      if (kind === "equal") expect(isWithin(terms.reduce((sum, term) => Math.fround(sum + term), 0))).toBe(false);
+    },
+  );
 });

@@ -62,7 +62,7 @@ function workgroupsNeeded({ uniforms }: Dispatch, threads: number): number {
   if ("tasks" in uniforms) return Number(uniforms.tasks);
   if ("tiles" in uniforms) return Math.ceil((Number(uniforms.channels) * Number(uniforms.tiles)) / threads);
   const counted =
-    ["pairs", "pixels", "resultElements", "strips", "walks", "filters", "elements", "threads"].find(
+    ["pairs", "pixels", "strips", "resultElements", "walks", "filters", "elements", "threads"].find(
       (name) => name in uniforms,
     ) ?? "";
   return Math.ceil(Number(uniforms[counted]) / threads);
