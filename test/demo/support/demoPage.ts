@@ -131,10 +131,17 @@ interface TraceEvent {
 export async function longestBlock(page: Page, work: () => Promise<void>): Promise<number> {
   const browser = page.context().browser();
   if (!browser) throw new Error("the page has no browser");
+  /** A task is in the trace once it is over, and the next one has begun. */
+  const nextTasks = async (): Promise<void> =>
+    await page.evaluate(async () => {
+      for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    });
   await browser.startTracing(page, { categories: ["toplevel"] });
   let trace: Buffer | undefined;
   try {
+    await nextTasks();
     await work();
+    await nextTasks();
   } finally {
     trace = await browser.stopTracing();
   }
