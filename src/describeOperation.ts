@@ -9,7 +9,7 @@ import type { ConvOperation } from "./operation.js";
 import { type NamedOperation, type OperationName, readOperationName } from "./operationNames.js";
 import { CONV_KEYS, type ConvOptions, readSolver, SIZE_KEYS, type TransposedSize } from "./options.js";
 import type { Pixels } from "./pixels.js";
-import { makeProblem } from "./problem.js";
+import { makeProblem, requireSameShape } from "./problem.js";
 import type { Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
 
@@ -57,9 +57,13 @@ export function describeOperation(name: OperationName, shapes: ExplainShapes, op
   const make = transposed ? makeTransposedProblem : makeProblem;
   const problem = make(rank, shapes.input, shapes.weight, options);
   const isForward = direction === (transposed ? "inputGradient" : "forward");
-  const [bias, residual] = [has("bias", options), has("residual", options)];
-  has("output", options);
-  has("preActivation", options);
+  const [result, channels] = transposed
+    ? [problem.inputShape, problem.inChannels]
+    : [problem.outputShape, problem.outChannels];
+  const bias = has("bias", options, [channels]);
+  const residual = has("residual", options, result);
+  has("output", options, result);
+  has("preActivation", options, result);
   const activation = readActivation(options.activation);
   readSlopes(options.activation, transposed ? problem.inChannels : problem.outChannels);
   return {
@@ -72,11 +76,16 @@ export function describeOperation(name: OperationName, shapes: ExplainShapes, op
   };
 }
 
-/** Whether there is such a tensor. */
-function has(name: "bias" | "residual" | "output" | "preActivation", options: ExplainOptions): boolean {
-  const extra = options[name] ?? false;
-  if (typeof extra !== "boolean") requireTensor(name, extra);
-  return extra !== false;
+/** Whether there is such a tensor, of that shape where it is given itself. */
+function has(
+  name: "bias" | "residual" | "output" | "preActivation",
+  { [name]: extra = false }: ExplainOptions,
+  shape: readonly number[],
+): boolean {
+  if (typeof extra === "boolean") return extra;
+  requireTensor(name, extra);
+  requireSameShape(name, extra.shape, shape, "as a tensor in its place");
+  return true;
 }
 
 function readPixelsOf(image: Tensor | undefined): Pixels | undefined {

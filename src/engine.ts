@@ -156,7 +156,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
     requireOptions(options, WRAP_OPTIONS);
     const dtype = readDType(options.dtype);
     const extents = this.#readExtents(shape, dtype);
-    const storage = this.#core.requireGpu("wrap").wrap(buffer, options.offset ?? 0, extents, dtype);
+    const { offset = 0 } = options;
+    const storage = this.#core.requireGpu("wrap").wrap(buffer, offset, extents, dtype);
     return this.#adopt(extents, storage);
   }
 

@@ -1,7 +1,7 @@
 /** Tuned choices in a JSON file. */
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { LimitError } from "../errors.js";
+import { LimitError, require, show } from "../errors.js";
 import { oneAtATime } from "../tuner/queue.js";
 import type { TuningData, TuningStore } from "../tuner/store.js";
 
@@ -14,6 +14,7 @@ const MOST_BYTES = 2 ** 27;
  * Of saves that wait for another one only the newest is written, for all of them.
  */
 export function fileStore(path: string): TuningStore {
+  require(typeof path === "string" && path !== "", () => `path is ${show(path)}; expected a file's path`);
   const replace = oneAtATime(async (text: string) => {
     const written = `${path}.${randomUUID()}.tmp`;
     try {

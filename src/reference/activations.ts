@@ -1,4 +1,5 @@
 /** Activations and their gradients in float64, element by element. */
+import { require } from "../errors.js";
 import { requireInteger } from "../geometry.js";
 import { optionKeys, requireOptions } from "../optionKeys.js";
 import { requireList, requireNumbers } from "./checks.js";
@@ -62,6 +63,7 @@ export function activationGradient(
 ): Float64Array {
   requireList("dy", dy);
   requireNumbers("source", source, [dy.length]);
+  require((activation as unknown) !== undefined, () => "activation is undefined; expected a name, or { name }");
   return mapWithSlopes(dy, activation, channels, (value, i, spec, slope) => {
     return value * activationDerivative(source[i], spec, slope);
   });

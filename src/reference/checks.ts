@@ -22,7 +22,7 @@ export function requireNumbers(name: string, values: unknown, shape: readonly nu
   requireList(name, values);
   const count = product(shape);
   require(values.length === count, () => {
-    return `${name} has ${String(values.length)} values; expected ${shape.join(" * ")} = ${String(count)}`;
+    return `${name} has ${String(values.length)} values; expected ${[...new Set([shape.join(" * "), String(count)])].join(" = ")}`;
   });
 }
 

@@ -1,4 +1,5 @@
 /** Tuned choices in the browser's IndexedDB. */
+import { ConvError, require, show } from "../errors.js";
 import { oneAtATime } from "./queue.js";
 import type { TuningData, TuningStore } from "./store.js";
 
@@ -9,6 +10,9 @@ const failure = (error: DOMException | null): Error => error ?? new Error("Index
 
 /** Opens the database; whoever wants to change or delete it later need not wait for us. */
 function open(name: string): Promise<IDBDatabase> {
+  if (!("indexedDB" in globalThis)) {
+    return Promise.reject(new ConvError("there is no IndexedDB here; expected fileStore(path), or memoryStore()"));
+  }
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open(name, 1);
     let given = false;
@@ -41,6 +45,7 @@ function completed(transaction: IDBTransaction): Promise<void> {
  * @param name of the database
  */
 export function indexedDbStore(name = "webgpu-conv"): TuningStore {
+  require(typeof name === "string", () => `name is ${show(name)}; expected the name of a database`);
   const use = async <Value>(
     mode: IDBTransactionMode,
     ask: (table: IDBObjectStore) => IDBRequest<Value>,

@@ -1,7 +1,7 @@
 /** Tuning: the choices that measuring on this device has made, and their making. */
 import type { Backend } from "../backend.js";
 import { describeOperation, type ExplainOptions } from "../describeOperation.js";
-import { DeviceError, LimitError, require, textOf } from "../errors.js";
+import { DeviceError, LimitError, require, show, textOf } from "../errors.js";
 import type { ExplainShapes } from "../explain.js";
 import { type ConvOperation, keyOf } from "../operation.js";
 import type { OperationName } from "../operationNames.js";
@@ -123,12 +123,13 @@ export class Tuning {
    *
    * @param name of the operation, as the method is called
    * @param shapes the forward pass' `{ input, weight }`, whichever operation is asked about
-   * @param options those of the operation; `bias: true` stands for a bias tensor
+   * @param options those of the operation, but `solver`; `bias: true` stands for a bias tensor
    * @throws DeviceError on an engine without a GPU, or when the device is lost, or the engine disposed, meanwhile.
    */
   async tune(name: OperationName, shapes: ExplainShapes, options: ExplainOptions = {}): Promise<TuningReport> {
     if (!this.#backend.capabilities) throw new DeviceError("tuning needs a WebGPU device; the CPU has one way only");
     const operation = describeOperation(name, shapes, options);
+    require(options.solver === undefined, () => `solver is ${show(options.solver)}; expected none: all are measured`);
     require(operation.problem.batch > 0, () => "the batch is empty; expected at least one sample to measure");
     return await this.#waits.on(this.#tuneOperation(operation, false));
   }

@@ -4,6 +4,7 @@ import {
   ArgumentError,
   createEngine,
   dilatedExtent,
+  indexedDbStore,
   layerBytes,
   memoryStore,
   multiplyAdds,
@@ -15,6 +16,8 @@ import {
   sameTotalPadding,
   unsharedParameterCount,
 } from "webgpu-conv";
+import * as reference from "webgpu-conv/reference";
+import { fileStore } from "../../src/node/fileStore.js";
 import { wrong } from "../support/wrong.js";
 
 const LAYER = { inChannels: 3, outChannels: 4, kernel: [3, 3] };
@@ -71,6 +74,48 @@ describe("geometry", () => {
         { kernel: 3, padding: [0, -1] },
       ]),
     ).toEqual({ size: 5, jump: 1 });
+  });
+});
+
+describe("the reference", () => {
+  const problem = reference.makeProblem(2, [1, 2, 4, 4], [3, 2, 3, 3]);
+  const [x, w, dy] = [new Float32Array(32), new Float32Array(54), new Float32Array(12)];
+
+  test.each<[() => unknown, string]>([
+    [() => reference.makeProblem(wrong("2"), [1], [1]), 'rank is "2"; expected 1, 2 or 3'],
+    [() => reference.makeProblem(2, [1, 2, 4, 4], [3, 2, 3, 3], wrong(null)), "options is null"],
+    [() => reference.makeProblem(2, [1, 2, 4, 4], [3, 2, 3, 3], wrong({ strides: 2 })), "did you mean stride?"],
+    [
+      () => reference.makeProblem(2, [1, 2, 4, 4], [3, 2, 3, 3], wrong({ activation: "relu" })),
+      "activation: it belongs to a pass, and not to the problem",
+    ],
+    [() => reference.makeTransposedProblem(2, [1, 3, 2, 2], [3, 2, 3, 3], { groups: wrong(1n) }), "groups is 1n"],
+    [() => reference.forward(wrong({}), x, w), "problem is Object; expected what makeProblem gives"],
+    [() => reference.forward(problem, x, wrong(undefined)), "w is undefined; expected numbers"],
+    [() => reference.forward(problem, x.subarray(1), w), "x has 31 values; expected 1 * 2 * 4 * 4 = 32"],
+    [() => reference.forward(problem, wrong(new BigInt64Array(32)), w), "x is BigInt64Array"],
+    [() => reference.forward(problem, wrong([...x].map(String)), w), 'x[0] is "0"; expected a number'],
+    [() => reference.forward(problem, x, w, wrong({ biases: x })), "unknown key of extras, biases: did you mean bias?"],
+    [() => reference.forward(problem, x, w, { bias: [1] }), "bias has 1 values; expected 3"],
+    [() => reference.weightGradient(problem, x, dy), "x has 12 values"],
+    [() => reference.errorBound(problem, wrong("backward"), {}), 'direction is "backward"'],
+    [() => reference.errorBound(problem, "forward", { x }), "w is undefined"],
+    [() => reference.winogradErrorBound(problem, "forward", { x, w }, wrong(3)), "tile is 3; expected 2 or 4"],
+    [() => reference.compare(x, x, [1]), "bound has 1 values; expected 32"],
+    [() => reference.compare(wrong(null), x, 0), "actual is null"],
+    [() => reference.slopeGradient(dy, dy, wrong({ count: 0, stride: 1 })), "channels.count is 0"],
+  ])("%s", (call, message) => {
+    expect(call).toThrow(ArgumentError);
+    expect(call).toThrow(message);
+  });
+});
+
+describe("stores", () => {
+  test("are where there is something to keep them in", async () => {
+    expect(() => indexedDbStore(wrong(5))).toThrow(ArgumentError);
+    await expect(indexedDbStore().load()).rejects.toThrow("there is no IndexedDB here");
+    expect(() => fileStore(wrong(1))).toThrow(ArgumentError);
+    expect(() => fileStore(wrong(undefined))).toThrow("path is undefined; expected a file's path");
   });
 });
 
