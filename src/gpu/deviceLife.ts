@@ -94,6 +94,6 @@ function lossOf({ lost }: GPUDevice): Loss {
 const deviceFailed = (cause: unknown): DeviceError => new DeviceError(`the device failed: ${String(cause)}`, { cause });
 
 /** By name: Dawn and Deno have classes of their own. */
-function isPlatformError(error: unknown): boolean {
+export function isPlatformError(error: unknown): boolean {
   return error instanceof Error && ["AbortError", "OperationError", "GPUPipelineError"].includes(error.name);
 }

@@ -3,6 +3,7 @@ import { type Packing, packingOf } from "../packing.js";
 import type { BindingSource, Dispatch, Scratch, SolverPlan } from "../solver.js";
 import type { Allocation, Allocator } from "./allocation.js";
 import type { PooledBuffer } from "./bufferPool.js";
+import { isPlatformError } from "./deviceLife.js";
 import type { PipelineCache, PipelineEntry } from "./pipelineCache.js";
 import type { RecordedDispatch } from "./batch.js";
 import { packUniforms } from "./uniforms.js";
@@ -16,9 +17,14 @@ export type OperationBuffers = Partial<Record<BindingSource, PooledBuffer>>;
  */
 const BIND_GROUPS_KEPT = 256;
 
+/** A buffer that there was no room for may refuse at once, and an error scope says so besides: that is waited for. */
 function fill(mapped: GPUBuffer, bytes: Uint8Array): void {
-  new Uint8Array(mapped.getMappedRange()).set(bytes);
-  mapped.unmap();
+  try {
+    new Uint8Array(mapped.getMappedRange()).set(bytes);
+    mapped.unmap();
+  } catch (error) {
+    if (!isPlatformError(error)) throw error;
+  }
 }
 
 interface KeptBindGroup {
