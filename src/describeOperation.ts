@@ -71,7 +71,7 @@ export function describeOperation(name: OperationName, shapes: ExplainShapes, op
     bias: bias && (isForward || (direction === "weightGradient" && !transposed)),
     residual: residual && isForward,
     activation: isForward ? activation : NO_ACTIVATION,
-    pixels: readPixelsOf(options.image),
+    pixels: readPixelsOf(options.image, problem.inputShape),
     masked: !isForward && !transposed && activation.name === "relu",
   };
 }
@@ -88,9 +88,10 @@ function has(
   return true;
 }
 
-function readPixelsOf(image: Tensor | undefined): Pixels | undefined {
+function readPixelsOf(image: Tensor | undefined, shape: readonly number[]): Pixels | undefined {
   if (image === undefined) return undefined;
   requireTensor("image", image);
   require(image.pixels !== undefined, () => "image is a tensor of values; expected one made by engine.image");
+  requireSameShape("image", image.shape, shape, "the input's shape");
   return image.pixels;
 }

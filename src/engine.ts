@@ -414,7 +414,10 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   #readExtents(shape: NumberList, dtype: DType): readonly number[] {
     this.#requireLive();
     const list = listOf(shape) ?? [];
-    require(list.length >= 1, () => `shape is ${show(shape)}; expected a list of at least one dimension`);
+    require(list.length >= 1, () => {
+      const remedy = Object.prototype.toString.call(shape) === "[object Object]" ? "; options come after it" : "";
+      return `shape is ${show(shape)}; expected a list of at least one dimension${remedy}`;
+    });
     const extents = readExtents("tensor", list, true);
     requireFits(tensorRefusal("tensor", extents, BYTES_PER_ELEMENT[dtype], this.#backend));
     return extents;

@@ -53,7 +53,8 @@ function wrongKind(options: unknown, { bare, names }: OptionKeys, what: string):
   const option = bare[isTensor(options) ? "tensor" : (typeof options as keyof BareValues)];
   const value = `${what} is ${show(options)}; expected an object`;
   if (option === undefined) return `${value} with any of ${[...names].join(", ")}`;
-  if (isTensor(options)) return `${value}: a ${option} goes into ${what}: { ${option} }`;
+  if (isTensor(options))
+    return `${value}: ${/^[aeiou]/.test(option) ? "an" : "a"} ${option} goes into ${what}: { ${option} }`;
   return `${value}: { ${option}: ${show(options)} }`;
 }
 

@@ -131,6 +131,9 @@ const BACKWARD_SOLVER_KEYS = optionKeys<BackwardSolvers>({ input: 1, weight: 1 }
 /** Checks what asks for a solver; whether there is one of that name, and what constants it has, planning tells. */
 export function readSolver(choice: SolverChoice | undefined, what = "solver"): SolverChoice | undefined {
   if (choice === undefined || typeof choice === "string") return choice;
+  require(typeof choice === "object" && (choice as unknown) !== null, () => {
+    return `${what} is ${show(choice)}; expected a solver's name, or { name, config }`;
+  });
   requireOptions(choice, SOLVER_KEYS, what);
   const { name, config } = choice;
   require(typeof name === "string", () => `${what} has the name ${show(name)}; expected a solver's name`);

@@ -79,11 +79,20 @@ export interface ConvProblem {
 
 const AXIS_NAMES = ["depth", "height", "width"] as const;
 
-/** A copy of `shape`, which must be a list of `length` positive integers. */
-export function readShape(name: string, shape: NumberList, length: number, layout: string): readonly number[] {
+/**
+ * A copy of `shape`, which must be a list of `length` positive integers.
+ *
+ * @param dimensions in words, for a message
+ */
+export function readShape(
+  name: string,
+  shape: NumberList,
+  length: number,
+  dimensions: () => string,
+): readonly number[] {
   const list = listOf(shape);
   require(list?.length === length, () => {
-    return `${name} has shape ${show(list ?? shape)}; expected ${String(length)} dimensions ${layout}`;
+    return `${name} has shape ${show(list ?? shape)}; expected ${String(length)} dimensions ${dimensions()}${shapeHint(shape)}`;
   });
   return readExtents(name, list, false);
 }
@@ -115,7 +124,7 @@ export function readActivationShape(
   const batched = list?.length === rank + 2;
   require(batched || list?.length === rank + 1, () => {
     const dimensions = `${String(rank + 2)} dimensions ${activationDimensions(layout, rank)}`;
-    return `${name} has shape ${show(list ?? shape)}; expected ${dimensions}, or ${String(rank + 1)} without N`;
+    return `${name} has shape ${show(list ?? shape)}; expected ${dimensions}, or ${String(rank + 1)} without N${shapeHint(shape)}`;
   });
   const extents = readExtents(name, list, batched);
   return { ...splitActivation(batched ? extents : [1, ...extents], layout), batched };
@@ -162,7 +171,7 @@ export function makeProblem(
     spatial: inputSpatial,
     batched,
   } = readActivationShape("input", inputShape, rank, layout);
-  const weightShape = readShape("weight", givenWeightShape, rank + 2, weightDimensions(weightOrder, rank));
+  const weightShape = readShape("weight", givenWeightShape, rank + 2, () => weightDimensions(weightOrder, rank));
   const { out: outChannels, in: inChannelsPerGroup, spatial: kernelSpatial } = splitWeight(weightShape, weightOrder);
 
   const groups = readGroups(options);
@@ -306,6 +315,11 @@ export function requireSameShape(
   });
 }
 
+/** What to say of a tensor in the place of its shape. */
+const shapeHint = (shape: unknown): string => (show(shape) === "Tensor" ? "; say x.shape, the tensor's own" : "");
+
+const UNSHARED_DIMENSIONS = "[...output, out, in / groups, ...kernel]";
+
 /**
  * A locally connected layer: a convolution with filters of their own at each output position.
  *
@@ -319,9 +333,9 @@ export function makeUnsharedProblem(
   options: ConvOptions = {},
 ): ConvProblem {
   require(options.weightLayout === undefined, () => {
-    return `weightLayout is ${show(options.weightLayout)}; unshared weights are always [...output, out, in / groups, ...kernel]`;
+    return `weightLayout is ${show(options.weightLayout)}; unshared weights are always ${UNSHARED_DIMENSIONS}`;
   });
-  const weightShape = readShape("weight", givenWeightShape, 2 * rank + 2, "[...output, out, in / groups, ...kernel]");
+  const weightShape = readShape("weight", givenWeightShape, 2 * rank + 2, () => UNSHARED_DIMENSIONS);
   const shared = makeProblem(rank, inputShape, weightShape.slice(rank), options);
   const output = shared.output.slice(3 - rank);
   requireSameShape("weight's leading part", weightShape.slice(0, rank), output, "the output's extents");

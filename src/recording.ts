@@ -76,6 +76,9 @@ export class Recording<Result> {
   readonly call = (): void => {
     const result = this.#lifetimes.attempt(this.#record, (returned) => !isPromise(returned));
     if (isPromise(result)) refuse(result);
+    require(!Object.prototype.toString.call(result).includes("Generator"), () => {
+      return "the recording is a generator, of which nothing has run; expected a function that calls operations";
+    });
     this.#results.push(result);
   };
 

@@ -44,7 +44,7 @@ export function makeTransposedProblem(
     return `paddingMode is ${show(options.paddingMode)}; a transposed convolution takes only "zeros"`;
   });
   const x = readActivationShape("input", inputShape, rank, layout);
-  const dimensions = weightDimensions(order, rank, { out: "in", in: "out / groups" });
+  const dimensions = (): string => weightDimensions(order, rank, { out: "in", in: "out / groups" });
   const weightShape = readShape("weight", givenWeightShape, rank + 2, dimensions);
   const weight = splitWeight(weightShape, order);
   const groups = readGroups(options);

@@ -54,6 +54,14 @@ describe("what waits rejects", () => {
     }
   });
 
+  gpuTest("with a generator, of which nothing would run", async ({ engine }) => {
+    const steps = function* (): Generator<number> {
+      yield 1;
+    };
+    await refusal(engine.compile(steps), /is a generator/);
+    await refusal(engine.time(steps), /is a generator/);
+  });
+
   // An async function's own failure must not become a rejection that nobody handles: the run would fail of it.
   gpuTest("with a function that is async, and keeps nothing of it", async ({ engine }) => {
     using x = engine.tensor([1, 2, 3, 4], [1, 1, 2, 2]);

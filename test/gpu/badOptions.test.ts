@@ -96,6 +96,23 @@ const OTHER_LIBRARIES: readonly BadCall[] = [
   ),
 ];
 
+const OUT_OF_PLACE: readonly BadCall[] = [
+  bad("options in the place of a shape", /shape is Object; .*; options come after it/, (engine) =>
+    engine.tensor([1], wrong({ dtype: "float16" })),
+  ),
+  bad("a tensor in the place of an input's shape", /input has shape Tensor; .*; say x\.shape/, (engine, { dy, w, x }) =>
+    engine.conv2dInputGradient(dy, w, wrong(x)),
+  ),
+  bad(
+    "a tensor in the place of a weight's shape",
+    /weight has shape Tensor; .*; say x\.shape/,
+    (engine, { dy, w, x }) => engine.conv2dWeightGradient(dy, x, wrong(w)),
+  ),
+  bad("an output in the place of options", /: an output goes into options: \{ output \}/, (engine, { dy, w, x }) =>
+    engine.conv2dBackward(dy, x, w, wrong(dy)),
+  ),
+];
+
 const HONOURED_OR_REFUSED: readonly BadCall[] = [
   bad("a bias of a gradient", /bias: it belongs to the forward pass/, (engine, { dy, w }) =>
     engine.conv2dInputGradient(dy, w, DX, wrong({ bias: w })),
@@ -111,6 +128,12 @@ const HONOURED_OR_REFUSED: readonly BadCall[] = [
   ),
   bad("outputSize of a plan", /outputSize: it belongs to transposed/, (engine) =>
     engine.explain("conv2d", { input: DX, weight: DW }, { outputSize: [3, 3] }),
+  ),
+  bad("a plan's bias of another length", /bias has shape \[1, 4, 5, 5\]; expected \[6\]/, (engine, { x }) =>
+    engine.explain("conv2d", { input: DX, weight: DW }, { bias: x }),
+  ),
+  bad("a plan's image that is none", /image is a tensor of values/, (engine, { x }) =>
+    engine.explain("conv2d", { input: DX, weight: DW }, { image: x }),
   ),
   bad("shapes of a plan by other names", /unknown key of shapes, x/, (engine) =>
     engine.explain("conv2d", wrong({ input: DX, weight: DW, x: DX })),
@@ -134,6 +157,7 @@ const HONOURED_OR_REFUSED: readonly BadCall[] = [
 testRefusals({
   everywhere: EVERYWHERE,
   "other libraries' names": OTHER_LIBRARIES,
+  "out of place": OUT_OF_PLACE,
   "honoured or refused": HONOURED_OR_REFUSED,
 });
 

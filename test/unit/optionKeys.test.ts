@@ -164,8 +164,8 @@ describe("what asks for a solver", () => {
   });
 
   test.each<[unknown, string]>([
-    [null, "solver is null"],
-    [5, "solver is 5"],
+    [null, "solver is null; expected a solver's name, or { name, config }"],
+    [5, "solver is 5; expected a solver's name"],
     [["direct"], 'solver is ["direct"]'],
     [{}, "solver has the name undefined"],
     [{ name: 5 }, "solver has the name 5"],
