@@ -61,7 +61,7 @@ export function report(
   const text = [
     "# Accuracy\n",
     `Made by \`npm run accuracy\` on ${device}.\n`,
-    "Every solver of a pass, by its default constants, against float64 sums of the same stored values, uniform in [-1, 1). ULP are\nunits in the last place of the dtype at the exact value, so results that nearly cancel have many; the relative RMS error is\nthat of all elements over that of the exact values. The chain is the longest that a product goes through\n(`longestChain`), and the bound `chain * 2^-24 * sum|products|` (`errorBound`, `winogradErrorBound` for Winograd's tiles,\nfloat16's own rounding added).\n",
+    "Every solver of a pass, by its default constants, against float64 sums of the same stored values, uniform in [-1, 1). ULP are\nunits in the last place of the dtype at the exact value, so results that nearly cancel have many; the relative RMS error is\nthat of all elements over that of the exact values. The chain is the longest that a product goes through\n(`longestChain`; Winograd's tiles sum over channels or tiles alone), and the bound `chain * 2^-24 * sum|products|` (`errorBound`, `winogradErrorBound` for Winograd's tiles,\nfloat16's own rounding added).\n",
     ...layers.map((layer) => `## ${layer}\n\n${layerTable(rows.filter((row) => row.layer === layer))}`),
     "## Equal terms\n",
     "The relative error of a weight gradient whose terms are all 0.1 \\* 0.3, whose roundings add up as no others do.\n",
