@@ -25,7 +25,9 @@ const UNROLL: u32 = 1u; // @specialize
 const VECTOR_GRADIENT: bool = false; // @specialize
 // Neighbouring threads load neighbouring positions, where these lie together, and not neighbouring columns.
 const ALONG_DEPTH: bool = true; // @specialize
-// What blocks make is added up in registers, where there are enough, and else in the partial result.
+// Sums are longer than a block: what several of them make is added up in the partial result,
+const BLOCKED: bool = false; // @specialize
+// or in registers, where there are enough.
 const IN_REGISTERS: bool = false; // @specialize
 
 const THREADS: u32 = THREADS_X * THREADS_Y;
@@ -183,37 +185,49 @@ fn main(
       workgroupBarrier();
     }
 
-    if (IN_REGISTERS) { // @static
-      for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
-        totals[i] += sums[i];
-        sums[i] = totals[i];
-      }
-      if (first + BLOCK_DEPTH < end) {
-        continue;
-      }
-    } else {
-    }
-    // Row by row. Reads beyond the end of one mean nothing, and are not stored.
-    for (var r = 0u; r < ROWS; r++) { // @unroll
-      let row = firstRow + local.y * ROWS + r;
-      let base = (outer * geometry.rows + row) * columns;
+    if (BLOCKED) { // @static
       if (IN_REGISTERS) { // @static
+        for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
+          totals[i] += sums[i];
+          sums[i] = totals[i];
+        }
       } else {
-        if (first > begin) {
-          for (var v = 0u; v < VECTORS; v++) { // @unroll
-            for (var j = 0u; j < 4u; j++) { // @unroll
-              sums[r * VECTORS + v][j] += partials[base + firstColumn + (v * THREADS_X + local.x) * 4u + j];
+        // Row by row. Reads beyond the end of one mean nothing, and are not stored.
+        for (var r = 0u; r < ROWS; r++) { // @unroll
+          let row = firstRow + local.y * ROWS + r;
+          let base = (outer * geometry.rows + row) * columns + firstColumn + local.x * 4u;
+          if (first > begin) {
+            for (var v = 0u; v < VECTORS; v++) { // @unroll
+              for (var j = 0u; j < 4u; j++) { // @unroll
+                sums[r * VECTORS + v][j] += partials[base + v * THREADS_X * 4u + j];
+              }
+            }
+          }
+          if (first + BLOCK_DEPTH < end && row < geometry.rows) {
+            for (var v = 0u; v < VECTORS; v++) { // @unroll
+              for (var j = 0u; j < 4u; j++) { // @unroll
+                if (firstColumn + (v * THREADS_X + local.x) * 4u + j < columns) {
+                  partials[base + v * THREADS_X * 4u + j] = sums[r * VECTORS + v][j];
+                }
+              }
             }
           }
         }
       }
-      if (row < geometry.rows) {
-        for (var v = 0u; v < VECTORS; v++) { // @unroll
-          for (var j = 0u; j < 4u; j++) { // @unroll
-            let column = firstColumn + (v * THREADS_X + local.x) * 4u + j;
-            if (column < columns) {
-              partials[base + column] = sums[r * VECTORS + v][j];
-            }
+    } else {
+      break;
+    }
+  }
+
+  for (var r = 0u; r < ROWS; r++) { // @unroll
+    let row = firstRow + local.y * ROWS + r;
+    if (row < geometry.rows) {
+      let base = (outer * geometry.rows + row) * columns;
+      for (var v = 0u; v < VECTORS; v++) { // @unroll
+        for (var j = 0u; j < 4u; j++) { // @unroll
+          let column = firstColumn + (v * THREADS_X + local.x) * 4u + j;
+          if (column < columns) {
+            partials[base + column] = sums[r * VECTORS + v][j];
           }
         }
       }

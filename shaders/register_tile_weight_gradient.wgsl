@@ -17,7 +17,9 @@ const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const SHARED: u32 = 1u; // @specialize
-// What blocks make is added up in registers, where there are enough, and else in the partial result.
+// Sums are longer than a block: what several of them make is added up in the partial result,
+const BLOCKED: bool = false; // @specialize
+// or in registers, where there are enough.
 const IN_REGISTERS: bool = false; // @specialize
 const MOST_POSITIONS: u32 = 0x40000000u;
 
@@ -156,34 +158,43 @@ fn main(
       }
     }
 
-    if (IN_REGISTERS) { // @static
-      for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
-        totals[i] += sums[i];
-        sums[i] = totals[i];
-      }
-      if (blockEnd < end) {
-        continue;
-      }
-    } else {
-    }
-    // Row by row. Reads beyond the end of one mean nothing, and are not stored.
-    for (var r = 0u; r < ROWS; r++) { // @unroll
-      let row = firstRow + r;
-      let base = (outer * geometry.rows + row) * columns;
+    if (BLOCKED) { // @static
       if (IN_REGISTERS) { // @static
+        for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+          totals[i] += sums[i];
+          sums[i] = totals[i];
+        }
       } else {
-        if (first > begin) {
-          for (var j = 0u; j < COLUMNS; j++) { // @unroll
-            sums[r * COLUMNS + j] += partials[base + firstColumn + j];
+        // Row by row. Reads beyond the end of one mean nothing, and are not stored.
+        for (var r = 0u; r < ROWS; r++) { // @unroll
+          let base = (outer * geometry.rows + firstRow + r) * columns + firstColumn;
+          if (first > begin) {
+            for (var j = 0u; j < COLUMNS; j++) { // @unroll
+              sums[r * COLUMNS + j] += partials[base + j];
+            }
+          }
+          if (blockEnd < end && firstRow + r < geometry.rows) {
+            for (var j = 0u; j < COLUMNS; j++) { // @unroll
+              if (firstColumn + j < columns) {
+                partials[base + j] = sums[r * COLUMNS + j];
+              }
+            }
           }
         }
       }
-      if (row < geometry.rows) {
-        for (var j = 0u; j < COLUMNS; j++) { // @unroll
-          let column = firstColumn + j;
-          if (column < columns) {
-            partials[base + column] = sums[r * COLUMNS + j];
-          }
+    } else {
+      break;
+    }
+  }
+
+  for (var r = 0u; r < ROWS; r++) { // @unroll
+    let row = firstRow + r;
+    if (row < geometry.rows) {
+      let base = (outer * geometry.rows + row) * columns;
+      for (var j = 0u; j < COLUMNS; j++) { // @unroll
+        let column = firstColumn + j;
+        if (column < columns) {
+          partials[base + column] = sums[r * COLUMNS + j];
         }
       }
     }

@@ -18,7 +18,11 @@ import package::common::taps::{
 const THREADS: u32 = 64u;
 const ROWS: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
-// What blocks make is added up in registers, where there are enough, and else in the partial result.
+// Long lines are cut. Where they are not, all threads are at the same columns.
+const SEGMENTED: bool = false; // @specialize
+// Sums are longer than a block: what several of them make is added up in the partial result,
+const BLOCKED: bool = false; // @specialize
+// or in registers, where there are enough.
 const IN_REGISTERS: bool = false; // @specialize
 
 const HEIGHT: u32 = (KERNEL_HEIGHT - 1u) * DILATION_HEIGHT + 1u;
@@ -58,6 +62,12 @@ fn loadGradient(offset: u32, inside: bool) -> f32 {
   return select(0.0, f32(outputGradient[place]), inside);
 }
 
+// Where a row of a partial matrix begins.
+fn partialPlace(split: u32, group: u32, row: u32) -> u32 {
+  let columns = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
+  return ((split * geometry.groups + group) * geometry.rows + row) * columns;
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
@@ -78,11 +88,13 @@ fn main(
   let outputBase = (group * geometry.rows + firstRow) * geometry.outputStrides.y;
 
   let size = geometry.inputSize;
-  let segment = split % geometry.segmentsPerLine;
-  let firstLine = (split / geometry.segmentsPerLine) * geometry.linesPerSplit;
+  var segmentStart = 0u;
+  var firstLine = split * geometry.linesPerSplit;
+  if (SEGMENTED) {
+    segmentStart = (split % geometry.segmentsPerLine) * geometry.columnBlocks * COLUMNS;
+    firstLine = (split / geometry.segmentsPerLine) * geometry.linesPerSplit;
+  }
   let lines = min(geometry.lines - firstLine, geometry.linesPerSplit);
-  let matrixColumns = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
-  let firstPlace = ((split * geometry.groups + group) * geometry.rows + firstRow) * matrixColumns;
   // Block by block: the partial result holds what those before have summed.
   var held = 0u; // lines of a block
   var hasStored = false;
@@ -91,7 +103,7 @@ fn main(
   var totals: array<f32, ROWS * TAPS>;
   var biasTotals: array<f32, ROWS>;
   for (var step = 0u; step < geometry.columnBlocks; step++) {
-    let firstColumn = (segment * geometry.columnBlocks + step) * COLUMNS;
+    let firstColumn = segmentStart + step * COLUMNS;
     var columns: array<u32, WIDTH>;
     for (var x = 0u; x < WIDTH; x++) { // @unroll
       columns[x] = paddedSource(i32(firstColumn * STRIDE_WIDTH + x) - geometry.padBegin.z, size.z);
@@ -132,64 +144,71 @@ fn main(
           }
         }
       }
-      held++;
-      let isLast = (line + 1u == lines) & (step + 1u == geometry.columnBlocks);
-      if (held == geometry.linesPerBlock || isLast) {
-        if (IN_REGISTERS) { // @static
-          for (var i = 0u; i < ROWS * TAPS; i++) { // @unroll
-            totals[i] += sums[i];
-            sums[i] = totals[i];
-          }
+      if (BLOCKED) { // @static
+        held++;
+        if (held == geometry.linesPerBlock) {
+          held = 0u;
           for (var r = 0u; r < ROWS; r++) { // @unroll
             biasTotals[r] += biasSums[r];
-            biasSums[r] = biasTotals[r];
+            biasSums[r] = 0.0;
           }
-        } else {
-        }
-        if (!IN_REGISTERS || isLast) {
-          // Reads beyond the last row mean nothing, and are not stored.
-          for (var r = 0u; r < ROWS; r++) { // @unroll
-            let exists = firstRow + r < geometry.rows;
-            let place = firstPlace + r * matrixColumns;
-            for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) { // @unroll
-              let taps = place + channel * TAPS + kh * KERNEL_WIDTH;
-              if (IN_REGISTERS) { // @static
-              } else {
+          if (IN_REGISTERS) { // @static
+            for (var i = 0u; i < ROWS * TAPS; i++) { // @unroll
+              totals[i] += sums[i];
+              sums[i] = 0.0;
+            }
+          } else {
+            // Reads beyond the last row mean nothing, and are not stored.
+            for (var r = 0u; r < ROWS; r++) { // @unroll
+              for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) { // @unroll
+                let place = partialPlace(split, group, firstRow + r) + channel * TAPS + kh * KERNEL_WIDTH;
                 if (hasStored) {
                   for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
-                    sums[r * TAPS + kh * KERNEL_WIDTH + kw] += partials[taps + kw];
+                    sums[r * TAPS + kh * KERNEL_WIDTH + kw] += partials[place + kw];
+                  }
+                }
+                if (firstRow + r < geometry.rows) {
+                  for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
+                    partials[place + kw] = sums[r * TAPS + kh * KERNEL_WIDTH + kw];
                   }
                 }
               }
-              if (exists) {
-                for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
-                  partials[taps + kw] = sums[r * TAPS + kh * KERNEL_WIDTH + kw];
-                }
-              }
             }
-            if (HAS_BIAS && channel == 0u && exists) {
-              if (!IN_REGISTERS && hasStored) {
-                biasSums[r] += partials[place + matrixColumns - 1u];
-              }
-              partials[place + matrixColumns - 1u] = biasSums[r];
+            for (var i = 0u; i < ROWS * TAPS; i++) { // @unroll
+              sums[i] = 0.0;
             }
+            hasStored = true;
           }
-          hasStored = true;
         }
-        for (var r = 0u; r < ROWS; r++) { // @unroll
-          biasSums[r] = 0.0;
-        }
-        for (var i = 0u; i < ROWS * TAPS; i++) { // @unroll
-          sums[i] = 0.0;
-        }
-        held = 0u;
-      }
+      } else { }
       height++;
       fresh = min(STRIDE_HEIGHT, HEIGHT);
       if (height == geometry.outputSize.y) {
         height = 0u;
         sample++;
         fresh = HEIGHT;
+      }
+    }
+  }
+
+  for (var r = 0u; r < ROWS; r++) { // @unroll
+    if (firstRow + r < geometry.rows) {
+      let place = partialPlace(split, group, firstRow + r);
+      for (var tap = 0u; tap < TAPS; tap++) { // @unroll
+        var sum = sums[r * TAPS + tap];
+        if (BLOCKED) { // @static
+          if (IN_REGISTERS) { // @static
+            sum += totals[r * TAPS + tap];
+          } else {
+            if (hasStored) {
+              sum += partials[place + channel * TAPS + tap];
+            }
+          }
+        } else { }
+        partials[place + channel * TAPS + tap] = sum;
+      }
+      if (HAS_BIAS && channel == 0u) {
+        partials[place + geometry.inputChannels * TAPS] = biasTotals[r] + biasSums[r];
       }
     }
   }

@@ -21,7 +21,9 @@ const THREADS: u32 = 64u;
 const COLUMNS: u32 = 4u; // @specialize
 // Of KERNEL_DEPTH * KERNEL_HEIGHT.
 const FILTER_ROWS: u32 = 3u; // @specialize
-// What blocks make is added up in registers, where there are enough, and else in the partial result.
+// Sums are longer than a block: what several of them make is added up in the partial result,
+const BLOCKED: bool = false; // @specialize
+// or in registers, where there are enough.
 const IN_REGISTERS: bool = false; // @specialize
 
 const ALL_ROWS: u32 = KERNEL_DEPTH * KERNEL_HEIGHT;
@@ -90,12 +92,13 @@ fn main(
   let end = min(geometry.segments, begin + geometry.segmentsPerSplit);
   var sums: array<f32, FILTER_ROWS * KERNEL_WIDTH>;
   var totals: array<f32, FILTER_ROWS * KERNEL_WIDTH>;
+  var biasSum = 0.0;
   var biasTotal = 0.0;
   for (var first = begin; first < end; first += geometry.segmentsPerBlock) {
     for (var i = 0u; i < FILTER_ROWS * KERNEL_WIDTH; i++) { // @unroll
       sums[i] = 0.0;
     }
-    var biasSum = 0.0;
+    biasSum = 0.0;
     let blockEnd = min(end, first + geometry.segmentsPerBlock);
     for (var segment = first; segment < blockEnd; segment++) {
       let line = segment / geometry.segmentsPerLine;
@@ -140,42 +143,45 @@ fn main(
       }
     }
 
-    if (IN_REGISTERS) { // @static
-      for (var i = 0u; i < FILTER_ROWS * KERNEL_WIDTH; i++) { // @unroll
-        totals[i] += sums[i];
-        sums[i] = totals[i];
-      }
-      biasTotal += biasSum;
-      biasSum = biasTotal;
-      if (blockEnd < end) {
-        continue;
-      }
-    } else {
-    }
-    for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
-      // The last block may have rows beyond the filter: what is read there means nothing, and is not stored.
+    if (BLOCKED) { // @static
       if (IN_REGISTERS) { // @static
+        for (var i = 0u; i < FILTER_ROWS * KERNEL_WIDTH; i++) { // @unroll
+          totals[i] += sums[i];
+          sums[i] = totals[i];
+        }
+        biasTotal += biasSum;
+        biasSum = biasTotal;
       } else {
-        if (first > begin) {
-          for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
-            sums[r * KERNEL_WIDTH + k] += partials[tapPlace + r * KERNEL_WIDTH + k];
+        // The last rows may lie beyond the filter: what is read there means nothing, and is not stored.
+        for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
+          if (first > begin) {
+            for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+              sums[r * KERNEL_WIDTH + k] += partials[tapPlace + r * KERNEL_WIDTH + k];
+            }
+          }
+          if (blockEnd < end && filterRow + r < ALL_ROWS) {
+            for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+              partials[tapPlace + r * KERNEL_WIDTH + k] = sums[r * KERNEL_WIDTH + k];
+            }
           }
         }
+        biasTotal += biasSum;
+        biasSum = biasTotal;
       }
-      if (filterRow + r < ALL_ROWS) {
-        for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
-          partials[tapPlace + r * KERNEL_WIDTH + k] = sums[r * KERNEL_WIDTH + k];
-        }
+    } else {
+      break;
+    }
+  }
+
+  for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
+    // The last block may have rows beyond the filter.
+    if (filterRow + r < ALL_ROWS) {
+      for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+        partials[tapPlace + r * KERNEL_WIDTH + k] = sums[r * KERNEL_WIDTH + k];
       }
     }
-    if (HAS_BIAS && channel == 0u && filterRow == 0u) {
-      if (IN_REGISTERS) { // @static
-      } else {
-        if (first > begin) {
-          biasSum += partials[place + columns - 1u];
-        }
-      }
-      partials[place + columns - 1u] = biasSum;
-    }
+  }
+  if (HAS_BIAS && channel == 0u && filterRow == 0u) {
+    partials[place + columns - 1u] = biasSum;
   }
 }

@@ -1,7 +1,7 @@
 /** Tiled implicit GEMM in workgroup memory: weight gradient, its long sum split in two stages. */
 import kernel from "../../shaders/implicit_gemm_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver } from "../solver.js";
-import { inRegisters, MOST_TERMS } from "./blocks.js";
+import { inRegisters, MOST_TERMS, stepsPerBlock } from "./blocks.js";
 import { elementTypes, unsharedRefusal } from "./constants.js";
 import {
   gradientBindings,
@@ -52,7 +52,8 @@ export const implicitGemmWeightGradient: Solver = {
     const depth = problem.batch * problem.outputPositions;
     const limits = { leastDepth: LEAST_DEPTH, mostDepth: MOST_TERMS };
     const wanted = chooseSplits({ tasks: tasksPerSplit, elements, depth, ...limits }, capabilities);
-    const { perSplit: depthPerSplit, splits } = dealOut(depth, wanted, config.tileDepth);
+    const { tileDepth } = config;
+    const { perSplit: depthPerSplit, splits } = dealOut(depth, wanted, tileDepth);
 
     const sums = weightSums(operation, splits, capabilities);
     const tasks = splits * tasksPerSplit;
@@ -66,6 +67,7 @@ export const implicitGemmWeightGradient: Solver = {
         RANK: problem.rank,
         VECTOR_GRADIENT: inVectors,
         ALONG_DEPTH: channelsFirst,
+        BLOCKED: depthPerSplit > tileDepth * stepsPerBlock(tileDepth),
         IN_REGISTERS: inRegisters(tileSums(config), capabilities),
       },
       types: elementTypes(operation),

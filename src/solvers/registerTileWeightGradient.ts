@@ -104,6 +104,7 @@ export const registerTileWeightGradient: Solver = {
         ROWS: rows,
         COLUMNS: columns,
         SHARED: shared,
+        BLOCKED: segmentsPerSplit > segmentsPerBlock,
         IN_REGISTERS: inRegisters(rows * columns, capabilities),
       },
       types: elementTypes(operation),

@@ -86,6 +86,8 @@ export const rollingWindowWeightGradient: Solver = {
         MASKED: operation.masked,
         ROWS: rows,
         COLUMNS: columns,
+        SEGMENTED: split.segmentsPerLine > 1,
+        BLOCKED: split.columnBlocks * split.linesPerSplit > split.linesPerBlock,
         IN_REGISTERS: inRegisters(rows * problem.taps, capabilities),
       },
       types: elementTypes(operation),

@@ -89,6 +89,7 @@ export const stripWeightGradient: Solver = {
         RANK: problem.rank,
         COLUMNS: columns,
         FILTER_ROWS: filterRows,
+        BLOCKED: split.segmentsPerSplit > split.segmentsPerBlock,
         IN_REGISTERS: inRegisters(filterRows * problem.kernel[2], capabilities),
       },
       types: elementTypes(operation),
