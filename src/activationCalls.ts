@@ -17,7 +17,8 @@ import { fromHalfBits, toHalfBits } from "./half.js";
 import type { Layout } from "./layout.js";
 import { isFusedMask } from "./operation.js";
 import type { GradientOptions } from "./options.js";
-import { type ConvProblem, makeProblem, requireSameShape } from "./problem.js";
+import { type ConvProblem, makeProblem } from "./problem.js";
+import { requireSameShape } from "./shapes.js";
 import type { Tensor } from "./tensor.js";
 
 /** What a gradient must do about the layer's activation before, or while, it reads dy. */

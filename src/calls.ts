@@ -17,15 +17,8 @@ import {
   type TransposedSize,
 } from "./options.js";
 import { readPaddingMode } from "./padding.js";
-import {
-  activationShape,
-  type ConvProblem,
-  makeProblem,
-  type Rank,
-  readActivationShape,
-  readGroups,
-  requireSameShape,
-} from "./problem.js";
+import { type ConvProblem, makeProblem, type Rank, readGroups } from "./problem.js";
+import { activationShape, readActivationShape, requireSameShape } from "./shapes.js";
 import { requireTensor, type Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
 

@@ -9,7 +9,8 @@ import type { ConvOperation } from "./operation.js";
 import { type NamedOperation, type OperationName, readOperationName } from "./operationNames.js";
 import { CONV_KEYS, type ConvOptions, readSolver, SIZE_KEYS, type TransposedSize } from "./options.js";
 import type { Pixels } from "./pixels.js";
-import { makeProblem, requireSameShape } from "./problem.js";
+import { makeProblem } from "./problem.js";
+import { requireSameShape } from "./shapes.js";
 import type { Tensor } from "./tensor.js";
 import { makeTransposedProblem } from "./transposed.js";
 

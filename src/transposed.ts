@@ -15,15 +15,8 @@ import {
 import { layoutHint, type Mismatch } from "./layoutHints.js";
 import type { NumberList } from "./list.js";
 import { type ConvOptions, type PaddedAxis, readPadding, readPerAxis, type TransposedSize } from "./options.js";
-import {
-  activationShape,
-  type ConvProblem,
-  makeProblem,
-  type Rank,
-  readActivationShape,
-  readGroups,
-  readShape,
-} from "./problem.js";
+import { type ConvProblem, makeProblem, type Rank, readGroups } from "./problem.js";
+import { activationShape, readActivationShape, readShape } from "./shapes.js";
 
 /**
  * The convolution of which this is the input gradient.

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { ArgumentError, type ConvOptions } from "webgpu-conv";
 import { makeProblem, outputShapeOf, type Rank } from "webgpu-conv/reference";
-import { asLine, makeUnsharedProblem, requireSameShape } from "../../src/problem.js";
+import { asLine, makeUnsharedProblem } from "../../src/problem.js";
+import { requireSameShape } from "../../src/shapes.js";
 
 describe("what is derived", () => {
   test("of a 2D layer, with a degenerate depth", () => {
