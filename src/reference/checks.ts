@@ -31,7 +31,7 @@ export function requireList(name: string, values: unknown): asserts values is Ar
   if (isNumberArray(values)) return;
   const isList = typeof values === "object" && values !== null && viewKind(values) === undefined && "length" in values;
   require(isList && Number.isSafeInteger(values.length), () => `${name} is ${show(values)}; expected numbers`);
-  const list = values as unknown as ArrayLike<unknown>;
+  const list = values as ArrayLike<unknown>;
   for (let i = 0; i < list.length; i++) {
     const value = list[i];
     require(typeof value === "number", () => `${name}[${String(i)}] is ${show(value)}; expected a number`);
