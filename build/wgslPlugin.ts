@@ -1,5 +1,5 @@
 /**
- * Vite plugin: `import kernel from "./x.wgsl"` gives a Kernel (src/gpu/kernel.ts).
+ * Vite plugin: `import kernel from "./x.wgsl"` gives a Kernel (src/kernels/kernel.ts).
  *
  * Imports between shader files are WESL's and are resolved here with its linker; the uniform struct is read, and the
  * bindings are checked, by wgsl_reflect. Both run at build time only, so a page carries neither. Beside each
@@ -12,7 +12,7 @@ import { link } from "wesl";
 import type { StructInfo, TemplateInfo, TypeInfo } from "wgsl_reflect";
 // The package has no "exports": Node would take its CommonJS "main".
 import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
-import { type Kernel, readDeclarations, type StorageBinding, type UniformField } from "../src/gpu/kernel.js";
+import { type Kernel, readDeclarations, type StorageBinding, type UniformField } from "../src/kernels/kernel.js";
 import { nameShared, referToShared, sharedModule } from "./sharedText.js";
 
 const CONSTANT = /^const (\w+): (u32|i32|f32|bool) = ([^;]+); \/\/ @specialize/gm;
@@ -84,7 +84,7 @@ export async function buildKernel(file: string, shaders: Record<string, string>)
 function declare(kernel: Kernel, file: string): string {
   const union = (names: string[]): string => names.map((name) => JSON.stringify(name)).join(" | ") || "never";
   return `// Written by build/wgslPlugin.ts from ${kernel.name}.wgsl.
-import type { Kernel } from "${"../".repeat(file.split("/").length)}src/gpu/kernel.js";
+import type { Kernel } from "${"../".repeat(file.split("/").length)}src/kernels/kernel.js";
 
 declare const kernel: Kernel<
   ${union([...kernel.constants])},
@@ -155,7 +155,7 @@ export function wgsl(root: string): Plugin {
       const { expression, names } = referToShared(kernel.code, shared);
       const { name, uniforms } = kernel;
       const code = `import { ${names.join(", ")} } from ${JSON.stringify(SHARED_MODULE)};
-import { readDeclarations } from ${JSON.stringify(resolve(root, "src/gpu/kernel.ts"))};
+import { readDeclarations } from ${JSON.stringify(resolve(root, "src/kernels/kernel.ts"))};
 const code = ${expression};
 export default { ...${JSON.stringify({ name, uniforms })}, code, ...readDeclarations(code) };`;
       return { code, moduleType: "js", map: null };

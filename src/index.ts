@@ -4,47 +4,46 @@
  * This entry is for pages and workers; `webgpu-conv/node` has the same for Node, `webgpu-conv/reference` the
  * float64 reference.
  */
-import { type EngineOptions, makeEngine } from "./createEngine.js";
-import type { Engine } from "./engine.js";
-import { type Globals, pagePlatform } from "./platform.js";
+import { type EngineOptions, makeEngine } from "./api/createEngine.js";
+import type { Engine } from "./api/engine.js";
+import { type Globals, pagePlatform } from "./api/platform.js";
 
-export { type EngineOptions } from "./createEngine.js";
-export { Engine, type EngineMemory, type TensorOptions, type WrapOptions } from "./engine.js";
-export type { DataOptions, TensorData } from "./values.js";
-export type { NumberArray } from "./half.js";
-export type { NumberList } from "./list.js";
-export type { ExplainOptions } from "./describeOperation.js";
-export type { OperationName } from "./operationNames.js";
-export { ConvGradients } from "./convolutions.js";
-export type { TransposedForwardOptions, TransposedGradientOptions } from "./transposedConvolutions.js";
-export type { Activation, ActivationName } from "./activation.js";
-export type { ActivateOptions, ActivationGradientOptions } from "./activations.js";
-export type { DType } from "./dtype.js";
-export type { Layout, TransposedWeightLayout, WeightLayout } from "./layout.js";
-export type { DrawOptions, DrawTarget } from "./draw.js";
-export type { ImageOptions, ImageSource, Pixels } from "./pixels.js";
-export type { PaddingMode } from "./padding.js";
-export type { AdapterDescription, SpecialValues, Timing } from "./backend.js";
-export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorError } from "./errors.js";
-export type { ChosenBy, ExplainedDispatch, Explanation, ExplainShapes } from "./explain.js";
-export * from "./geometry.js";
+export { type EngineOptions } from "./api/createEngine.js";
+export { Engine, type EngineMemory, type TensorOptions, type WrapOptions } from "./api/engine.js";
+export type { DataOptions, TensorData } from "./tensor/values.js";
+export type { NumberArray } from "./base/half.js";
+export type { NumberList } from "./base/list.js";
+export type { ExplainOptions } from "./calls/describeOperation.js";
+export type { OperationName } from "./problem/operationNames.js";
+export { ConvGradients } from "./api/convolutions.js";
+export type { TransposedForwardOptions, TransposedGradientOptions } from "./api/transposedConvolutions.js";
+export type { Activation } from "./calls/options.js";
+export type { ActivationName } from "./problem/activation.js";
+export type { ActivateOptions, ActivationGradientOptions } from "./api/activations.js";
+export type { DType } from "./problem/dtype.js";
+export type { Layout, TransposedWeightLayout, WeightLayout } from "./problem/layout.js";
+export type { DrawOptions, DrawTarget } from "./backend/draw.js";
+export type { ImageOptions, ImageSource, Pixels } from "./problem/pixels.js";
+export type { PaddingMode } from "./problem/padding.js";
+export type { AdapterDescription, SpecialValues, Timing } from "./backend/backend.js";
+export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorError } from "./base/errors.js";
+export type { ChosenBy, ExplainedDispatch, Explanation, ExplainShapes } from "./calls/explain.js";
+export * from "./problem/geometry.js";
 export type {
   BackwardOptions,
   BackwardSolvers,
   ConvOptions,
   ForwardOptions,
   GradientOptions,
-  Padding,
-  PerAxis,
-  SolverChoice,
-  TransposedSize,
-} from "./options.js";
-export type { ConvProblem, Rank, Triple } from "./problem.js";
-export type { PassedOver } from "./select.js";
-export type { Direction } from "./operation.js";
-export { Compiled, type Encoded } from "./recording.js";
-export { Tensor } from "./tensor.js";
-export { VERSION } from "./version.js";
+} from "./calls/options.js";
+export type { Padding, PerAxis, TransposedSize } from "./problem/options.js";
+export type { SolverChoice } from "./planning/choice.js";
+export type { ConvProblem, Rank, Triple } from "./problem/problem.js";
+export type { PassedOver } from "./solvers/select.js";
+export type { Direction } from "./problem/operation.js";
+export { Compiled, type Encoded } from "./api/recording.js";
+export { Tensor } from "./tensor/tensor.js";
+export { VERSION } from "./base/version.js";
 export type { Candidate } from "./tuner/candidates.js";
 export { indexedDbStore } from "./tuner/indexedDbStore.js";
 export { memoryStore, type TuningData, type TuningEntry, type TuningStore } from "./tuner/store.js";

@@ -2,12 +2,12 @@
  * `webgpu-conv/node`: everything that `webgpu-conv` exports, with a `createEngine` that finds a device in
  * Node. WebGPU comes from Dawn, through the optional peer dependency `webgpu`.
  */
-import { ENGINE_KEYS, type EngineOptions, makeEngine } from "./createEngine.js";
-import type { Engine } from "./engine.js";
-import { require, show, textOf } from "./errors.js";
+import { ENGINE_KEYS, type EngineOptions, makeEngine } from "./api/createEngine.js";
+import type { Engine } from "./api/engine.js";
+import { require, show, textOf } from "./base/errors.js";
 import { type DawnModule, findGpu } from "./node/dawn.js";
-import { optionKeys, requireOptions } from "./optionKeys.js";
-import { isDeno, type Platform } from "./platform.js";
+import { optionKeys, requireOptions } from "./base/optionKeys.js";
+import { isDeno, type Platform } from "./api/platform.js";
 
 export type { DawnModule } from "./node/dawn.js";
 export { fileStore } from "./node/fileStore.js";

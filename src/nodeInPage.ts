@@ -1,6 +1,6 @@
 /** What bundlers for browsers take in place of `webgpu-conv/node`, whose modules a page lacks: it says which entry to take. */
-import type { Engine } from "./engine.js";
-import { DeviceError } from "./errors.js";
+import type { Engine } from "./api/engine.js";
+import { DeviceError } from "./base/errors.js";
 
 // The local createEngine below takes the place of the page's.
 export * from "./index.js";

@@ -102,7 +102,7 @@ fn preluVector(values: vec4<f32>, slope: vec4<f32>) -> vec4<f32> {
 }
 
 // Derivative of the activation, from its own output or from the value that it was applied to: derivativeSource in
-// src/activation.ts says which. `slope` is a prelu's.
+// src/problem/activation.ts says which. `slope` is a prelu's.
 fn activationDerivative(value: f32, slope: f32) -> f32 {
   if (ACTIVATION == NONE) {
     return 1.0;

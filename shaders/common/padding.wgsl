@@ -1,4 +1,4 @@
-// What lies beyond the edge of the input (src/padding.ts). Coordinates are at most one extent outside.
+// What lies beyond the edge of the input (src/problem/padding.ts). Coordinates are at most one extent outside.
 
 const PADDING_MODE: u32 = 0u; // @specialize
 

@@ -3,7 +3,7 @@
  * tells later. Until then the buffer is "arriving": work that uses it waits. Where the device had no room, what waits
  * unused is given back and the buffer is made once more; only then is it an error.
  */
-import { DeviceError } from "../errors.js";
+import { DeviceError } from "../base/errors.js";
 
 /** A buffer that may still be arriving. */
 export interface Allocation {

@@ -1,9 +1,9 @@
 /** What the recorder collects: operations on the device, writes from the host, and copies out. */
-import { BYTES_PER_ELEMENT, type DType } from "../dtype.js";
-import { DeviceError, show } from "../errors.js";
-import { product } from "../geometry.js";
-import type { Pixels } from "../pixels.js";
-import type { ScratchName } from "../solver.js";
+import { BYTES_PER_ELEMENT, type DType } from "../problem/dtype.js";
+import { DeviceError, show } from "../base/errors.js";
+import { product } from "../problem/geometry.js";
+import type { Pixels } from "../problem/pixels.js";
+import type { ScratchName } from "../planning/solver.js";
 import type { Allocation } from "./allocation.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { PipelineEntry } from "./pipelineCache.js";

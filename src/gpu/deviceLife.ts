@@ -1,5 +1,6 @@
 /** Whether a device can still be used, and why not: what waits for a lost device resolves as if it were done. */
-import { DeviceError } from "../errors.js";
+import { DeviceError } from "../base/errors.js";
+import { deviceFailed, disposedError, isPlatformError } from "./deviceErrors.js";
 import type { ReadbackRing } from "./readback.js";
 
 /** How long after a failure a device may take to say that it is lost. */
@@ -7,8 +8,6 @@ const LOSS_MILLISECONDS = 500;
 const PROBE_BYTES = 4;
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-export const disposedError = (): DeviceError => new DeviceError("the engine was disposed; expected a live engine");
 
 export class DeviceLife {
   readonly #readback: ReadbackRing;
@@ -89,11 +88,4 @@ function lossOf({ lost }: GPUDevice): Loss {
     }),
   };
   return loss;
-}
-
-const deviceFailed = (cause: unknown): DeviceError => new DeviceError(`the device failed: ${String(cause)}`, { cause });
-
-/** By name: Dawn and Deno have classes of their own. */
-export function isPlatformError(error: unknown): boolean {
-  return error instanceof Error && ["AbortError", "OperationError", "GPUPipelineError"].includes(error.name);
 }

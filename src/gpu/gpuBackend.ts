@@ -8,16 +8,16 @@ import {
   type SpecialValues,
   type TensorStorage,
   type Timing,
-} from "../backend.js";
-import { decode, type DType, type StoredValues } from "../dtype.js";
-import { DeviceError } from "../errors.js";
-import { type ConvOperation, keyOf, resultRoles, shapeOfRole } from "../operation.js";
-import type { SolverChoice } from "../options.js";
-import { decodePixels, type ImageSize, type ImageSource, type PixelOrder, type Pixels } from "../pixels.js";
-import { select, type Selection } from "../select.js";
-import type { Scratch, ScratchName, SolverPlan } from "../solver.js";
+} from "../backend/backend.js";
+import { decode, type DType, type StoredValues } from "../problem/dtype.js";
+import { DeviceError } from "../base/errors.js";
+import { type ConvOperation, keyOf, resultRoles, shapeOfRole } from "../problem/operation.js";
+import type { SolverChoice } from "../planning/choice.js";
+import { decodePixels, type ImageSize, type ImageSource, type PixelOrder, type Pixels } from "../problem/pixels.js";
+import { select, type Selection } from "../solvers/select.js";
+import type { Scratch, ScratchName, SolverPlan } from "../planning/solver.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
-import { adapterInfoOf, type Capabilities, describeAdapter, readCapabilities } from "./capabilities.js";
+import { adapterInfoOf, type Capabilities, describeAdapter, readCapabilities } from "../planning/capabilities.js";
 import { pixelOrder, writeImage } from "./images.js";
 import { GpuInterop } from "./interop.js";
 import { PipelineCache } from "./pipelineCache.js";
@@ -29,7 +29,7 @@ import { PackedWeights } from "./packedWeights.js";
 import { PlanCache } from "./planCache.js";
 import { Recorder } from "./recorder.js";
 import { ReadbackRing, type Staging } from "./readback.js";
-import { COUNT_WORDS, planSpecials, readSpecials } from "./specials.js";
+import { COUNT_WORDS, planSpecials, readSpecials } from "./countSpecials.js";
 import { TimestampTimer } from "./timer.js";
 
 const WORD_BYTES = 4;

@@ -4,9 +4,9 @@
  * Bitmaps, frames, canvases and elements take the browser's own way into a texture, and textures are copied to the
  * buffer. All of it is submitted at once, so the source may change or go as soon as the call has returned.
  */
-import { ArgumentError, require, show, textOf } from "../errors.js";
-import { BYTES_PER_PIXEL, type ImageSize, type ImageSource, isImageData, type PixelOrder } from "../pixels.js";
-import type { ImageDataLike } from "../webgpuTypes.js";
+import { ArgumentError, require, show, textOf } from "../base/errors.js";
+import { BYTES_PER_PIXEL, type ImageSize, type ImageSource, isImageData, type PixelOrder } from "../problem/pixels.js";
+import type { ImageDataLike } from "../base/webgpuTypes.js";
 
 /** A copy of several rows wants each to begin at a multiple of this many bytes. */
 const ROW_ALIGNMENT = 256;

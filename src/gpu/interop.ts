@@ -1,9 +1,9 @@
 /** Shares memory and encoders with the caller's own WebGPU work on the same device. */
-import type { Interop, Sequence, TensorStorage } from "../backend.js";
-import type { DrawTarget, Planes } from "../draw.js";
-import type { DType } from "../dtype.js";
-import { DeviceError, require, show, TensorError } from "../errors.js";
-import { product } from "../geometry.js";
+import type { Interop, Sequence, TensorStorage } from "../backend/backend.js";
+import type { DrawTarget, Planes } from "../backend/draw.js";
+import type { DType } from "../problem/dtype.js";
+import { DeviceError, require, show, TensorError } from "../base/errors.js";
+import { product } from "../problem/geometry.js";
 import type { BufferPool } from "./bufferPool.js";
 import { Painter } from "./painter.js";
 import { popReason } from "./allocation.js";

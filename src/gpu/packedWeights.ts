@@ -5,9 +5,9 @@
  * for it, and within a budget: what was not used for long goes first. A sequence has forms of its own, from its first
  * run on. Values that the caller may change unseen, in a buffer that it has, are packed each time.
  */
-import { BYTES_PER_ELEMENT } from "../dtype.js";
-import type { Packing } from "../packing.js";
-import type { ScratchName } from "../solver.js";
+import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
+import type { Packing } from "../planning/packing.js";
+import type { ScratchName } from "../planning/solver.js";
 import { type Batch, errorOf, type GpuStorage, isCurrent, type PackedForm } from "./batch.js";
 import type { DeviceMemory } from "./memory.js";
 import type { Recorder } from "./recorder.js";

@@ -1,11 +1,11 @@
 /** Draws planes of tensors onto textures, straight from the device's memory (shaders/render/draw_plane.wgsl). */
 import kernel from "../../shaders/render/draw_plane.wgsl";
-import type { DrawTarget, Planes } from "../draw.js";
-import { ArgumentError, DeviceError, require, show, textOf } from "../errors.js";
-import { pixelConstants, pixelUniforms } from "../solvers/pixels.js";
+import type { DrawTarget, Planes } from "../backend/draw.js";
+import { ArgumentError, DeviceError, require, show, textOf } from "../base/errors.js";
+import { pixelConstants, pixelUniforms } from "../solvers/shared/pixels.js";
 import type { GpuStorage } from "./batch.js";
-import { specialize } from "./specialize.js";
-import { packUniforms } from "./uniforms.js";
+import { specialize } from "../kernels/specialize.js";
+import { packUniforms } from "../kernels/uniforms.js";
 
 interface RenderEntry {
   pipeline: GPURenderPipeline | undefined;

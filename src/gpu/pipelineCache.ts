@@ -1,7 +1,7 @@
 /** Compute pipelines, compiled asynchronously and kept by the text that was compiled. */
-import { DeviceError, textOf } from "../errors.js";
-import type { Kernel } from "./kernel.js";
-import { type AliasTypes, type ConstantValues, specialize } from "./specialize.js";
+import { DeviceError, textOf } from "../base/errors.js";
+import type { Kernel } from "../kernels/kernel.js";
+import { type AliasTypes, type ConstantValues, specialize } from "../kernels/specialize.js";
 
 /** A pipeline that is being compiled, is ready, or has failed. */
 export interface PipelineEntry {

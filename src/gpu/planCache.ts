@@ -1,5 +1,5 @@
 /** Plans made ready for the device, kept by what they are plans of. */
-import type { SolverPlan } from "../solver.js";
+import type { SolverPlan } from "../planning/solver.js";
 import type { Allocator } from "./allocation.js";
 import type { PipelineCache } from "./pipelineCache.js";
 import { PreparedPlan } from "./prepared.js";

@@ -1,12 +1,12 @@
 /** A plan made ready for one device: pipelines asked for, uniforms written, bind groups kept. */
-import { type Packing, packingOf } from "../packing.js";
-import type { BindingSource, Dispatch, Scratch, SolverPlan } from "../solver.js";
+import { type Packing, packingOf } from "../planning/packing.js";
+import type { BindingSource, Dispatch, Scratch, SolverPlan } from "../planning/solver.js";
 import type { Allocation, Allocator } from "./allocation.js";
 import type { PooledBuffer } from "./bufferPool.js";
-import { isPlatformError } from "./deviceLife.js";
+import { isPlatformError } from "./deviceErrors.js";
 import type { PipelineCache, PipelineEntry } from "./pipelineCache.js";
 import type { RecordedDispatch } from "./batch.js";
-import { packUniforms } from "./uniforms.js";
+import { packUniforms } from "../kernels/uniforms.js";
 
 /** The buffers that an operation runs on this time. */
 export type OperationBuffers = Partial<Record<BindingSource, PooledBuffer>>;

@@ -1,7 +1,7 @@
 /** Mappable buffers for reading results back, used again from one read to the next. */
 import type { Allocation, Allocator } from "./allocation.js";
 import { sizeClass } from "./bufferPool.js";
-import { disposedError } from "./deviceLife.js";
+import { disposedError } from "./deviceErrors.js";
 
 /** How much staging memory may wait unused. */
 const KEPT_BYTES = 2 ** 26;

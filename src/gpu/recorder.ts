@@ -7,11 +7,11 @@
  * Work may also be recorded apart, into a caller's encoder. Until the caller has submitted that, its results cannot
  * be used elsewhere, and no memory changes hands: what would be reused might run before it.
  */
-import { DeviceError, require, TensorError, textOf } from "../errors.js";
+import { DeviceError, require, TensorError, textOf } from "../base/errors.js";
 import type { Allocation } from "./allocation.js";
 import { Batch, failStorage, type GpuStorage, isCurrent, type RecordedOperation } from "./batch.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
-import { disposedError } from "./deviceLife.js";
+import { disposedError } from "./deviceErrors.js";
 import type { BatchTiming } from "./segments.js";
 import { encodePass } from "./submissions.js";
 import { SubmitQueue } from "./submitQueue.js";

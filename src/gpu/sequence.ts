@@ -1,6 +1,6 @@
 /** Operations recorded once and replayed: bound, planned and compiled already, they cost the host only their encoding. */
-import type { Sequence } from "../backend.js";
-import { require, TensorError } from "../errors.js";
+import type { Sequence } from "../backend/backend.js";
+import { require, TensorError } from "../base/errors.js";
 import { type Batch, failStorage, type GpuStorage } from "./batch.js";
 import type { Recorder } from "./recorder.js";
 

@@ -4,7 +4,7 @@
  * WebGPU refuses a command buffer as a whole, and tells so later. Whatever it should have written is then marked, and so
  * is what later submissions computed from it: a result is given out only once its submission is known to be sound.
  */
-import { DeviceError } from "../errors.js";
+import { DeviceError } from "../base/errors.js";
 import { popReason } from "./allocation.js";
 import {
   errorOf,

@@ -1,8 +1,8 @@
 /** Batches on their way to the device, in the order of recording, whatever the order in which they become ready. */
-import type { DeviceError } from "../errors.js";
+import type { DeviceError } from "../base/errors.js";
 import type { Batch } from "./batch.js";
 import type { BufferPool } from "./bufferPool.js";
-import { disposedError } from "./deviceLife.js";
+import { disposedError } from "./deviceErrors.js";
 import { type BatchTiming, segmentsOf } from "./segments.js";
 import { Submissions } from "./submissions.js";
 

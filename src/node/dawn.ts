@@ -1,5 +1,5 @@
 /** Dawn's GPU objects in Node, which a page has as `navigator.gpu`: one for the whole process. */
-import type { GPU } from "../webgpuTypes.js";
+import type { GPU } from "../base/webgpuTypes.js";
 import { installSoftwareDriver } from "./softwareDriver.js";
 
 /** Dawn's Node module, as `import("webgpu")` gives it. */

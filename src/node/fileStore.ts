@@ -1,7 +1,7 @@
 /** Tuned choices in a JSON file. */
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { LimitError, require, show } from "../errors.js";
+import { LimitError, require, show } from "../base/errors.js";
 import { oneAtATime } from "../tuner/queue.js";
 import type { TuningData, TuningStore } from "../tuner/store.js";
 

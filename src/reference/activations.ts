@@ -1,12 +1,11 @@
 /** Activations and their gradients in float64, element by element. */
-import { require } from "../errors.js";
-import { requireInteger } from "../geometry.js";
-import { optionKeys, requireOptions } from "../optionKeys.js";
+import { require } from "../base/errors.js";
+import { requireInteger } from "../problem/geometry.js";
+import { optionKeys, requireOptions } from "../base/optionKeys.js";
 import { requireList, requireNumbers } from "./checks.js";
-import { activate, type Activation, activationDerivative, type ActivationSpec, readActivation } from "../activation.js";
-
-/** An activation whose slopes, if it is a prelu, are numbers. */
-export type ReferenceActivation = Activation<ArrayLike<number>>;
+import { type ActivationSpec, readActivation } from "../problem/activation.js";
+import { activate, activationDerivative } from "../problem/activationFormulas.js";
+import type { ReferenceActivation } from "./passes.js";
 
 /** Where the channels of a tensor lie: element i is of channel `floor(i / stride) % count`. */
 export interface Channels {

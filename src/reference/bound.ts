@@ -7,16 +7,14 @@
  * added one after the other c is n. Solvers cut long sums ({@link longestChain}), so that c hardly grows with n.
  * sum|products| is the same pass over the absolute values.
  */
-import type { ConvProblem } from "../problem.js";
-import { requireWord } from "../spelling.js";
+import type { ConvProblem } from "../problem/problem.js";
+import { requireWord } from "../base/spelling.js";
 import { DIRECTIONS, requireList, requireNumbers, requireOperands, requireProblem } from "./checks.js";
 import { forward } from "./forward.js";
 import { inputGradient } from "./inputGradient.js";
+import type { PassDirection, PassOperands } from "./passes.js";
 import { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "./unshared.js";
 import { biasGradient, weightGradient } from "./weightGradient.js";
-
-/** The passes that sum products. */
-export type PassDirection = "forward" | "inputGradient" | "weightGradient" | "biasGradient";
 
 /** Unit roundoff of float32, 2^-24. */
 export const UNIT_ROUNDOFF = 2 ** -24;
@@ -43,7 +41,7 @@ export function termsOf(problem: ConvProblem, direction: PassDirection): number 
  * Roundings that a product meets on its way into a sum of so many, at most, whatever the solver. Up to 256 terms are summed one
  * after the other. Longer sums are cut into blocks of 256 at most, and 128 blocks at most are added one after the other. What
  * more there is, parts of a sum that was split, is added in runs of 16, these in runs of 16, and these one after the other,
- * 2^20 terms or more each. (A device whose buffers cannot hold the parts gets fewer: src/solvers/splits.ts.)
+ * 2^20 terms or more each. (A device whose buffers cannot hold the parts gets fewer: src/solvers/shared/splits.ts.)
  */
 export function longestChain(terms: number): number {
   if (terms <= BLOCK) return terms;
@@ -62,15 +60,6 @@ function mostCopies({ paddingMode, padBegin, padEnd }: ConvProblem): number {
     return paddingMode === "zeros" ? 1 : paddingMode === "replicate" ? 1 + padding : Math.min(3, 1 + padding);
   });
   return along.reduce((product, copies) => product * copies, 1);
-}
-
-/** Values a pass reads, in the reference's own order. */
-export interface PassOperands {
-  readonly x?: ArrayLike<number> | undefined;
-  readonly w?: ArrayLike<number> | undefined;
-  readonly dy?: ArrayLike<number> | undefined;
-  readonly bias?: ArrayLike<number> | undefined;
-  readonly residual?: ArrayLike<number> | undefined;
 }
 
 const NONE: readonly number[] = [];

@@ -1,13 +1,14 @@
 /** What the reference is handed is checked: it is asked by hand, and its loops would make NaN of what is missing. */
-import { require, show } from "../errors.js";
-import { product } from "../geometry.js";
-import { isNumberArray, viewKind } from "../list.js";
-import { type OptionKeys, optionKeys, requireOptions } from "../optionKeys.js";
-import { type ConvOptions, SIZE_KEYS, type TransposedSize } from "../options.js";
-import type { ConvProblem, Rank } from "../problem.js";
-import { requireWord } from "../spelling.js";
-import type { PassDirection, PassOperands } from "./bound.js";
-import type { ForwardExtras } from "./forward.js";
+import { require, show } from "../base/errors.js";
+import { product } from "../problem/geometry.js";
+import { isNumberArray, viewKind } from "../base/list.js";
+import { type OptionKeys, optionKeys, requireOptions } from "../base/optionKeys.js";
+import type { Hyperparameters } from "../problem/options.js";
+import { SIZE_KEYS, type TransposedSize } from "../problem/options.js";
+import type { ConvProblem, Rank } from "../problem/problem.js";
+import { requireWord } from "../base/spelling.js";
+import type { PassDirection, PassOperands } from "./passes.js";
+import type { ForwardExtras } from "./passes.js";
 
 /** Throws unless this is what `makeProblem` or one of its kin gives. */
 export function requireProblem(problem: ConvProblem): void {
@@ -74,7 +75,7 @@ export function requireOperands(
 }
 
 /** What a problem is made of: neither an activation nor a solver. */
-export type ProblemOptions = Omit<ConvOptions, "activation" | "solver">;
+export type ProblemOptions = Omit<Hyperparameters, "activation" | "solver">;
 const PROBLEM_KEYS = {
   stride: 1,
   padding: 1,

@@ -1,19 +1,11 @@
 /** Forward pass in float64: `y[n, o, p] = activation(residual[n, o, p] + bias[o] + sum over c, k of w[o, c, k] * x[n, c, p * S + k * D - P])`. */
-import type { TensorStrides } from "../layout.js";
-import type { ConvProblem } from "../problem.js";
-import { applyActivation, type ReferenceActivation } from "./activations.js";
+import type { TensorStrides } from "../problem/layout.js";
+import type { ConvProblem } from "../problem/problem.js";
+import { applyActivation } from "./activations.js";
 import { requireOperands } from "./checks.js";
+import type { ForwardExtras } from "./passes.js";
 import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";
-
-/** What is added to the sums, and what is applied to them. */
-export interface ForwardExtras {
-  /** One value an output channel. */
-  readonly bias?: ArrayLike<number> | undefined;
-  /** Values shaped as the result. */
-  readonly residual?: ArrayLike<number> | undefined;
-  readonly activation?: ReferenceActivation | undefined;
-}
 
 /**
  * @param x values shaped as `problem.inputShape`

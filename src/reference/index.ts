@@ -9,30 +9,16 @@
  * const verdict = compare(actual, expected, errorBound(problem, "forward", { x, w }));
  * ```
  */
-export type { ConvProblem, Rank, Triple } from "../problem.js";
+export type { ConvProblem, Rank, Triple } from "../problem/problem.js";
 export type { ProblemOptions } from "./checks.js";
 export { makeProblem, makeTransposedProblem, makeUnsharedProblem, outputShapeOf } from "./problems.js";
-export { forward, type ForwardExtras } from "./forward.js";
+export { forward } from "./forward.js";
+export type { ForwardExtras } from "./passes.js";
 export { inputGradient } from "./inputGradient.js";
 export { biasGradient, weightGradient } from "./weightGradient.js";
-export {
-  activationGradient,
-  applyActivation,
-  type Channels,
-  maskByOutput,
-  type ReferenceActivation,
-  slopeGradient,
-} from "./activations.js";
-export {
-  compare,
-  type Comparison,
-  errorBound,
-  longestChain,
-  type PassDirection,
-  type PassOperands,
-  referencePass,
-  termsOf,
-  UNIT_ROUNDOFF,
-} from "./bound.js";
+export { activationGradient, applyActivation, type Channels, maskByOutput, slopeGradient } from "./activations.js";
+export type { ReferenceActivation } from "./passes.js";
+export { compare, type Comparison, errorBound, longestChain, referencePass, termsOf, UNIT_ROUNDOFF } from "./bound.js";
+export type { PassDirection, PassOperands } from "./passes.js";
 export { winogradErrorBound } from "./winograd.js";
 export { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "./unshared.js";

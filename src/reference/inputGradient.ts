@@ -1,7 +1,8 @@
 /** Input gradient in float64: each product of the forward pass hands `w * dy` back to its x. */
-import type { ConvProblem } from "../problem.js";
+import type { ConvProblem } from "../problem/problem.js";
 import { requireOperands } from "./checks.js";
-import { fillWithBias, finish, type ForwardExtras } from "./forward.js";
+import { fillWithBias, finish } from "./forward.js";
+import type { ForwardExtras } from "./passes.js";
 import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";
 

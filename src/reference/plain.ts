@@ -1,7 +1,7 @@
 /** Tensors of any layout as plain ones, channels first, weight [O, I, taps]: they are permuted on the way in and out. */
-import type { TensorStrides, WeightStrides } from "../layout.js";
-import { paddedSource } from "../padding.js";
-import type { ConvProblem, Triple } from "../problem.js";
+import type { TensorStrides, WeightStrides } from "../problem/layout.js";
+import { paddedSource } from "../problem/padding.js";
+import type { ConvProblem, Triple } from "../problem/problem.js";
 
 /** The ways between plain tensors and the problem's own. "In" goes to the plain ones. */
 export interface PlainView {

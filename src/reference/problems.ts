@@ -1,9 +1,9 @@
 /** Problems for who describes them by hand: as the engine's own, with options that are no problem's refused. */
-import type { NumberList } from "../list.js";
-import type { TransposedSize } from "../options.js";
-import * as engine from "../problem.js";
-import type { ConvProblem, Rank } from "../problem.js";
-import { makeTransposedProblem as makeTransposed } from "../transposed.js";
+import type { NumberList } from "../base/list.js";
+import type { TransposedSize } from "../problem/options.js";
+import * as engine from "../problem/problem.js";
+import type { ConvProblem, Rank } from "../problem/problem.js";
+import { makeTransposedProblem as makeTransposed } from "../problem/transposed.js";
 import { PROBLEM_OPTIONS, type ProblemOptions, requireProblemOptions, TRANSPOSED_PROBLEM_OPTIONS } from "./checks.js";
 
 /**

@@ -1,6 +1,6 @@
 /** The walk that the reference passes share: every (output row, filter tap) pair once. */
-import { paddedSource, type PaddingMode } from "../padding.js";
-import type { ConvProblem } from "../problem.js";
+import { paddedSource, type PaddingMode } from "../problem/padding.js";
+import type { ConvProblem } from "../problem/problem.js";
 
 /**
  * Called with `count` products along one output row: product i joins `y[yStart + i]`,

@@ -1,7 +1,8 @@
 /** The passes of a locally connected layer: as a convolution's, with the filter that belongs to the output position. */
 import { requireOperands } from "./checks.js";
-import { fillWithBias, finish, type ForwardExtras } from "./forward.js";
-import type { ConvProblem } from "../problem.js";
+import { fillWithBias, finish } from "./forward.js";
+import type { ForwardExtras } from "./passes.js";
+import type { ConvProblem } from "../problem/problem.js";
 import { plainView } from "./plain.js";
 import { type RowVisitor, visitRows } from "./rows.js";
 

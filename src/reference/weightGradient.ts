@@ -1,5 +1,5 @@
 /** Weight and bias gradients in float64: each product of the forward pass hands `x * dy` back to its w. */
-import type { ConvProblem } from "../problem.js";
+import type { ConvProblem } from "../problem/problem.js";
 import { requireOperands } from "./checks.js";
 import { plainView } from "./plain.js";
 import { visitRows } from "./rows.js";

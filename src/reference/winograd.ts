@@ -7,10 +7,11 @@
  * which is what the transforms cost, and more for the larger tile.
  */
 import { paddedView, plainView } from "./plain.js";
-import { require, show } from "../errors.js";
-import type { ConvProblem } from "../problem.js";
-import { requireWord } from "../spelling.js";
-import { errorBound, longestChain, type PassOperands, UNIT_ROUNDOFF } from "./bound.js";
+import { require, show } from "../base/errors.js";
+import type { ConvProblem } from "../problem/problem.js";
+import { requireWord } from "../base/spelling.js";
+import { errorBound, longestChain, UNIT_ROUNDOFF } from "./bound.js";
+import type { PassOperands } from "./passes.js";
 import { requireOperands } from "./checks.js";
 import { transform, TRANSFORM_ROUNDINGS, type Transforms, transformsOf, transposed } from "./winogradMatrices.js";
 

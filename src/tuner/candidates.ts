@@ -1,9 +1,9 @@
 /** The ways of running an operation that are worth measuring on a device. */
-import type { Capabilities } from "../gpu/capabilities.js";
-import type { ConvOperation } from "../operation.js";
-import { select, solversFor } from "../select.js";
-import { isRefusal, type Solver, type SolverConfig } from "../solver.js";
-import { planFor } from "../solvers/storage.js";
+import type { Capabilities } from "../planning/capabilities.js";
+import type { ConvOperation } from "../problem/operation.js";
+import { select, solversFor } from "../solvers/select.js";
+import { isRefusal, type Solver, type SolverConfig } from "../planning/solver.js";
+import { planFor } from "../solvers/passes/storage.js";
 
 export interface Candidate {
   readonly name: string;

@@ -1,5 +1,5 @@
 /** Tuned choices in the browser's IndexedDB. */
-import { ConvError, require, show } from "../errors.js";
+import { ConvError, require, show } from "../base/errors.js";
 import { oneAtATime } from "./queue.js";
 import type { TuningData, TuningStore } from "./store.js";
 

@@ -1,7 +1,7 @@
 /** What a tuned choice is kept by: the device, and the problem with its sizes rounded. */
-import type { AdapterDescription } from "../backend.js";
-import type { Capabilities } from "../gpu/capabilities.js";
-import type { ConvOperation } from "../operation.js";
+import type { AdapterDescription } from "../backend/backend.js";
+import type { Capabilities } from "../planning/capabilities.js";
+import type { ConvOperation } from "../problem/operation.js";
 
 /** Everything about a device that planning reads, and its name. */
 export function adapterKey(adapter: AdapterDescription, capabilities: Capabilities): string {

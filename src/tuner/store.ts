@@ -1,7 +1,7 @@
 /** Tuned choices as data, and where they are kept between visits. */
-import { show } from "../errors.js";
-import type { SolverConfig } from "../solver.js";
-import { VERSION } from "../version.js";
+import { show } from "../base/errors.js";
+import type { SolverConfig } from "../planning/solver.js";
+import { VERSION } from "../base/version.js";
 
 /** Choices of other revisions are ignored: raise it when a kernel's speed changes, or a solver's constants. */
 export const TUNING_REVISION = 7;

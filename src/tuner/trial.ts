@@ -1,12 +1,12 @@
 /** One operation tried out on a device in every way that is worth it, each checked, then raced. */
-import type { Backend, RoleStorages } from "../backend.js";
-import { NO_ACTIVATION } from "../activation.js";
-import { BYTES_PER_ELEMENT, encode } from "../dtype.js";
-import { product } from "../geometry.js";
-import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../operation.js";
-import { withBatch } from "../problem.js";
-import { solversFor } from "../select.js";
-import { workspaceBytes } from "../solver.js";
+import type { Backend, RoleStorages } from "../backend/backend.js";
+import { NO_ACTIVATION } from "../problem/activation.js";
+import { BYTES_PER_ELEMENT, encode } from "../problem/dtype.js";
+import { product } from "../problem/geometry.js";
+import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../problem/operation.js";
+import { withBatch } from "../problem/problem.js";
+import { solversFor } from "../solvers/select.js";
+import { workspaceBytes } from "../planning/solver.js";
 import { type Candidate, generalSolver } from "./candidates.js";
 import { race } from "./race.js";
 

@@ -1,11 +1,11 @@
 /** Tuning: the choices that measuring on this device has made, and their making. */
-import type { Backend } from "../backend.js";
-import { describeOperation, type ExplainOptions } from "../describeOperation.js";
-import { DeviceError, LimitError, require, show, textOf } from "../errors.js";
-import type { ExplainShapes } from "../explain.js";
-import { type ConvOperation, keyOf } from "../operation.js";
-import type { OperationName } from "../operationNames.js";
-import { Waits } from "../waits.js";
+import type { Backend } from "../backend/backend.js";
+import { describeOperation, type ExplainOptions } from "../calls/describeOperation.js";
+import { DeviceError, LimitError, require, show, textOf } from "../base/errors.js";
+import type { ExplainShapes } from "../calls/explain.js";
+import { type ConvOperation, keyOf } from "../problem/operation.js";
+import type { OperationName } from "../problem/operationNames.js";
+import { Waits } from "../base/waits.js";
 import { type Candidate, candidatesFor, isSame, modelChoice, ownCandidate } from "./candidates.js";
 import { adapterKey, bucketOf } from "./key.js";
 import { oneAtATime } from "./queue.js";

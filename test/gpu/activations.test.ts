@@ -1,12 +1,7 @@
 /** Activations and their gradients on the device, fused and on their own, against their definitions in float64. */
 import { describe, expect, test } from "vitest";
-import {
-  activate,
-  ACTIVATION_CODES,
-  activationDerivative,
-  derivativeSource,
-  readActivation,
-} from "../../src/activation.js";
+import { ACTIVATION_CODES, derivativeSource, readActivation } from "../../src/problem/activation.js";
+import { activate, activationDerivative } from "../../src/problem/activationFormulas.js";
 import { FORMULAS } from "../support/activations.js";
 import { gpuTest } from "../support/gpuTest.js";
 

@@ -9,8 +9,8 @@ import {
   winogradErrorBound,
 } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
-import { product } from "../../src/geometry.js";
-import { PADDING_MODES } from "../../src/padding.js";
+import { product } from "../../src/problem/geometry.js";
+import { PADDING_MODES } from "../../src/problem/padding.js";
 import { coarseReals, Random, reals, smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { boundMismatch } from "../support/mismatch.js";

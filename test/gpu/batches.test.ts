@@ -2,7 +2,7 @@
 import { ArgumentError, type ConvOptions, createEngine, type Engine, SolverError, type Tensor } from "webgpu-conv";
 import * as reference from "webgpu-conv/reference";
 import { describe, expect, test } from "vitest";
-import { product } from "../../src/geometry.js";
+import { product } from "../../src/problem/geometry.js";
 import { badCall, testRefusals, wrong } from "../support/badCall.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";

@@ -1,10 +1,10 @@
 /** Real-valued tensors: every solver within the bound derived for float32 sums in any order. */
 import { type ConvProblem, errorBound, makeProblem, winogradErrorBound } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
-import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
-import type { ConvOperation } from "../../src/operation.js";
-import { solversFor } from "../../src/select.js";
-import { isRefusal, workspaceBytes } from "../../src/solver.js";
+import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import type { ConvOperation } from "../../src/problem/operation.js";
+import { solversFor } from "../../src/solvers/select.js";
+import { isRefusal, workspaceBytes } from "../../src/planning/solver.js";
 import { candidatesOf } from "../support/candidates.js";
 import { type ConvCase, namedCase } from "../support/cases.js";
 import { reals, smallIntegers } from "../support/data.js";

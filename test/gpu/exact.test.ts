@@ -1,10 +1,10 @@
 /** Small integers keep float32 sums exact: every solver must give the reference's result bit for bit. */
 import { makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
-import type { Capabilities } from "../../src/gpu/capabilities.js";
-import type { ConvOperation } from "../../src/operation.js";
-import { select, solversFor } from "../../src/select.js";
-import { isRefusal, type SolverConfig } from "../../src/solver.js";
+import type { Capabilities } from "../../src/planning/capabilities.js";
+import type { ConvOperation } from "../../src/problem/operation.js";
+import { select, solversFor } from "../../src/solvers/select.js";
+import { isRefusal, type SolverConfig } from "../../src/planning/solver.js";
 import { type Candidate, candidatesOf, defaultsOf, isExact } from "../support/candidates.js";
 import { CASES, type ConvCase, namedCase } from "../support/cases.js";
 import { smallIntegers } from "../support/data.js";

@@ -2,10 +2,10 @@
 import { LimitError } from "webgpu-conv";
 import { forward, inputGradient, makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
-import { sumsProducts } from "../../src/operation.js";
-import { solversFor } from "../../src/select.js";
-import { isRefusal } from "../../src/solver.js";
-import { planFor } from "../../src/solvers/storage.js";
+import { sumsProducts } from "../../src/problem/operation.js";
+import { solversFor } from "../../src/solvers/select.js";
+import { isRefusal } from "../../src/planning/solver.js";
+import { planFor } from "../../src/solvers/passes/storage.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { extremeProblem, LARGEST } from "../support/extremeProblem.js";
 import { gpuTest } from "../support/gpuTest.js";

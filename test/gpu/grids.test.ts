@@ -1,10 +1,10 @@
 /** Work of more than 65,535 workgroups is folded into a grid, and every part of it is done once. */
 import { type ConvProblem, makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
-import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
-import type { ConvOperation } from "../../src/operation.js";
-import { solversFor } from "../../src/select.js";
-import { isRefusal, type Solver } from "../../src/solver.js";
+import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import type { ConvOperation } from "../../src/problem/operation.js";
+import { solversFor } from "../../src/solvers/select.js";
+import { isRefusal, type Solver } from "../../src/planning/solver.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";

@@ -10,7 +10,7 @@ import {
   referencePass,
 } from "webgpu-conv/reference";
 import { describe, expect, test } from "vitest";
-import { product } from "../../src/geometry.js";
+import { product } from "../../src/problem/geometry.js";
 import { Random } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { halfBound, halfReals, roundToHalf } from "../support/half.js";

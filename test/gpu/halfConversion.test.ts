@@ -1,6 +1,6 @@
 /** float16 on the host, every pattern and every border between two, against the definition; on each platform, since some have Float16Array. */
 import { describe, expect, test } from "vitest";
-import { decode, encode } from "../../src/dtype.js";
+import { decode, encode } from "../../src/problem/dtype.js";
 import {
   decodeBrainHalves,
   decodeHalves,
@@ -10,7 +10,7 @@ import {
   type NumberArray,
   toHalfBits,
   widenAll,
-} from "../../src/half.js";
+} from "../../src/base/half.js";
 import { Random } from "../support/data.js";
 
 /** IEEE 754-2008, 3.4: the number that a pattern stands for. */

@@ -3,7 +3,7 @@ import { ArgumentError, DeviceError, type Engine, type ImageOptions, type ImageS
 import { compare, errorBound, forward, makeProblem, weightGradient } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
-import { product } from "../../src/geometry.js";
+import { product } from "../../src/problem/geometry.js";
 import { Random, reals, smallIntegers } from "../support/data.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";

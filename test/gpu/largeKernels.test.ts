@@ -2,8 +2,8 @@
 import { type ConvOptions, SolverError } from "webgpu-conv";
 import { makeProblem, type Rank } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
-import { stripWeightGradient } from "../../src/solvers/stripWeightGradient.js";
-import { isRefusal } from "../../src/solver.js";
+import { stripWeightGradient } from "../../src/solvers/strip/stripWeightGradient.js";
+import { isRefusal } from "../../src/planning/solver.js";
 import { smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";

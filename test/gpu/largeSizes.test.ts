@@ -2,7 +2,7 @@
 import type { Tensor } from "webgpu-conv";
 import { forward, inputGradient, makeProblem, makeTransposedProblem, weightGradient } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
-import { product } from "../../src/geometry.js";
+import { product } from "../../src/problem/geometry.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";

@@ -2,12 +2,12 @@
 import { type ConvOptions, type Engine, SolverError, type Tensor } from "webgpu-conv";
 import { compare, longestChain, makeProblem, UNIT_ROUNDOFF } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
-import { plainOperation } from "../../src/calls.js";
-import { product } from "../../src/geometry.js";
-import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
-import { solversFor } from "../../src/select.js";
-import { isRefusal, type SolverConfig, type SolverPlan } from "../../src/solver.js";
-import { registerTileWeightGradient } from "../../src/solvers/registerTileWeightGradient.js";
+import { plainOperation } from "../../src/calls/calls.js";
+import { product } from "../../src/problem/geometry.js";
+import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import { solversFor } from "../../src/solvers/select.js";
+import { isRefusal, type SolverConfig, type SolverPlan } from "../../src/planning/solver.js";
+import { registerTileWeightGradient } from "../../src/solvers/registerTile/registerTileWeightGradient.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";

@@ -17,9 +17,9 @@ import {
 } from "webgpu-conv/reference";
 import { expect } from "vitest";
 import { createEngine } from "test-engine";
-import { plainOperation } from "../../src/calls.js";
-import type { ConvOperation } from "../../src/operation.js";
-import { isRefusal } from "../../src/solver.js";
+import { plainOperation } from "../../src/calls/calls.js";
+import type { ConvOperation } from "../../src/problem/operation.js";
+import { isRefusal } from "../../src/planning/solver.js";
 import { defaultsOf, isExact } from "../support/candidates.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";

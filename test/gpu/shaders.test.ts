@@ -1,16 +1,21 @@
 /** Each kernel file compiles as it stands, its branches decided, and specialised, and its reflected interface is the compiler's own. */
 import { describe, expect } from "vitest";
-import type { Kernel } from "../../src/gpu/kernel.js";
+import type { Kernel } from "../../src/kernels/kernel.js";
 import {
   type AliasTypes,
   type ConstantValues,
   specialize,
   takeBranches,
   withoutSubgroups,
-} from "../../src/gpu/specialize.js";
+} from "../../src/kernels/specialize.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 
-const KERNELS = Object.values(import.meta.glob<Kernel>("../../shaders/*.wgsl", { eager: true, import: "default" }));
+const KERNELS = Object.values(
+  import.meta.glob<Kernel>(["../../shaders/**/*.wgsl", "!**/common/**", "!**/render/**"], {
+    eager: true,
+    import: "default",
+  }),
+);
 
 /** What the compiler says against the module. */
 async function compileErrors(device: GPUDevice, code: string): Promise<string[]> {

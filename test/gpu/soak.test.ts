@@ -5,11 +5,11 @@
 import { expect } from "vitest";
 import { makeProblem } from "webgpu-conv/reference";
 import { createEngine } from "test-engine";
-import { plainOperation } from "../../src/calls.js";
+import { plainOperation } from "../../src/calls/calls.js";
 import { BufferPool } from "../../src/gpu/bufferPool.js";
 import { PreparedPlan } from "../../src/gpu/prepared.js";
-import { isRefusal } from "../../src/solver.js";
-import { direct } from "../../src/solvers/direct.js";
+import { isRefusal } from "../../src/planning/solver.js";
+import { direct } from "../../src/solvers/direct/direct.js";
 import { countCalls } from "../support/countingDevice.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 import { hostMemory, IN_NODE } from "../support/heap.js";

@@ -2,8 +2,8 @@
 import { type ConvOptions, type Engine, SolverError, type Tensor } from "webgpu-conv";
 import { makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
-import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
-import { select } from "../../src/select.js";
+import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import { select } from "../../src/solvers/select.js";
 import { smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";
@@ -17,7 +17,7 @@ import {
   takeAll,
   uploadOperands,
 } from "../support/operations.js";
-import type { ConvOperation } from "../../src/operation.js";
+import type { ConvOperation } from "../../src/problem/operation.js";
 
 const SEED = 3;
 /** The smallest tiles: a software device compiles for seconds. */

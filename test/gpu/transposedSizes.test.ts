@@ -2,7 +2,7 @@
 import { ArgumentError, createEngine, type Engine, type TransposedForwardOptions } from "webgpu-conv";
 import { inputGradient, makeTransposedProblem } from "webgpu-conv/reference";
 import { describe, expect, test } from "vitest";
-import { product } from "../../src/geometry.js";
+import { product } from "../../src/problem/geometry.js";
 import { badCall, testRefusals } from "../support/badCall.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";

@@ -3,7 +3,7 @@ import { DeviceError, type Engine, memoryStore, type TuningData } from "webgpu-c
 import { forward, makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
-import { plainOperation } from "../../src/calls.js";
+import { plainOperation } from "../../src/calls/calls.js";
 import { GpuBackend } from "../../src/gpu/gpuBackend.js";
 import { tryOut } from "../../src/tuner/trial.js";
 import { Tuning } from "../../src/tuner/tuning.js";

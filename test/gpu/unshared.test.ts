@@ -8,7 +8,7 @@ import {
   unsharedInputGradient,
   unsharedWeightGradient,
 } from "webgpu-conv/reference";
-import { product } from "../../src/geometry.js";
+import { product } from "../../src/problem/geometry.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";

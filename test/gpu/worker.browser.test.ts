@@ -1,7 +1,7 @@
 /** The library in a dedicated worker: an engine of its own there, forward and both gradients, exact on small integers. */
 import { forward, inputGradient, makeProblem, weightGradient } from "webgpu-conv/reference";
 import { expect, test } from "vitest";
-import { product } from "../../src/geometry.js";
+import { product } from "../../src/problem/geometry.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { exactMismatch } from "../support/mismatch.js";
 import type { LayerReply, LayerRequest } from "../support/worker/protocol.js";

@@ -4,7 +4,7 @@
  */
 import { type ConvProblem, makeProblem } from "webgpu-conv/reference";
 import { expect } from "vitest";
-import type { ConvOperation } from "../../src/operation.js";
+import type { ConvOperation } from "../../src/problem/operation.js";
 import { defaultsOf, isExact } from "../support/candidates.js";
 import { smallIntegers, Random } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";

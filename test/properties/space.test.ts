@@ -13,8 +13,8 @@ import {
   weightGradient,
 } from "webgpu-conv/reference";
 import { expect } from "vitest";
-import { fromHalfBits, toHalfBits } from "../../src/half.js";
-import { product } from "../../src/geometry.js";
+import { fromHalfBits, toHalfBits } from "../../src/base/half.js";
+import { product } from "../../src/problem/geometry.js";
 import { Random } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";

@@ -1,8 +1,8 @@
 /** Solvers with tuning constants that can do an operation. */
-import type { Capabilities } from "../../src/gpu/capabilities.js";
-import type { ConvOperation } from "../../src/operation.js";
-import { solversFor } from "../../src/select.js";
-import { isRefusal, type Solver, type SolverConfig } from "../../src/solver.js";
+import type { Capabilities } from "../../src/planning/capabilities.js";
+import type { ConvOperation } from "../../src/problem/operation.js";
+import { solversFor } from "../../src/solvers/select.js";
+import { isRefusal, type Solver, type SolverConfig } from "../../src/planning/solver.js";
 
 export interface Candidate {
   readonly solver: Solver;

@@ -19,10 +19,10 @@ import {
   type PassOperands,
   referencePass,
 } from "webgpu-conv/reference";
-import type { Capabilities } from "../../src/gpu/capabilities.js";
-import { product } from "../../src/geometry.js";
-import type { ConvProblem } from "../../src/problem.js";
-import { SOLVERS } from "../../src/solvers/index.js";
+import type { Capabilities } from "../../src/planning/capabilities.js";
+import { product } from "../../src/problem/geometry.js";
+import type { ConvProblem } from "../../src/problem/problem.js";
+import { SOLVERS } from "../../src/solvers/list.js";
 import { Random, reals } from "./data.js";
 import type { HostTensor } from "./layout.js";
 import { type Layer, layerShapes } from "./reduceLayer.js";

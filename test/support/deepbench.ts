@@ -1,5 +1,5 @@
 /** DeepBench's convolution shapes, as the test vectors' folder has them. */
-import { dilatedExtent } from "../../src/geometry.js";
+import { dilatedExtent } from "../../src/problem/geometry.js";
 import type { Layer, LayerAxis } from "./reduceLayer.js";
 
 /** A 2D convolution without groups or dilation. */

@@ -2,7 +2,7 @@
 import type { Engine } from "webgpu-conv";
 import { afterAll, test as base, expect } from "vitest";
 import { createEngine } from "test-engine";
-import { type Capabilities, readCapabilities } from "../../src/gpu/capabilities.js";
+import { type Capabilities, readCapabilities } from "../../src/planning/capabilities.js";
 import { FeatureRecorder } from "./features.js";
 import { PlanRunner } from "./planRunner.js";
 

@@ -1,5 +1,5 @@
 /** float16: how values are rounded to it, and how far a correct result may lie from the reference's. */
-import { fromHalfBits, toHalfBits } from "../../src/half.js";
+import { fromHalfBits, toHalfBits } from "../../src/base/half.js";
 import { type Fill, reals } from "./data.js";
 
 /** The smallest normal number: devices may take smaller ones for zero. */

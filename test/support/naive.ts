@@ -4,7 +4,7 @@
  */
 import type { ConvOptions } from "webgpu-conv";
 import { makeProblem, type Rank } from "webgpu-conv/reference";
-import type { ConvProblem } from "../../src/problem.js";
+import type { ConvProblem } from "../../src/problem/problem.js";
 
 /** One product of the sum: y[yIndex] += w[wIndex] * x[xIndex]. */
 type Visit = (yIndex: number, wIndex: number, xIndex: number) => void;

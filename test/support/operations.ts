@@ -9,8 +9,8 @@ import {
   type PassDirection,
   weightGradient,
 } from "webgpu-conv/reference";
-import { type ActivationSpec, readActivation } from "../../src/activation.js";
-import { plainOperation } from "../../src/calls.js";
+import { type ActivationSpec, readActivation } from "../../src/problem/activation.js";
+import { plainOperation } from "../../src/calls/calls.js";
 import {
   type ConvOperation,
   type Direction,
@@ -18,8 +18,8 @@ import {
   resultRoles,
   shapeOfRole,
   type TensorRole,
-} from "../../src/operation.js";
-import { product } from "../../src/geometry.js";
+} from "../../src/problem/operation.js";
+import { product } from "../../src/problem/geometry.js";
 import { type Fill, Random } from "./data.js";
 
 /** Values by role: `y` is dy in a gradient, `activated` the forward output. */

@@ -2,15 +2,21 @@
  * Runs one plan on a device, below the engine: plans that an engine would not choose here (another solver's
  * fused bias, those meant for another kind of device) and kernels that are broken on purpose.
  */
-import { product } from "../../src/geometry.js";
+import { product } from "../../src/problem/geometry.js";
 import { BufferPool, type PooledBuffer } from "../../src/gpu/bufferPool.js";
 import { PipelineCache } from "../../src/gpu/pipelineCache.js";
 import { type OperationBuffers, PreparedPlan } from "../../src/gpu/prepared.js";
 import { ReadbackRing } from "../../src/gpu/readback.js";
 import { type GpuStorage, makeStorage } from "../../src/gpu/batch.js";
 import { Recorder } from "../../src/gpu/recorder.js";
-import { type ConvOperation, operandRoles, resultRoles, shapeOfRole, type TensorRole } from "../../src/operation.js";
-import type { ScratchName, SolverPlan } from "../../src/solver.js";
+import {
+  type ConvOperation,
+  operandRoles,
+  resultRoles,
+  shapeOfRole,
+  type TensorRole,
+} from "../../src/problem/operation.js";
+import type { ScratchName, SolverPlan } from "../../src/planning/solver.js";
 import type { RoleValues } from "./operations.js";
 
 export class PlanRunner {

@@ -1,8 +1,8 @@
 /** Random operations for planning: any size at all, since nothing is run. */
 import { makeProblem } from "webgpu-conv/reference";
-import { readActivation } from "../../src/activation.js";
-import { plainOperation } from "../../src/calls.js";
-import type { ConvOperation } from "../../src/operation.js";
+import { readActivation } from "../../src/problem/activation.js";
+import { plainOperation } from "../../src/calls/calls.js";
+import type { ConvOperation } from "../../src/problem/operation.js";
 import type { Random } from "./data.js";
 
 /** Small sizes often, large ones sometimes: uniform in the exponent. */

@@ -8,8 +8,8 @@ import {
   type Rank,
   type TransposedSize,
 } from "webgpu-conv";
-import { sameTotalPadding } from "../../src/geometry.js";
-import { PADDING_MODES } from "../../src/padding.js";
+import { sameTotalPadding } from "../../src/problem/geometry.js";
+import { PADDING_MODES } from "../../src/problem/padding.js";
 import type { Random } from "./data.js";
 
 /** A layer as its forward call describes it. */

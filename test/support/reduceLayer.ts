@@ -6,7 +6,7 @@
  * channels of a group are halved, the larger count first.
  */
 import type { ConvOptions } from "webgpu-conv";
-import { dilatedExtent } from "../../src/geometry.js";
+import { dilatedExtent } from "../../src/problem/geometry.js";
 
 /** One spatial axis; the padded input is exactly what the outputs need. */
 export interface LayerAxis {

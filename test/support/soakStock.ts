@@ -1,7 +1,7 @@
 /** The layers of the soak test: small, of integers, with every result known. */
 import type { ConvOptions, DType, Tensor } from "webgpu-conv";
 import { biasGradient, forward, inputGradient, makeProblem, weightGradient } from "webgpu-conv/reference";
-import { product } from "../../src/geometry.js";
+import { product } from "../../src/problem/geometry.js";
 import { Random } from "./data.js";
 
 interface Layer {

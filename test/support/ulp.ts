@@ -1,6 +1,6 @@
 /** Distance between values of a dtype in units in the last place, as web-platform-tests counts it. */
 import type { DType } from "webgpu-conv";
-import { toHalfBits } from "../../src/half.js";
+import { toHalfBits } from "../../src/base/half.js";
 
 const bits = new DataView(new ArrayBuffer(4));
 

@@ -2,10 +2,11 @@
 import { ArgumentError } from "webgpu-conv";
 import { forward, inputGradient, makeProblem } from "webgpu-conv/reference";
 import { describe, expect, test } from "vitest";
-import { type Activation, ACTIVATION_CODES, readActivation } from "../../src/activation.js";
-import { plainOperation } from "../../src/calls.js";
-import { keyOf } from "../../src/operation.js";
-import { activationConstants } from "../../src/solvers/constants.js";
+import type { Activation } from "../../src/calls/options.js";
+import { ACTIVATION_CODES, readActivation } from "../../src/problem/activation.js";
+import { plainOperation } from "../../src/calls/calls.js";
+import { keyOf } from "../../src/problem/operation.js";
+import { activationConstants } from "../../src/solvers/shared/constants.js";
 
 describe("an activation is read", () => {
   test.each([

@@ -1,8 +1,8 @@
 /** The error bound, and the comparison that must not let anything through. */
 import { describe, expect, test } from "vitest";
 import { compare, errorBound, forward, longestChain, makeProblem, termsOf, UNIT_ROUNDOFF } from "webgpu-conv/reference";
-import { product } from "../../src/geometry.js";
-import { BATCH_BLOCKS, BLOCK_TERMS, cutWalk } from "../../src/solvers/blocks.js";
+import { product } from "../../src/problem/geometry.js";
+import { BATCH_BLOCKS, BLOCK_TERMS, cutWalk } from "../../src/solvers/shared/blocks.js";
 import { Random, reals } from "../support/data.js";
 
 describe("compare", () => {

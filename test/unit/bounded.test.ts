@@ -1,7 +1,7 @@
 /** Hyperparameters bounded by sizes: the same taps meet the same inputs, and no step is longer than it need be. */
 import { describe, expect, test } from "vitest";
 import { makeProblem } from "webgpu-conv/reference";
-import { type Axis, boundAxis, bounded, reachRefusal } from "../../src/bounded.js";
+import { type Axis, boundAxis, bounded, reachRefusal } from "../../src/problem/bounded.js";
 import { Random } from "../support/data.js";
 
 const LARGEST = 2 ** 31 - 1;

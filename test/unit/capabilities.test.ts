@@ -7,7 +7,7 @@ import {
   deviceRequest,
   isSoftware,
   readCapabilities,
-} from "../../src/gpu/capabilities.js";
+} from "../../src/planning/capabilities.js";
 
 function info(parts: Partial<Record<"vendor" | "architecture" | "device" | "description", string>>, fallback = false) {
   const words = { vendor: "", architecture: "", device: "", description: "", ...parts };

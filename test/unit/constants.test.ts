@@ -1,7 +1,7 @@
 /** The evaluator of a shader's integer constants. */
 import { describe, expect, test } from "vitest";
-import { ConvError } from "../../src/errors.js";
-import { evaluateInteger, integerConstants } from "../../src/gpu/constants.js";
+import { ConvError } from "../../src/base/errors.js";
+import { evaluateInteger, integerConstants } from "../../src/kernels/constants.js";
 
 const NAMES: Readonly<Record<string, number>> = { ROWS: 4, TILE_2: 32 };
 const evaluate = (text: string): number => evaluateInteger(text, (name) => NAMES[name]);

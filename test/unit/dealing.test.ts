@@ -1,9 +1,9 @@
 /** How work is dealt out: threads to workgroups, terms to splits, results of a line to threads. */
 import { describe, expect, test } from "vitest";
-import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
-import { dealtThreads } from "../../src/solvers/constants.js";
-import { chooseSplits, dealOut, splitsRefusal } from "../../src/solvers/splits.js";
-import { byLoads } from "../../src/solvers/windows.js";
+import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import { dealtThreads } from "../../src/solvers/shared/constants.js";
+import { chooseSplits, dealOut, splitsRefusal } from "../../src/solvers/shared/splits.js";
+import { byLoads } from "../../src/solvers/rollingWindow/windows.js";
 
 describe("threads", () => {
   test.each([

@@ -1,7 +1,7 @@
 /** A host that drifts from its shader does not compile: the errors expected here are the compiler's. */
 import { expect, test } from "vitest";
-import { dispatch } from "../../src/solver.js";
-import type { Kernel } from "../../src/gpu/kernel.js";
+import { dispatch } from "../../src/planning/solver.js";
+import type { Kernel } from "../../src/kernels/kernel.js";
 
 const kernel: Kernel<"TILE" | "HAS_BIAS", "width" | "height", "source" | "result"> = {
   name: "scale",

@@ -1,7 +1,7 @@
 /** How values are written into messages, and that every error is one of ours. */
 import { describe, expect, test } from "vitest";
 import { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorError } from "webgpu-conv";
-import { require, show } from "../../src/errors.js";
+import { require, show } from "../../src/base/errors.js";
 
 describe("show", () => {
   test.each<[unknown, string]>([

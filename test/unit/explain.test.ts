@@ -2,11 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { createEngine } from "webgpu-conv";
 import { makeProblem } from "webgpu-conv/reference";
-import { plainOperation } from "../../src/calls.js";
-import { bytesOf, explain, flopsOf } from "../../src/explain.js";
-import { DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
-import type { ConvOperation, Direction } from "../../src/operation.js";
-import { select } from "../../src/select.js";
+import { plainOperation } from "../../src/calls/calls.js";
+import { bytesOf, explain, flopsOf } from "../../src/calls/explain.js";
+import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import type { ConvOperation, Direction } from "../../src/problem/operation.js";
+import { select } from "../../src/solvers/select.js";
 
 function operationOf(direction: Direction, parts: Partial<ConvOperation> = {}): ConvOperation {
   const problem = makeProblem(2, [2, 3, 8, 9], [4, 3, 3, 2], { stride: [2, 1], dilation: [1, 3] });

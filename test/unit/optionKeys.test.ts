@@ -1,15 +1,10 @@
 /** Options are objects of known keys: what is misspelt, or of another library, is refused, and what was meant is named. */
 import { describe, expect, test } from "vitest";
 import { ArgumentError } from "webgpu-conv";
-import { optionKeys, requireOptions } from "../../src/optionKeys.js";
-import {
-  FORWARD_OPTIONS,
-  GRADIENT_OPTIONS,
-  readBackwardSolvers,
-  readSolver,
-  TRANSPOSED_OPTIONS,
-} from "../../src/options.js";
-import { nearest } from "../../src/spelling.js";
+import { optionKeys, requireOptions } from "../../src/base/optionKeys.js";
+import { FORWARD_OPTIONS, GRADIENT_OPTIONS, readBackwardSolvers, TRANSPOSED_OPTIONS } from "../../src/calls/options.js";
+import { readSolver } from "../../src/planning/choice.js";
+import { nearest } from "../../src/base/spelling.js";
 
 class Layer {
   readonly stride: number;

@@ -1,7 +1,7 @@
 /** Hyperparameters in every form a caller may give them, and the messages for those he may not. */
 import { describe, expect, test } from "vitest";
 import { ArgumentError, type Padding, type PerAxis } from "webgpu-conv";
-import { readPadding, readPerAxis } from "../../src/options.js";
+import { readPadding, readPerAxis } from "../../src/problem/options.js";
 
 describe("one value an axis", () => {
   test.each<[PerAxis | undefined, number[]]>([

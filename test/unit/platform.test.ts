@@ -3,7 +3,7 @@ import { createEngine, DeviceError } from "webgpu-conv";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import * as node from "../../src/node.js";
 import * as nodeInPage from "../../src/nodeInPage.js";
-import { isDeno, pagePlatform, requestDevice } from "../../src/platform.js";
+import { isDeno, pagePlatform, requestDevice } from "../../src/api/platform.js";
 
 afterEach(() => vi.unstubAllGlobals());
 

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { ArgumentError, type ConvOptions } from "webgpu-conv";
 import { makeProblem, outputShapeOf, type Rank } from "webgpu-conv/reference";
-import { asLine, makeUnsharedProblem } from "../../src/problem.js";
-import { requireSameShape } from "../../src/shapes.js";
+import { asLine, makeUnsharedProblem } from "../../src/problem/problem.js";
+import { requireSameShape } from "../../src/problem/shapes.js";
 
 describe("what is derived", () => {
   test("of a 2D layer, with a degenerate depth", () => {

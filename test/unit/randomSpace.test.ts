@@ -2,7 +2,7 @@
 import { dilatedExtent } from "webgpu-conv";
 import { makeProblem, makeTransposedProblem } from "webgpu-conv/reference";
 import { expect, test } from "vitest";
-import { PADDING_MODES } from "../../src/padding.js";
+import { PADDING_MODES } from "../../src/problem/padding.js";
 import { Random } from "../support/data.js";
 import { type RandomLayer, randomLayer } from "../support/randomSpace.js";
 

@@ -9,7 +9,7 @@ import {
   referencePass,
   weightGradient,
 } from "webgpu-conv/reference";
-import { product } from "../../src/geometry.js";
+import { product } from "../../src/problem/geometry.js";
 import { Random, reals, smallIntegers } from "../support/data.js";
 import { naiveForward, naiveInputGradient, naiveWeightGradient, REFERENCE_CASES } from "../support/naive.js";
 

@@ -2,12 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { type ConvOptions, SolverError } from "webgpu-conv";
 import { type ConvProblem, makeProblem } from "webgpu-conv/reference";
-import { plainOperation } from "../../src/calls.js";
-import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/gpu/capabilities.js";
-import { type ConvOperation, type Direction, DIRECTIONS } from "../../src/operation.js";
-import { select, type Selection, solversFor } from "../../src/select.js";
-import { isRefusal } from "../../src/solver.js";
-import { SOLVERS } from "../../src/solvers/index.js";
+import { plainOperation } from "../../src/calls/calls.js";
+import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import { type ConvOperation, type Direction, DIRECTIONS } from "../../src/problem/operation.js";
+import { select, type Selection, solversFor } from "../../src/solvers/select.js";
+import { isRefusal } from "../../src/planning/solver.js";
+import { SOLVERS } from "../../src/solvers/list.js";
 import { Random } from "../support/data.js";
 import { randomOperation } from "../support/randomOperations.js";
 

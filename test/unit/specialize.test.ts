@@ -1,11 +1,11 @@
 /** Turning a kernel into the text that is compiled. */
 import { describe, expect, test } from "vitest";
-import direct from "../../shaders/direct.wgsl";
-import registerTile from "../../shaders/register_tile.wgsl";
-import vectorTile from "../../shaders/vector_tile.wgsl";
-import { ConvError } from "../../src/errors.js";
-import type { Kernel } from "../../src/gpu/kernel.js";
-import { specialize, unrollLoops } from "../../src/gpu/specialize.js";
+import direct from "../../shaders/direct/direct.wgsl";
+import registerTile from "../../shaders/register_tile/register_tile.wgsl";
+import vectorTile from "../../shaders/vector_tile/vector_tile.wgsl";
+import { ConvError } from "../../src/base/errors.js";
+import type { Kernel } from "../../src/kernels/kernel.js";
+import { specialize, unrollLoops } from "../../src/kernels/specialize.js";
 
 /** A kernel that consists of the given text. */
 function kernelOf(code: string, constants: Kernel["constants"] = []): Kernel {

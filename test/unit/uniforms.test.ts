@@ -1,8 +1,8 @@
 /** Packing a uniform struct by field name. */
 import { describe, expect, test } from "vitest";
-import { ConvError } from "../../src/errors.js";
-import type { Kernel } from "../../src/gpu/kernel.js";
-import { packUniforms, uniformRefusal } from "../../src/gpu/uniforms.js";
+import { ConvError } from "../../src/base/errors.js";
+import type { Kernel } from "../../src/kernels/kernel.js";
+import { packUniforms, uniformRefusal } from "../../src/kernels/uniforms.js";
 
 // struct { size: vec3<u32>, count: u32, pad: vec3<i32>, scale: f32, last: u32 }
 const KERNEL: Kernel = {

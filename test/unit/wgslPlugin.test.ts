@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { nameShared, referToShared, sharedModule, splitDeclarations } from "../../build/sharedText.js";
 import { buildKernel, buildKernels, readShaders } from "../../build/wgslPlugin.js";
-import type { Kernel } from "../../src/gpu/kernel.js";
+import type { Kernel } from "../../src/kernels/kernel.js";
 
 const SHADER_ROOT = resolve(import.meta.dirname, "../../shaders");
 const SHADERS = readShaders(SHADER_ROOT);

@@ -1,0 +1,132 @@
+/** What an engine needs of the thing that computes: a GPU, or the CPU reference. */
+import type { DrawTarget, Planes } from "./draw.js";
+import type { Capabilities } from "../planning/capabilities.js";
+import type { DType, StoredValues } from "../problem/dtype.js";
+import type { ConvOperation, TensorRole } from "../problem/operation.js";
+import type { ImageSize, ImageSource, PixelOrder, Pixels } from "../problem/pixels.js";
+import type { SolverChoice } from "../planning/choice.js";
+import type { Selection } from "../solvers/select.js";
+import type { GPUBuffer, GPUBufferBinding, GPUCommandEncoder, GPUDevice } from "../base/webgpuTypes.js";
+
+/** Memory of one tensor, known only to the backend that made it. */
+export interface TensorStorage {
+  readonly dtype: DType;
+  /** Number of elements. */
+  readonly size: number;
+  readonly bytes: number;
+  /** What the bytes mean where they are an image's pixels, and not values of `dtype`. */
+  readonly pixels?: Pixels | undefined;
+}
+
+/** The device an engine runs on. */
+export interface AdapterDescription {
+  /** In words, for people. */
+  readonly description: string;
+  readonly backend: "webgpu" | "cpu";
+  /** True when the work runs on the CPU: a software WebGPU adapter, or the CPU backend. */
+  readonly software: boolean;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly features: readonly string[];
+  /** The largest tensor this device can hold. */
+  readonly maxTensorBytes: number;
+}
+
+/** Memory in use, in bytes. */
+export interface BackendMemory {
+  readonly liveBytes: number;
+  readonly pooledBytes: number;
+}
+
+/** How long a piece of work took. */
+export interface Timing {
+  readonly milliseconds: number;
+  /** "timestamp": the device's own clock around the work; "wall-clock": the host's, submission included. */
+  readonly clock: "timestamp" | "wall-clock";
+}
+
+/** What {@link Engine.check} finds in a tensor. */
+export interface SpecialValues {
+  /** Infinities: in float16, what grew beyond 65,504. */
+  readonly infinite: number;
+  readonly nan: number;
+  /** The largest finite magnitude; 0 where there is none. */
+  readonly largest: number;
+}
+
+/** On the host. */
+export function countSpecials(values: Float32Array): SpecialValues {
+  const counts = { infinite: 0, nan: 0, largest: 0 };
+  for (const value of values) {
+    if (Number.isNaN(value)) counts.nan++;
+    else if (Number.isFinite(value)) counts.largest = Math.max(counts.largest, Math.abs(value));
+    else counts.infinite++;
+  }
+  return counts;
+}
+
+/** Operations recorded once, to be replayed. */
+export interface Sequence {
+  /** Kernels that a run starts. */
+  readonly dispatches: number;
+  /** Records all of them once more. */
+  run(): void;
+  dispose(): void;
+}
+
+/** What only a WebGPU backend has: memory that it can share, and a place in the caller's own GPU work. */
+export interface Interop {
+  /** A caller's buffer as a storage. It is not copied, and stays the caller's. */
+  wrap(buffer: GPUBuffer, offset: number, shape: readonly number[], dtype: DType): TensorStorage;
+  /** Where a storage lies. */
+  binding(storage: TensorStorage): Required<GPUBufferBinding>;
+  /** Writes what `record` records into the encoder. Gives what is to be called once that was submitted. */
+  encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void>;
+  /** Records what `record` records, to be replayed; resolves once every kernel is compiled. */
+  compile(record: () => void): Promise<Sequence>;
+  /** Draws planes of a storage; resolves once that is submitted. */
+  draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void>;
+}
+
+/** Tensors by the role they play in an operation. */
+export type RoleStorages = Partial<Record<TensorRole, TensorStorage>>;
+
+export interface Backend {
+  readonly adapter: AdapterDescription;
+  /** The WebGPU device; undefined on the CPU. */
+  readonly device: GPUDevice | undefined;
+  /** What its device can do, as planning reads it; undefined on the CPU. */
+  readonly capabilities: Capabilities | undefined;
+  /** Undefined on the CPU. */
+  readonly interop: Interop | undefined;
+  /** A storage of that shape. The values are the caller's array, or its own: copied before this returns. */
+  upload(values: StoredValues, shape: readonly number[], dtype: DType): TensorStorage;
+  /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be. */
+  pixelOrder(image: ImageSource): PixelOrder;
+  /** Images of one size, as the tensor of pixels that `pixels` describes. */
+  uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): TensorStorage;
+  /** Records the operation; the results are new storages, in the order of `resultRoles`. */
+  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[];
+  read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
+  /**
+   * Replaces the values, by an array that is the backend's to keep, after everything recorded so far; resolves once that is on the device's
+   * queue.
+   */
+  write(storage: TensorStorage, values: StoredValues): Promise<void>;
+  /** Counts infinities and NaNs where the values are. */
+  check(storage: TensorStorage): Promise<SpecialValues>;
+  /** The storage must not be used again. */
+  release(storage: TensorStorage): void;
+  /** Chooses a solver as `run` would, without running. */
+  select(operation: ConvOperation, choice: SolverChoice | undefined): Selection;
+  /** Hands all recorded work to the device; resolves once that has happened. */
+  submit(): Promise<void>;
+  /** Resolves when all recorded work is done; rejects with what went wrong on the device since last asked. */
+  finish(): Promise<void>;
+  /** What the next {@link finish} or read is to reject with. */
+  report(error: Error): void;
+  /** Runs what `record` records and measures that alone. */
+  time(record: () => void): Promise<Timing>;
+  memory(): BackendMemory;
+  dispose(): void;
+}

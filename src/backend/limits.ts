@@ -1,0 +1,52 @@
+/** What a device can hold: the same answer for a call, which throws it, and for an explanation, which tells it. */
+import type { Backend } from "./backend.js";
+import { BYTES_PER_ELEMENT, type DType } from "../problem/dtype.js";
+import { show } from "../base/errors.js";
+import { product } from "../problem/geometry.js";
+import type { Capabilities } from "../planning/capabilities.js";
+import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../problem/operation.js";
+import { BYTES_PER_PIXEL } from "../problem/pixels.js";
+
+/** The device, as far as it limits tensors. */
+type Device = Pick<Backend, "adapter" | "capabilities">;
+
+/** Why a tensor is larger than the device can hold; undefined when it is not. */
+export function tensorRefusal(
+  name: string,
+  shape: readonly number[],
+  bytesPerElement: number,
+  { adapter: { maxTensorBytes, description }, capabilities }: Device,
+): string | undefined {
+  const bytes = bytesPerElement * product(shape);
+  if (bytes <= maxTensorBytes) return undefined;
+  const most = `a tensor on ${description} holds at most ${maxTensorBytes.toLocaleString("en")} bytes`;
+  const named = capabilities ? ` (${bindingLimit(capabilities)})` : "";
+  return `${name} of shape ${show([...shape])} needs ${bytes.toLocaleString("en")} bytes; ${most}${named}`;
+}
+
+/** The WebGPU limit that a tensor meets first. */
+const bindingLimit = ({ limits }: Capabilities): string =>
+  limits.maxBufferSize < limits.maxStorageBufferBindingSize ? "maxBufferSize" : "maxStorageBufferBindingSize";
+
+/** Why an operation's result cannot be; undefined when all can. */
+export function resultRefusal(operation: ConvOperation, device: Device): string | undefined {
+  for (const role of resultRoles(operation)) {
+    const refusal = tensorRefusal("the result", shapeOfRole(operation, role), bytesOf(operation.dtype), device);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+/** Likewise of what it reads, which a call is given. */
+export function operandRefusal(operation: ConvOperation, device: Device): string | undefined {
+  const { problem, dtype, pixels } = operation;
+  for (const role of operandRoles(operation)) {
+    const isImage = role === "x" && pixels !== undefined;
+    const shape = isImage ? [problem.batch, ...problem.input] : shapeOfRole(operation, role);
+    const refusal = tensorRefusal("an operand", shape, isImage ? BYTES_PER_PIXEL : bytesOf(dtype), device);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+const bytesOf = (dtype: DType): number => BYTES_PER_ELEMENT[dtype];

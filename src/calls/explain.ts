@@ -1,0 +1,142 @@
+/** Explanation: the plan of an operation, as data and in words. */
+import { BYTES_PER_PIXEL } from "../problem/pixels.js";
+import type { PassedOver, Selection } from "../solvers/select.js";
+import type { ConvOperation, Direction, TensorRole } from "../problem/operation.js";
+import { operandRoles, resultRoles, shapeOfRole, sumsProducts } from "../problem/operation.js";
+import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
+import { product } from "../problem/geometry.js";
+import type { NumberList } from "../base/list.js";
+import { packingOf } from "../planning/packing.js";
+import type { ConvProblem } from "../problem/problem.js";
+import { type SolverConfig, workspaceBytes, type Workgroups } from "../planning/solver.js";
+
+/** Shapes of the forward pass' tensors, whichever pass is asked about. */
+export interface ExplainShapes {
+  /** `[N, C, H, W]` */
+  readonly input: NumberList;
+  /** `[out, in / groups, kh, kw]` */
+  readonly weight: NumberList;
+}
+
+export interface ExplainedDispatch {
+  readonly kernel: string;
+  readonly constants: Readonly<Record<string, number | boolean>>;
+  readonly workgroups: Workgroups;
+  /** Whether it depends on nothing but the weights: what it writes may be kept, and is then reused until they change. */
+  readonly packsWeights: boolean;
+}
+
+export type ChosenBy = "model" | "tuning" | "caller";
+
+/** What {@link Engine.explain} tells. `String(explanation)` says it in words. */
+export interface Explanation {
+  readonly direction: Direction;
+  readonly problem: ConvProblem;
+  /** The solver chosen; "none" where no solver can (see {@link limit}). */
+  readonly solver: string;
+  readonly config: SolverConfig;
+  /** Who chose it: the model, without measuring; tuning on this device; or the caller, by name. */
+  readonly chosenBy: ChosenBy;
+  /** The solvers not chosen, each with the reason. */
+  readonly refused: readonly PassedOver[];
+  readonly dispatches: readonly ExplainedDispatch[];
+  /** Two for each multiply-add, padding counted. */
+  readonly flops: number;
+  /** Bytes of every operand and result, each once. */
+  readonly bytes: number;
+  /** flops / bytes */
+  readonly arithmeticIntensity: number;
+  /** Scratch memory while the operation runs. */
+  readonly workspaceBytes: number;
+  /** Tensors that are copied into another form for the solver, in words: "x from float16 to float32". */
+  readonly conversions: readonly string[];
+  /** Why no call can run this on the device: the limit and what it would take. Undefined where one can. */
+  readonly limit: string | undefined;
+  toString(): string;
+}
+
+/** Multiply-adds count two; the bias gradient and the elementwise passes count one an element. */
+export function flopsOf(operation: ConvOperation): number {
+  const { problem } = operation;
+  return sumsProducts(operation) ? 2 * problem.multiplyAdds : product(problem.outputShape);
+}
+
+/** Bytes of every operand and result of the operation, each once. */
+export function bytesOf(operation: ConvOperation): number {
+  const roles = [...operandRoles(operation), ...resultRoles(operation)];
+  const { dtype, pixels, problem } = operation;
+  const bytesOfRole = (role: TensorRole): number => {
+    if (role === "x" && pixels) return BYTES_PER_PIXEL * problem.batch * problem.inputPositions;
+    return BYTES_PER_ELEMENT[dtype] * product(shapeOfRole(operation, role));
+  };
+  return roles.reduce((sum, role) => sum + bytesOfRole(role), 0);
+}
+
+/** Where no solver can do what is asked. */
+export const NO_SELECTION: Selection = {
+  plan: { solver: "none", config: {}, dispatches: [], scratchBytes: {} },
+  passedOver: [],
+};
+
+/**
+ * @param selection for an empty batch, what one sample would get: nothing of it runs
+ * @param limit of the device that keeps it from running
+ */
+export function explain(
+  operation: ConvOperation,
+  selection: Selection,
+  chosenBy: ChosenBy = "model",
+  limit?: string,
+): Explanation {
+  const { passedOver } = selection;
+  const nothing = { dispatches: [], scratchBytes: {}, conversions: [] };
+  const plan = operation.problem.batch > 0 ? selection.plan : { ...selection.plan, ...nothing };
+  const { direction, problem } = operation;
+  const flops = flopsOf(operation);
+  const bytes = bytesOf(operation);
+  const packing = packingOf(plan)?.steps ?? [];
+  const dispatches = plan.dispatches.map((step) => ({
+    kernel: step.kernel.name,
+    constants: step.constants,
+    workgroups: step.workgroups,
+    packsWeights: packing.includes(step),
+  }));
+  const explanation = {
+    direction,
+    problem,
+    solver: plan.solver,
+    config: plan.config,
+    chosenBy,
+    refused: passedOver,
+    dispatches,
+    flops,
+    bytes,
+    arithmeticIntensity: flops / bytes,
+    workspaceBytes: workspaceBytes(plan),
+    conversions: plan.conversions ?? [],
+    limit,
+  };
+  return Object.assign(explanation, { toString: () => inWords(explanation) });
+}
+
+function inWords(explanation: Omit<Explanation, "toString">): string {
+  const { direction, problem, solver, config, chosenBy, refused, dispatches, conversions } = explanation;
+  const { flops, bytes, arithmeticIntensity, workspaceBytes, limit } = explanation;
+  const settings = Object.entries(config).map(([name, value]) => `${name} ${String(value)}`);
+  const geometry =
+    `x [${problem.inputShape.join(", ")}], w [${problem.weightShape.join(", ")}], y [${problem.outputShape.join(", ")}], ` +
+    `stride ${problem.stride.slice(-problem.rank).join("x")}, dilation ${problem.dilation.slice(-problem.rank).join("x")}, ` +
+    `groups ${String(problem.groups)}`;
+  return [
+    `${direction}: ${geometry}`,
+    ...(limit === undefined ? [] : [`cannot run: ${limit}`]),
+    `solver ${solver}${settings.length > 0 ? ` (${settings.join(", ")})` : ""}${chosenBy === "tuning" ? ", tuned" : ""}`,
+    ...conversions.map((conversion) => `  repacks ${conversion}`),
+    ...dispatches.map(({ kernel, workgroups, packsWeights }) => {
+      return `  dispatch ${kernel}: ${workgroups.join(" x ")} workgroups${packsWeights ? ", once the weights changed" : ""}`;
+    }),
+    `${flops.toLocaleString("en")} FLOPs, ${bytes.toLocaleString("en")} bytes, ${arithmeticIntensity.toFixed(1)} FLOPs a byte, ` +
+      `${workspaceBytes.toLocaleString("en")} bytes of workspace`,
+    ...refused.map(({ solver: other, reason }) => `not ${other}: ${reason}`),
+  ].join("\n");
+}

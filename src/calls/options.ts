@@ -1,0 +1,96 @@
+/** The options of calls: hyperparameters, the tensors that are fused in, and who computes it. */
+import { optionKeys, requireOptions } from "../base/optionKeys.js";
+import { readSolver, type SolverChoice } from "../planning/choice.js";
+import type { Activation as AnyActivation } from "../problem/activation.js";
+import { type Hyperparameters, SIZE_KEYS, type TransposedSize } from "../problem/options.js";
+import type { Tensor } from "../tensor/tensor.js";
+
+/** An activation; `Slope` is what holds a prelu's slopes. */
+export type Activation<Slope = Tensor> = AnyActivation<Slope>;
+
+/** What the forward pass and both gradients are told. */
+export interface ConvOptions extends Hyperparameters {
+  /** Applied after bias and residual; "none" when absent. In a gradient it needs {@link GradientOptions.output}. */
+  readonly activation?: Activation;
+  /** Names the solver instead of letting the engine choose. */
+  readonly solver?: SolverChoice;
+}
+
+export const CONV_KEYS = {
+  stride: 1,
+  padding: 1,
+  dilation: 1,
+  groups: 1,
+  paddingMode: 1,
+  layout: 1,
+  weightLayout: 1,
+  activation: 1,
+  solver: 1,
+} as const;
+
+/** Options of the forward pass. */
+export interface ForwardOptions extends ConvOptions {
+  /** One value an output channel, shape `[outChannels]`. Not consumed. */
+  readonly bias?: Tensor;
+  /** Added before the activation, shaped as the result: a skip connection. Not consumed. */
+  readonly residual?: Tensor;
+}
+
+/** Options of the gradients. `dy` is always the gradient after the activation, where there is one. */
+export interface GradientOptions extends ConvOptions {
+  /**
+   * The forward pass' output, where there is an activation: relu, relu6, clamp, leaky-relu, elu, sigmoid, hard-sigmoid
+   * and tanh take their derivative from it. relu's is applied while dy is read, the others' in a pass over dy. Not consumed.
+   */
+  readonly output?: Tensor;
+  /**
+   * The value that the activation was applied to: gelu, hard-swish, silu, softplus and prelu need it instead, and leaky-relu
+   * and elu where they fall below 0. Not consumed.
+   */
+  readonly preActivation?: Tensor;
+}
+
+/** Options of `conv2dBackward` and its like. */
+export interface BackwardOptions extends Omit<GradientOptions, "solver"> {
+  /** One solver by a name that both kernels have, or one for each of them; the engine chooses where none is named. */
+  readonly solver?: SolverChoice | BackwardSolvers;
+}
+
+/** A solver for each kernel of `conv2dBackward`: that of the input gradient, and that of the weight (and bias) gradient. */
+export interface BackwardSolvers {
+  readonly input?: SolverChoice | undefined;
+  readonly weight?: SolverChoice | undefined;
+}
+
+const FORWARD_KEYS = { ...CONV_KEYS, bias: 1, residual: 1 } as const;
+const GRADIENT_KEYS = { ...CONV_KEYS, output: 1, preActivation: 1 } as const;
+const FORWARD_BARE = { number: "stride", tensor: "bias" };
+const GRADIENT_BARE = { number: "stride", tensor: "output" };
+
+export const FORWARD_OPTIONS = optionKeys<ForwardOptions>(FORWARD_KEYS, FORWARD_BARE);
+export const GRADIENT_OPTIONS = optionKeys<GradientOptions>(GRADIENT_KEYS, GRADIENT_BARE);
+export const TRANSPOSED_OPTIONS = optionKeys<ForwardOptions & TransposedSize>(
+  { ...FORWARD_KEYS, ...SIZE_KEYS },
+  FORWARD_BARE,
+);
+export const TRANSPOSED_GRADIENT_OPTIONS = optionKeys<GradientOptions & TransposedSize>(
+  { ...GRADIENT_KEYS, ...SIZE_KEYS },
+  GRADIENT_BARE,
+);
+const BACKWARD_SOLVER_KEYS = optionKeys<BackwardSolvers>({ input: 1, weight: 1 });
+
+/** The solvers of the two kernels of `conv2dBackward`. */
+export function readBackwardSolvers(solver: BackwardOptions["solver"]): BackwardSolvers {
+  if (isForBoth(solver)) {
+    const both = readSolver(solver);
+    return { input: both, weight: both };
+  }
+  requireOptions(solver, BACKWARD_SOLVER_KEYS, "solver");
+  return { input: readSolver(solver.input, "solver.input"), weight: readSolver(solver.weight, "solver.weight") };
+}
+
+function isForBoth(solver: BackwardOptions["solver"]): solver is SolverChoice | undefined {
+  const given: unknown = solver;
+  if (typeof given !== "object" || given === null) return true;
+  return "name" in given || "config" in given;
+}

@@ -1,0 +1,206 @@
+/** The CPU reference as a backend: the same engine where there is no WebGPU. Chosen only when asked for. */
+import {
+  type AdapterDescription,
+  type Backend,
+  type BackendMemory,
+  countSpecials,
+  type RoleStorages,
+  type SpecialValues,
+  type TensorStorage,
+  type Timing,
+} from "../backend/backend.js";
+import { BYTES_PER_ELEMENT, type DType, encode, type StoredValues } from "../problem/dtype.js";
+import { require, show, SolverError } from "../base/errors.js";
+import { decodeHalves } from "../base/half.js";
+import { product } from "../problem/geometry.js";
+import type { ConvOperation, TensorRole } from "../problem/operation.js";
+import { optionKeys, requireOptions } from "../base/optionKeys.js";
+import type { SolverChoice } from "../planning/choice.js";
+import { decodePixels, type ImageSize, type ImageSource, isImageData, type Pixels } from "../problem/pixels.js";
+import { forward } from "../reference/forward.js";
+import type { ForwardExtras } from "../reference/passes.js";
+import { inputGradient } from "../reference/inputGradient.js";
+import { activationGradient, applyActivation, maskByOutput, slopeGradient } from "../reference/activations.js";
+import type { ReferenceActivation } from "../reference/passes.js";
+import { biasGradient, weightGradient } from "../reference/weightGradient.js";
+import { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "../reference/unshared.js";
+import type { Selection } from "../solvers/select.js";
+
+const SOLVER = "reference";
+const NO_CONSTANTS = optionKeys({});
+
+/** Values rounded to what their dtype can hold, kept as float32 for the loops. */
+class CpuStorage implements TensorStorage {
+  readonly values: Float32Array<ArrayBuffer>;
+  readonly dtype: DType;
+
+  constructor(values: StoredValues, size: number, dtype: DType) {
+    this.values = new Float32Array(size);
+    this.dtype = dtype;
+    this.write(values);
+  }
+
+  write(values: StoredValues): void {
+    if (values instanceof Uint16Array) decodeHalves(values.subarray(0, this.size), this.values);
+    else this.values.set(values);
+  }
+
+  get size(): number {
+    return this.values.length;
+  }
+
+  get bytes(): number {
+    return this.size * BYTES_PER_ELEMENT[this.dtype];
+  }
+}
+
+export class CpuBackend implements Backend {
+  readonly adapter: AdapterDescription = {
+    description: "CPU reference in float64 (no GPU)",
+    backend: "cpu",
+    software: true,
+    vendor: "",
+    architecture: "",
+    features: [],
+    maxTensorBytes: 2 ** 31 - 4,
+  };
+  readonly device = undefined;
+  readonly capabilities = undefined;
+  readonly interop = undefined;
+  #liveBytes = 0;
+
+  upload(values: StoredValues, shape: readonly number[], dtype: DType): TensorStorage {
+    return this.#store(values, product(shape), dtype);
+  }
+
+  pixelOrder(image: ImageSource): "rgba" {
+    require(isImageData(image), () => `image is ${show(image)}; expected ImageData, the only kind without a GPU`);
+    return "rgba";
+  }
+
+  /** Values, not pixels: there is no upload to save here. */
+  uploadImages(images: readonly ImageSource[], _size: ImageSize, pixels: Pixels): TensorStorage {
+    const valuesPerImage = pixels.positions * pixels.channels;
+    const values = new Float32Array(images.length * valuesPerImage);
+    for (const [i, { data }] of images.filter(isImageData).entries()) {
+      values.set(decodePixels(new Uint8Array(data), pixels), i * valuesPerImage);
+    }
+    return this.#store(values, values.length, "float32");
+  }
+
+  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
+    requireReference(choice);
+    const results = compute(operation, (role) => (operands[role] as CpuStorage).values);
+    const { dtype } = operation;
+    return results.map((values) => this.#store(encode(values, dtype), values.length, dtype));
+  }
+
+  read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
+    return Promise.resolve((storage as CpuStorage).values.slice());
+  }
+
+  write(storage: TensorStorage, values: StoredValues): Promise<void> {
+    (storage as CpuStorage).write(values);
+    return Promise.resolve();
+  }
+
+  check(storage: TensorStorage): Promise<SpecialValues> {
+    return Promise.resolve(countSpecials((storage as CpuStorage).values));
+  }
+
+  release(storage: TensorStorage): void {
+    this.#liveBytes -= storage.bytes;
+  }
+
+  select(_operation: ConvOperation, choice: SolverChoice | undefined): Selection {
+    requireReference(choice);
+    return { plan: { solver: SOLVER, config: {}, dispatches: [], scratchBytes: {} }, passedOver: [] };
+  }
+
+  async submit(): Promise<void> {
+    // As finish.
+  }
+
+  async finish(): Promise<void> {
+    // Every operation is done when its call returns.
+  }
+
+  report(): void {
+    // Nothing goes wrong later than in the call.
+  }
+
+  time(record: () => void): Promise<Timing> {
+    const start = performance.now();
+    record();
+    return Promise.resolve({ milliseconds: performance.now() - start, clock: "wall-clock" });
+  }
+
+  memory(): BackendMemory {
+    return { liveBytes: this.#liveBytes, pooledBytes: 0 };
+  }
+
+  dispose(): void {
+    this.#liveBytes = 0;
+  }
+
+  #store(values: StoredValues, size: number, dtype: DType): CpuStorage {
+    const storage = new CpuStorage(values, size, dtype);
+    this.#liveBytes += storage.bytes;
+    return storage;
+  }
+}
+
+function requireReference(choice: SolverChoice | undefined): void {
+  const name = typeof choice === "object" ? choice.name : choice;
+  const config = typeof choice === "object" ? choice.config : undefined;
+  if (name !== undefined && name !== SOLVER)
+    throw new SolverError(`there is no solver ${show(name)} on the CPU; there is ${SOLVER}`);
+  if (config) requireOptions(config, NO_CONSTANTS, `${SOLVER}'s config`);
+}
+
+/** The results in the order of `resultRoles`. */
+function compute(operation: ConvOperation, valuesOf: (role: TensorRole) => Float32Array): Float64Array[] {
+  const { direction, problem, bias, residual, activation, masked } = operation;
+  const gradient = (): ArrayLike<number> =>
+    masked ? maskByOutput(valuesOf("y"), valuesOf("activated")) : valuesOf("y");
+  const fused = (): ReferenceActivation =>
+    activation.name === "prelu" ? { name: "prelu", slope: valuesOf("slopes") } : activation;
+  const channels = { count: problem.inChannels, stride: problem.inputStrides[1] };
+  const extras = (): ForwardExtras => ({
+    activation: fused(),
+    bias: bias ? valuesOf("bias") : undefined,
+    residual: residual ? valuesOf("residual") : undefined,
+  });
+  if (problem.weightPositionStride > 0 && direction !== "biasGradient") {
+    return [computeUnshared(operation, valuesOf, gradient, extras)];
+  }
+  switch (direction) {
+    case "forward":
+      return [forward(problem, valuesOf("x"), valuesOf("w"), extras())];
+    case "inputGradient":
+      return [inputGradient(problem, gradient(), valuesOf("w"), extras())];
+    case "weightGradient": {
+      const weight = weightGradient(problem, gradient(), valuesOf("x"));
+      return bias ? [weight, biasGradient(problem, gradient())] : [weight];
+    }
+    case "biasGradient":
+      return [biasGradient(problem, gradient())];
+    case "activation":
+      return [applyActivation(valuesOf("x"), fused(), channels)];
+    case "activationGradient":
+      return [activationGradient(valuesOf("y"), valuesOf("activated"), fused(), channels)];
+    case "slopeGradient":
+      return [slopeGradient(valuesOf("y"), valuesOf("activated"), channels)];
+  }
+}
+
+function computeUnshared(
+  { direction, problem }: ConvOperation,
+  valuesOf: (role: TensorRole) => Float32Array,
+  gradient: () => ArrayLike<number>,
+  extras: () => ForwardExtras,
+): Float64Array {
+  if (direction === "forward") return unsharedForward(problem, valuesOf("x"), valuesOf("w"), extras());
+  if (direction === "inputGradient") return unsharedInputGradient(problem, gradient(), valuesOf("w"));
+  return unsharedWeightGradient(problem, gradient(), valuesOf("x"));
+}

@@ -1,0 +1,271 @@
+/**
+ * ConvProblem: the validated, immutable description of a convolution, with everything derived once.
+ *
+ * It always speaks of x, w and y (input, weight, output of the *forward* pass). A backward pass never
+ * swaps them: the input gradient has the shape of x and is computed from dy, shaped as y.
+ */
+import { require, show } from "../base/errors.js";
+import { dilatedExtent, product, requireInteger } from "./geometry.js";
+import {
+  activationStrides,
+  type Layout,
+  orderName,
+  readLayout,
+  readWeightOrder,
+  splitWeight,
+  type TensorStrides,
+  weightDimensions,
+  type WeightOrder,
+  weightStrides,
+  type WeightStrides,
+} from "./layout.js";
+import { layoutHint, type Mismatch } from "./layoutHints.js";
+import type { NumberList } from "../base/list.js";
+import type { Hyperparameters } from "./options.js";
+import { readPadding, readPerAxis } from "./options.js";
+import { type PaddingMode, readPaddingMode, requirePaddable } from "./padding.js";
+import { activationShape, readActivationShape, readShape, requireSameShape } from "./shapes.js";
+
+/** One value for depth, height and width. Axes that a 1D or 2D problem lacks are degenerate. */
+export type Triple = readonly [depth: number, height: number, width: number];
+
+/** Spatial axes of a problem. */
+export type Rank = 1 | 2 | 3;
+
+/** A convolution, seen from its forward pass: `y = conv(x, w)`. */
+export interface ConvProblem {
+  readonly rank: Rank;
+  /** Samples; 0 for an empty batch, of which no pass reads anything. */
+  readonly batch: number;
+  /** Whether the shapes have a dimension for the batch. Where they don't there is one sample. */
+  readonly batched: boolean;
+  readonly groups: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly inChannelsPerGroup: number;
+  readonly outChannelsPerGroup: number;
+  /** Spatial extents, always [depth, height, width]; a missing axis has extent 1. */
+  readonly input: Triple;
+  readonly kernel: Triple;
+  readonly output: Triple;
+  readonly stride: Triple;
+  readonly dilation: Triple;
+  readonly padBegin: Triple;
+  readonly padEnd: Triple;
+  readonly paddingMode: PaddingMode;
+  readonly layout: Layout;
+  readonly weightOrder: WeightOrder;
+  /** Where elements lie in memory. */
+  readonly inputStrides: TensorStrides;
+  readonly outputStrides: TensorStrides;
+  readonly weightStrides: WeightStrides;
+  /** Elements between the filters of neighbouring output positions: 0, since a convolution shares one filter. */
+  readonly weightPositionStride: number;
+  /** Product of `input`, `output` and `kernel` each. */
+  readonly inputPositions: number;
+  readonly outputPositions: number;
+  readonly taps: number;
+  /** Tensor shapes in the caller's own rank and layout. */
+  readonly inputShape: readonly number[];
+  readonly weightShape: readonly number[];
+  readonly outputShape: readonly number[];
+  /** Multiply-adds of a pass, padding counted. */
+  readonly multiplyAdds: number;
+  /** Equal for two problems exactly when every field above is equal, but that 1 sample may be in a batch or not. */
+  readonly key: string;
+}
+
+const AXIS_NAMES = ["depth", "height", "width"] as const;
+
+/** The number of groups, an integer of at least 1. */
+export function readGroups({ groups = 1 }: Hyperparameters): number {
+  requireInteger("groups", groups, 1);
+  return groups;
+}
+
+function toTriple(values: readonly number[], missing: number): Triple {
+  const [width = missing, height = missing, depth = missing] = [...values].reverse();
+  return [depth, height, width];
+}
+
+/**
+ * Validates shapes and hyperparameters and derives the rest.
+ *
+ * @param inputShape `[batch, inChannels, ...spatial]`, or as `options.layout` says; without the batch for one sample
+ * @param givenWeightShape `[outChannels, inChannels / groups, ...kernel]`, or as `options.weightLayout` says
+ * @throws ArgumentError naming the rule and the values.
+ */
+export function makeProblem(
+  rank: Rank,
+  inputShape: NumberList,
+  givenWeightShape: NumberList,
+  options: Hyperparameters = {},
+): ConvProblem {
+  const layout = readLayout(options.layout);
+  const weightOrder = readWeightOrder(options.weightLayout, rank);
+  const paddingMode = readPaddingMode(options.paddingMode);
+  const {
+    batch,
+    channels: inChannels,
+    spatial: inputSpatial,
+    batched,
+  } = readActivationShape("input", inputShape, rank, layout);
+  const weightShape = readShape("weight", givenWeightShape, rank + 2, () => weightDimensions(weightOrder, rank));
+  const { out: outChannels, in: inChannelsPerGroup, spatial: kernelSpatial } = splitWeight(weightShape, weightOrder);
+
+  const groups = readGroups(options);
+  const hint = (): string => {
+    const input = { batch, channels: inChannels, spatial: inputSpatial };
+    const fits: Mismatch["fits"] = (x, w) => x.channels === w.in * groups && w.out % groups === 0;
+    const nameOf = (order: WeightOrder): string => orderName(order, rank);
+    return layoutHint({ layout, order: weightOrder, input, weightShape, fits, nameOf });
+  };
+  require(inChannels % groups === 0, () => {
+    return `input has ${String(inChannels)} channels; expected a multiple of groups = ${String(groups)}${hint()}`;
+  });
+  require(inChannelsPerGroup === inChannels / groups, () => {
+    const expected = `${String(inChannels)} / ${String(groups)} groups = ${String(inChannels / groups)}`;
+    return `weight has ${String(inChannelsPerGroup)} input channels; expected ${expected}${hint()}`;
+  });
+  require(outChannels % groups === 0, () => {
+    return `weight has ${String(outChannels)} output channels; expected a multiple of groups = ${String(groups)}${hint()}`;
+  });
+
+  const strides = readPerAxis("stride", options.stride, rank, 1);
+  const dilations = readPerAxis("dilation", options.dilation, rank, 1);
+  const axes = inputSpatial.map((input, axis) => {
+    return { input, kernel: kernelSpatial[axis], stride: strides[axis], dilation: dilations[axis] };
+  });
+  const pads = readPadding(options.padding, axes);
+  const outputSpatial = axes.map(({ input, kernel, stride, dilation }, axis) => {
+    const [begin, end] = pads[axis];
+    const room = input + begin + end - dilatedExtent(kernel, dilation);
+    require(room >= 0, () => {
+      const padded = `input ${String(input)} + padding ${String(begin)} + ${String(end)} = ${String(input + begin + end)}`;
+      const span = `dilation ${String(dilation)} * (kernel ${String(kernel)} - 1) + 1 = ${String(dilatedExtent(kernel, dilation))}`;
+      return `the output would be empty along ${AXIS_NAMES[3 - rank + axis]}: ${padded} is smaller than the filter's span, ${span}${hint()}`;
+    });
+    requirePaddable(paddingMode, input, [begin, end], AXIS_NAMES[3 - rank + axis]);
+    return Math.floor(room / stride) + 1;
+  });
+
+  const input = toTriple(inputSpatial, 1);
+  const kernel = toTriple(kernelSpatial, 1);
+  const output = toTriple(outputSpatial, 1);
+  const stride = toTriple(strides, 1);
+  const dilation = toTriple(dilations, 1);
+  const padBegin = toTriple(
+    pads.map(([begin]) => begin),
+    0,
+  );
+  const padEnd = toTriple(
+    pads.map(([, end]) => end),
+    0,
+  );
+  const outputPositions = product(output);
+  const inputPositions = product(input);
+  const taps = product(kernel);
+  return Object.freeze({
+    rank,
+    batch,
+    batched,
+    groups,
+    inChannels,
+    outChannels,
+    inChannelsPerGroup,
+    outChannelsPerGroup: outChannels / groups,
+    input,
+    kernel,
+    output,
+    stride,
+    dilation,
+    padBegin,
+    padEnd,
+    paddingMode,
+    layout,
+    weightOrder,
+    inputStrides: activationStrides(layout, inChannels, inputPositions),
+    outputStrides: activationStrides(layout, outChannels, outputPositions),
+    weightStrides: weightStrides(weightOrder, outChannels, inChannelsPerGroup, taps),
+    weightPositionStride: 0,
+    inputPositions,
+    outputPositions,
+    taps,
+    inputShape: activationShape({ batch, channels: inChannels, spatial: inputSpatial, batched }, layout),
+    weightShape,
+    outputShape: activationShape({ batch, channels: outChannels, spatial: outputSpatial, batched }, layout),
+    multiplyAdds: batch * outputPositions * outChannels * inChannelsPerGroup * taps,
+    key: [
+      [batch, rank, groups, inChannels, outChannels, input, kernel, stride, dilation, padBegin, padEnd],
+      [paddingMode, layout, weightOrder],
+    ].join(),
+  });
+}
+
+/** The same problem for another number of samples, in a batch. */
+export function withBatch(problem: ConvProblem, batch: number): ConvProblem {
+  const { batched, inputShape, outputShape, outputPositions, outChannels, inChannelsPerGroup, taps, key } = problem;
+  const first = batched ? 1 : 0;
+  return Object.freeze({
+    ...problem,
+    batch,
+    batched: true,
+    inputShape: [batch, ...inputShape.slice(first)],
+    outputShape: [batch, ...outputShape.slice(first)],
+    multiplyAdds: batch * outputPositions * outChannels * inChannelsPerGroup * taps,
+    key: key.replace(/^\d+/, String(batch)),
+  });
+}
+
+/** Whether each output position meets the input position at its own place alone: a 1x1 filter, stride 1, no padding. */
+export function isPointwise({ taps, stride, padBegin, padEnd }: ConvProblem): boolean {
+  return taps === 1 && stride.every((s) => s === 1) && [...padBegin, ...padEnd].every((pad) => pad === 0);
+}
+
+/**
+ * A pointwise problem with each sample's positions in one line, which takes kernels fewer divisions than planes and leaves
+ * fewer ends of lines; others as they are. Elements lie where they lay, and shapes stay the caller's.
+ */
+export function asLine(problem: ConvProblem): ConvProblem {
+  if (problem.rank === 1 || problem.weightPositionStride > 0 || !isPointwise(problem)) return problem;
+  const line: Triple = [1, 1, problem.inputPositions];
+  return Object.freeze<ConvProblem>({
+    ...problem,
+    rank: 1,
+    input: line,
+    output: line,
+    dilation: [1, 1, 1],
+    paddingMode: "zeros",
+    key: `${problem.key},line`,
+  });
+}
+
+const UNSHARED_DIMENSIONS = "[...output, out, in / groups, ...kernel]";
+
+/**
+ * A locally connected layer: a convolution with filters of their own at each output position.
+ *
+ * @param givenWeightShape `[...output, outChannels, inChannels / groups, ...kernel]`
+ * @throws ArgumentError naming the rule and the values.
+ */
+export function makeUnsharedProblem(
+  rank: Rank,
+  inputShape: NumberList,
+  givenWeightShape: NumberList,
+  options: Hyperparameters = {},
+): ConvProblem {
+  require(options.weightLayout === undefined, () => {
+    return `weightLayout is ${show(options.weightLayout)}; unshared weights are always ${UNSHARED_DIMENSIONS}`;
+  });
+  const weightShape = readShape("weight", givenWeightShape, 2 * rank + 2, () => UNSHARED_DIMENSIONS);
+  const shared = makeProblem(rank, inputShape, weightShape.slice(rank), options);
+  const output = shared.output.slice(3 - rank);
+  requireSameShape("weight's leading part", weightShape.slice(0, rank), output, "the output's extents");
+  const weightPositionStride = shared.outChannels * shared.inChannelsPerGroup * shared.taps;
+  return Object.freeze({
+    ...shared,
+    weightShape,
+    weightPositionStride,
+    key: `${shared.key},unshared`,
+  });
+}

@@ -1,0 +1,44 @@
+/**
+ * Bias gradient: dy summed over batch and positions, a channel a workgroup, in two stages where it is long. Likewise the
+ * gradient of a prelu's slopes, whose terms have a second factor.
+ */
+import kernel from "../../../shaders/channel_sum/channel_sum.wgsl";
+import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
+import { elementTypes } from "../shared/constants.js";
+import { channelSums, twoStagePlan } from "../passes/reducePartials.js";
+import { chooseSplits } from "../shared/splits.js";
+
+/** Terms below which a split is not worth its partial. */
+const LEAST_DEPTH = 4096;
+
+export const channelSum: Solver = {
+  name: "channel-sum",
+  directions: ["biasGradient", "slopeGradient"],
+  configs: () => [{}],
+  plan(operation, capabilities) {
+    const { masked, problem, direction } = operation;
+    const slopes = direction === "slopeGradient";
+    const { batch, outChannels, outputPositions } = problem;
+    const depth = batch * outputPositions;
+    const splits = chooseSplits(
+      { tasks: outChannels, elements: outChannels, depth, leastDepth: LEAST_DEPTH },
+      capabilities,
+    );
+    const sums = channelSums(operation, splits, capabilities);
+    const first = dispatch(kernel, {
+      constants: { MASKED: masked, SLOPES: slopes },
+      types: elementTypes(operation),
+      uniforms: {
+        channels: outChannels,
+        tasks: splits * outChannels,
+        positions: outputPositions,
+        depth,
+        depthPerSplit: Math.ceil(depth / splits),
+        strides: problem.outputStrides,
+      },
+      bindings: { outputGradient: "y", activated: masked || slopes ? "activated" : "unused", partials: sums.target },
+      workgroups: foldWorkgroups(splits * outChannels, capabilities),
+    });
+    return twoStagePlan("channel-sum", {}, first, sums);
+  },
+};

@@ -1,0 +1,41 @@
+/** Direct convolution: one thread a result element. Takes every forward pass and input gradient. */
+import kernel from "../../../shaders/direct/direct.wgsl";
+import { product } from "../../problem/geometry.js";
+import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
+import { borderDispatches } from "../passes/borderInputGradient.js";
+import { elementTypes } from "../shared/constants.js";
+import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
+import { describeGather } from "../shared/gather.js";
+
+const THREADS = 64;
+
+export const direct: Solver = {
+  name: "direct",
+  directions: ["forward", "inputGradient"],
+  readsPixels: true,
+  configs: () => [{}],
+  plan(operation, capabilities) {
+    const gather = describeGather(operation);
+    const { batch, groups } = operation.problem;
+    const resultElements = batch * groups * gather.resultChannels * product(gather.uniforms.resultSize);
+    const step = dispatch(kernel, {
+      constants: { ...gather.constants, ...pixelConstants(operation) },
+      types: { ...elementTypes(operation), ...sourceTypes(operation) },
+      uniforms: {
+        ...gather.uniforms,
+        ...pixelUniforms(operation),
+        groups,
+        resultElements,
+        weightPositionStride: operation.problem.weightPositionStride,
+      },
+      bindings: gather.bindings,
+      workgroups: foldWorkgroups(Math.ceil(resultElements / THREADS), capabilities),
+    });
+    return {
+      solver: "direct",
+      config: {},
+      dispatches: [step, ...borderDispatches(operation, capabilities)],
+      scratchBytes: {},
+    };
+  },
+};

@@ -1,0 +1,46 @@
+/** Direct weight gradient: one thread a weight and split. Takes every problem. */
+import kernel from "../../../shaders/direct/direct_weight_gradient.wgsl";
+import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
+import { elementTypes } from "../shared/constants.js";
+import {
+  gradientBindings,
+  gradientConstants,
+  gradientMatrix,
+  gradientUniforms,
+  twoStagePlan,
+  weightSums,
+} from "../passes/reducePartials.js";
+import { chooseSplits } from "../shared/splits.js";
+import { planUnshared } from "./unsharedWeightGradient.js";
+
+const THREADS = 64;
+const LEAST_DEPTH = 64;
+
+export const directWeightGradient: Solver = {
+  name: "direct",
+  directions: ["weightGradient"],
+  configs: () => [{}],
+  plan(operation, capabilities) {
+    if (operation.problem.weightPositionStride > 0) return planUnshared(operation, capabilities);
+    const { problem } = operation;
+    const { elements } = gradientMatrix(operation);
+    const depth = problem.batch * problem.outputPositions;
+    const tasks = Math.ceil(elements / THREADS);
+    const splits = chooseSplits({ tasks, elements, depth, leastDepth: LEAST_DEPTH }, capabilities);
+    const sums = weightSums(operation, splits, capabilities);
+    const first = dispatch(kernel, {
+      constants: { ...gradientConstants(operation), RANK: problem.rank },
+      types: elementTypes(operation),
+      uniforms: {
+        ...gradientUniforms(operation),
+        outputPositions: problem.outputPositions,
+        elements: splits * elements,
+        depth,
+        depthPerSplit: Math.ceil(depth / splits),
+      },
+      bindings: { ...gradientBindings(operation), partials: sums.target },
+      workgroups: foldWorkgroups(Math.ceil((splits * elements) / THREADS), capabilities),
+    });
+    return twoStagePlan("direct", {}, first, sums);
+  },
+};

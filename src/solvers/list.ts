@@ -1,0 +1,55 @@
+/** Every solver, in the order in which selection considers them; the last one of each
+ * direction refuses nothing. */
+import { bounded } from "../problem/bounded.js";
+import type { ConvOperation } from "../problem/operation.js";
+import { asLine, type ConvProblem } from "../problem/problem.js";
+import type { Solver } from "../planning/solver.js";
+import { channelSum } from "./channelSum/channelSum.js";
+import { direct } from "./direct/direct.js";
+import { directWeightGradient } from "./direct/directWeightGradient.js";
+import { elementwise } from "./activation/activation.js";
+import { implicitGemm } from "./implicitGemm/implicitGemm.js";
+import { implicitGemmWeightGradient } from "./implicitGemm/implicitGemmWeightGradient.js";
+import { registerTile } from "./registerTile/registerTile.js";
+import { registerTileWeightGradient } from "./registerTile/registerTileWeightGradient.js";
+import { rollingWindow } from "./rollingWindow/rollingWindow.js";
+import { rollingWindowWeightGradient } from "./rollingWindow/rollingWindowWeightGradient.js";
+import { strip } from "./strip/strip.js";
+import { stripWeightGradient } from "./strip/stripWeightGradient.js";
+import { vectorTile } from "./vectorTile/vectorTile.js";
+import { winograd } from "./winograd/winograd.js";
+import { winogradWeightGradient } from "./winograd/winogradWeightGradient.js";
+
+/** The solver, which gets problems in another form. */
+function given(solver: Solver, form: (problem: ConvProblem) => ConvProblem): Solver {
+  const formed = (operation: ConvOperation): ConvOperation => ({ ...operation, problem: form(operation.problem) });
+  return {
+    ...solver,
+    configs: (operation, capabilities) => solver.configs(formed(operation), capabilities),
+    plan: (operation, capabilities, config) => solver.plan(formed(operation), capabilities, config),
+    ...(solver.discouraged && {
+      discouraged: (operation, capabilities) => solver.discouraged?.(formed(operation), capabilities),
+    }),
+  };
+}
+
+/** The solver, which gets the planes of pointwise layers as lines. Not for those that deal lines out to threads. */
+const inLines = (solver: Solver): Solver => given(solver, asLine);
+
+export const SOLVERS: readonly Solver[] = [
+  rollingWindow,
+  strip,
+  winograd,
+  inLines(implicitGemm),
+  inLines(vectorTile),
+  inLines(registerTile),
+  direct,
+  winogradWeightGradient,
+  rollingWindowWeightGradient,
+  stripWeightGradient,
+  inLines(implicitGemmWeightGradient),
+  inLines(registerTileWeightGradient),
+  directWeightGradient,
+  channelSum,
+  elementwise,
+].map((solver) => given(solver, bounded));

@@ -1,0 +1,97 @@
+/** Register-tiled convolution without workgroup memory: forward pass and input gradient of any problem. */
+import kernel from "../../../shaders/register_tile/register_tile.wgsl";
+import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
+import { borderDispatches } from "../passes/borderInputGradient.js";
+import { cutWalk } from "../shared/blocks.js";
+import {
+  elementTypes,
+  enoughThreads,
+  dealtThreads,
+  preferring,
+  registerTileRefusal,
+  unsharedRefusal,
+} from "../shared/constants.js";
+import { laneCost } from "../shared/laneCost.js";
+import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
+import { describeGather, phaseUniforms } from "../shared/gather.js";
+import { blocksOf, resultSplits, resultSplitsRefusal, resultSums } from "../passes/sumSplits.js";
+
+const TILES: readonly SolverConfig[] = [
+  { threads: 64, rows: 8, columns: 8 },
+  { threads: 64, rows: 8, columns: 4 },
+  { threads: 64, rows: 4, columns: 4 },
+  { threads: 64, rows: 2, columns: 4 },
+  { threads: 64, rows: 1, columns: 4 },
+];
+
+export const registerTile: Solver = {
+  name: "register-tile",
+  directions: ["forward", "inputGradient"],
+  optionalConstants: ["splits"],
+  readsPixels: true,
+
+  configs(operation, capabilities) {
+    const { columns, phaseCount, resultChannels } = describeGather(operation);
+    const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
+    const rowsOf = ({ rows }: SolverConfig): number =>
+      phaseCount * operation.problem.groups * Math.ceil(resultChannels / rows);
+    const threadsOf = (tile: SolverConfig): number => Math.ceil(columns / tile.columns);
+    if (!capabilities.software) {
+      return preferring(fitting, (tile) => rowsOf(tile) * threadsOf(tile) >= enoughThreads(capabilities));
+    }
+    const costOf = (tile: SolverConfig): number => {
+      const sizes = { multiplyAdds: tile.rows * tile.columns, loads: tile.rows + tile.columns };
+      return laneCost({ workgroups: rowsOf(tile), threads: threadsOf(tile), ...sizes }, capabilities);
+    };
+    return [...fitting].sort((one, other) => costOf(one) - costOf(other));
+  },
+
+  plan(operation, capabilities, config) {
+    const unable = unsharedRefusal(operation.problem) ?? registerTileRefusal(config, capabilities);
+    if (unable !== undefined) return { refused: unable };
+    const { threads, rows, columns } = config;
+    const gather = describeGather(operation);
+    const rowBlocks = Math.ceil(gather.resultChannels / rows);
+    const workgroupThreads = dealtThreads(Math.ceil(gather.columns / columns), threads);
+    const columnBlocks = Math.ceil(gather.columns / (workgroupThreads * columns));
+    const tasksPerSplit = gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks;
+    const { depth, sourceChannels: channels } = gather;
+    const { splits = resultSplits(operation, { tasks: tasksPerSplit, depth }, capabilities) } = config;
+    const refused = resultSplitsRefusal(operation, splits, capabilities);
+    if (refused !== undefined) return { refused };
+    const walk = cutWalk({ channels, visits: depth / channels, splits });
+    const sums = resultSums(operation, gather, blocksOf(tasksPerSplit, walk, rows * columns), splits, capabilities);
+    const tasks = sums.splits * tasksPerSplit;
+    const step = dispatch(kernel, {
+      constants: {
+        ...gather.constants,
+        ...pixelConstants(operation),
+        THREADS: workgroupThreads,
+        ROWS: rows,
+        COLUMNS: columns,
+        ...sums.constants,
+      },
+      types: { ...elementTypes(operation), ...sourceTypes(operation), ...sums.types },
+      uniforms: {
+        ...gather.uniforms,
+        ...pixelUniforms(operation),
+        ...phaseUniforms(gather),
+        ...walk,
+        blocksPerSplit: sums.perSplit,
+        resultElements: sums.resultElements,
+        groups: operation.problem.groups,
+        rowBlocks,
+        columnBlocks,
+        tasks,
+      },
+      bindings: { ...gather.bindings, ...sums.bindings },
+      workgroups: foldWorkgroups(tasks, capabilities),
+    });
+    return {
+      solver: "register-tile",
+      config,
+      dispatches: [step, ...sums.reduction, ...borderDispatches(operation, capabilities)],
+      scratchBytes: sums.scratchBytes,
+    };
+  },
+};

@@ -1,0 +1,68 @@
+/** What the passes by rolling windows have in common: how large windows are, and which layers they suit. */
+import type { ConvProblem } from "../../problem/problem.js";
+import type { SolverConfig } from "../../planning/solver.js";
+import { countRefusal } from "../shared/constants.js";
+
+/** Sources and weights that a thread keeps, values it loads for a line, steps written out: compile time grows with them. */
+const MOST = { window: 96, weights: 75, loads: 32, steps: 320 };
+
+/** A filter as windows walk over sources with it. */
+export type WalkedFilter = Pick<ConvProblem, "rank" | "kernel" | "stride" | "dilation">;
+
+/** Lines and columns of the sources that a line of so many results meets. */
+export function windowSize({ kernel, stride, dilation }: WalkedFilter, columns: number) {
+  return {
+    height: (kernel[1] - 1) * dilation[1] + 1,
+    width: (columns - 1) * stride[2] + (kernel[2] - 1) * dilation[2] + 1,
+  };
+}
+
+/** Why a configuration is none, or not for planes; undefined when it is. */
+export function configRefusal({ rank }: WalkedFilter, config: SolverConfig): string | undefined {
+  return countRefusal(config) ?? (rank > 2 ? `rank is ${String(rank)}; windows roll over planes` : undefined);
+}
+
+/** Why windows are of no use to a layer: strips do as well where nothing rolls; undefined when they are. */
+export function apartRefusal(filter: WalkedFilter): string | undefined {
+  const { height } = windowSize(filter, 1);
+  const [, stride] = filter.stride;
+  return stride >= height
+    ? `windows of ${String(height)} lines, ${String(stride)} apart, have none in common`
+    : undefined;
+}
+
+/** A thread's part of a line. */
+export interface WindowShape {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * Shapes with those first that load the fewest values a result, results beyond the end of a line not counted.
+ *
+ * @param width of a line of results
+ * @param loadsOf values loaded for a line of a thread
+ */
+export function byLoads(
+  shapes: readonly WindowShape[],
+  width: number,
+  loadsOf: (shape: WindowShape) => number,
+): readonly WindowShape[] {
+  const cost = (shape: WindowShape): number => {
+    const useful = width / (shape.columns * Math.ceil(width / shape.columns));
+    return loadsOf(shape) / (shape.rows * shape.columns * useful);
+  };
+  return [...shapes].sort((one, other) => cost(one) - cost(other));
+}
+
+interface Size {
+  readonly what: string;
+  readonly size: number;
+  readonly most: keyof typeof MOST;
+}
+
+/** The first that is too large. */
+export function sizeRefusal(sizes: readonly Size[]): string | undefined {
+  const tooLarge = sizes.find(({ size, most }) => size > MOST[most]);
+  return tooLarge && `${String(tooLarge.size)} ${tooLarge.what}; at most ${String(MOST[tooLarge.most])}`;
+}

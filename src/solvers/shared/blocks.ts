@@ -1,0 +1,48 @@
+/**
+ * How long float32 sums may get before they are cut: the error of a chain of sums grows with its length. A kernel sums a block
+ * of terms in registers and adds it to what its result holds so far, block after block; where these would be too many, the sum
+ * is split, and a second stage adds what the splits make. What remains is bounded in src/reference/bound.ts.
+ */
+import type { Capabilities } from "../../planning/capabilities.js";
+
+/** Terms of a block (as in shaders/common/long_sum.wgsl), and blocks of a split that are added one after the other, at most. */
+export const BLOCK_TERMS = 256;
+export const BATCH_BLOCKS = 128;
+
+/** Terms that a split sums, at most. */
+export const MOST_TERMS = BLOCK_TERMS * BATCH_BLOCKS;
+
+/** Sums that a thread of a GPU holds twice: those of a block, and of all. Software devices have them in memory either way. */
+const FEW_SUMS = 8;
+
+/** Whether what blocks make is added up in registers, and not in the result, by threads of so many sums. */
+export const inRegisters = (sums: number, { software }: Capabilities): boolean => software || sums <= FEW_SUMS;
+
+/** Steps that make up a block, each of so many terms. */
+export const stepsPerBlock = (termsPerStep: number): number => Math.max(1, Math.floor(BLOCK_TERMS / termsPerStep));
+
+/** What a kernel's sums run over that goes tap by tap, and through the channels of each. */
+export interface TapWalk {
+  readonly channels: number;
+  /** Taps, or rows of a filter. */
+  readonly visits: number;
+  /** Terms of a channel at one of them, 1 when absent. */
+  readonly termsPerChannel?: number;
+  /** Channels that are taken at a time, 1 when absent. */
+  readonly unit?: number;
+  /** Splits that are to have blocks. */
+  readonly splits: number;
+}
+
+/** Cuts such sums into steps, each some channels of a tap, and these into blocks. */
+export function cutWalk({ channels, visits, termsPerChannel = 1, unit = 1, splits }: TapWalk) {
+  const terms = channels * visits * termsPerChannel;
+  const mostTerms = terms / (splits * Math.ceil(terms / splits / BLOCK_TERMS));
+  const evenly = unit * Math.max(1, Math.floor(mostTerms / termsPerChannel / unit));
+  const chunkChannels = unit * Math.ceil(channels / Math.ceil(channels / evenly) / unit);
+  const chunks = Math.ceil(channels / chunkChannels);
+  const steps = visits * chunks;
+  const most = Math.max(1, Math.floor(mostTerms / (chunkChannels * termsPerChannel)));
+  const perBlock = Math.ceil(steps / Math.ceil(steps / most));
+  return { chunks, chunkChannels, stepsPerBlock: perBlock, blocks: Math.ceil(steps / perBlock) };
+}

@@ -1,0 +1,106 @@
+/** Strips of a line, for few channels a group (depthwise layers): weight gradient. */
+import kernel from "../../../shaders/strip/strip_weight_gradient.wgsl";
+import type { ConvOperation } from "../../problem/operation.js";
+import type { ConvProblem } from "../../problem/problem.js";
+import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
+import { BLOCK_TERMS, inRegisters } from "../shared/blocks.js";
+import { countRefusal, elementTypes, unsharedRefusal } from "../shared/constants.js";
+import {
+  gradientBindings,
+  gradientConstants,
+  gradientUniforms,
+  splitSegments,
+  twoStagePlan,
+  weightSums,
+} from "../passes/reducePartials.js";
+
+const THREADS = 64;
+const COLUMNS = [8, 4, 2];
+/** Multiply-adds that are written out: more than this fill instruction caches, and take long to compile. */
+const MOST_WRITTEN_OUT = 256;
+/** Sums that a thread can hold. */
+const MOST_SUMS = 64;
+/** With more, tiles of several output channels use each source more often. */
+const MOST_CHANNELS = 4;
+
+/** Rows of a filter, of all its planes. */
+const rowsOf = ({ kernel: extent }: ConvProblem): number => extent[0] * extent[1];
+
+/** Sources that a row of a filter meets in so many columns. */
+function spanOf({ kernel: extent, stride, dilation }: ConvProblem, columns: number): number {
+  return (columns - 1) * stride[2] + (extent[2] - 1) * dilation[2] + 1;
+}
+
+function refusal({ problem }: ConvOperation, { columns, filterRows }: SolverConfig): string | undefined {
+  const none = countRefusal({ columns, filterRows });
+  if (none !== undefined) return none;
+  const taps = filterRows * problem.kernel[2];
+  if (taps > MOST_SUMS) return `${String(taps)} taps to a thread, which holds at most ${String(MOST_SUMS)}`;
+  const written = Math.max(taps * columns, spanOf(problem, columns) * filterRows);
+  if (written > MOST_WRITTEN_OUT) {
+    return `strips of ${String(columns)} write out ${String(written)} steps; at most ${String(MOST_WRITTEN_OUT)}`;
+  }
+  return undefined;
+}
+
+/** As many rows of the filter as a thread can hold, for each number of columns; those that load least come first. */
+function candidates(operation: ConvOperation): readonly SolverConfig[] {
+  const { problem } = operation;
+  const able = COLUMNS.flatMap((columns) => {
+    for (let filterRows = Math.min(rowsOf(problem), MOST_SUMS); filterRows >= 1; filterRows--) {
+      if (refusal(operation, { columns, filterRows }) === undefined) return [{ columns, filterRows }];
+    }
+    return [];
+  });
+  const loads = ({ columns, filterRows }: (typeof able)[number]): number =>
+    (columns + filterRows * spanOf(problem, columns)) / (columns * filterRows);
+  return able.sort((one, other) => loads(one) - loads(other));
+}
+
+export const stripWeightGradient: Solver = {
+  name: "strip",
+  directions: ["weightGradient"],
+
+  configs(operation) {
+    const able = candidates(operation);
+    return able.length > 0 ? able : [{ columns: 1, filterRows: 1 }];
+  },
+
+  discouraged({ problem }, { software }) {
+    const { inChannelsPerGroup, outChannelsPerGroup } = problem;
+    // Input channels cost nothing but threads; on a GPU tiles in workgroup memory share them.
+    const most = software ? outChannelsPerGroup : Math.max(inChannelsPerGroup, outChannelsPerGroup);
+    return most > MOST_CHANNELS ? `${String(most)} channels a group do better in tiles` : undefined;
+  },
+
+  plan(operation, capabilities, config) {
+    const refused = unsharedRefusal(operation.problem) ?? refusal(operation, config);
+    if (refused !== undefined) return { refused };
+    const { columns, filterRows } = config;
+    const { problem } = operation;
+    const { outChannels, inChannelsPerGroup } = problem;
+    const threads = outChannels * inChannelsPerGroup * Math.ceil(rowsOf(problem) / filterRows);
+    const walk = { columns, longest: BLOCK_TERMS, threads, threadsPerTask: THREADS };
+    const split = splitSegments(operation, walk, capabilities);
+    const sums = weightSums(operation, split.splits, capabilities);
+    const first = dispatch(kernel, {
+      constants: {
+        ...gradientConstants(operation),
+        RANK: problem.rank,
+        COLUMNS: columns,
+        FILTER_ROWS: filterRows,
+        BLOCKED: split.segmentsPerSplit > split.segmentsPerBlock,
+        IN_REGISTERS: inRegisters(filterRows * problem.kernel[2], capabilities),
+      },
+      types: elementTypes(operation),
+      uniforms: {
+        ...gradientUniforms(operation),
+        ...split,
+        strips: split.splits * threads,
+      },
+      bindings: { ...gradientBindings(operation), partials: sums.target },
+      workgroups: foldWorkgroups(Math.ceil((split.splits * threads) / THREADS), capabilities),
+    });
+    return twoStagePlan("strip", config, first, sums);
+  },
+};

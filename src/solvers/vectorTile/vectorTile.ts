@@ -1,0 +1,276 @@
+/**
+ * Register tiles of vectors: forward pass and input gradient. Sources that do not lie in vectors of four neighbouring
+ * positions are laid out so first, each as often as taps meet it (im2col; Chellapilla et al., "High Performance
+ * Convolutional Neural Networks for Document Processing", 2006).
+ */
+import unfoldKernel from "../../../shaders/vector_tile/unfold.wgsl";
+import kernel from "../../../shaders/vector_tile/vector_tile.wgsl";
+import type { Capabilities } from "../../planning/capabilities.js";
+import type { ConvOperation } from "../../problem/operation.js";
+import { isPointwise } from "../../problem/problem.js";
+import {
+  constantsFor,
+  type Dispatch,
+  dispatch,
+  foldWorkgroups,
+  type Solver,
+  type SolverConfig,
+  type SolverPlan,
+} from "../../planning/solver.js";
+import { borderDispatches } from "../passes/borderInputGradient.js";
+import { cutWalk } from "../shared/blocks.js";
+import {
+  elementTypes,
+  dealtThreads,
+  registerTileRefusal,
+  shareRefusal,
+  tileSizeRefusal,
+  unsharedRefusal,
+  enoughThreads,
+  preferring,
+  vectorResults,
+} from "../shared/constants.js";
+import { describeGather, type Gather, liesInVectors, slopesOf } from "../shared/gather.js";
+import { blocksOf, resultSums } from "../passes/sumSplits.js";
+import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
+
+const VECTOR = 4;
+const VECTOR_BYTES = 16;
+const UNFOLD_THREADS = 64;
+/** Sources of a line that a thread loads at once to lay them out. */
+const LONGEST_SPAN = 32;
+/** Rows and vectors of a tile, from large to small. */
+const TILES = [
+  { rows: 8, vectors: 2 },
+  { rows: 8, vectors: 1 },
+  { rows: 4, vectors: 2 },
+  { rows: 4, vectors: 1 },
+];
+const THREADS = 64;
+/** Terms whose weights the lanes of a subgroup may share, and what may be multiplied in vain for that. */
+const MOST_SHARED = 8;
+const MOST_UNEVEN = 1.125;
+/** Lanes to one that has something to do. */
+const MOST_IDLE = 4;
+/** Multiply-adds of vectors that are written out for a step: more than this fill registers and instruction caches. */
+const MOST_WRITTEN_OUT = 64;
+/** Result channels below which laying a source out costs more than it saves: for one tap, and for several, flat or not. */
+const FEWEST_ROWS = { pointwise: 16, flat: 48, unfolded: 128 };
+
+/** A pass in vectors. */
+interface Vectors {
+  readonly gather: Gather;
+  readonly channels: number;
+  /** Vectors of a phase, of one sample and of the batch. */
+  readonly rowVectors: number;
+  readonly columns: number;
+  readonly visits: number;
+  /** Whether sources lie in vectors as they are: a plain 1x1 layer. */
+  readonly direct: boolean;
+  /** Whether taps, laid out, are walked over like channels: where weights of neighbouring terms are neighbours. */
+  readonly flat: boolean;
+  /** What is walked over for each visit: channels of a group; flat, all terms of a sum. */
+  readonly terms: number;
+}
+
+function describeVectors(operation: ConvOperation): Vectors {
+  const { problem, pixels } = operation;
+  const gather = describeGather(operation);
+  const { layout, batch, groups } = problem;
+  const rowVectors = Math.ceil(gather.gridPositions / VECTOR);
+  const visits = gather.depth / gather.sourceChannels;
+  const [, channelStride, tapStride] = gather.uniforms.weightStrides;
+  const flat = !gather.transposed && channelStride === visits * tapStride;
+  return {
+    gather,
+    channels: groups * gather.sourceChannels,
+    rowVectors,
+    columns: batch * rowVectors,
+    visits,
+    flat,
+    terms: flat ? gather.depth : gather.sourceChannels,
+    direct: isPointwise(problem) && layout === "channels-first" && gather.gridPositions % VECTOR === 0 && !pixels,
+  };
+}
+
+/** Bytes of the sources laid out. */
+function unfoldedBytes({ gather, channels, columns, visits }: Vectors): number {
+  return VECTOR_BYTES * columns * channels * gather.phaseCount * visits;
+}
+
+/** Terms whose weights lanes share: the most that a subgroup surely has lanes for, and that leave few shares uneven. */
+function sharedTerms({ terms }: Vectors, { subgroupLanes }: Capabilities): number {
+  let shared = MOST_SHARED;
+  while (shared > subgroupLanes || shared * Math.ceil(terms / shared) > MOST_UNEVEN * terms) shared /= 2;
+  return shared;
+}
+
+function refusal(config: SolverConfig, capabilities: Capabilities): string | undefined {
+  const { threads, rows, vectors: columns, shared } = config;
+  return (
+    registerTileRefusal({ threads, rows, columns }, capabilities) ??
+    shareRefusal(config, capabilities) ??
+    tileSizeRefusal(rows * columns * VECTOR, rows * columns * shared)
+  );
+}
+
+export const vectorTile: Solver = {
+  name: "vector-tile",
+  directions: ["forward", "inputGradient"],
+  readsPixels: true,
+
+  configs(operation, capabilities) {
+    const described = describeVectors(operation);
+    const { gather, columns } = described;
+    const { resultChannels, phaseCount } = gather;
+    const shared = sharedTerms(described, capabilities);
+    const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
+    const tiles = fitting.length > 0 ? fitting : TILES.slice(-1);
+    const isPreferred = ({ rows, vectors }: (typeof TILES)[number]): boolean => {
+      const blocks = phaseCount * operation.problem.groups * Math.ceil(resultChannels / rows);
+      const shares = Math.ceil(columns / vectors / shared);
+      const fillsLanes = vectors === 1 || shares > 1;
+      const enough = blocks * shares * shared >= enoughThreads(capabilities);
+      return fillsLanes && enough && rows * vectors * shared <= MOST_WRITTEN_OUT;
+    };
+    return preferring(tiles, isPreferred).map((tile) => ({ threads: THREADS, ...tile, shared }));
+  },
+
+  discouraged(operation, capabilities) {
+    if (!capabilities.software) return "a GPU shares sources in workgroup memory better than it lays them out";
+    const vectors = describeVectors(operation);
+    const { direct, visits, flat, columns } = vectors;
+    const { resultChannels } = vectors.gather;
+    const shared = sharedTerms(vectors, capabilities);
+    if (shared === 1) {
+      return "where lanes cannot share weights, register tiles do as well";
+    }
+    if (columns * MOST_IDLE < shared) return "too few positions leave most lanes that share weights idle";
+    const fewest = FEWEST_ROWS[visits === 1 ? "pointwise" : flat ? "flat" : "unfolded"];
+    if (direct || resultChannels >= fewest) return undefined;
+    return `${String(resultChannels)} result channels a group use a source too seldom to lay it out`;
+  },
+
+  plan(operation, capabilities, config) {
+    const vectors = describeVectors(operation);
+    const refused = unsharedRefusal(operation.problem) ?? refusal(config, capabilities);
+    if (refused !== undefined) return { refused };
+    const unfold = vectors.direct ? [] : [unfoldDispatch(operation, vectors, capabilities)];
+    const { dispatches, scratchBytes } = planTiles(operation, vectors, config, capabilities);
+    return {
+      solver: "vector-tile",
+      config,
+      dispatches: [...unfold, ...dispatches, ...borderDispatches(operation, capabilities)],
+      scratchBytes: vectors.direct ? scratchBytes : { unfolded: unfoldedBytes(vectors), ...scratchBytes },
+    };
+  },
+};
+
+/** What four neighbouring results meet along a line at the visits of a row of taps. */
+function lineOf({ transposed, gridSize, constants }: Gather) {
+  const visits = Math.ceil(constants.KERNEL_WIDTH / constants.TAP_STEP_WIDTH);
+  // Neighbours of a phase meet neighbours.
+  const resultStep = transposed ? 1 : constants.STRIDE_WIDTH;
+  const span = (VECTOR - 1) * resultStep + (visits - 1) * constants.SOURCE_STEP_WIDTH + 1;
+  const isShared = gridSize[2] % VECTOR === 0 && span < VECTOR * visits && span <= LONGEST_SPAN;
+  return { visits, resultStep, isShared };
+}
+
+function unfoldDispatch(operation: ConvOperation, vectors: Vectors, capabilities: Capabilities): Dispatch {
+  const { gather, channels, columns, rowVectors, visits } = vectors;
+  const { phases, phaseCount, gridSize, gridPositions, constants, uniforms, bindings } = gather;
+  const line = lineOf(gather);
+  const threads = (columns * channels * phaseCount * visits) / line.visits;
+  return dispatch(unfoldKernel, {
+    constants: {
+      ...constantsFor(unfoldKernel, constants),
+      ...pixelConstants(operation),
+      ON_LINE: line.isShared,
+      RESULT_STEP: line.resultStep,
+    },
+    types: { ...elementTypes(operation), ...sourceTypes(operation) },
+    uniforms: {
+      sourceSize: uniforms.sourceSize,
+      padBegin: uniforms.padBegin,
+      phases,
+      gridSize,
+      gridPositions,
+      rowVectors,
+      phaseCount,
+      channels,
+      threads,
+      sourceStrides: uniforms.sourceStrides,
+      ...pixelUniforms(operation),
+    },
+    bindings: { source: bindings.source, activated: operation.masked ? "activated" : "unused", result: "unfolded" },
+    workgroups: foldWorkgroups(Math.ceil(threads / UNFOLD_THREADS), capabilities),
+  });
+}
+
+function planTiles(
+  operation: ConvOperation,
+  { gather, columns, rowVectors, visits, direct, flat, terms }: Vectors,
+  { threads, rows, vectors, shared }: SolverConfig,
+  capabilities: Capabilities,
+): Pick<SolverPlan, "dispatches" | "scratchBytes"> {
+  const { phases, phaseCount, gridSize, gridPositions, resultChannels, constants, uniforms } = gather;
+  const { groups } = operation.problem;
+  const rowBlocks = Math.ceil(resultChannels / rows);
+  // Lanes that share loads must all be there.
+  const workgroupThreads = dealtThreads(Math.ceil(columns / vectors), threads, shared);
+  const columnBlocks = Math.ceil(columns / (workgroupThreads * vectors));
+  const tasksPerSplit = phaseCount * groups * rowBlocks * columnBlocks;
+  const walk = cutWalk({ channels: terms, visits: flat ? 1 : visits, unit: shared, splits: 1 });
+  const sums = resultSums(operation, gather, blocksOf(tasksPerSplit, walk, VECTOR * rows * vectors), 1, capabilities);
+  const tasks = sums.splits * tasksPerSplit;
+  const termStride = rowVectors * (direct || flat ? 1 : phaseCount * visits);
+  const [rowStride, channelStride, tapStride] = uniforms.weightStrides;
+  const types = elementTypes(operation);
+  const results = vectorResults(sums.types.Result, phaseCount === 1 && liesInVectors(gather, gridPositions));
+  const step = dispatch(kernel, {
+    constants: {
+      ...constantsFor(kernel, constants),
+      ...(flat ? { KERNEL_DEPTH: 1, KERNEL_HEIGHT: 1, KERNEL_WIDTH: 1 } : {}),
+      MASKED: direct && operation.masked,
+      THREADS: workgroupThreads,
+      ROWS: rows,
+      VECTORS: vectors,
+      SHARED: shared,
+      TAIL: terms % shared !== 0,
+      ...sums.constants,
+      ...results.constants,
+    },
+    types: { ...types, ...results.types, SourceVector: direct && types.Element === "f16" ? "vec4h" : "vec4f" },
+    uniforms: {
+      resultSize: uniforms.resultSize,
+      padBegin: uniforms.padBegin,
+      phases,
+      gridSize,
+      gridPositions,
+      rowVectors,
+      columns,
+      resultChannels,
+      sourceChannels: terms,
+      groups,
+      columnBlocks,
+      rowBlocks,
+      tasks,
+      sourceStrides: [groups * terms * termStride, terms * termStride, termStride, rowVectors],
+      resultStrides: uniforms.resultStrides,
+      weightStrides: [rowStride, flat ? tapStride : channelStride, tapStride],
+      weightGroupStride: uniforms.weightGroupStride,
+      ...walk,
+      blocksPerSplit: sums.perSplit,
+      resultElements: sums.resultElements,
+    },
+    bindings: {
+      ...gather.bindings,
+      source: direct ? gather.bindings.source : "unfolded",
+      activated: direct && operation.masked ? "activated" : "unused",
+      slopes: slopesOf(operation),
+      ...sums.bindings,
+    },
+    workgroups: foldWorkgroups(tasks, capabilities),
+  });
+  return { dispatches: [step, ...sums.reduction], scratchBytes: sums.scratchBytes };
+}

@@ -1,0 +1,146 @@
+/**
+ * Winograd's minimal filtering for 3x3 and 5x5 filters at stride 1, dilated too: forward pass and input gradient, which
+ * is a forward pass with the filter flipped. Not fused: filters and patches are transformed to memory, one matrix product
+ * for each of a patch's products (a grouped 1x1 convolution, by another solver), results transformed back.
+ *
+ * F(2x2, 3x3) takes 16 multiply-adds where 36 are due, F(4x4, 3x3) 36 where 144 are, F(2x2, 5x5) 36 where 100 are, in
+ * exchange for rounding errors that grow with the patch: webgpu-conv/reference's `winogradErrorBound` says how far. An
+ * infinity or NaN in a source spreads to all results of its tile.
+ */
+import filterKernel from "../../../shaders/winograd/winograd_filter.wgsl";
+import resultKernel from "../../../shaders/winograd/winograd_result.wgsl";
+import type { Capabilities } from "../../planning/capabilities.js";
+import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
+import { makeProblem } from "../../problem/problem.js";
+import {
+  type Dispatch,
+  dispatch,
+  foldWorkgroups,
+  isRefusal,
+  type Refusal,
+  type Solver,
+  type SolverConfig,
+  type SolverPlan,
+} from "../../planning/solver.js";
+import { borderDispatches } from "../passes/borderInputGradient.js";
+import { activationConstants, elementTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
+import { describeGather, liesInVectors, slopesOf } from "../shared/gather.js";
+import { implicitGemm } from "../implicitGemm/implicitGemm.js";
+import { registerTile } from "../registerTile/registerTile.js";
+import { vectorTile } from "../vectorTile/vectorTile.js";
+import {
+  BYTES,
+  describeTiling,
+  gridUniforms,
+  isExact,
+  rebind,
+  shapeRefusal,
+  sourceDispatch,
+  THREADS,
+  tileConfigs,
+  tilesDiscouraged,
+  type Tiling,
+  transformConstants,
+} from "./winogradTiling.js";
+
+export const winograd: Solver = {
+  name: "winograd",
+  directions: ["forward", "inputGradient"],
+  configs: (operation) => tileConfigs(operation, (tile) => describeTiling(operation, tile)),
+  isExact,
+
+  discouraged(operation) {
+    const { sourceChannels, resultChannels } = describeGather(operation);
+    const fewest = Math.min(sourceChannels, resultChannels);
+    return tilesDiscouraged(operation, fewest, (tile) => describeTiling(operation, tile), "filters");
+  },
+
+  plan(operation, capabilities, config) {
+    const refused = unsharedRefusal(operation.problem) ?? shapeRefusal(operation, config);
+    if (refused !== undefined) return { refused };
+    const tiling = describeTiling(operation, config.tile);
+    const scratchBytes = {
+      "winograd sources": BYTES * tiling.products * tiling.sourceChannels * tiling.pitch,
+      "winograd filters": BYTES * tiling.products * tiling.resultChannels * tiling.gather.sourceChannels,
+      "winograd sums": BYTES * tiling.products * tiling.resultChannels * tiling.pitch,
+    };
+    const product = planProduct(operation, tiling, capabilities);
+    if (isRefusal(product)) return product;
+    const dispatches = [
+      filterDispatch(operation, tiling, config, capabilities),
+      sourceDispatch(operation, tiling, config, capabilities),
+      ...product.dispatches,
+      resultDispatch(operation, tiling, config, capabilities),
+      ...borderDispatches(operation, capabilities),
+    ];
+    return { solver: "winograd", config, dispatches, scratchBytes: { ...scratchBytes, ...product.scratchBytes } };
+  },
+};
+
+/** The products of all patches and filters: a 1x1 convolution with a group for each. */
+function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Capabilities): SolverPlan | Refusal {
+  const groups = tiling.products * operation.problem.groups;
+  const inputShape = [1, tiling.products * tiling.sourceChannels, tiling.pitch];
+  const weightShape = [tiling.products * tiling.resultChannels, tiling.gather.sourceChannels, 1];
+  const problem = makeProblem(1, inputShape, weightShape, { groups });
+  const product: ConvOperation = { ...NOTHING_FUSED, direction: "forward", problem, dtype: "float32" };
+  const preferred = [implicitGemm, vectorTile];
+  const solver = preferred.find((able) => able.discouraged?.(product, capabilities) === undefined) ?? registerTile;
+  const [config] = solver.configs(product, capabilities);
+  const plan = solver.plan(product, capabilities, config);
+  if (isRefusal(plan)) return plan;
+  const places = { x: "winograd sources", w: "winograd filters", y: "winograd sums" } as const;
+  return { ...plan, dispatches: rebind(plan, places) };
+}
+
+type MakeDispatch = (
+  operation: ConvOperation,
+  tiling: Tiling,
+  config: SolverConfig,
+  capabilities: Capabilities,
+) => Dispatch;
+
+const filterDispatch: MakeDispatch = (operation, { gather, resultChannels }, config, capabilities) => {
+  const filters = resultChannels * gather.sourceChannels;
+  return dispatch(filterKernel, {
+    constants: { ...transformConstants(operation, config), TRANSPOSED: gather.transposed },
+    types: elementTypes(operation),
+    uniforms: {
+      filters,
+      resultChannels: gather.resultChannels,
+      sourceChannels: gather.sourceChannels,
+      weightStrides: gather.uniforms.weightStrides,
+      weightGroupStride: gather.uniforms.weightGroupStride,
+    },
+    bindings: { weight: "w", result: "winograd filters" },
+    workgroups: foldWorkgroups(Math.ceil(filters / THREADS), capabilities),
+  });
+};
+
+const resultDispatch: MakeDispatch = (operation, tiling, config, capabilities) => {
+  const { gather, tiles, resultChannels } = tiling;
+  const [, resultHeight, resultWidth] = gather.uniforms.resultSize;
+  const { bias, residual, result } = gather.bindings;
+  const types = elementTypes(operation);
+  const isVector = config.tile === 4 && tiling.dilation[1] === 1 && liesInVectors(gather, resultWidth);
+  const vectors = vectorResults(types.Element, isVector);
+  return dispatch(resultKernel, {
+    constants: {
+      ...transformConstants(operation, config),
+      HAS_BIAS: operation.bias,
+      HAS_RESIDUAL: operation.residual,
+      ...activationConstants(operation),
+      ...vectors.constants,
+    },
+    types: { ...types, ...vectors.types },
+    uniforms: {
+      ...gridUniforms(tiling),
+      channels: resultChannels,
+      resultHeight,
+      resultWidth,
+      resultStrides: gather.uniforms.resultStrides,
+    },
+    bindings: { sums: "winograd sums", bias, residual, slopes: slopesOf(operation), result },
+    workgroups: foldWorkgroups(Math.ceil((resultChannels * tiles) / THREADS), capabilities),
+  });
+};

@@ -1,0 +1,227 @@
+/**
+ * What the passes by Winograd's minimal filtering have in common: how a layer is cut into tiles, which layers it takes,
+ * and the transform of what is read in patches.
+ */
+import sourceKernel from "../../../shaders/winograd/winograd_source.wgsl";
+import type { Capabilities } from "../../planning/capabilities.js";
+import type { ConvOperation } from "../../problem/operation.js";
+import {
+  type BindingSource,
+  type Dispatch,
+  dispatch,
+  foldWorkgroups,
+  type SolverConfig,
+  type SolverPlan,
+} from "../../planning/solver.js";
+import { elementTypes, paddingConstant } from "../shared/constants.js";
+import { describeGather, flippedPadding, type Gather } from "../shared/gather.js";
+
+export const THREADS = 64;
+export const BYTES = 4;
+/** By the filter's extent. F(2x2, 3x3) errs less than a direct sum, and is exact on small integers; F(4x4) saves more. */
+const TILES: Readonly<Record<number, readonly number[]>> = { 3: [2, 4], 5: [2] };
+/** Patches of 4 elements along an axis multiply by halves, those of 6 by sixths. */
+const EXACT_PATCH = 4;
+const TOO_COARSE = "patches of 6x6 lose too much of float16; F(2x2, 3x3) takes it";
+/** Columns of the product come in whole vectors. */
+const VECTOR = 4;
+/** Below this the transforms cost more than the products save (docs/performance-log.md). */
+export const FEWEST_CHANNELS = 32;
+export const FEWEST_TILES = 24;
+/** Tiles that a product takes at a time: where they are fewer, the rest costs as much. */
+const LANES = 32;
+/** Products in place of the multiply-adds of a direct sum, at most: the transforms must be paid for. */
+const MOST_PRODUCTS = 0.85;
+
+/** A pass in tiles. With a dilation, elements of a tile lie as far apart, and tiles of all phases make up the grid. */
+export interface Tiling {
+  readonly gather: Gather;
+  /** Tiles of a sample: rows, columns. */
+  readonly grid: readonly [number, number];
+  readonly phases: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  /** Tiles of all samples, and elements from one row of the product to the next. */
+  readonly tiles: number;
+  readonly pitch: number;
+  /** Tiles that count, those included that a product leaves empty. */
+  readonly lanes: number;
+  /** Products of a patch. */
+  readonly products: number;
+  readonly sourceChannels: number;
+  readonly resultChannels: number;
+}
+
+const patchOf = ({ kernel }: ConvOperation["problem"], tile: number): number => tile + kernel[2] - 1;
+
+/** Of a forward pass or an input gradient. */
+export function describeTiling(operation: ConvOperation, tile: number): Tiling {
+  const gather = describeGather(operation);
+  const { batch, groups, dilation } = operation.problem;
+  const size = gather.uniforms.resultSize;
+  const phasesAlong = (axis: number): number => Math.min(dilation[axis], size[axis]);
+  const tilesAlong = (axis: number): number => {
+    const phases = phasesAlong(axis);
+    return phases * Math.ceil(Math.ceil(size[axis] / phases) / tile);
+  };
+  const grid = [tilesAlong(1), tilesAlong(2)] as const;
+  const tiles = batch * grid[0] * grid[1];
+  return {
+    gather,
+    grid,
+    phases: [phasesAlong(1), phasesAlong(2)],
+    dilation: [dilation[1], dilation[2]],
+    tiles,
+    pitch: VECTOR * Math.ceil(tiles / VECTOR),
+    lanes: LANES * Math.ceil(tiles / LANES),
+    products: patchOf(operation.problem, tile) ** 2,
+    sourceChannels: groups * gather.sourceChannels,
+    resultChannels: groups * gather.resultChannels,
+  };
+}
+
+/** Constants of the kernels: which transforms. */
+export const transformConstants = ({ problem }: ConvOperation, { tile }: SolverConfig) => ({
+  TILE: tile,
+  KERNEL: problem.kernel[2],
+});
+
+/** Whether small integers come out exact. */
+export const isExact = ({ tile }: SolverConfig, { problem }: ConvOperation): boolean =>
+  patchOf(problem, tile) === EXACT_PATCH;
+
+/** Why a layer is none for Winograd's tiles; undefined when it is. */
+export function shapeRefusal({ problem, dtype }: ConvOperation, { tile }: SolverConfig): string | undefined {
+  const { rank, kernel, stride } = problem;
+  if (rank !== 2 || kernel[1] !== kernel[2] || !(kernel[2] in TILES)) {
+    return `the filter is ${kernel.slice(-rank).join("x")}; Winograd takes 3x3 and 5x5`;
+  }
+  const tiles = TILES[kernel[2]];
+  if (!tiles.includes(tile)) return `tile is ${String(tile)}; expected ${tiles.join(" or ")}`;
+  if (stride.some((s) => s !== 1)) return `stride is ${stride.slice(-rank).join("x")}; Winograd takes 1`;
+  return dtype === "float16" && patchOf(problem, tile) !== EXACT_PATCH ? TOO_COARSE : undefined;
+}
+
+/**
+ * Candidates: those with fewer products first, where there are enough tiles; float16 takes the exact ones only.
+ *
+ * @param tilingOf of the pass, for a tile
+ */
+export function tileConfigs(operation: ConvOperation, tilingOf: (tile: number) => Tiling): readonly SolverConfig[] {
+  const able = (TILES[operation.problem.kernel[2]] as readonly number[] | undefined) ?? TILES[3];
+  const cost = ({ tile }: SolverConfig): number => {
+    const { tiles, lanes, products } = tilingOf(tile);
+    return tile > able[0] && tiles < FEWEST_TILES ? Infinity : lanes * products;
+  };
+  const configs = able.map((tile) => ({ tile })).sort((one, other) => cost(one) - cost(other));
+  const exact = configs.filter((config) => isExact(config, operation));
+  return operation.dtype === "float16" && exact.length > 0 ? exact : configs;
+}
+
+/** Why the transforms would cost more than they save. */
+export function tilesDiscouraged(
+  operation: ConvOperation,
+  fewestChannels: number,
+  tilingOf: (tile: number) => Tiling,
+  filters: string,
+): string | undefined {
+  if (fewestChannels < FEWEST_CHANNELS) {
+    return `${String(fewestChannels)} channels a group are too few to pay for the transforms`;
+  }
+  const { tiles } = tilingOf(2);
+  if (tiles < FEWEST_TILES) return `${String(tiles)} tiles are too few to pay for transforming the ${filters}`;
+  const [best] = tileConfigs(operation, tilingOf);
+  // Said here too: where shaders have no float16 the plan is of float32.
+  if (operation.dtype === "float16" && !isExact(best, operation)) return TOO_COARSE;
+  const { products, lanes } = tilingOf(best.tile);
+  const { batch, outputPositions, taps } = operation.problem;
+  const share = (products * lanes) / (batch * outputPositions * taps);
+  return share > MOST_PRODUCTS
+    ? `its tiles, hardly filled, take ${share.toFixed(2)} times the multiply-adds; at most ${String(MOST_PRODUCTS)}`
+    : undefined;
+}
+
+/** The dispatches of a product planned for tensors of its own, on the scratch memory that takes their places. */
+export function rebind(
+  { dispatches }: SolverPlan,
+  places: Partial<Record<BindingSource, BindingSource>>,
+): readonly Dispatch[] {
+  return dispatches.map((step) => ({
+    ...step,
+    bindings: Object.fromEntries(
+      Object.entries(step.bindings).map(([name, source]) => [name, places[source] ?? source] as const),
+    ),
+  }));
+}
+
+/** The transform of a forward pass' or input gradient's sources, in overlapping patches. */
+export function sourceDispatch(
+  operation: ConvOperation,
+  tiling: Tiling,
+  config: SolverConfig,
+  capabilities: Capabilities,
+): Dispatch {
+  const { gather, sourceChannels, tiles } = tiling;
+  const { problem } = operation;
+  const [, sourceHeight, sourceWidth] = gather.uniforms.sourceSize;
+  const pad = flippedPadding(gather, problem);
+  return dispatch(sourceKernel, {
+    constants: {
+      ...transformConstants(operation, config),
+      EXTENT: patchOf(problem, config.tile),
+      MASKED: operation.masked,
+      PADDING_MODE: gather.transposed ? 0 : paddingConstant(problem),
+    },
+    types: elementTypes(operation),
+    uniforms: {
+      ...gridUniforms(tiling),
+      channels: sourceChannels,
+      sourceHeight,
+      sourceWidth,
+      padTop: pad[1],
+      padLeft: pad[2],
+      sourceStrides: gather.uniforms.sourceStrides,
+    },
+    bindings: {
+      source: gather.bindings.source,
+      activated: operation.masked ? "activated" : "unused",
+      result: "winograd sources",
+    },
+    workgroups: foldWorkgroups(Math.ceil((sourceChannels * tiles) / THREADS), capabilities),
+  });
+}
+
+/** The transform of dy, tile by tile, for a weight gradient; `tiling` is the forward pass'. */
+export function gradientDispatch(
+  operation: ConvOperation,
+  tiling: Tiling,
+  config: SolverConfig,
+  capabilities: Capabilities,
+): Dispatch {
+  const { problem, masked } = operation;
+  return dispatch(sourceKernel, {
+    constants: {
+      ...transformConstants(operation, config),
+      EXTENT: config.tile,
+      GRADIENTS: true,
+      MASKED: masked,
+      PADDING_MODE: 0,
+    },
+    types: elementTypes(operation),
+    uniforms: {
+      ...gridUniforms(tiling),
+      channels: problem.outChannels,
+      sourceHeight: problem.output[1],
+      sourceWidth: problem.output[2],
+      padTop: 0,
+      padLeft: 0,
+      sourceStrides: problem.outputStrides,
+    },
+    bindings: { source: "y", activated: masked ? "activated" : "unused", result: "winograd sums" },
+    workgroups: foldWorkgroups(Math.ceil((problem.outChannels * tiling.tiles) / THREADS), capabilities),
+  });
+}
+
+/** Uniform fields of the kernels that go tile by tile. */
+export function gridUniforms({ tiles, pitch, grid, phases, dilation }: Tiling) {
+  return { tiles, tilePitch: pitch, tileGrid: grid, phases, dilation };
+}

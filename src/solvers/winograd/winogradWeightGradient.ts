@@ -1,0 +1,128 @@
+/**
+ * Winograd's minimal filtering for the weight gradient of 3x3 and 5x5 filters at stride 1 (Lavin and Gray, 2016): the forward
+ * pass is linear in the transformed filter, so its gradient is a product of transformed patches and tiles of dy, summed
+ * over tiles, and transformed back. That product is the weight gradient of a 1x1 layer with a group for each.
+ */
+import filterKernel from "../../../shaders/winograd/winograd_filter_gradient.wgsl";
+import type { Capabilities } from "../../planning/capabilities.js";
+import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
+import { makeProblem } from "../../problem/problem.js";
+import {
+  type Dispatch,
+  dispatch,
+  foldWorkgroups,
+  isRefusal,
+  type Refusal,
+  type Solver,
+  type SolverConfig,
+  type SolverPlan,
+} from "../../planning/solver.js";
+import { channelSum } from "../channelSum/channelSum.js";
+import { elementTypes, strideList, unsharedRefusal } from "../shared/constants.js";
+import { implicitGemmWeightGradient } from "../implicitGemm/implicitGemmWeightGradient.js";
+import { registerTileWeightGradient } from "../registerTile/registerTileWeightGradient.js";
+import {
+  BYTES,
+  describeTiling,
+  gradientDispatch,
+  isExact,
+  rebind,
+  shapeRefusal,
+  sourceDispatch,
+  THREADS,
+  tileConfigs,
+  tilesDiscouraged,
+  type Tiling,
+  transformConstants,
+} from "./winogradTiling.js";
+
+/** The forward pass that x is read for. */
+function forwardOf(operation: ConvOperation): ConvOperation {
+  return { ...operation, ...NOTHING_FUSED, direction: "forward" };
+}
+
+/** The forward pass in tiles. Rows of the product have no gaps, and no lane is left empty: it sums over them. */
+function tilingOf(operation: ConvOperation, tile: number): Tiling {
+  const tiling = describeTiling(forwardOf(operation), tile);
+  return { ...tiling, pitch: tiling.tiles, lanes: tiling.tiles };
+}
+
+export const winogradWeightGradient: Solver = {
+  name: "winograd",
+  directions: ["weightGradient"],
+  configs: (operation) => tileConfigs(operation, (tile) => tilingOf(operation, tile)),
+  isExact,
+
+  discouraged(operation) {
+    const { inChannelsPerGroup, outChannelsPerGroup } = operation.problem;
+    const fewest = Math.min(inChannelsPerGroup, outChannelsPerGroup);
+    return tilesDiscouraged(operation, fewest, (tile) => tilingOf(operation, tile), "filters back");
+  },
+
+  plan(operation, capabilities, config) {
+    const refused = unsharedRefusal(operation.problem) ?? shapeRefusal(operation, config);
+    if (refused !== undefined) return { refused };
+    const tiling = tilingOf(operation, config.tile);
+    const { products, pitch, sourceChannels, resultChannels, gather } = tiling;
+    const product = planProduct(operation, tiling, capabilities);
+    if (isRefusal(product)) return product;
+    const bias = operation.bias
+      ? channelSum.plan({ ...operation, direction: "biasGradient" }, capabilities, {})
+      : product;
+    if (isRefusal(bias)) return bias;
+    const partials = Math.max(product.scratchBytes.partials ?? 0, bias.scratchBytes.partials ?? 0);
+    const scratchBytes = {
+      "winograd sources": BYTES * products * sourceChannels * pitch,
+      "winograd sums": BYTES * products * resultChannels * pitch,
+      "winograd filters": BYTES * products * resultChannels * gather.sourceChannels,
+      ...(partials > 0 && { partials }),
+    };
+    const dispatches = [
+      sourceDispatch(forwardOf(operation), tiling, config, capabilities),
+      gradientDispatch(operation, tiling, config, capabilities),
+      ...product.dispatches,
+      filterDispatch(operation, tiling, config, capabilities),
+      ...(operation.bias ? bias.dispatches : []),
+    ];
+    return { solver: "winograd", config, dispatches, scratchBytes };
+  },
+};
+
+/** The products of all patches and tiles of dy: the weight gradient of a 1x1 convolution with a group for each. */
+function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Capabilities): SolverPlan | Refusal {
+  const { products, sourceChannels, resultChannels, gather, tiles } = tiling;
+  const groups = products * operation.problem.groups;
+  const weightShape = [products * resultChannels, gather.sourceChannels, 1];
+  const problem = makeProblem(1, [1, products * sourceChannels, tiles], weightShape, { groups });
+  const product: ConvOperation = { ...NOTHING_FUSED, direction: "weightGradient", problem, dtype: "float32" };
+  const discouraged = implicitGemmWeightGradient.discouraged?.(product, capabilities);
+  const solver = discouraged === undefined ? implicitGemmWeightGradient : registerTileWeightGradient;
+  const [config] = solver.configs(product, capabilities);
+  const plan = solver.plan(product, capabilities, config);
+  if (isRefusal(plan)) return plan;
+  const places = { x: "winograd sources", y: "winograd sums", w: "winograd filters" } as const;
+  return { ...plan, dispatches: rebind(plan, places) };
+}
+
+function filterDispatch(
+  operation: ConvOperation,
+  { gather, resultChannels }: Tiling,
+  config: SolverConfig,
+  capabilities: Capabilities,
+): Dispatch {
+  const { problem } = operation;
+  const filters = resultChannels * gather.sourceChannels;
+  return dispatch(filterKernel, {
+    constants: transformConstants(operation, config),
+    types: elementTypes(operation),
+    uniforms: {
+      filters,
+      outputChannels: problem.outChannelsPerGroup,
+      inputChannels: problem.inChannelsPerGroup,
+      weightStrides: strideList(problem.weightStrides),
+      weightGroupStride: problem.outChannelsPerGroup * problem.weightStrides.out,
+    },
+    bindings: { sums: "winograd filters", result: "w" },
+    workgroups: foldWorkgroups(Math.ceil(filters / THREADS), capabilities),
+  });
+}

@@ -1,0 +1,166 @@
+/** The tensors of an engine: which are live, what scopes give back, and what comes back of those that nobody kept. */
+import type { TensorStorage } from "../backend/backend.js";
+import type { Hold } from "./hold.js";
+import { Tensor } from "./tensor.js";
+
+/** What was made since a scope was opened, and not kept. */
+export class Scope {
+  readonly parent: Scope | undefined;
+  readonly made = new Map<TensorStorage, Hold>();
+  closed = false;
+
+  constructor(parent: Scope | undefined) {
+    this.parent = parent;
+  }
+}
+
+export interface LifetimeOptions {
+  /** Gives memory back. */
+  readonly release: (storage: TensorStorage) => void;
+  /** Told once of tensors that were dropped, and where they were made; undefined where nobody wants to know. */
+  readonly warn: ((message: string) => void) | undefined;
+}
+
+const MOST_PLACES = 3;
+
+export class Lifetimes {
+  readonly #release: LifetimeOptions["release"];
+  readonly #warn: LifetimeOptions["warn"];
+  readonly #live = new Set<Hold>();
+  /** Scopes whose functions are running: what any engine object makes meanwhile is theirs. */
+  readonly #running: Scope[] = [];
+  readonly #dropped: Hold[] = [];
+  readonly #registry = new FinalizationRegistry<Hold>((hold) => this.#onDropped(hold));
+  #warned = false;
+
+  constructor({ release, warn }: LifetimeOptions) {
+    this.#release = release;
+    this.#warn = warn;
+  }
+
+  get liveTensors(): number {
+    return this.#live.size;
+  }
+
+  /** A tensor's hold on new memory. */
+  hold(shape: readonly number[], storage: TensorStorage): Hold {
+    const hold: Hold = { shape, storage, stack: this.#warn && new Error().stack };
+    this.#live.add(hold);
+    return hold;
+  }
+
+  /** Watches a new tensor; it is that scope's to give back, or the one's whose function is running. */
+  watch(tensor: Tensor, hold: Hold, scope: Scope | undefined): void {
+    this.#registry.register(tensor, hold);
+    const owner = scope ?? this.scopeAtHand();
+    if (owner && hold.storage) owner.made.set(hold.storage, hold);
+  }
+
+  scopeAtHand(): Scope | undefined {
+    return this.#running.at(-1);
+  }
+
+  /** Calls `run`; what is made until it returns is the scope's. */
+  within<Result>(scope: Scope, run: () => Result): Result {
+    this.#running.push(scope);
+    try {
+      return run();
+    } finally {
+      this.#running.pop();
+    }
+  }
+
+  /** Calls `run`; where what it returns is of no use to anyone, what it made is given back. */
+  attempt<Result>(run: () => Result, isUseful: (result: Result) => boolean): Result {
+    const scope = new Scope(this.scopeAtHand());
+    let result: Result;
+    try {
+      result = this.within(scope, run);
+      if (!isUseful(result)) this.close(scope);
+    } finally {
+      for (const [storage, hold] of scope.made) scope.parent?.made.set(storage, hold);
+    }
+    return result;
+  }
+
+  /** Gives the memory back; twice is harmless. */
+  dispose(hold: Hold): void {
+    const { storage } = hold;
+    if (!storage) return;
+    hold.storage = undefined;
+    this.#live.delete(hold);
+    this.#release(storage);
+  }
+
+  disposeAll(): void {
+    for (const hold of this.#live) this.dispose(hold);
+  }
+
+  /** Takes what `value` holds out of a scope: it is the enclosing scope's from here on, or nobody's. */
+  keep(scope: Scope, value: unknown): void {
+    for (const storage of storagesIn(value)) {
+      const hold = scope.made.get(storage);
+      if (!hold) continue;
+      scope.made.delete(storage);
+      if (scope.parent && !scope.parent.closed) scope.parent.made.set(storage, hold);
+    }
+  }
+
+  /** Disposes of what was made in a scope and not kept. */
+  close(scope: Scope): void {
+    scope.closed = true;
+    for (const hold of scope.made.values()) this.dispose(hold);
+    scope.made.clear();
+  }
+
+  #onDropped(hold: Hold): void {
+    if (!hold.storage) return;
+    this.dispose(hold);
+    if (!this.#warn || this.#warned) return;
+    // All that are collected at once are told of at once.
+    if (this.#dropped.push(hold) === 1) queueMicrotask(() => this.#warnOfDropped());
+  }
+
+  #warnOfDropped(): void {
+    this.#warned = true;
+    const places = new Map<string, number>();
+    for (const { shape, stack } of this.#dropped) {
+      const place = `[${shape.join(", ")}] ${placeOf(stack ?? "")}`;
+      places.set(place, (places.get(place) ?? 0) + 1);
+    }
+    const most = [...places].sort(([, one], [, other]) => other - one).slice(0, MOST_PLACES);
+    const count = this.#dropped.length;
+    this.#warn?.(
+      `${count === 1 ? "a tensor was" : `${String(count)} tensors were`} never disposed of; the memory came back when the ` +
+        "garbage was collected, which does not know how much it is. Declare them with using, call dispose(), or compute " +
+        `within engine.scope(). Made: ${most.map(([place, times]) => `${String(times)} of shape ${place}`).join("; ")}`,
+    );
+    this.#dropped.length = 0;
+  }
+}
+
+/** The first place of a stack that is not the library's own: beyond the frames that lie where the innermost does. */
+function placeOf(stack: string): string {
+  const frames = stack.split("\n").filter((line) => /:\d+:\d+/.test(line));
+  const folderOf = (frame: string): string => /[^\s(@]*[\\/]/.exec(frame.replace(/^.*?@/, ""))?.[0] ?? frame;
+  const own = frames.length > 0 ? folderOf(frames[0]) : "";
+  const outside = frames.find((frame) => !folderOf(frame).startsWith(own)) ?? frames.at(-1);
+  return (outside ?? "at a place that the runtime does not tell").trim();
+}
+
+/** Storages of the tensors in a value: itself, or within arrays, maps, sets and objects, to any depth. */
+function storagesIn(value: unknown): ReadonlySet<TensorStorage> {
+  const found = new Set<TensorStorage>();
+  const seen = new Set<unknown>();
+  const left: unknown[] = [value];
+  while (left.length > 0) {
+    const one = left.pop();
+    if (typeof one !== "object" || one === null || ArrayBuffer.isView(one) || seen.has(one)) continue;
+    seen.add(one);
+    const storage = Tensor.storageOf(one);
+    if (storage) found.add(storage);
+    else if (one instanceof Map || one instanceof Set) left.push(...one.values());
+    else left.push(...(Object.values(one) as unknown[]));
+  }
+  return found;
+}

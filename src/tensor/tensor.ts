@@ -1,0 +1,123 @@
+/** Tensor: values on an engine's device. */
+import type { TensorStorage } from "../backend/backend.js";
+import type { DType } from "../problem/dtype.js";
+import { DISPOSE } from "../base/dispose.js";
+import { require, show, TensorError } from "../base/errors.js";
+import { product } from "../problem/geometry.js";
+import type { Hold } from "./hold.js";
+import type { Pixels } from "../problem/pixels.js";
+import type { GPUBufferBinding } from "../base/webgpuTypes.js";
+
+/** What a tensor needs of the engine that owns it. */
+export interface TensorOwner {
+  read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
+  binding(storage: TensorStorage): Required<GPUBufferBinding>;
+  release(hold: Hold): void;
+}
+
+/**
+ * A dense tensor, row-major, on the device of the engine that made it. It owns device memory (but for one made by
+ * `engine.wrap`): dispose of it, or declare it with `using`. It stays usable until then, whatever is computed from it.
+ */
+export class Tensor implements Disposable {
+  /** Extents, outermost first; `[N, C, H, W]` for a batch of images. */
+  readonly shape: readonly number[];
+  /** How values are stored: they come and go as float32 numbers either way. "rgba8unorm" is an image's pixels. */
+  readonly dtype: DType | "rgba8unorm";
+  /** What pixels mean; undefined where this is no image. */
+  readonly pixels: Pixels | undefined;
+  /** Number of elements. */
+  readonly size: number;
+  readonly #owner: TensorOwner;
+  readonly #hold: Hold;
+
+  /** Engines make tensors: `engine.tensor(...)` and the operations. */
+  constructor(owner: TensorOwner, hold: Hold, storage: TensorStorage) {
+    require(typeof (owner as Partial<TensorOwner> | undefined)?.release === "function", () => {
+      return "a tensor was constructed; expected engine.tensor(values, shape)";
+    });
+    const { pixels, dtype } = storage;
+    this.#owner = owner;
+    this.#hold = hold;
+    this.shape = Object.freeze([...hold.shape]);
+    this.size = product(hold.shape);
+    this.pixels = pixels;
+    this.dtype = pixels ? "rgba8unorm" : dtype;
+  }
+
+  /** The storage of a tensor that was not disposed of; undefined for whatever else. For the library's own use. */
+  static storageOf(value: object): TensorStorage | undefined {
+    return #hold in value ? value.#hold.storage : undefined;
+  }
+
+  /** Whether this is a tensor, and not something of its class' name, or of its prototype. */
+  static isTensor(value: unknown): value is Tensor {
+    return typeof value === "object" && value !== null && #owner in value;
+  }
+
+  /** Whether {@link dispose} was called. */
+  get disposed(): boolean {
+    requireTensor("this", this);
+    return this.#hold.storage === undefined;
+  }
+
+  /**
+   * Reads the values back: submits all recorded work and waits for what this tensor depends on. The array
+   * is the caller's own copy. The tensor may be disposed of as soon as this has been called.
+   *
+   * @throws TensorError if disposed; DeviceError if the values could not be computed.
+   */
+  async data(): Promise<Float32Array<ArrayBuffer>> {
+    requireTensor("this", this);
+    return await this.#owner.read(this.storage(this.#owner, "tensor"));
+  }
+
+  /**
+   * Where the values lie, without a copy, as a resource for the caller's own bind groups: buffer, offset and size in
+   * bytes. They are there for what the caller submits after `await engine.submit()`. The buffer stays the tensor's: its
+   * memory serves other tensors once this one is disposed of. The caller may write to it: from now on the engine keeps
+   * nothing that it derived from the values (transformed filters, say) from call to call.
+   *
+   * @throws TensorError if disposed; DeviceError on an engine without a GPU.
+   */
+  binding(): Required<GPUBufferBinding> {
+    requireTensor("this", this);
+    return this.#owner.binding(this.storage(this.#owner, "tensor"));
+  }
+
+  /** Gives the device memory back. Work recorded before still sees the values. Twice is harmless. */
+  dispose(): void {
+    requireTensor("this", this);
+    this.#owner.release(this.#hold);
+  }
+
+  [DISPOSE](): void {
+    this.dispose();
+  }
+
+  /**
+   * The storage, for the engine's own use.
+   *
+   * @param name what the caller calls this tensor, for the message
+   * @throws TensorError if disposed, or if `owner` is another engine.
+   */
+  storage(owner: TensorOwner, name: string): TensorStorage {
+    const { storage } = this.#hold;
+    if (!storage)
+      throw new TensorError(`${name} of shape [${this.shape.join(", ")}] was disposed; expected a live tensor`);
+    if (owner !== this.#owner) {
+      throw new TensorError(
+        `${name} of shape [${this.shape.join(", ")}] belongs to another engine; expected a tensor of this one`,
+      );
+    }
+    return storage;
+  }
+}
+
+export function requireTensor(name: string, value: unknown): asserts value is Tensor {
+  require(Tensor.isTensor(value), () => {
+    const shown = show(value);
+    const remedy = shown === "Tensor" ? " of this copy of the library: is it loaded twice?" : "";
+    return `${name} is ${shown}; expected a tensor made by engine.tensor or an operation${remedy}`;
+  });
+}
