@@ -75,48 +75,52 @@ export interface Sequence {
 }
 
 /** What only a WebGPU backend has: memory that it can share, and a place in the caller's own GPU work. */
-export interface Interop {
+export interface Interop<Storage extends TensorStorage = TensorStorage> {
   /** A caller's buffer as a storage. It is not copied, and stays the caller's. */
-  wrap(buffer: GPUBuffer, offset: number, shape: readonly number[], dtype: DType): TensorStorage;
+  wrap(buffer: GPUBuffer, offset: number, shape: readonly number[], dtype: DType): Storage;
   /** Where a storage lies. */
-  binding(storage: TensorStorage): Required<GPUBufferBinding>;
+  binding(storage: Storage): Required<GPUBufferBinding>;
   /** Writes what `record` records into the encoder. Gives what is to be called once that was submitted. */
   encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void>;
   /** Records what `record` records, to be replayed; resolves once every kernel is compiled. */
   compile(record: () => void): Promise<Sequence>;
   /** Draws planes of a storage; resolves once that is submitted. */
-  draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void>;
+  draw(storage: Storage, planes: Planes, target: DrawTarget): Promise<void>;
 }
 
 /** Tensors by the role they play in an operation. */
-export type RoleStorages = Partial<Record<TensorRole, TensorStorage>>;
+export type RoleStorages<Storage extends TensorStorage = TensorStorage> = Partial<Record<TensorRole, Storage>>;
 
-export interface Backend {
+/**
+ * `Storage` is the backend's own. Whoever holds a backend without saying which sees no more than {@link TensorStorage}, and
+ * hands it nothing but storages that it made itself.
+ */
+export interface Backend<Storage extends TensorStorage = TensorStorage> {
   readonly adapter: AdapterDescription;
   /** The WebGPU device; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
   /** What its device can do, as planning reads it; undefined on the CPU. */
   readonly capabilities: Capabilities | undefined;
   /** Undefined on the CPU. */
-  readonly interop: Interop | undefined;
+  readonly interop: Interop<Storage> | undefined;
   /** A storage of that shape. The values are the caller's array, or its own: copied before this returns. */
-  upload(values: StoredValues, shape: readonly number[], dtype: DType): TensorStorage;
+  upload(values: StoredValues, shape: readonly number[], dtype: DType): Storage;
   /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be. */
   pixelOrder(image: ImageSource): PixelOrder;
   /** Images of one size, as the tensor of pixels that `pixels` describes. */
-  uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): TensorStorage;
+  uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): Storage;
   /** Records the operation; the results are new storages, in the order of `resultRoles`. */
-  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[];
-  read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
+  run(operation: ConvOperation, operands: RoleStorages<Storage>, choice: SolverChoice | undefined): Storage[];
+  read(storage: Storage): Promise<Float32Array<ArrayBuffer>>;
   /**
    * Replaces the values, by an array that is the backend's to keep, after everything recorded so far; resolves once that is on the device's
    * queue.
    */
-  write(storage: TensorStorage, values: StoredValues): Promise<void>;
+  write(storage: Storage, values: StoredValues): Promise<void>;
   /** Counts infinities and NaNs where the values are. */
-  check(storage: TensorStorage): Promise<SpecialValues>;
+  check(storage: Storage): Promise<SpecialValues>;
   /** The storage must not be used again. */
-  release(storage: TensorStorage): void;
+  release(storage: Storage): void;
   /** Chooses a solver as `run` would, without running. */
   select(operation: ConvOperation, choice: SolverChoice | undefined): Selection;
   /** Hands all recorded work to the device; resolves once that has happened. */

@@ -2,6 +2,7 @@
 import type { DType } from "../problem/dtype.js";
 import type { Activation } from "./options.js";
 import { readActivation } from "../problem/activation.js";
+import { entriesOf } from "../base/entries.js";
 import { require, show } from "../base/errors.js";
 import { isTransposedOrder, readLayout, readWeightOrder } from "../problem/layout.js";
 import { type ConvOperation, type Direction, NOTHING_FUSED, type TensorRole } from "../problem/operation.js";
@@ -53,8 +54,7 @@ export function valuesOf(tensor: Tensor, name: string): { readonly dtype: DType 
 }
 
 function requireSameDType({ pixels }: ConvOperation, names: Call["names"], operands: RoleTensors): void {
-  const all = Object.entries(operands) as [TensorRole, Tensor][];
-  const values = all.filter(([role]) => !(role === "x" && pixels));
+  const values = entriesOf(operands).filter(([role]) => !(role === "x" && pixels));
   const [[firstRole]] = values;
   const { dtype } = valuesOf(values[0][1], names[firstRole] ?? firstRole);
   for (const [role, tensor] of values) {

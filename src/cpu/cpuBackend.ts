@@ -27,6 +27,8 @@ import { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "
 import type { Selection } from "../solvers/select.js";
 
 const SOLVER = "reference";
+/** In place of operands that an operation does not read. */
+const NOTHING = new Float32Array();
 const NO_CONSTANTS = optionKeys({});
 
 /** Values rounded to what their dtype can hold, kept as float32 for the loops. */
@@ -54,7 +56,7 @@ class CpuStorage implements TensorStorage {
   }
 }
 
-export class CpuBackend implements Backend {
+export class CpuBackend implements Backend<CpuStorage> {
   readonly adapter: AdapterDescription = {
     description: "CPU reference in float64 (no GPU)",
     backend: "cpu",
@@ -69,7 +71,7 @@ export class CpuBackend implements Backend {
   readonly interop = undefined;
   #liveBytes = 0;
 
-  upload(values: StoredValues, shape: readonly number[], dtype: DType): TensorStorage {
+  upload(values: StoredValues, shape: readonly number[], dtype: DType): CpuStorage {
     return this.#store(values, product(shape), dtype);
   }
 
@@ -79,7 +81,7 @@ export class CpuBackend implements Backend {
   }
 
   /** Values, not pixels: there is no upload to save here. */
-  uploadImages(images: readonly ImageSource[], _size: ImageSize, pixels: Pixels): TensorStorage {
+  uploadImages(images: readonly ImageSource[], _size: ImageSize, pixels: Pixels): CpuStorage {
     const valuesPerImage = pixels.positions * pixels.channels;
     const values = new Float32Array(images.length * valuesPerImage);
     for (const [i, { data }] of images.filter(isImageData).entries()) {
@@ -88,27 +90,27 @@ export class CpuBackend implements Backend {
     return this.#store(values, values.length, "float32");
   }
 
-  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
+  run(operation: ConvOperation, operands: RoleStorages<CpuStorage>, choice: SolverChoice | undefined): CpuStorage[] {
     requireReference(choice);
-    const results = compute(operation, (role) => (operands[role] as CpuStorage).values);
+    const results = compute(operation, (role) => operands[role]?.values ?? NOTHING);
     const { dtype } = operation;
     return results.map((values) => this.#store(encode(values, dtype), values.length, dtype));
   }
 
-  read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
-    return Promise.resolve((storage as CpuStorage).values.slice());
+  read(storage: CpuStorage): Promise<Float32Array<ArrayBuffer>> {
+    return Promise.resolve(storage.values.slice());
   }
 
-  write(storage: TensorStorage, values: StoredValues): Promise<void> {
-    (storage as CpuStorage).write(values);
+  write(storage: CpuStorage, values: StoredValues): Promise<void> {
+    storage.write(values);
     return Promise.resolve();
   }
 
-  check(storage: TensorStorage): Promise<SpecialValues> {
-    return Promise.resolve(countSpecials((storage as CpuStorage).values));
+  check(storage: CpuStorage): Promise<SpecialValues> {
+    return Promise.resolve(countSpecials(storage.values));
   }
 
-  release(storage: TensorStorage): void {
+  release(storage: CpuStorage): void {
     this.#liveBytes -= storage.bytes;
   }
 

@@ -1,4 +1,5 @@
 /** What the recorder collects: operations on the device, writes from the host, and copies out. */
+import type { TensorStorage } from "../backend/backend.js";
 import { BYTES_PER_ELEMENT, type DType } from "../problem/dtype.js";
 import { DeviceError, show } from "../base/errors.js";
 import { product } from "../problem/geometry.js";
@@ -9,12 +10,10 @@ import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { PipelineEntry } from "./pipelineCache.js";
 
 /** Memory of a tensor on the device. */
-export interface GpuStorage {
+export interface GpuStorage extends TensorStorage {
   readonly pooled: PooledBuffer;
-  readonly dtype: DType;
   /** Extents of the tensor, for messages. */
   readonly shape: readonly number[];
-  readonly size: number;
   /** Bytes of the values in whole 32-bit words, at most those of the buffer. */
   readonly bytes: number;
   /** Why the values are not there: what should have computed them failed. */

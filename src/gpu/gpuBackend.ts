@@ -6,16 +6,16 @@ import {
   countSpecials,
   type RoleStorages,
   type SpecialValues,
-  type TensorStorage,
   type Timing,
 } from "../backend/backend.js";
 import { decode, type DType, type StoredValues } from "../problem/dtype.js";
+import { entriesOf } from "../base/entries.js";
 import { DeviceError } from "../base/errors.js";
 import { type ConvOperation, keyOf, resultRoles, shapeOfRole } from "../problem/operation.js";
 import type { SolverChoice } from "../planning/choice.js";
 import { decodePixels, type ImageSize, type ImageSource, type PixelOrder, type Pixels } from "../problem/pixels.js";
 import { select, type Selection } from "../solvers/select.js";
-import type { Scratch, ScratchName, SolverPlan } from "../planning/solver.js";
+import type { Scratch, SolverPlan } from "../planning/solver.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
 import { adapterInfoOf, type Capabilities, describeAdapter, readCapabilities } from "../planning/capabilities.js";
 import { pixelOrder, writeImage } from "./images.js";
@@ -44,7 +44,7 @@ export interface GpuBackendOptions {
   readonly poison: boolean;
 }
 
-export class GpuBackend implements Backend {
+export class GpuBackend implements Backend<GpuStorage> {
   readonly adapter: AdapterDescription;
   readonly interop: GpuInterop;
   readonly capabilities: Capabilities;
@@ -109,7 +109,7 @@ export class GpuBackend implements Backend {
     this.#reported ??= error;
   }
 
-  upload(values: StoredValues, shape: readonly number[], dtype: DType): TensorStorage {
+  upload(values: StoredValues, shape: readonly number[], dtype: DType): GpuStorage {
     this.#life.require();
     const storage = this.#memory.allocate(shape, dtype, "host");
     // Of an empty batch: nothing to write, and Deno panics at that.
@@ -123,7 +123,7 @@ export class GpuBackend implements Backend {
     return pixelOrder(image);
   }
 
-  uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): TensorStorage {
+  uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): GpuStorage {
     this.#life.require();
     const words = this.#memory.allocate([images.length, pixels.positions], "float32", "host");
     const storage: GpuStorage = { ...words, pixels };
@@ -145,19 +145,15 @@ export class GpuBackend implements Backend {
     return storage;
   }
 
-  run(operation: ConvOperation, operands: RoleStorages, choice: SolverChoice | undefined): TensorStorage[] {
+  run(operation: ConvOperation, operands: RoleStorages<GpuStorage>, choice: SolverChoice | undefined): GpuStorage[] {
     this.#life.require();
-    for (const storage of Object.values(operands)) this.#recorder.requireUsable(storage as GpuStorage);
+    const reads = Object.values(operands);
+    for (const storage of reads) this.#recorder.requireUsable(storage);
     const key = choice === undefined ? keyOf(operation) : `${keyOf(operation)} ${JSON.stringify(choice)}`;
     const prepared = this.#prepare(key, () => this.select(operation, choice).plan);
     const buffers: OperationBuffers = { unused: this.#unused };
-    const reads: GpuStorage[] = [];
-    for (const role in operands) {
-      const storage = operands[role as keyof RoleStorages] as GpuStorage;
-      buffers[role as keyof RoleStorages] = storage.pooled;
-      reads.push(storage);
-    }
-    const packed = this.#packWeights(prepared, operands, buffers);
+    for (const [role, { pooled }] of entriesOf(operands)) buffers[role] = pooled;
+    const packed = this.#packWeights(prepared, operands.w, buffers);
     for (const [name, storage] of packed?.storages ?? []) {
       buffers[name] = storage.pooled;
       reads.push(storage);
@@ -190,12 +186,11 @@ export class GpuBackend implements Backend {
   /** Weights in the form that the plan reads, packed now if need be; undefined where the plan does it all by itself. */
   #packWeights(
     prepared: PreparedPlan,
-    operands: RoleStorages,
+    weights: GpuStorage | undefined,
     operandBuffers: OperationBuffers,
   ): PackedForm | undefined {
     const { packing } = prepared;
-    if (!packing) return undefined;
-    const weights = operands.w as GpuStorage;
+    if (!packing || !weights) return undefined;
     return this.#packed.use(weights, packing, (form) => {
       const buffers = { ...operandBuffers };
       for (const [name, { pooled }] of form.storages) buffers[name] = pooled;
@@ -209,13 +204,12 @@ export class GpuBackend implements Backend {
 
   /** @param taken gets what was acquired, even where not all of it could be */
   #acquireScratch(scratch: Scratch, buffers: OperationBuffers, taken: PooledBuffer[]): void {
-    for (const [name, bytes] of Object.entries(scratch) as [ScratchName, number][]) {
+    for (const [name, bytes] of entriesOf(scratch)) {
       taken.push((buffers[name] = this.#memory.acquire(bytes, "device")));
     }
   }
 
-  async read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>> {
-    const source = storage as GpuStorage;
+  async read(source: GpuStorage): Promise<Float32Array<ArrayBuffer>> {
     this.interop.requireReadable(source);
     this.#life.require();
     if (source.size === 0) return new Float32Array(0);
@@ -224,23 +218,23 @@ export class GpuBackend implements Backend {
     return decode(bytes, source.size, source.dtype);
   }
 
-  async check(storage: TensorStorage): Promise<SpecialValues> {
+  async check(storage: GpuStorage): Promise<SpecialValues> {
     return await this.#life.guard(() => this.#check(storage));
   }
 
-  async #check(storage: TensorStorage): Promise<SpecialValues> {
+  async #check(storage: GpuStorage): Promise<SpecialValues> {
     this.#life.require();
     // Pixels are bytes: there is nothing special among them, unless the normalisation puts it there.
     if (storage.pixels || storage.size === 0) return countSpecials(await this.read(storage));
-    const { pooled, size, dtype } = storage as GpuStorage;
-    this.#recorder.requireUsable(storage as GpuStorage);
+    const { pooled, size, dtype } = storage;
+    this.#recorder.requireUsable(storage);
     const prepared = this.#prepare(`specials ${dtype} ${String(size)}`, () => {
       return planSpecials(size, dtype, this.capabilities);
     });
     const counts = this.#memory.allocate([COUNT_WORDS], "float32", "host");
     this.#pool.write(counts.pooled, new Uint32Array(COUNT_WORDS));
     const dispatches = prepared.bind({ x: pooled, y: counts.pooled });
-    this.#recorder.record({ dispatches, reads: [storage as GpuStorage], writes: [counts] });
+    this.#recorder.record({ dispatches, reads: [storage], writes: [counts] });
     const bytes = this.#readBytes(counts);
     this.release(counts);
     return readSpecials(await bytes, dtype);
@@ -272,20 +266,18 @@ export class GpuBackend implements Backend {
     }
   }
 
-  async write(storage: TensorStorage, values: StoredValues): Promise<void> {
+  async write(target: GpuStorage, values: StoredValues): Promise<void> {
     this.#life.require();
-    const target = storage as GpuStorage;
     this.#recorder.requireUsable(target);
     this.interop.requireWritable(target);
     if (values.length > 0) this.#recorder.upload(target, values);
     await this.submit();
   }
 
-  release(storage: TensorStorage): void {
-    const { pooled } = storage as GpuStorage;
-    (storage as GpuStorage).released = true;
-    this.#packed.forget(storage as GpuStorage);
-    this.#recorder.release(pooled);
+  release(storage: GpuStorage): void {
+    storage.released = true;
+    this.#packed.forget(storage);
+    this.#recorder.release(storage.pooled);
   }
 
   select(operation: ConvOperation, choice: SolverChoice | undefined): Selection {

@@ -1,5 +1,5 @@
 /** Shares memory and encoders with the caller's own WebGPU work on the same device. */
-import type { Interop, Sequence, TensorStorage } from "../backend/backend.js";
+import type { Interop, Sequence } from "../backend/backend.js";
 import type { DrawTarget, Planes } from "../backend/draw.js";
 import type { DType } from "../problem/dtype.js";
 import { DeviceError, require, show, TensorError } from "../base/errors.js";
@@ -12,7 +12,7 @@ import { bytesOfValues, errorOf, type GpuStorage, makeStorage } from "./batch.js
 import type { Recorder } from "./recorder.js";
 import { GpuSequence } from "./sequence.js";
 
-export class GpuInterop implements Interop {
+export class GpuInterop implements Interop<GpuStorage> {
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   readonly #recorder: Recorder;
@@ -36,7 +36,7 @@ export class GpuInterop implements Interop {
     this.#onExposed = onExposed;
   }
 
-  wrap(buffer: GPUBuffer, offset: number, shape: readonly number[], dtype: DType): TensorStorage {
+  wrap(buffer: GPUBuffer, offset: number, shape: readonly number[], dtype: DType): GpuStorage {
     this.#life.require();
     require(isBuffer(buffer), () => `buffer is ${show(buffer)}; expected a GPUBuffer`);
     require((buffer.usage & GPUBufferUsage.STORAGE) !== 0, () => {
@@ -53,10 +53,10 @@ export class GpuInterop implements Interop {
     return makeStorage(this.#pool.borrow(buffer, offset, bytes), dtype, shape);
   }
 
-  binding(storage: TensorStorage): Required<GPUBufferBinding> {
-    const { pooled, bytes } = storage as GpuStorage;
-    (storage as GpuStorage).exposed = true;
-    this.#onExposed(storage as GpuStorage);
+  binding(storage: GpuStorage): Required<GPUBufferBinding> {
+    const { pooled, bytes } = storage;
+    storage.exposed = true;
+    this.#onExposed(storage);
     return { buffer: pooled.buffer, offset: pooled.offset, size: bytes };
   }
 
@@ -90,13 +90,12 @@ export class GpuInterop implements Interop {
     });
   }
 
-  async draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void> {
+  async draw(storage: GpuStorage, planes: Planes, target: DrawTarget): Promise<void> {
     await this.#life.guard(() => this.#draw(storage, planes, target));
   }
 
-  async #draw(storage: TensorStorage, planes: Planes, target: DrawTarget): Promise<void> {
+  async #draw(source: GpuStorage, planes: Planes, target: DrawTarget): Promise<void> {
     this.#life.require();
-    const source = storage as GpuStorage;
     this.#recorder.requireUsable(source);
     const { format } = this.#painter.textureOf(target);
     const waiting = this.#recorder.flush() ?? source.pooled.arriving;

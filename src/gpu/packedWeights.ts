@@ -5,9 +5,9 @@
  * for it, and within a budget: what was not used for long goes first. A sequence has forms of its own, from its first
  * run on. Values that the caller may change unseen, in a buffer that it has, are packed each time.
  */
+import { entriesOf } from "../base/entries.js";
 import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
 import type { Packing } from "../planning/packing.js";
-import type { ScratchName } from "../planning/solver.js";
 import { type Batch, errorOf, type GpuStorage, isCurrent, type PackedForm } from "./batch.js";
 import type { DeviceMemory } from "./memory.js";
 import type { Recorder } from "./recorder.js";
@@ -26,9 +26,6 @@ interface Entry {
   lastUse: number;
   form: PackedForm | undefined;
 }
-
-const entriesOf = (packing: Packing): [ScratchName, number][] =>
-  Object.entries(packing.packed) as [ScratchName, number][];
 
 const bytesOf = (form: PackedForm): number =>
   [...form.storages.values()].reduce((sum, { pooled }) => sum + pooled.bytes, 0);
@@ -108,7 +105,7 @@ export class PackedWeights {
     if (failed) this.#drop(entry);
     if (!entry.form) {
       if (entry.uses < USES_BEFORE_KEEPING) return undefined;
-      const bytes = entriesOf(packing).reduce((sum, [, size]) => sum + size, 0);
+      const bytes = entriesOf(packing.packed).reduce((sum, [, size]) => sum + size, 0);
       if (bytes > this.#capBytes) return undefined;
       for (const oldest of this.#kept) {
         if (this.#keptBytes + bytes <= this.#capBytes) break;
@@ -125,7 +122,7 @@ export class PackedWeights {
   }
 
   #makeForm(weights: GpuStorage, packing: Packing): PackedForm {
-    const storages = entriesOf(packing).map(([name, bytes]) => {
+    const storages = entriesOf(packing.packed).map(([name, bytes]) => {
       // Not from what the batch at hand is done with: a sequence would write over it in its next run.
       return [name, this.#memory.allocate([bytes / BYTES_PER_ELEMENT.float32], "float32", "host")] as const;
     });

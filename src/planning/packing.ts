@@ -2,7 +2,8 @@
  * Packing: the steps of a plan that read nothing but weights, such as the transform of Winograd's filters. What they
  * write changes only when the weights do, so it can be kept for later operations.
  */
-import type { BindingSource, Dispatch, Scratch, ScratchName, SolverPlan } from "./solver.js";
+import { entriesOf } from "../base/entries.js";
+import type { BindingSource, Dispatch, Scratch, SolverPlan } from "./solver.js";
 
 export interface Packing {
   /** Equal for two plans that pack the same weights into the same bytes, and keep the same of them. */
@@ -39,9 +40,7 @@ export function packingOf({ dispatches, scratchBytes }: SolverPlan): Packing | u
   const readByOthers = new Set(others.flatMap((step) => sourcesOf(step, "read")));
   const chosen = (wanted: boolean): Scratch =>
     Object.fromEntries(
-      Object.entries(scratchBytes).filter(([name]) => {
-        return written.has(name as ScratchName) && readByOthers.has(name as ScratchName) === wanted;
-      }),
+      entriesOf(scratchBytes).filter(([name]) => written.has(name) && readByOthers.has(name) === wanted),
     );
   const packed = chosen(true);
   const key = JSON.stringify([packed, steps.map(({ kernel, ...step }) => ({ kernel: kernel.name, ...step }))]);
