@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
-import { type ConfigEnv, defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { wgsl } from "./build/wgslPlugin.js";
-import { chromiumLaunchOptions } from "./test/support/chromium.js";
+import { launchOptions } from "./test/support/chromium.js";
 
 const root = import.meta.dirname;
 
@@ -91,7 +91,7 @@ const denoProject = (): TestProjectInlineConfiguration => ({
   },
 });
 
-const chromiumProject = async ({ command, mode }: ConfigEnv): Promise<TestProjectInlineConfiguration> => ({
+const chromiumProject = (): TestProjectInlineConfiguration => ({
   ...platform("engine.browser.ts", 200, "plain"),
   server: { fs: { allow: [root, corpora] } },
   test: {
@@ -99,13 +99,12 @@ const chromiumProject = async ({ command, mode }: ConfigEnv): Promise<TestProjec
     name: "chromium",
     include: [GPU_TESTS],
     exclude: [onlyFor("node")],
+    globalSetup: ["test/support/chromiumSetup.ts"],
     browser: {
       enabled: true,
       headless: true,
       screenshotFailures: false,
-      provider: playwright({
-        launchOptions: command === "serve" && mode === "test" ? await chromiumLaunchOptions() : {},
-      }),
+      provider: playwright({ launchOptions: launchOptions() }),
       instances: [{ browser: "chromium" as const }],
     },
   },
@@ -115,7 +114,7 @@ const chromiumProject = async ({ command, mode }: ConfigEnv): Promise<TestProjec
  * The library (`vite build`): an entry for each platform, no runtime dependency. Its tests: in Node, and the ones that need a device
  * in Chromium and Deno too.
  */
-export default defineConfig(async ({ command, mode }) => ({
+export default defineConfig({
   plugins: [wgsl(root)],
   build: {
     target: "es2022",
@@ -133,7 +132,6 @@ export default defineConfig(async ({ command, mode }) => ({
     rolldownOptions: { external: [/^node:/, "webgpu"] },
   },
   test: {
-    projects:
-      "Deno" in globalThis ? [denoProject()] : [nodeProject(), await chromiumProject({ command, mode }), demoProject()],
+    projects: "Deno" in globalThis ? [denoProject()] : [nodeProject(), chromiumProject(), demoProject()],
   },
-}));
+});

@@ -136,8 +136,17 @@ class KernelFolder {
 
 const SHARED_MODULE = "\0webgpu-conv:shared-wgsl";
 
+/** Folders by their paths: the projects of the tests have a plugin each, and build what they share once. */
+const folders = new Map<string, KernelFolder>();
+
+function folderAt(path: string): KernelFolder {
+  const folder = folders.get(path) ?? new KernelFolder(path);
+  folders.set(path, folder);
+  return folder;
+}
+
 export function wgsl(root: string): Plugin {
-  const folder = new KernelFolder(resolve(root, "shaders"));
+  const folder = folderAt(resolve(root, "shaders"));
   return {
     name: "webgpu-conv:wgsl",
     async buildStart() {

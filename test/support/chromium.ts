@@ -46,9 +46,23 @@ export interface LaunchOptions {
   readonly env?: Record<string, string>;
 }
 
+/** Whether the package has a browser for this platform. */
+const IS_PACKAGED = process.platform === "linux" && process.arch === "x64";
+
+/** The options, and the browser that they name unpacked. */
 export async function chromiumLaunchOptions(): Promise<LaunchOptions> {
-  if (process.platform !== "linux" || process.arch !== "x64") return { args: LAUNCH_ARGUMENTS };
-  if (!existsSync(BINARY)) await unpackChromium();
+  await provideChromium();
+  return launchOptions();
+}
+
+/** Unpacks the browser where no run before did: some seconds. */
+export async function provideChromium(): Promise<void> {
+  if (IS_PACKAGED && !existsSync(BINARY)) await unpackChromium();
+}
+
+/** The options alone: for those who see to it that the browser is there before it is started. */
+export function launchOptions(): LaunchOptions {
+  if (!IS_PACKAGED) return { args: LAUNCH_ARGUMENTS };
   // libnss3, libnspr4 and libexpat come with it: a machine without a desktop has none.
   const path = [process.env.LD_LIBRARY_PATH, LIBRARIES].filter((part) => part !== undefined && part !== "").join(":");
   return { executablePath: BINARY, args: LAUNCH_ARGUMENTS, env: { ...ownEnvironment(), LD_LIBRARY_PATH: path } };
