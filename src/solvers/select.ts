@@ -6,7 +6,7 @@ import { type ConvOperation, sumsProducts } from "../problem/operation.js";
 import type { SolverChoice } from "../planning/choice.js";
 import { requireOptions } from "../base/optionKeys.js";
 import { isRefusal, type Solver, type SolverConfig, type SolverPlan } from "../planning/solver.js";
-import { planFor } from "./passes/storage.js";
+import { planFor } from "./passes/conversions.js";
 import { SOLVERS } from "./list.js";
 
 /** A solver that was not chosen. */

@@ -3,7 +3,7 @@ import type { Capabilities } from "../planning/capabilities.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { select, solversFor } from "../solvers/select.js";
 import { isRefusal, type Solver, type SolverConfig } from "../planning/solver.js";
-import { planFor } from "../solvers/passes/storage.js";
+import { planFor } from "../solvers/passes/conversions.js";
 
 export interface Candidate {
   readonly name: string;

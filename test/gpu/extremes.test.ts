@@ -5,7 +5,7 @@ import { describe, expect } from "vitest";
 import { sumsProducts } from "../../src/problem/operation.js";
 import { solversFor } from "../../src/solvers/select.js";
 import { isRefusal } from "../../src/planning/solver.js";
-import { planFor } from "../../src/solvers/passes/storage.js";
+import { planFor } from "../../src/solvers/passes/conversions.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { extremeProblem, LARGEST } from "../support/extremeProblem.js";
 import { gpuTest } from "../support/gpuTest.js";

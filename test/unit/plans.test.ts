@@ -10,7 +10,7 @@ import { packUniforms } from "../../src/kernels/uniforms.js";
 import { type ConvOperation, operandRoles, resultRoles } from "../../src/problem/operation.js";
 import { product } from "../../src/problem/geometry.js";
 import { select, solversFor } from "../../src/solvers/select.js";
-import { planFor } from "../../src/solvers/passes/storage.js";
+import { planFor } from "../../src/solvers/passes/conversions.js";
 import { type Dispatch, foldWorkgroups, isRefusal, type SolverPlan } from "../../src/planning/solver.js";
 import { generalSolver } from "../../src/tuner/candidates.js";
 import { Random } from "../support/data.js";

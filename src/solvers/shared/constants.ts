@@ -73,7 +73,7 @@ export function activationConstants({ activation }: ConvOperation) {
 }
 
 /** What tensors are stored as in a kernel that reads and writes them as they are. */
-export function elementTypes({ dtype }: ConvOperation): AliasTypes {
+export function elementTypes({ dtype }: Pick<ConvOperation, "dtype">): AliasTypes {
   return { Element: dtype === "float16" ? "f16" : "f32" };
 }
 
