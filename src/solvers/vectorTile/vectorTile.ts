@@ -1,16 +1,9 @@
-/**
- * Register tiles of vectors: forward pass and input gradient. Sources that do not lie in vectors of four neighbouring
- * positions are laid out so first, each as often as taps meet it (im2col; Chellapilla et al., "High Performance
- * Convolutional Neural Networks for Document Processing", 2006).
- */
-import unfoldKernel from "../../../shaders/vector_tile/unfold.wgsl";
+/** Register tiles of vectors: forward pass and input gradient. Sources that lie in no vectors are laid out first (unfold.ts). */
 import kernel from "../../../shaders/vector_tile/vector_tile.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import type { ConvOperation } from "../../problem/operation.js";
-import { isPointwise } from "../../problem/problem.js";
 import {
   constantsFor,
-  type Dispatch,
   dispatch,
   foldWorkgroups,
   type Solver,
@@ -30,15 +23,11 @@ import {
   preferring,
   vectorResults,
 } from "../shared/constants.js";
-import { describeGather, type Gather, liesInVectors, slopesOf } from "../shared/gather.js";
+import { liesInVectors, slopesOf } from "../shared/gather.js";
 import { blocksOf, resultSums } from "../passes/sumSplits.js";
-import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
+import { unfoldDispatch, unfoldedBytes } from "./unfold.js";
+import { describeVectors, VECTOR, type Vectors } from "./vectors.js";
 
-const VECTOR = 4;
-const VECTOR_BYTES = 16;
-const UNFOLD_THREADS = 64;
-/** Sources of a line that a thread loads at once to lay them out. */
-const LONGEST_SPAN = 32;
 /** Rows and vectors of a tile, from large to small. */
 const TILES = [
   { rows: 8, vectors: 2 },
@@ -56,47 +45,6 @@ const MOST_IDLE = 4;
 const MOST_WRITTEN_OUT = 64;
 /** Result channels below which laying a source out costs more than it saves: for one tap, and for several, flat or not. */
 const FEWEST_ROWS = { pointwise: 16, flat: 48, unfolded: 128 };
-
-/** A pass in vectors. */
-interface Vectors {
-  readonly gather: Gather;
-  readonly channels: number;
-  /** Vectors of a phase, of one sample and of the batch. */
-  readonly rowVectors: number;
-  readonly columns: number;
-  readonly visits: number;
-  /** Whether sources lie in vectors as they are: a plain 1x1 layer. */
-  readonly direct: boolean;
-  /** Whether taps, laid out, are walked over like channels: where weights of neighbouring terms are neighbours. */
-  readonly flat: boolean;
-  /** What is walked over for each visit: channels of a group; flat, all terms of a sum. */
-  readonly terms: number;
-}
-
-function describeVectors(operation: ConvOperation): Vectors {
-  const { problem, pixels } = operation;
-  const gather = describeGather(operation);
-  const { layout, batch, groups } = problem;
-  const rowVectors = Math.ceil(gather.gridPositions / VECTOR);
-  const visits = gather.depth / gather.sourceChannels;
-  const [, channelStride, tapStride] = gather.uniforms.weightStrides;
-  const flat = !gather.transposed && channelStride === visits * tapStride;
-  return {
-    gather,
-    channels: groups * gather.sourceChannels,
-    rowVectors,
-    columns: batch * rowVectors,
-    visits,
-    flat,
-    terms: flat ? gather.depth : gather.sourceChannels,
-    direct: isPointwise(problem) && layout === "channels-first" && gather.gridPositions % VECTOR === 0 && !pixels,
-  };
-}
-
-/** Bytes of the sources laid out. */
-function unfoldedBytes({ gather, channels, columns, visits }: Vectors): number {
-  return VECTOR_BYTES * columns * channels * gather.phaseCount * visits;
-}
 
 /** Terms whose weights lanes share: the most that a subgroup surely has lanes for, and that leave few shares uneven. */
 function sharedTerms({ terms }: Vectors, { subgroupLanes }: Capabilities): number {
@@ -165,47 +113,6 @@ export const vectorTile: Solver = {
     };
   },
 };
-
-/** What four neighbouring results meet along a line at the visits of a row of taps. */
-function lineOf({ transposed, gridSize, constants }: Gather) {
-  const visits = Math.ceil(constants.KERNEL_WIDTH / constants.TAP_STEP_WIDTH);
-  // Neighbours of a phase meet neighbours.
-  const resultStep = transposed ? 1 : constants.STRIDE_WIDTH;
-  const span = (VECTOR - 1) * resultStep + (visits - 1) * constants.SOURCE_STEP_WIDTH + 1;
-  const isShared = gridSize[2] % VECTOR === 0 && span < VECTOR * visits && span <= LONGEST_SPAN;
-  return { visits, resultStep, isShared };
-}
-
-function unfoldDispatch(operation: ConvOperation, vectors: Vectors, capabilities: Capabilities): Dispatch {
-  const { gather, channels, columns, rowVectors, visits } = vectors;
-  const { phases, phaseCount, gridSize, gridPositions, constants, uniforms, bindings } = gather;
-  const line = lineOf(gather);
-  const threads = (columns * channels * phaseCount * visits) / line.visits;
-  return dispatch(unfoldKernel, {
-    constants: {
-      ...constantsFor(unfoldKernel, constants),
-      ...pixelConstants(operation),
-      ON_LINE: line.isShared,
-      RESULT_STEP: line.resultStep,
-    },
-    types: { ...elementTypes(operation), ...sourceTypes(operation) },
-    uniforms: {
-      sourceSize: uniforms.sourceSize,
-      padBegin: uniforms.padBegin,
-      phases,
-      gridSize,
-      gridPositions,
-      rowVectors,
-      phaseCount,
-      channels,
-      threads,
-      sourceStrides: uniforms.sourceStrides,
-      ...pixelUniforms(operation),
-    },
-    bindings: { source: bindings.source, activated: operation.masked ? "activated" : "unused", result: "unfolded" },
-    workgroups: foldWorkgroups(Math.ceil(threads / UNFOLD_THREADS), capabilities),
-  });
-}
 
 function planTiles(
   operation: ConvOperation,

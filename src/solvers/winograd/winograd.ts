@@ -7,41 +7,29 @@
  * exchange for rounding errors that grow with the patch: webgpu-conv/reference's `winogradErrorBound` says how far. An
  * infinity or NaN in a source spreads to all results of its tile.
  */
-import filterKernel from "../../../shaders/winograd/winograd_filter.wgsl";
-import resultKernel from "../../../shaders/winograd/winograd_result.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
-import {
-  type Dispatch,
-  dispatch,
-  foldWorkgroups,
-  isRefusal,
-  type Refusal,
-  type Solver,
-  type SolverConfig,
-  type SolverPlan,
-} from "../../planning/solver.js";
+import { isRefusal, type Refusal, type Solver, type SolverPlan } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
-import { activationConstants, elementTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
-import { describeGather, liesInVectors, slopesOf } from "../shared/gather.js";
 import { implicitGemm } from "../implicitGemm/implicitGemm.js";
 import { registerTile } from "../registerTile/registerTile.js";
 import { vectorTile } from "../vectorTile/vectorTile.js";
 import {
   BYTES,
   describeTiling,
-  gridUniforms,
   isExact,
   rebind,
   shapeRefusal,
-  sourceDispatch,
-  THREADS,
   tileConfigs,
   tilesDiscouraged,
   type Tiling,
-  transformConstants,
 } from "./winogradTiling.js";
+import { unsharedRefusal } from "../shared/constants.js";
+import { describeGather } from "../shared/gather.js";
+import { filterDispatch } from "./winogradFilter.js";
+import { resultDispatch } from "./winogradResult.js";
+import { sourceDispatch } from "./winogradSource.js";
 
 export const winograd: Solver = {
   name: "winograd",
@@ -92,55 +80,3 @@ function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Cap
   const places = { x: "winograd sources", w: "winograd filters", y: "winograd sums" } as const;
   return { ...plan, dispatches: rebind(plan, places) };
 }
-
-type MakeDispatch = (
-  operation: ConvOperation,
-  tiling: Tiling,
-  config: SolverConfig,
-  capabilities: Capabilities,
-) => Dispatch;
-
-const filterDispatch: MakeDispatch = (operation, { gather, resultChannels }, config, capabilities) => {
-  const filters = resultChannels * gather.sourceChannels;
-  return dispatch(filterKernel, {
-    constants: { ...transformConstants(operation, config), TRANSPOSED: gather.transposed },
-    types: elementTypes(operation),
-    uniforms: {
-      filters,
-      resultChannels: gather.resultChannels,
-      sourceChannels: gather.sourceChannels,
-      weightStrides: gather.uniforms.weightStrides,
-      weightGroupStride: gather.uniforms.weightGroupStride,
-    },
-    bindings: { weight: "w", result: "winograd filters" },
-    workgroups: foldWorkgroups(Math.ceil(filters / THREADS), capabilities),
-  });
-};
-
-const resultDispatch: MakeDispatch = (operation, tiling, config, capabilities) => {
-  const { gather, tiles, resultChannels } = tiling;
-  const [, resultHeight, resultWidth] = gather.uniforms.resultSize;
-  const { bias, residual, result } = gather.bindings;
-  const types = elementTypes(operation);
-  const isVector = config.tile === 4 && tiling.dilation[1] === 1 && liesInVectors(gather, resultWidth);
-  const vectors = vectorResults(types.Element, isVector);
-  return dispatch(resultKernel, {
-    constants: {
-      ...transformConstants(operation, config),
-      HAS_BIAS: operation.bias,
-      HAS_RESIDUAL: operation.residual,
-      ...activationConstants(operation),
-      ...vectors.constants,
-    },
-    types: { ...types, ...vectors.types },
-    uniforms: {
-      ...gridUniforms(tiling),
-      channels: resultChannels,
-      resultHeight,
-      resultWidth,
-      resultStrides: gather.uniforms.resultStrides,
-    },
-    bindings: { sums: "winograd sums", bias, residual, slopes: slopesOf(operation), result },
-    workgroups: foldWorkgroups(Math.ceil((resultChannels * tiles) / THREADS), capabilities),
-  });
-};

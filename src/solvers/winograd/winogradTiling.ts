@@ -1,20 +1,7 @@
-/**
- * What the passes by Winograd's minimal filtering have in common: how a layer is cut into tiles, which layers it takes,
- * and the transform of what is read in patches.
- */
-import sourceKernel from "../../../shaders/winograd/winograd_source.wgsl";
-import type { Capabilities } from "../../planning/capabilities.js";
+/** What the passes by Winograd's minimal filtering have in common: how a layer is cut into tiles, and which layers they take. */
 import type { ConvOperation } from "../../problem/operation.js";
-import {
-  type BindingSource,
-  type Dispatch,
-  dispatch,
-  foldWorkgroups,
-  type SolverConfig,
-  type SolverPlan,
-} from "../../planning/solver.js";
-import { elementTypes, paddingConstant } from "../shared/constants.js";
-import { describeGather, flippedPadding, type Gather } from "../shared/gather.js";
+import type { BindingSource, Dispatch, SolverConfig, SolverPlan } from "../../planning/solver.js";
+import { describeGather, type Gather } from "../shared/gather.js";
 
 export const THREADS = 64;
 export const BYTES = 4;
@@ -51,7 +38,8 @@ export interface Tiling {
   readonly resultChannels: number;
 }
 
-const patchOf = ({ kernel }: ConvOperation["problem"], tile: number): number => tile + kernel[2] - 1;
+/** Elements of a patch along an axis. */
+export const patchOf = ({ kernel }: ConvOperation["problem"], tile: number): number => tile + kernel[2] - 1;
 
 /** Of a forward pass or an input gradient. */
 export function describeTiling(operation: ConvOperation, tile: number): Tiling {
@@ -151,74 +139,6 @@ export function rebind(
       Object.entries(step.bindings).map(([name, source]) => [name, places[source] ?? source] as const),
     ),
   }));
-}
-
-/** The transform of a forward pass' or input gradient's sources, in overlapping patches. */
-export function sourceDispatch(
-  operation: ConvOperation,
-  tiling: Tiling,
-  config: SolverConfig,
-  capabilities: Capabilities,
-): Dispatch {
-  const { gather, sourceChannels, tiles } = tiling;
-  const { problem } = operation;
-  const [, sourceHeight, sourceWidth] = gather.uniforms.sourceSize;
-  const pad = flippedPadding(gather, problem);
-  return dispatch(sourceKernel, {
-    constants: {
-      ...transformConstants(operation, config),
-      EXTENT: patchOf(problem, config.tile),
-      MASKED: operation.masked,
-      PADDING_MODE: gather.transposed ? 0 : paddingConstant(problem),
-    },
-    types: elementTypes(operation),
-    uniforms: {
-      ...gridUniforms(tiling),
-      channels: sourceChannels,
-      sourceHeight,
-      sourceWidth,
-      padTop: pad[1],
-      padLeft: pad[2],
-      sourceStrides: gather.uniforms.sourceStrides,
-    },
-    bindings: {
-      source: gather.bindings.source,
-      activated: operation.masked ? "activated" : "unused",
-      result: "winograd sources",
-    },
-    workgroups: foldWorkgroups(Math.ceil((sourceChannels * tiles) / THREADS), capabilities),
-  });
-}
-
-/** The transform of dy, tile by tile, for a weight gradient; `tiling` is the forward pass'. */
-export function gradientDispatch(
-  operation: ConvOperation,
-  tiling: Tiling,
-  config: SolverConfig,
-  capabilities: Capabilities,
-): Dispatch {
-  const { problem, masked } = operation;
-  return dispatch(sourceKernel, {
-    constants: {
-      ...transformConstants(operation, config),
-      EXTENT: config.tile,
-      GRADIENTS: true,
-      MASKED: masked,
-      PADDING_MODE: 0,
-    },
-    types: elementTypes(operation),
-    uniforms: {
-      ...gridUniforms(tiling),
-      channels: problem.outChannels,
-      sourceHeight: problem.output[1],
-      sourceWidth: problem.output[2],
-      padTop: 0,
-      padLeft: 0,
-      sourceStrides: problem.outputStrides,
-    },
-    bindings: { source: "y", activated: masked ? "activated" : "unused", result: "winograd sums" },
-    workgroups: foldWorkgroups(Math.ceil((problem.outChannels * tiling.tiles) / THREADS), capabilities),
-  });
 }
 
 /** Uniform fields of the kernels that go tile by tile. */

@@ -3,38 +3,26 @@
  * pass is linear in the transformed filter, so its gradient is a product of transformed patches and tiles of dy, summed
  * over tiles, and transformed back. That product is the weight gradient of a 1x1 layer with a group for each.
  */
-import filterKernel from "../../../shaders/winograd/winograd_filter_gradient.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
-import {
-  type Dispatch,
-  dispatch,
-  foldWorkgroups,
-  isRefusal,
-  type Refusal,
-  type Solver,
-  type SolverConfig,
-  type SolverPlan,
-} from "../../planning/solver.js";
+import { isRefusal, type Refusal, type Solver, type SolverPlan } from "../../planning/solver.js";
 import { channelSum } from "../channelSum/channelSum.js";
-import { elementTypes, strideList, unsharedRefusal } from "../shared/constants.js";
 import { implicitGemmWeightGradient } from "../implicitGemm/implicitGemmWeightGradient.js";
 import { registerTileWeightGradient } from "../registerTile/registerTileWeightGradient.js";
 import {
   BYTES,
   describeTiling,
-  gradientDispatch,
   isExact,
   rebind,
   shapeRefusal,
-  sourceDispatch,
-  THREADS,
   tileConfigs,
   tilesDiscouraged,
   type Tiling,
-  transformConstants,
 } from "./winogradTiling.js";
+import { unsharedRefusal } from "../shared/constants.js";
+import { filterGradientDispatch } from "./winogradFilterGradient.js";
+import { gradientDispatch, sourceDispatch } from "./winogradSource.js";
 
 /** The forward pass that x is read for. */
 function forwardOf(operation: ConvOperation): ConvOperation {
@@ -81,7 +69,7 @@ export const winogradWeightGradient: Solver = {
       sourceDispatch(forwardOf(operation), tiling, config, capabilities),
       gradientDispatch(operation, tiling, config, capabilities),
       ...product.dispatches,
-      filterDispatch(operation, tiling, config, capabilities),
+      filterGradientDispatch(operation, tiling, config, capabilities),
       ...(operation.bias ? bias.dispatches : []),
     ];
     return { solver: "winograd", config, dispatches, scratchBytes };
@@ -102,27 +90,4 @@ function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Cap
   if (isRefusal(plan)) return plan;
   const places = { x: "winograd sources", y: "winograd sums", w: "winograd filters" } as const;
   return { ...plan, dispatches: rebind(plan, places) };
-}
-
-function filterDispatch(
-  operation: ConvOperation,
-  { gather, resultChannels }: Tiling,
-  config: SolverConfig,
-  capabilities: Capabilities,
-): Dispatch {
-  const { problem } = operation;
-  const filters = resultChannels * gather.sourceChannels;
-  return dispatch(filterKernel, {
-    constants: transformConstants(operation, config),
-    types: elementTypes(operation),
-    uniforms: {
-      filters,
-      outputChannels: problem.outChannelsPerGroup,
-      inputChannels: problem.inChannelsPerGroup,
-      weightStrides: strideList(problem.weightStrides),
-      weightGroupStride: problem.outChannelsPerGroup * problem.weightStrides.out,
-    },
-    bindings: { sums: "winograd filters", result: "w" },
-    workgroups: foldWorkgroups(Math.ceil(filters / THREADS), capabilities),
-  });
 }

@@ -1,0 +1,76 @@
+/** The transform of what is read in patches: sources of a forward pass or an input gradient, and dy of a weight gradient. */
+import kernel from "../../../shaders/winograd/winograd_source.wgsl";
+import type { Capabilities } from "../../planning/capabilities.js";
+import { type Dispatch, dispatch, foldWorkgroups, type SolverConfig } from "../../planning/solver.js";
+import type { ConvOperation } from "../../problem/operation.js";
+import { elementTypes, paddingConstant } from "../shared/constants.js";
+import { flippedPadding } from "../shared/gather.js";
+import { gridUniforms, patchOf, THREADS, type Tiling, transformConstants } from "./winogradTiling.js";
+
+/** The transform of a forward pass' or input gradient's sources, in overlapping patches. */
+export function sourceDispatch(
+  operation: ConvOperation,
+  tiling: Tiling,
+  config: SolverConfig,
+  capabilities: Capabilities,
+): Dispatch {
+  const { gather, sourceChannels, tiles } = tiling;
+  const { problem } = operation;
+  const [, sourceHeight, sourceWidth] = gather.uniforms.sourceSize;
+  const pad = flippedPadding(gather, problem);
+  return dispatch(kernel, {
+    constants: {
+      ...transformConstants(operation, config),
+      EXTENT: patchOf(problem, config.tile),
+      MASKED: operation.masked,
+      PADDING_MODE: gather.transposed ? 0 : paddingConstant(problem),
+    },
+    types: elementTypes(operation),
+    uniforms: {
+      ...gridUniforms(tiling),
+      channels: sourceChannels,
+      sourceHeight,
+      sourceWidth,
+      padTop: pad[1],
+      padLeft: pad[2],
+      sourceStrides: gather.uniforms.sourceStrides,
+    },
+    bindings: {
+      source: gather.bindings.source,
+      activated: operation.masked ? "activated" : "unused",
+      result: "winograd sources",
+    },
+    workgroups: foldWorkgroups(Math.ceil((sourceChannels * tiles) / THREADS), capabilities),
+  });
+}
+
+/** The transform of dy, tile by tile, for a weight gradient; `tiling` is the forward pass'. */
+export function gradientDispatch(
+  operation: ConvOperation,
+  tiling: Tiling,
+  config: SolverConfig,
+  capabilities: Capabilities,
+): Dispatch {
+  const { problem, masked } = operation;
+  return dispatch(kernel, {
+    constants: {
+      ...transformConstants(operation, config),
+      EXTENT: config.tile,
+      GRADIENTS: true,
+      MASKED: masked,
+      PADDING_MODE: 0,
+    },
+    types: elementTypes(operation),
+    uniforms: {
+      ...gridUniforms(tiling),
+      channels: problem.outChannels,
+      sourceHeight: problem.output[1],
+      sourceWidth: problem.output[2],
+      padTop: 0,
+      padLeft: 0,
+      sourceStrides: problem.outputStrides,
+    },
+    bindings: { source: "y", activated: masked ? "activated" : "unused", result: "winograd sums" },
+    workgroups: foldWorkgroups(Math.ceil((problem.outChannels * tiling.tiles) / THREADS), capabilities),
+  });
+}
