@@ -1,4 +1,4 @@
-/** Plans the count of infinities and NaNs in a tensor, and reads it (shaders/count_specials.wgsl). */
+/** Plans the count of infinities and NaNs in a tensor, and reads it (shaders/passes/count_specials.wgsl). */
 import kernel from "../../shaders/passes/count_specials.wgsl";
 import type { DType } from "../problem/dtype.js";
 import { fromHalfBits } from "../base/half.js";

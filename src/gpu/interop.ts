@@ -5,7 +5,7 @@ import type { DType } from "../problem/dtype.js";
 import { DeviceError, require, show, TensorError } from "../base/errors.js";
 import { product } from "../problem/geometry.js";
 import type { BufferPool } from "./bufferPool.js";
-import { Painter } from "./painter.js";
+import { Painter } from "./drawPlane.js";
 import { popReason } from "./allocation.js";
 import type { DeviceLife } from "./deviceLife.js";
 import { bytesOfValues, errorOf, type GpuStorage, makeStorage } from "./batch.js";
