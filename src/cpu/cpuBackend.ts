@@ -17,13 +17,9 @@ import type { ConvOperation, TensorRole } from "../problem/operation.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
 import type { SolverChoice } from "../planning/choice.js";
 import { decodePixels, type ImageSize, type ImageSource, isImageData, type Pixels } from "../problem/pixels.js";
-import { forward } from "../reference/forward.js";
-import type { ForwardExtras } from "../reference/passes.js";
-import { inputGradient } from "../reference/inputGradient.js";
 import { activationGradient, applyActivation, maskByOutput, slopeGradient } from "../reference/activations.js";
 import type { ReferenceActivation } from "../reference/passes.js";
-import { biasGradient, weightGradient } from "../reference/weightGradient.js";
-import { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "../reference/unshared.js";
+import { runPass } from "../reference/referencePass.js";
 import type { Selection } from "../solvers/select.js";
 
 const SOLVER = "reference";
@@ -92,7 +88,7 @@ export class CpuBackend implements Backend<CpuStorage> {
 
   run(operation: ConvOperation, operands: RoleStorages<CpuStorage>, choice: SolverChoice | undefined): CpuStorage[] {
     requireReference(choice);
-    const results = compute(operation, (role) => operands[role]?.values ?? NOTHING);
+    const results = compute(operation, operands);
     const { dtype } = operation;
     return results.map((values) => this.#store(encode(values, dtype), values.length, dtype));
   }
@@ -161,48 +157,24 @@ function requireReference(choice: SolverChoice | undefined): void {
 }
 
 /** The results in the order of `resultRoles`. */
-function compute(operation: ConvOperation, valuesOf: (role: TensorRole) => Float32Array): Float64Array[] {
-  const { direction, problem, bias, residual, activation, masked } = operation;
-  const gradient = (): ArrayLike<number> =>
-    masked ? maskByOutput(valuesOf("y"), valuesOf("activated")) : valuesOf("y");
-  const fused = (): ReferenceActivation =>
-    activation.name === "prelu" ? { name: "prelu", slope: valuesOf("slopes") } : activation;
+function compute(operation: ConvOperation, operands: RoleStorages<CpuStorage>): Float64Array[] {
+  const { direction, problem, masked } = operation;
+  const valuesOf = (role: TensorRole): Float32Array => operands[role]?.values ?? NOTHING;
+  const activation: ReferenceActivation =
+    operation.activation.name === "prelu" ? { name: "prelu", slope: valuesOf("slopes") } : operation.activation;
   const channels = { count: problem.inChannels, stride: problem.inputStrides[1] };
-  const extras = (): ForwardExtras => ({
-    activation: fused(),
-    bias: bias ? valuesOf("bias") : undefined,
-    residual: residual ? valuesOf("residual") : undefined,
-  });
-  if (problem.weightPositionStride > 0 && direction !== "biasGradient") {
-    return [computeUnshared(operation, valuesOf, gradient, extras)];
-  }
   switch (direction) {
-    case "forward":
-      return [forward(problem, valuesOf("x"), valuesOf("w"), extras())];
-    case "inputGradient":
-      return [inputGradient(problem, gradient(), valuesOf("w"), extras())];
-    case "weightGradient": {
-      const weight = weightGradient(problem, gradient(), valuesOf("x"));
-      return bias ? [weight, biasGradient(problem, gradient())] : [weight];
-    }
-    case "biasGradient":
-      return [biasGradient(problem, gradient())];
     case "activation":
-      return [applyActivation(valuesOf("x"), fused(), channels)];
+      return [applyActivation(valuesOf("x"), activation, channels)];
     case "activationGradient":
-      return [activationGradient(valuesOf("y"), valuesOf("activated"), fused(), channels)];
+      return [activationGradient(valuesOf("y"), valuesOf("activated"), activation, channels)];
     case "slopeGradient":
       return [slopeGradient(valuesOf("y"), valuesOf("activated"), channels)];
   }
-}
-
-function computeUnshared(
-  { direction, problem }: ConvOperation,
-  valuesOf: (role: TensorRole) => Float32Array,
-  gradient: () => ArrayLike<number>,
-  extras: () => ForwardExtras,
-): Float64Array {
-  if (direction === "forward") return unsharedForward(problem, valuesOf("x"), valuesOf("w"), extras());
-  if (direction === "inputGradient") return unsharedInputGradient(problem, gradient(), valuesOf("w"));
-  return unsharedWeightGradient(problem, gradient(), valuesOf("x"));
+  const dy = masked ? maskByOutput(valuesOf("y"), valuesOf("activated")) : valuesOf("y");
+  const values = { x: valuesOf("x"), w: valuesOf("w"), dy };
+  const extras = { activation, bias: operands.bias?.values, residual: operands.residual?.values };
+  const result = runPass(problem, direction, values, extras);
+  if (direction !== "weightGradient" || !operation.bias) return [result];
+  return [result, runPass(problem, "biasGradient", values, extras)];
 }

@@ -10,11 +10,8 @@
 import type { ConvProblem } from "../problem/problem.js";
 import { requireWord } from "../base/spelling.js";
 import { DIRECTIONS, requireList, requireNumbers, requireOperands, requireProblem } from "./checks.js";
-import { forward } from "./forward.js";
-import { inputGradient } from "./inputGradient.js";
 import type { PassDirection, PassOperands } from "./passes.js";
-import { unsharedForward, unsharedInputGradient, unsharedWeightGradient } from "./unshared.js";
-import { biasGradient, weightGradient } from "./weightGradient.js";
+import { referencePass } from "./referencePass.js";
 
 /** Unit roundoff of float32, 2^-24. */
 export const UNIT_ROUNDOFF = 2 ** -24;
@@ -60,39 +57,6 @@ function mostCopies({ paddingMode, padBegin, padEnd }: ConvProblem): number {
     return paddingMode === "zeros" ? 1 : paddingMode === "replicate" ? 1 + padding : Math.min(3, 1 + padding);
   });
   return along.reduce((product, copies) => product * copies, 1);
-}
-
-const NONE: readonly number[] = [];
-
-/** Runs a pass of the reference by its name. `dy` must be taken before the activation; none is applied to the result. */
-export function referencePass(problem: ConvProblem, direction: PassDirection, operands: PassOperands): Float64Array {
-  requireOperands(problem, direction, operands);
-  const { x = NONE, w = NONE, dy = NONE, bias, residual } = operands;
-  if (problem.weightPositionStride > 0) return unsharedPass(problem, direction, operands);
-  switch (direction) {
-    case "forward":
-      return forward(problem, x, w, { bias, residual });
-    case "inputGradient":
-      return inputGradient(problem, dy, w, { bias, residual });
-    case "weightGradient":
-      return weightGradient(problem, dy, x);
-    case "biasGradient":
-      return biasGradient(problem, dy);
-  }
-}
-
-function unsharedPass(problem: ConvProblem, direction: PassDirection, operands: PassOperands): Float64Array {
-  const { x = NONE, w = NONE, dy = NONE, bias, residual } = operands;
-  switch (direction) {
-    case "forward":
-      return unsharedForward(problem, x, w, { bias, residual });
-    case "inputGradient":
-      return unsharedInputGradient(problem, dy, w);
-    case "weightGradient":
-      return unsharedWeightGradient(problem, dy, x);
-    case "biasGradient":
-      return biasGradient(problem, dy);
-  }
 }
 
 /** For each element of the result: `longestChain(terms) * 2^-24 * sum|terms|`, a bias and a residual adding a rounding each. */
