@@ -1,10 +1,27 @@
-/** Problems for who describes them by hand: as the engine's own, with options that are no problem's refused. */
+/** Problems described by hand: made as the engine makes its own, with unknown options refused first. */
 import type { NumberList } from "../base/list.js";
+import type { OptionKeys } from "../base/optionKeys.js";
 import type { TransposedSize } from "../problem/options.js";
 import * as engine from "../problem/problem.js";
 import type { ConvProblem, Rank } from "../problem/problem.js";
 import { makeTransposedProblem as makeTransposed } from "../problem/transposed.js";
 import { PROBLEM_OPTIONS, type ProblemOptions, requireProblemOptions, TRANSPOSED_PROBLEM_OPTIONS } from "./checks.js";
+
+type AllOptions = ProblemOptions & TransposedSize;
+type MakeProblem<Options> = (
+  rank: Rank,
+  inputShape: NumberList,
+  weightShape: NumberList,
+  options?: Options,
+) => ConvProblem;
+
+/** The engine's `make`, which ignores unknown options, with a check that refuses them. */
+function checked(known: OptionKeys, make: (...args: Required<Parameters<MakeProblem<AllOptions>>>) => ConvProblem) {
+  return (rank: Rank, inputShape: NumberList, weightShape: NumberList, options: AllOptions = {}): ConvProblem => {
+    requireProblemOptions(rank, options, known);
+    return make(rank, inputShape, weightShape, options);
+  };
+}
 
 /**
  * A convolution, validated, with everything derived.
@@ -13,26 +30,10 @@ import { PROBLEM_OPTIONS, type ProblemOptions, requireProblemOptions, TRANSPOSED
  * @param weightShape `[outChannels, inChannels / groups, ...kernel]`, or as `options.weightLayout` says
  * @throws ArgumentError naming the rule and the values.
  */
-export function makeProblem(
-  rank: Rank,
-  inputShape: NumberList,
-  weightShape: NumberList,
-  options: ProblemOptions = {},
-): ConvProblem {
-  requireProblemOptions(rank, options, PROBLEM_OPTIONS);
-  return engine.makeProblem(rank, inputShape, weightShape, options);
-}
+export const makeProblem: MakeProblem<ProblemOptions> = checked(PROBLEM_OPTIONS, engine.makeProblem);
 
 /** Likewise with filters of their own at each output position: weight `[...output, outChannels, inChannels / groups, ...kernel]`. */
-export function makeUnsharedProblem(
-  rank: Rank,
-  inputShape: NumberList,
-  weightShape: NumberList,
-  options: ProblemOptions = {},
-): ConvProblem {
-  requireProblemOptions(rank, options, PROBLEM_OPTIONS);
-  return engine.makeUnsharedProblem(rank, inputShape, weightShape, options);
-}
+export const makeUnsharedProblem: MakeProblem<ProblemOptions> = checked(PROBLEM_OPTIONS, engine.makeUnsharedProblem);
 
 /**
  * The convolution of which this transposed convolution is the input gradient.
@@ -41,15 +42,10 @@ export function makeUnsharedProblem(
  * @param weightShape `[in, out / groups, ...kernel]`, or as `options.weightLayout` says ("IOHW" and its like)
  * @throws ArgumentError naming the rule and the values.
  */
-export function makeTransposedProblem(
-  rank: Rank,
-  inputShape: NumberList,
-  weightShape: NumberList,
-  options: ProblemOptions & TransposedSize = {},
-): ConvProblem {
-  requireProblemOptions(rank, options, TRANSPOSED_PROBLEM_OPTIONS);
-  return makeTransposed(rank, inputShape, weightShape, options);
-}
+export const makeTransposedProblem: MakeProblem<ProblemOptions & TransposedSize> = checked(
+  TRANSPOSED_PROBLEM_OPTIONS,
+  makeTransposed,
+);
 
 /** Output shape of the forward pass: `[N, out, ...spatial]`. */
 export function outputShapeOf(
