@@ -19,9 +19,16 @@ const define = {
   __CORPORA__: JSON.stringify(corpora),
   __CONV_SEED__: JSON.stringify(process.env.CONV_SEED ?? ""),
   __CONV_COUNT__: JSON.stringify(process.env.CONV_COUNT ?? ""),
+  __CONV_SAMPLE__: JSON.stringify(process.env.CONV_SAMPLE ?? ""),
 };
-/** A software device compiles kernels for seconds. */
-const timeouts = { testTimeout: 120_000, hookTimeout: 120_000 };
+/** What all projects have in common. */
+const common = {
+  // A software device compiles kernels for seconds.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  // A short run takes a sample of the tests.
+  setupFiles: process.env.CONV_SAMPLE ? ["test/support/sampleSetup.ts"] : [],
+};
 
 /** The tests that need a device, which run on every platform. */
 const GPU_TESTS = "test/{gpu,properties,conformance}/**/*.test.ts";
@@ -52,7 +59,7 @@ const platform = (
 const nodeProject = (): TestProjectInlineConfiguration => ({
   ...platform("engine.node.ts", 40, "odd"),
   test: {
-    ...timeouts,
+    ...common,
     name: "node",
     include: ["test/**/*.test.ts"],
     exclude: [onlyFor("browser"), DEMO_TESTS],
@@ -65,9 +72,10 @@ const nodeProject = (): TestProjectInlineConfiguration => ({
 /** The demo page, built and served once (test/demo/support/globalSetup.ts). One file at a time: all share a software device. */
 const demoProject = (): TestProjectInlineConfiguration => ({
   plugins: [wgsl(root)],
+  define: { ...define },
   resolve: { alias },
   test: {
-    ...timeouts,
+    ...common,
     name: "demo",
     include: [DEMO_TESTS],
     globalSetup: ["test/demo/support/globalSetup.ts"],
@@ -82,7 +90,7 @@ const demoProject = (): TestProjectInlineConfiguration => ({
 const denoProject = (): TestProjectInlineConfiguration => ({
   ...platform("engine.deno.ts", 100, "odd"),
   test: {
-    ...timeouts,
+    ...common,
     name: "deno",
     include: [GPU_TESTS],
     exclude: [onlyFor("browser"), onlyFor("node")],
@@ -95,7 +103,7 @@ const chromiumProject = (): TestProjectInlineConfiguration => ({
   ...platform("engine.browser.ts", 200, "plain"),
   server: { fs: { allow: [root, corpora] } },
   test: {
-    ...timeouts,
+    ...common,
     name: "chromium",
     include: [GPU_TESTS],
     exclude: [onlyFor("node")],

@@ -5,7 +5,7 @@ import { DOCUMENT, KEPT_FOLDER, readCoverages } from "./coverageFiles.js";
 import { formatCoverage, parseCoverage } from "./coverageTable.js";
 
 const coverages = readCoverages(KEPT_FOLDER);
-if (coverages.length === 0) throw new Error(`${KEPT_FOLDER} has no coverage; run npm test first`);
+if (coverages.length === 0) throw new Error(`${KEPT_FOLDER} has no coverage; run npm test -- --all first`);
 const before = existsSync(DOCUMENT) ? parseCoverage(readFileSync(DOCUMENT, "utf8")) : new Map<string, Set<string>>();
 for (const { device, tests, cells, complete } of coverages) {
   console.log(

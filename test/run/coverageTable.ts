@@ -16,7 +16,7 @@ const INTRODUCTION = `# What the tests cover
 Made by \`npm run coverage\` from what the tests ran, not by hand. To make it anew:
 
 \`\`\`sh
-npm test && npm run test:swiftshader && npm run coverage
+npm test -- --all && npm run test:swiftshader -- --all && npm run coverage
 \`\`\`
 
 A device's letter in a cell says: at least one test that passed on this device called the operation (Nd: 1d, 2d or 3d) in
@@ -24,8 +24,8 @@ the form of that row and column, and read its result back. That it also compared
 what these tests do with what they read: with the float64 reference, third-party vectors or the adjoint, to the bit or
 within a derived bound. Each row is looked at alone: two letters in a column are no claim about two features in one call,
 for which there are the random layers of test/properties. An empty cell is not tested, or not possible (a transposed
-convolution has no padding mode, a bias gradient no stride). \`npm test\` fails when something that is listed here for a
-device is no longer covered there.
+convolution has no padding mode, a bias gradient no stride). \`npm test -- --all\` fails when something that is listed here
+for a device is no longer covered there.
 `;
 
 const RANKS = ["1D", "2D", "3D"];

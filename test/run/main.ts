@@ -1,7 +1,7 @@
 /**
- * `npm test`: every test on every platform that there is, one report of all.
+ * `npm test`: a sample of the tests, or with `--all` every test, on every platform that there is; one report of all.
  *
- *     tsx test/run/main.ts [all | node | browser | deno | lavapipe | swiftshader | demo] [vitest's options and file names]
+ *     tsx test/run/main.ts [all | node | browser | deno | lavapipe | swiftshader | demo] [--all] [vitest's options and file names]
  *
  * Node and Chromium run in one vitest, side by side; the demo page after them, and then Deno, in a vitest that itself
  * runs in Deno.
@@ -9,11 +9,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { describeCounts, readCommandLine, type Suite } from "./commandLine.js";
+import { describeCounts, describeSample, readCommandLine, SAMPLE_VARIABLE, type Suite } from "./commandLine.js";
 import { findLosses, keepCoverages, readCoverages } from "./coverageFiles.js";
 import { denoCommand } from "./deno.js";
 import { chooseForDeno, chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
-import { listFailures, mergeReports, type Outcome, type Run, runVitest } from "./vitest.js";
+import { countLeftOut, listFailures, mergeReports, type Outcome, type Run, runVitest } from "./vitest.js";
 
 /** A run, and what it runs on, for people. A run that cannot be is a note alone. */
 interface Planned {
@@ -69,9 +69,10 @@ async function plan(suite: Suite): Promise<readonly Planned[]> {
   }
 }
 
-const { suite, reportFile, options, whole } = readCommandLine(process.argv.slice(2), process.env);
+const { suite, reportFile, options, sample, whole } = readCommandLine(process.argv.slice(2), process.env);
 const planned = await plan(suite);
-const notes = planned.map(({ note }) => note).join("\n");
+const sampled = sample === undefined ? [] : [describeSample(suite, sample)];
+const notes = [...planned.map(({ note }) => note), ...sampled].join("\n");
 console.log(notes);
 
 const coverageFolder = mkdtempSync(join(tmpdir(), "webgpu-conv-coverage-"));
@@ -79,7 +80,7 @@ const coverageOptions = [`--reporter=${join(import.meta.dirname, "coverageReport
 const outcomes: Outcome[] = [];
 for (const { run } of planned) {
   if (!run) continue;
-  const environment = { ...run.environment, CONV_COVERAGE: coverageFolder };
+  const environment = { ...run.environment, CONV_COVERAGE: coverageFolder, [SAMPLE_VARIABLE]: sample ?? "" };
   outcomes.push(await runVitest({ ...run, environment }, [...options, ...coverageOptions]));
 }
 const merged = mergeReports(outcomes.flatMap(({ report }) => report ?? []));
@@ -92,5 +93,5 @@ rmSync(coverageFolder, { recursive: true });
 for (const loss of losses) console.log(`NO LONGER COVERED, though docs/coverage.md lists it: ${loss}`);
 
 for (const failure of listFailures(merged)) console.log(failure);
-console.log(`\n${notes}\n${describeCounts(merged)}`);
+console.log(`\n${notes}\n${describeCounts(merged, countLeftOut(merged))}`);
 process.exitCode = losses.length === 0 && outcomes.every(({ status }) => status === 0) ? 0 : 1;

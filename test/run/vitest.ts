@@ -17,6 +17,8 @@ interface FileReport {
   readonly assertionResults: readonly {
     readonly fullName: string;
     readonly status: string;
+    /** The project whose short run left the test out. */
+    readonly meta?: { readonly leftOut?: string };
     readonly failureMessages?: readonly string[] | null;
   }[];
 }
@@ -97,4 +99,13 @@ export function listFailures({ testResults }: Report): readonly string[] {
     const failed = file.assertionResults.filter((test) => test.status === "failed");
     return failed.map((test) => line(` > ${test.fullName}`, test.failureMessages?.[0]));
   });
+}
+
+/** How many tests a short run left out, by project. */
+export function countLeftOut({ testResults }: Report): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { meta } of testResults.flatMap(({ assertionResults }) => assertionResults)) {
+    if (meta?.leftOut !== undefined) counts.set(meta.leftOut, (counts.get(meta.leftOut) ?? 0) + 1);
+  }
+  return counts;
 }

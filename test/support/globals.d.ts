@@ -5,6 +5,9 @@ declare const __CORPORA__: string;
 declare const __CONV_SEED__: string;
 declare const __CONV_COUNT__: string;
 
+/** The seed of a short run's sample (the environment's CONV_SAMPLE); empty where all tests are run. */
+declare const __CONV_SAMPLE__: string;
+
 /** How many random layers this platform checks by default. */
 declare const __CONV_LAYERS__: number;
 

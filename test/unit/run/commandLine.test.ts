@@ -1,38 +1,68 @@
 /** How `npm test` reads its command line and adds up reports. */
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { describeCounts, readCommandLine } from "../../run/commandLine.js";
-import { listFailures, mergeReports, type Report } from "../../run/vitest.js";
+import { describeCounts, describeSample, readCommandLine } from "../../run/commandLine.js";
+import { countLeftOut, listFailures, mergeReports, type Report } from "../../run/vitest.js";
+
+const TODAY = new Date("2026-01-31T23:59:00Z");
+const read = (parameters: readonly string[], environment: Readonly<Record<string, string>> = {}) =>
+  readCommandLine(parameters, environment, TODAY);
 
 describe("the command line", () => {
-  test("without anything: every suite, whole, reported to people", () => {
-    expect(readCommandLine([])).toEqual({
+  test("without anything: of every suite the day's sample, reported to people", () => {
+    expect(read([])).toEqual({
       suite: "all",
       reportFile: undefined,
       options: ["--reporter=default"],
-      whole: true,
+      sample: "20260131",
+      whole: false,
     });
+  });
+
+  test("with --all: the whole, of every suite or of one", () => {
+    const whole = { reportFile: undefined, options: ["--reporter=default"], sample: undefined, whole: true };
+    expect(read(["--all"])).toEqual({ ...whole, suite: "all" });
+    expect(read(["demo", "--all"])).toEqual({ ...whole, suite: "demo" });
   });
 
   test("a suite comes first; the JSON report is the runner's own business", () => {
-    const parameters = ["deno", "--reporter=dot", "--reporter=json", "--outputFile.json=out.json"];
-    expect(readCommandLine(parameters)).toEqual({
+    const parameters = ["deno", "--all", "--reporter=dot", "--reporter=json", "--outputFile.json=out.json"];
+    expect(read(parameters)).toEqual({
       suite: "deno",
       reportFile: "out.json",
       options: ["--reporter=dot"],
+      sample: undefined,
       whole: true,
     });
-    expect(readCommandLine(["--reporter=json", "--outputFile=out.json"]).reportFile).toBe("out.json");
+    expect(read(["--reporter=json", "--outputFile=out.json"]).reportFile).toBe("out.json");
   });
 
   test.each([["test/gpu/exact.test.ts"], ["node", "exact"], ["--testNamePattern=odd"], ["--shard=1/2"]])(
-    "%s %s is not the whole suite, and is passed on",
+    "%s %s is not the whole suite, is passed on, and no sample is taken of it",
     (...parameters) => {
-      const { whole, options } = readCommandLine(parameters);
+      const { whole, options, sample } = read(parameters);
       expect(whole).toBe(false);
+      expect(sample).toBeUndefined();
       expect(options).toContain(parameters[parameters.length - 1]);
     },
   );
+
+  test("a sample that is named is taken, unless all is asked for", () => {
+    expect(read([], { CONV_SAMPLE: "7" })).toMatchObject({ sample: "7", whole: false });
+    expect(read(["exact"], { CONV_SAMPLE: "7" })).toMatchObject({ sample: "7", whole: false });
+    expect(read(["--all"], { CONV_SAMPLE: "7" })).toMatchObject({ sample: undefined, whole: true });
+  });
+
+  test("random problems of one's own choice are no sample, and not the whole", () => {
+    for (const name of ["CONV_SEED", "CONV_COUNT"]) {
+      expect(read([], { [name]: "3" })).toMatchObject({ sample: undefined, whole: false });
+    }
+  });
+
+  test("a short run says how to run everything, and the same sample again", () => {
+    expect(describeSample("all", "20260131")).toMatch(/npm test -- --all\. .*CONV_SAMPLE=20260131 npm test$/);
+    expect(describeSample("deno", "7")).toMatch(/npm run test:deno -- --all\. .*CONV_SAMPLE=7 npm run test:deno$/);
+  });
 });
 
 describe("reports", () => {
@@ -74,6 +104,18 @@ describe("reports", () => {
         "FAILED test/gpu/some.test.ts: no such module",
       ],
     );
+  });
+
+  test("tell what a short run left out from what was skipped", () => {
+    const leftOut = (project: string) => ({ fullName: "adds", status: "skipped", meta: { leftOut: project } });
+    const tests = [passing, leftOut("node"), { fullName: "adds", status: "skipped" }, leftOut("deno"), leftOut("node")];
+    const merged = mergeReports([{ ...report(1, 0, 4), testResults: [file("passed", tests)] }]);
+    const counts = countLeftOut(merged);
+    expect([...counts]).toEqual([
+      ["node", 2],
+      ["deno", 1],
+    ]);
+    expect(describeCounts(merged, counts)).toBe("1 passed, 0 failed, 1 skipped; 3 left out (node 2, deno 1)");
   });
 
   test("that are all missing count nothing", () => {

@@ -1,0 +1,26 @@
+/** The short run: which of a group's tests are run. The sample follows from its seed alone, on each platform another. */
+import { Random } from "./data.js";
+
+/** Tests of a group (a describe, or what a file has beside its groups) that a short run takes at most. */
+export function mostOf(file: string): number {
+  // On a device, or in the page, a test takes up to half a minute; in unit tests milliseconds, but for long lists.
+  return file.startsWith("test/unit/") ? 20 : 3;
+}
+
+/** FNV-1a, 32 bits. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (const character of text) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return value >>> 0;
+}
+
+/** `most` of the items, or all where there are no more; `key` says which. */
+export function sampleOf<T>(items: readonly T[], most: number, key: string): ReadonlySet<T> {
+  const random = new Random(hash(key));
+  const left = [...items];
+  const taken = new Set<T>();
+  while (taken.size < most && left.length > 0) {
+    for (const item of left.splice(random.integer(0, left.length - 1), 1)) taken.add(item);
+  }
+  return taken;
+}

@@ -1,0 +1,30 @@
+/** Vitest's set-up of each test file in a short run (vite.config.ts): what is not in the sample is skipped, and marked so. */
+import { beforeEach, type RunnerTestCase, type RunnerTestSuite } from "vitest";
+import { mostOf, sampleOf } from "./sample.js";
+
+declare module "vitest" {
+  interface TaskMeta {
+    /** The project in which the short run left the test out. */
+    leftOut?: string;
+  }
+}
+
+const samples = new Map<RunnerTestSuite, ReadonlySet<RunnerTestCase>>();
+
+/** The tests of the group that are run. Those that are skipped anyway take no place. */
+function sampleIn(group: RunnerTestSuite): ReadonlySet<RunnerTestCase> {
+  const known = samples.get(group);
+  if (known) return known;
+  const { projectName = "", name: file } = group.file;
+  const tests = group.tasks.filter((task): task is RunnerTestCase => task.type === "test" && task.mode !== "skip");
+  const sample = sampleOf(tests, mostOf(file), [__CONV_SAMPLE__, projectName, file, group.fullName].join("\n"));
+  samples.set(group, sample);
+  return sample;
+}
+
+beforeEach(({ task, skip }) => {
+  const test = task as RunnerTestCase;
+  if (sampleIn(test.suite ?? test.file).has(test)) return;
+  task.meta.leftOut = test.file.projectName ?? "";
+  skip("left out of the short run");
+});
