@@ -1,4 +1,4 @@
-/** The README's code for pages, in a browser: without a bundler, in a worker, and by way of a bundler. */
+/** The code for pages in the README and its further pages, in a browser: without a bundler, in a worker, and by way of a bundler. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright";

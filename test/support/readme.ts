@@ -1,9 +1,12 @@
-/** The README's pieces of code. */
+/** The pieces of code in the README and in the pages that go on from it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "./packed.js";
 
-export const README = readFileSync(join(ROOT, "README.md"), "utf8");
+/** The pages, by their paths. */
+export const PAGES: ReadonlyMap<string, string> = new Map(
+  ["README.md", "docs/guide.md", "docs/operations.md"].map((path) => [path, readFileSync(join(ROOT, path), "utf8")]),
+);
 
 export interface Block {
   readonly language: string;
@@ -14,11 +17,15 @@ export interface Block {
   readonly promised: readonly string[];
 }
 
-const BLOCKS: readonly Block[] = [...README.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(({ index, ...match }) => {
-  const headings = [...README.slice(0, index).matchAll(/^## (.*)$/gm)];
-  const promised = [...match[2].matchAll(/(?:console\.log|postMessage)\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text);
-  return { language: match[1], heading: headings.at(-1)?.[1] ?? "", code: match[2], promised };
-});
+function blocksOf(text: string): Block[] {
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(({ index, ...match }) => {
+    const headings = [...text.slice(0, index).matchAll(/^##+ (.*)$/gm)];
+    const promised = [...match[2].matchAll(/(?:console\.log|postMessage)\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text);
+    return { language: match[1], heading: headings.at(-1)?.[1] ?? "", code: match[2], promised };
+  });
+}
+
+const BLOCKS: readonly Block[] = [...PAGES.values()].flatMap(blocksOf);
 
 const isWorker = ({ code }: Block): boolean => code.startsWith("// worker.js\n");
 

@@ -1,11 +1,11 @@
-/** The README's code for Node and for TypeScript, in a project of its own with the package as it is published. */
+/** The code for Node and for TypeScript in the README and its further pages, in a project of its own with the package as it is published. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { denoCommand } from "../run/deno.js";
 import { makeProject, manifest, ROOT } from "../support/packed.js";
-import { NODE_BLOCKS, PAGE_BLOCKS, printedLine, README, SHELL_BLOCKS, TYPED_BLOCKS } from "../support/readme.js";
+import { NODE_BLOCKS, PAGE_BLOCKS, PAGES, printedLine, SHELL_BLOCKS, TYPED_BLOCKS } from "../support/readme.js";
 
 let folder = "";
 beforeAll(async () => {
@@ -61,15 +61,21 @@ describe("TypeScript compiles strictly", () => {
   });
 });
 
-describe("what it names is there:", () => {
-  test("files that it links to", () => {
-    const links = [...README.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path);
+describe("what they name is there:", () => {
+  test.each([...PAGES])("files that %s links to, and headings in them", (path, text) => {
+    const links = [...text.matchAll(/\]\(([^):#]*)#?([^)]*)\)/g)];
     expect(links).not.toEqual([]);
-    for (const path of links) expect(() => readFileSync(join(ROOT, path))).not.toThrow();
+    for (const [, file, anchor] of links) {
+      const target = file === "" ? path : join(dirname(path), file);
+      const found = readFileSync(join(ROOT, target), "utf8");
+      if (anchor !== "") expect(headingsOf(found), `${target}#${anchor}`).toContain(anchor);
+    }
   });
 
   test("scripts", () => {
-    const named = [...README.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name);
+    const named = [...PAGES.values()].flatMap((text) =>
+      [...text.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name),
+    );
     expect(named).not.toEqual([]);
     for (const name of named) expect(manifest.scripts).toHaveProperty([name]);
   });
@@ -78,4 +84,9 @@ describe("what it names is there:", () => {
     const commands = SHELL_BLOCKS.map(({ code }) => code).join("");
     expect(commands).toContain(`npm install webgpu ../webgpu-conv/webgpu-conv-${manifest.version}.tgz`);
   });
+
+  /** Headings as links name them. */
+  function headingsOf(text: string): string[] {
+    return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading.toLowerCase().replaceAll(" ", "-"));
+  }
 });
