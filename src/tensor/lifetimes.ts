@@ -22,6 +22,7 @@ export interface LifetimeOptions {
 }
 
 const MOST_PLACES = 3;
+const MOST_FRAMES = 40;
 
 export class Lifetimes {
   readonly #release: LifetimeOptions["release"];
@@ -44,7 +45,7 @@ export class Lifetimes {
 
   /** A tensor's hold on new memory. */
   hold(shape: readonly number[], storage: TensorStorage): Hold {
-    const hold: Hold = { shape, storage, stack: this.#warn && new Error().stack };
+    const hold: Hold = { shape, storage, stack: this.#warn && wholeStack() };
     this.#live.add(hold);
     return hold;
   }
@@ -139,11 +140,20 @@ export class Lifetimes {
   }
 }
 
-/** The first place of a stack that is not the library's own: beyond the frames that lie where the innermost does. */
+/** The stack with the caller's frames in it: by default V8 gives ten, and a call of the library may take more. */
+function wholeStack(): string | undefined {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = MOST_FRAMES;
+  const { stack } = new Error();
+  Error.stackTraceLimit = stackTraceLimit;
+  return stack;
+}
+
+/** The first place of a stack that is not the library's own. The innermost is: in dist/, or in src/tensor/. */
 function placeOf(stack: string): string {
   const frames = stack.split("\n").filter((line) => /:\d+:\d+/.test(line));
   const folderOf = (frame: string): string => /[^\s(@]*[\\/]/.exec(frame.replace(/^.*?@/, ""))?.[0] ?? frame;
-  const own = frames.length > 0 ? folderOf(frames[0]) : "";
+  const own = frames.length > 0 ? folderOf(frames[0]).replace(/(src[\\/])tensor[\\/]$/, "$1") : "";
   const outside = frames.find((frame) => !folderOf(frame).startsWith(own)) ?? frames.at(-1);
   return (outside ?? "at a place that the runtime does not tell").trim();
 }
