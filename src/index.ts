@@ -9,17 +9,15 @@ import type { Engine } from "./api/engine.js";
 import { type Globals, pagePlatform } from "./api/platform.js";
 
 export { type EngineOptions } from "./api/createEngine.js";
-export { Engine, type EngineMemory, type TensorOptions, type WrapOptions } from "./api/engine.js";
+export { Engine, type EngineMemory } from "./api/engine.js";
+export type { TensorOptions, WrapOptions } from "./api/newTensors.js";
 export type { DataOptions, TensorData } from "./tensor/values.js";
 export type { NumberArray } from "./base/half.js";
 export type { NumberList } from "./base/list.js";
 export type { ExplainOptions } from "./calls/describeOperation.js";
 export type { OperationName } from "./problem/operationNames.js";
-export { ConvGradients } from "./api/convolutions.js";
-export type { TransposedForwardOptions, TransposedGradientOptions } from "./api/transposedConvolutions.js";
-export type { Activation } from "./calls/options.js";
+export { ConvGradients } from "./calls/convGradients.js";
 export type { ActivationName } from "./problem/activation.js";
-export type { ActivateOptions, ActivationGradientOptions } from "./api/activations.js";
 export type { DType } from "./problem/dtype.js";
 export type { Layout, TransposedWeightLayout, WeightLayout } from "./problem/layout.js";
 export type { DrawOptions, DrawTarget } from "./backend/draw.js";
@@ -30,11 +28,16 @@ export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorE
 export type { ChosenBy, ExplainedDispatch, Explanation, ExplainShapes } from "./calls/explain.js";
 export * from "./problem/geometry.js";
 export type {
+  ActivateOptions,
+  Activation,
+  ActivationGradientOptions,
   BackwardOptions,
   BackwardSolvers,
   ConvOptions,
   ForwardOptions,
   GradientOptions,
+  TransposedForwardOptions,
+  TransposedGradientOptions,
 } from "./calls/options.js";
 export type { Padding, PerAxis, TransposedSize } from "./problem/options.js";
 export type { SolverChoice } from "./planning/choice.js";

@@ -1,6 +1,7 @@
 /** Makes an engine from a GPU object, wherever that comes from. */
 import type { Backend } from "../backend/backend.js";
 import { CpuBackend } from "../cpu/cpuBackend.js";
+import { Context } from "./context.js";
 import { Engine } from "./engine.js";
 import { EngineCore } from "./engineCore.js";
 import { require, show } from "../base/errors.js";
@@ -143,5 +144,5 @@ async function withTuning(
   const warn = onWarning ?? ((message: string) => console.warn(`webgpu-conv: ${message}`));
   const tuning = new Tuning(backend, { mode, store, warn });
   if (store) await tuning.load();
-  return new Engine(new EngineCore(backend, tuning, development ? warn : undefined));
+  return new Engine(new Context(new EngineCore(backend, tuning, development ? warn : undefined)));
 }

@@ -1,50 +1,30 @@
-/** Engine: what a caller holds. Tensors, convolutions, and the device behind them. */
-import type {
-  AdapterDescription,
-  Backend,
-  RoleStorages,
-  SpecialValues,
-  TensorStorage,
-  Timing,
-} from "../backend/backend.js";
-import { type Call, requireTensor } from "../calls/calls.js";
+/** Engine: what a caller holds. Tensors, operations, and the device behind them. */
+import type { AdapterDescription, SpecialValues, Timing } from "../backend/backend.js";
 import { type DrawOptions, type DrawTarget, readPlanes } from "../backend/draw.js";
-import { BYTES_PER_ELEMENT, type DType, readDType, storedValues } from "../problem/dtype.js";
 import { DISPOSE } from "../base/dispose.js";
-import { ConvError, LimitError, require, show, SolverError, TensorError } from "../base/errors.js";
-import { describeOperation, type ExplainOptions } from "../calls/describeOperation.js";
-import { type Explanation, explain, type ExplainShapes, NO_SELECTION } from "../calls/explain.js";
-import { EngineCore } from "./engineCore.js";
-import { product } from "../problem/geometry.js";
-import { Scope } from "../tensor/lifetimes.js";
-import { listOf, type NumberList } from "../base/list.js";
-import { operandRefusal, resultRefusal, tensorRefusal } from "../backend/limits.js";
-import { type ConvOperation, operandRoles, resultRoles, shapeOfRole, type TensorRole } from "../problem/operation.js";
-import type { OperationName } from "../problem/operationNames.js";
-import { optionKeys, requireOptions } from "../base/optionKeys.js";
-import { withBatch } from "../problem/problem.js";
-import { readExtents } from "../problem/shapes.js";
-import {
-  BYTES_PER_PIXEL,
-  type ImageOptions,
-  imageShape,
-  type ImageSource,
-  readImages,
-  readPixels,
-} from "../problem/pixels.js";
-import { Compiled, type Encoded, Recording } from "./recording.js";
-import { Tensor } from "../tensor/tensor.js";
-import type { SolverChoice } from "../planning/choice.js";
-import type { Tuning } from "../tuner/tuning.js";
-import { UnsharedConvolutions } from "./unsharedConvolutions.js";
-import { type DataOptions, dimensionsOf, readValues, type TensorData } from "../tensor/values.js";
+import { require, show } from "../base/errors.js";
+import type { NumberList } from "../base/list.js";
 import type { GPUBuffer, GPUCommandEncoder, GPUDevice } from "../base/webgpuTypes.js";
-
-/** How {@link Engine.tensor} stores its values, and what they are. */
-export interface TensorOptions extends DataOptions {
-  /** "float32" when absent. */
-  readonly dtype?: DType;
-}
+import type { ExplainOptions } from "../calls/describeOperation.js";
+import type { ExplainShapes, Explanation } from "../calls/explain.js";
+import type { OperationName } from "../problem/operationNames.js";
+import type { ImageOptions, ImageSource } from "../problem/pixels.js";
+import { Scope } from "../tensor/lifetimes.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { type DataOptions, dimensionsOf, type TensorData } from "../tensor/values.js";
+import type { Tuning } from "../tuner/tuning.js";
+import { Context } from "./context.js";
+import { explainOperation } from "./explainOperation.js";
+import {
+  type TensorOptions,
+  uploadImages,
+  uploadValues,
+  wrapBuffer,
+  type WrapOptions,
+  writeValues,
+} from "./newTensors.js";
+import { Operations } from "./operations.js";
+import { type Compiled, compileSequence, type Encoded, encodeRecording, Recording } from "./recording.js";
 
 /** Memory in use, in bytes, and tensors not disposed of. */
 export interface EngineMemory {
@@ -55,47 +35,33 @@ export interface EngineMemory {
   readonly liveTensors: number;
 }
 
-/** What {@link Engine.wrap} is told of a caller's buffer. */
-export interface WrapOptions {
-  readonly dtype?: DType;
-  readonly offset?: number;
-}
-
-const TENSOR_OPTIONS = optionKeys<TensorOptions>({ dtype: 1, bits: 1 }, { string: "dtype" });
-const WRITE_OPTIONS = optionKeys<DataOptions>({ bits: 1 }, { string: "bits" });
-const WRAP_OPTIONS = optionKeys<WrapOptions>({ dtype: 1, offset: 1 }, { string: "dtype", number: "offset" });
-
 /**
  * Runs convolutions on one device.
  *
  * Operations return at once: they record work. `tensor.data()` and {@link finish} submit it and wait.
  * Bad arguments throw from the call itself, before anything reaches the device, and leave everything as it was.
  */
-export class Engine extends UnsharedConvolutions implements Disposable {
+export class Engine extends Operations implements Disposable {
   /** Choices of solvers that were measured on this device. */
   readonly tuning: Tuning;
-  readonly #backend: Backend;
-  readonly #core: EngineCore;
-  readonly #scope: Scope | undefined;
+  readonly #context: Context;
 
   /** Use `createEngine`, or {@link scope}. */
-  constructor(core: EngineCore, scope?: Scope) {
-    super();
-    require(core instanceof EngineCore, () => "an engine was constructed; expected await createEngine()");
-    this.#core = core;
-    this.#backend = core.backend;
-    this.tuning = core.tuning;
-    this.#scope = scope;
+  constructor(context: Context) {
+    super((call, shapes) => context.run(call, shapes));
+    require(context instanceof Context, () => "an engine was constructed; expected await createEngine()");
+    this.#context = context;
+    this.tuning = context.core.tuning;
   }
 
   /** The device, in words and as data. */
   get adapter(): AdapterDescription {
-    return this.#backend.adapter;
+    return this.#context.core.backend.adapter;
   }
 
   /** The WebGPU device that the engine runs on; undefined with the CPU backend. Not to be destroyed. */
   get device(): GPUDevice | undefined {
-    return this.#backend.device;
+    return this.#context.core.backend.device;
   }
 
   /**
@@ -110,11 +76,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    *   LimitError beyond the device's limits.
    */
   tensor(data: TensorData, shape: NumberList = dimensionsOf("data", data), options: TensorOptions = {}): Tensor {
-    requireOptions(options, TENSOR_OPTIONS);
-    const dtype = readDType(options.dtype);
-    const extents = this.#readExtents(shape, dtype);
-    const values = readValues("data", data, extents, dtype, options);
-    return this.#adopt(extents, this.#backend.upload(values, extents, dtype));
+    return uploadValues(this.#context, data, shape, options);
   }
 
   /**
@@ -126,14 +88,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * @throws ArgumentError for another number of values, for anything but numbers, or for an image; TensorError if disposed.
    */
   async write(tensor: Tensor, values: TensorData, options: DataOptions = {}): Promise<void> {
-    this.#requireLive();
-    requireTensor("tensor", tensor);
-    requireOptions(options, WRITE_OPTIONS);
-    const { dtype, shape } = tensor;
-    require(dtype !== "rgba8unorm", () => "tensor is an image; expected values: make a new one with engine.image");
-    const storage = tensor.storage(this.#core.owner, "tensor");
-    const write = this.#backend.write(storage, readValues("values", values, shape, dtype, options, true));
-    await this.#core.waits.on(write);
+    await this.#context.core.waits.on(writeValues(this.#context, tensor, values, options));
   }
 
   /**
@@ -148,12 +103,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * @throws ArgumentError for what is no image, or none that can be read; LimitError beyond the device's limits.
    */
   image(source: ImageSource | readonly ImageSource[], options: ImageOptions = {}): Tensor {
-    this.#requireLive();
-    const { images, size, order } = readImages(source, (image) => this.#backend.pixelOrder(image));
-    const pixels = readPixels(options, size.width * size.height, order);
-    const shape = [images.length, size.height, size.width];
-    requireFits(tensorRefusal("the image", shape, BYTES_PER_PIXEL, this.#backend));
-    return this.#adopt(imageShape(pixels, images.length, size), this.#backend.uploadImages(images, size, pixels));
+    return uploadImages(this.#context, source, options);
   }
 
   /**
@@ -168,12 +118,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * @throws ArgumentError when the buffer is too small or lacks the usage; DeviceError on an engine without a GPU.
    */
   wrap(buffer: GPUBuffer, shape: NumberList, options: WrapOptions = {}): Tensor {
-    requireOptions(options, WRAP_OPTIONS);
-    const dtype = readDType(options.dtype);
-    const extents = this.#readExtents(shape, dtype);
-    const { offset = 0 } = options;
-    const storage = this.#core.requireGpu("wrap").wrap(buffer, offset, extents, dtype);
-    return this.#adopt(extents, storage);
+    return wrapBuffer(this.#context, buffer, shape, options);
   }
 
   /**
@@ -185,22 +130,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * @param options those of the operation; `bias: true` stands for a bias tensor
    */
   explain(name: OperationName, shapes: ExplainShapes, options: ExplainOptions = {}): Explanation {
-    this.#requireLive();
-    const operation = describeOperation(name, shapes, options);
-    const { problem } = operation;
-    // What is planned for an empty batch is what one sample would get.
-    const planned = problem.batch > 0 ? operation : { ...operation, problem: withBatch(problem, 1) };
-    const limit = operandRefusal(operation, this.#backend) ?? resultRefusal(operation, this.#backend);
-    const tuned = options.solver === undefined ? this.tuning.choiceFor(planned) : undefined;
-    const chosenBy = options.solver !== undefined ? "caller" : tuned ? "tuning" : "model";
-    try {
-      return explain(operation, this.#backend.select(planned, options.solver ?? tuned), chosenBy, limit);
-    } catch (error) {
-      // Sizes that nothing can hold need not be plannable either.
-      if (error instanceof SolverError || !(error instanceof ConvError)) throw error;
-      if (limit === undefined && !(error instanceof LimitError)) throw error;
-      return explain(operation, NO_SELECTION, chosenBy, limit ?? error.message);
-    }
+    return explainOperation(this.#context.requireLive(), name, shapes, options);
   }
 
   /**
@@ -214,10 +144,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * @throws DeviceError on an engine without a GPU; whatever `record` throws, and then nothing was encoded.
    */
   async encode<Result>(encoder: GPUCommandEncoder, record: () => Result): Promise<Encoded<Result>> {
-    this.#requireLive();
-    const recording = new Recording(record, this.#core.lifetimes);
-    const submitted = await this.#core.waits.on(this.#core.requireGpu("encode").encode(encoder, recording.call));
-    return { result: recording.result, submitted };
+    return await encodeRecording(this.#context.requireLive(), encoder, record);
   }
 
   /**
@@ -231,21 +158,7 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * @throws DeviceError on an engine without a GPU, or if a kernel does not compile; whatever `record` throws.
    */
   async compile<Result>(record: () => Result): Promise<Compiled<Result>> {
-    this.#requireLive();
-    const recording = new Recording(record, this.#core.lifetimes);
-    const operands = new Set<Tensor>();
-    const compiling = this.#core.requireGpu("compile").compile(() => {
-      this.#core.operands = operands;
-      try {
-        recording.call();
-      } finally {
-        this.#core.operands = undefined;
-      }
-    });
-    const sequence = await this.#core.waits.on(compiling);
-    const compiled = new Compiled(recording.result, sequence);
-    this.#core.operandsOf.set(compiled, operands);
-    return compiled;
+    return await compileSequence(this.#context.requireLive(), record);
   }
 
   /**
@@ -254,9 +167,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * @throws TensorError if disposed or another engine's; DeviceError if the values could not be computed.
    */
   async check(tensor: Tensor): Promise<SpecialValues> {
-    this.#requireLive();
-    requireTensor("tensor", tensor);
-    return await this.#core.waits.on(this.#backend.check(tensor.storage(this.#core.owner, "tensor")));
+    const { backend, waits } = this.#context.requireLive();
+    return await waits.on(backend.check(this.#context.storageOf(tensor)));
   }
 
   /**
@@ -269,11 +181,10 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * @throws ArgumentError, TensorError; DeviceError on an engine without a GPU, or if the values could not be computed.
    */
   async draw(tensor: Tensor, target: DrawTarget, options: DrawOptions = {}): Promise<void> {
-    this.#requireLive();
-    requireTensor("tensor", tensor);
-    const storage = tensor.storage(this.#core.owner, "tensor");
+    const core = this.#context.requireLive();
+    const storage = this.#context.storageOf(tensor);
     const planes = readPlanes(tensor.shape, options, tensor.pixels !== undefined);
-    await this.#core.waits.on(this.#core.requireGpu("draw").draw(storage, planes, target));
+    await core.waits.on(core.requireGpu("draw").draw(storage, planes, target));
   }
 
   /**
@@ -281,8 +192,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * after it. Doesn't wait for results.
    */
   async submit(): Promise<void> {
-    this.#requireLive();
-    await this.#core.waits.on(this.#backend.submit());
+    const { backend, waits } = this.#context.requireLive();
+    await waits.on(backend.submit());
   }
 
   /**
@@ -290,8 +201,8 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * reported one.
    */
   async finish(): Promise<void> {
-    this.#requireLive();
-    await this.#core.waits.on(this.#backend.finish().then(() => this.tuning.settled()));
+    const { backend, waits } = this.#context.requireLive();
+    await waits.on(backend.finish().then(() => this.tuning.settled()));
   }
 
   /**
@@ -299,13 +210,14 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * finished first and kernels are compiled before the clock starts only if they ran before: warm up.
    */
   async time(record: () => void): Promise<Timing> {
-    this.#requireLive();
-    const recording = new Recording(record, this.#core.lifetimes);
-    return await this.#core.waits.on(this.#backend.time(recording.call));
+    const { backend, waits, lifetimes } = this.#context.requireLive();
+    const recording = new Recording(record, lifetimes);
+    return await waits.on(backend.time(recording.call));
   }
 
   memory(): EngineMemory {
-    return { ...this.#backend.memory(), liveTensors: this.#core.lifetimes.liveTensors };
+    const { backend, lifetimes } = this.#context.core;
+    return { ...backend.memory(), liveTensors: lifetimes.liveTensors };
   }
 
   /**
@@ -329,45 +241,25 @@ export class Engine extends UnsharedConvolutions implements Disposable {
   scope(): Engine;
   scope<Result>(run: (local: Engine) => Result): Result;
   scope<Result>(run?: (local: Engine) => Result): Result | Engine {
-    this.#requireLive();
-    const { lifetimes } = this.#core;
-    const scope = new Scope(this.#scope ?? lifetimes.scopeAtHand());
-    const local = new Engine(this.#core, scope);
-    if (run === undefined) return local;
-    require(typeof run === "function", () => `run is ${show(run)}; expected a function, or nothing`);
-    let isWaiting = false;
-    try {
-      const result = lifetimes.within(scope, () => run(local));
-      if (result instanceof Promise) {
-        isWaiting = true;
-        return this.#endWith(scope, result as Promise<unknown>) as Result;
-      }
-      lifetimes.keep(scope, result);
-      return result;
-    } finally {
-      if (!isWaiting) lifetimes.close(scope);
-    }
-  }
-
-  async #endWith(scope: Scope, pending: Promise<unknown>): Promise<unknown> {
-    try {
-      const result = await pending;
-      this.#core.lifetimes.keep(scope, result);
-      return result;
-    } finally {
-      this.#core.lifetimes.close(scope);
-    }
+    this.#context.requireLive();
+    require(run === undefined || typeof run === "function", () => {
+      return `run is ${show(run)}; expected a function, or nothing`;
+    });
+    const { core, currentScope } = this.#context;
+    const scope = new Scope(currentScope);
+    const local = new Engine(new Context(core, scope));
+    return run ? core.lifetimes.runIn(scope, () => run(local)) : local;
   }
 
   /**
-   * Takes tensors out of the scope at hand, which then leaves them alone; without one nothing is to be done.
+   * Takes tensors out of the current scope, which no longer disposes of them. Without a scope this does nothing.
    *
    * @param value a tensor, or what holds tensors: arrays, maps, sets and objects
    * @returns it
    */
   keep<Value>(value: Value): Value {
-    const scope = this.#scope ?? this.#core.lifetimes.scopeAtHand();
-    if (scope) this.#core.lifetimes.keep(scope, value);
+    const { core, currentScope } = this.#context;
+    if (currentScope) core.lifetimes.keep(currentScope, value);
     return value;
   }
 
@@ -377,75 +269,12 @@ export class Engine extends UnsharedConvolutions implements Disposable {
    * once. Twice is harmless.
    */
   dispose(): void {
-    if (this.#scope) this.#core.lifetimes.close(this.#scope);
-    else this.#core.dispose();
+    const { core, scope } = this.#context;
+    if (scope) core.lifetimes.close(scope);
+    else core.dispose();
   }
 
   [DISPOSE](): void {
     this.dispose();
   }
-
-  protected override run(
-    { operation, operands, names, solver }: Call,
-    shapes?: readonly (readonly number[])[],
-  ): Tensor[] {
-    this.#requireLive();
-    const storages: RoleStorages = {};
-    for (const role of operandRoles(operation)) {
-      const tensor = operands[role];
-      if (!tensor) continue;
-      storages[role] = tensor.storage(this.#core.owner, names[role] ?? role);
-      this.#core.operands?.add(tensor);
-    }
-    const roles: readonly TensorRole[] = resultRoles(operation);
-    requireFits(resultRefusal(operation, this.#backend));
-    const results =
-      operation.problem.batch === 0
-        ? this.#resultsOfNothing(operation, solver)
-        : this.#backend.run(operation, storages, solver ?? this.tuning.use(operation));
-    return roles.map((role, i) => this.#adopt(shapes ? shapes[i] : shapeOfRole(operation, role), results[i]));
-  }
-
-  /** Of an empty batch: sums of nothing, which are zeros, and tensors without values. No kernel runs. */
-  #resultsOfNothing(operation: ConvOperation, solver: SolverChoice | undefined): TensorStorage[] {
-    const { dtype, problem } = operation;
-    if (solver !== undefined) this.#backend.select({ ...operation, problem: withBatch(problem, 1) }, solver);
-    return resultRoles(operation).map((role) => {
-      const shape = shapeOfRole(operation, role);
-      return this.#backend.upload(storedValues(product(shape), dtype), shape, dtype);
-    });
-  }
-
-  #adopt(shape: readonly number[], storage: TensorStorage): Tensor {
-    const { lifetimes, owner } = this.#core;
-    const hold = lifetimes.hold(shape, storage);
-    const tensor = new Tensor(owner, hold, storage);
-    lifetimes.watch(tensor, hold, this.#scope);
-    this.#core.operands?.add(tensor);
-    return tensor;
-  }
-
-  /** The extents of a new tensor, checked. */
-  #readExtents(shape: NumberList, dtype: DType): readonly number[] {
-    this.#requireLive();
-    const list = listOf(shape) ?? [];
-    require(list.length >= 1, () => {
-      const remedy = Object.prototype.toString.call(shape) === "[object Object]" ? "; options come after it" : "";
-      return `shape is ${show(shape)}; expected a list of at least one dimension${remedy}`;
-    });
-    const extents = readExtents("tensor", list, true);
-    requireFits(tensorRefusal("tensor", extents, BYTES_PER_ELEMENT[dtype], this.#backend));
-    return extents;
-  }
-
-  #requireLive(): void {
-    if (this.#core.disposed) throw new TensorError("the engine was disposed; expected a live engine");
-    if (this.#scope?.closed)
-      throw new TensorError("the scope has ended; expected the engine itself, or a scope of its own");
-  }
-}
-
-/** Throws what a device cannot hold. */
-function requireFits(refusal: string | undefined): void {
-  if (refusal !== undefined) throw new LimitError(refusal);
 }

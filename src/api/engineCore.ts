@@ -2,7 +2,6 @@
 import type { Backend, Interop, TensorStorage } from "../backend/backend.js";
 import { DeviceError } from "../base/errors.js";
 import { Lifetimes } from "../tensor/lifetimes.js";
-import type { Compiled } from "./recording.js";
 import type { Tensor, TensorOwner } from "../tensor/tensor.js";
 import type { Tuning } from "../tuner/tuning.js";
 import { Waits } from "../base/waits.js";
@@ -18,8 +17,8 @@ export class EngineCore {
     binding: (storage) => this.requireGpu("binding").binding(storage),
     release: (hold) => this.lifetimes.dispose(hold),
   };
-  /** What sequences read and write must not be collected while they may run, though nobody else holds it. */
-  readonly operandsOf = new WeakMap<Compiled<unknown>, ReadonlySet<Tensor>>();
+  /** By compiled sequence, the tensors that it reads and writes: they live as long as it does, though nobody else holds them. */
+  readonly operandsOf = new WeakMap<object, ReadonlySet<Tensor>>();
   /** Tensors of the sequence that is being recorded, so far. */
   operands: Set<Tensor> | undefined;
 

@@ -2,7 +2,10 @@
 import type { Sequence } from "../backend/backend.js";
 import { DISPOSE } from "../base/dispose.js";
 import { ArgumentError, require, show } from "../base/errors.js";
+import type { GPUCommandEncoder } from "../base/webgpuTypes.js";
 import type { Lifetimes } from "../tensor/lifetimes.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { EngineCore } from "./engineCore.js";
 
 /** Operations that were written into a caller's encoder. */
 export interface Encoded<Result> {
@@ -62,7 +65,6 @@ export class Compiled<Result> implements Disposable {
 export class Recording<Result> {
   readonly #record: () => Result;
   readonly #results: Result[] = [];
-
   readonly #lifetimes: Lifetimes;
 
   constructor(record: () => Result, lifetimes: Lifetimes) {
@@ -98,4 +100,33 @@ function refuse(promise: PromiseLike<unknown>): never {
   throw new ArgumentError(
     "the recording returned a promise; expected a function that calls operations and waits for nothing",
   );
+}
+
+/** Records into a caller's encoder. */
+export async function encodeRecording<Result>(
+  core: EngineCore,
+  encoder: GPUCommandEncoder,
+  record: () => Result,
+): Promise<Encoded<Result>> {
+  const recording = new Recording(record, core.lifetimes);
+  const submitted = await core.waits.on(core.requireGpu("encode").encode(encoder, recording.call));
+  return { result: recording.result, submitted };
+}
+
+/** Records a sequence, and keeps the tensors that it works on from being collected while it may run. */
+export async function compileSequence<Result>(core: EngineCore, record: () => Result): Promise<Compiled<Result>> {
+  const recording = new Recording(record, core.lifetimes);
+  const operands = new Set<Tensor>();
+  const compiling = core.requireGpu("compile").compile(() => {
+    core.operands = operands;
+    try {
+      recording.call();
+    } finally {
+      core.operands = undefined;
+    }
+  });
+  const sequence = await core.waits.on(compiling);
+  const compiled = new Compiled(recording.result, sequence);
+  core.operandsOf.set(compiled, operands);
+  return compiled;
 }

@@ -1,6 +1,6 @@
 /** An operation described by its name, shapes and options, without tensors: for planning. */
 import { NO_ACTIVATION, readActivation } from "../problem/activation.js";
-import { plainOperation, readSlopes, requireTensor } from "./calls.js";
+import { plainOperation, readSlopes } from "./calls.js";
 import { type DType, readDType } from "../problem/dtype.js";
 import { require, show } from "../base/errors.js";
 import { type OptionKeys, optionKeys, requireOptions } from "../base/optionKeys.js";
@@ -13,7 +13,7 @@ import { SIZE_KEYS, type TransposedSize } from "../problem/options.js";
 import type { Pixels } from "../problem/pixels.js";
 import { makeProblem } from "../problem/problem.js";
 import { requireSameShape } from "../problem/shapes.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { requireTensor, type Tensor } from "../tensor/tensor.js";
 import { makeTransposedProblem } from "../problem/transposed.js";
 
 /** What `engine.explain` may be told: the operation's options, and what would be fused into it. */

@@ -3,6 +3,7 @@ import { optionKeys, requireOptions } from "../base/optionKeys.js";
 import { readSolver, type SolverChoice } from "../planning/choice.js";
 import type { Activation as AnyActivation } from "../problem/activation.js";
 import { type Hyperparameters, SIZE_KEYS, type TransposedSize } from "../problem/options.js";
+import type { Layout } from "../problem/layout.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /** An activation; `Slope` is what holds a prelu's slopes. */
@@ -50,6 +51,22 @@ export interface GradientOptions extends ConvOptions {
   readonly preActivation?: Tensor;
 }
 
+/** Options of a transposed convolution's forward pass. */
+export interface TransposedForwardOptions extends ForwardOptions, TransposedSize {}
+
+/** Options of its gradients: those of the forward pass, `outputPadding` or `outputSize` included. */
+export interface TransposedGradientOptions extends GradientOptions, TransposedSize {}
+
+/** Where the channels lie, for a prelu with a slope a channel. */
+export interface ActivateOptions {
+  /** "channels-first" when absent: the second dimension. */
+  readonly layout?: Layout;
+}
+
+/** What the gradient of an activation on its own is told. */
+export interface ActivationGradientOptions
+  extends ActivateOptions, Pick<GradientOptions, "activation" | "output" | "preActivation"> {}
+
 /** Options of `conv2dBackward` and its like. */
 export interface BackwardOptions extends Omit<GradientOptions, "solver"> {
   /** One solver by a name that both kernels have, or one for each of them; the engine chooses where none is named. */
@@ -69,13 +86,15 @@ const GRADIENT_BARE = { number: "stride", tensor: "output" };
 
 export const FORWARD_OPTIONS = optionKeys<ForwardOptions>(FORWARD_KEYS, FORWARD_BARE);
 export const GRADIENT_OPTIONS = optionKeys<GradientOptions>(GRADIENT_KEYS, GRADIENT_BARE);
-export const TRANSPOSED_OPTIONS = optionKeys<ForwardOptions & TransposedSize>(
-  { ...FORWARD_KEYS, ...SIZE_KEYS },
-  FORWARD_BARE,
-);
-export const TRANSPOSED_GRADIENT_OPTIONS = optionKeys<GradientOptions & TransposedSize>(
+export const TRANSPOSED_OPTIONS = optionKeys<TransposedForwardOptions>({ ...FORWARD_KEYS, ...SIZE_KEYS }, FORWARD_BARE);
+export const TRANSPOSED_GRADIENT_OPTIONS = optionKeys<TransposedGradientOptions>(
   { ...GRADIENT_KEYS, ...SIZE_KEYS },
   GRADIENT_BARE,
+);
+export const ACTIVATE_OPTIONS = optionKeys<ActivateOptions>({ layout: 1 }, { string: "layout" });
+export const ACTIVATION_GRADIENT_OPTIONS = optionKeys<ActivationGradientOptions>(
+  { activation: 1, output: 1, preActivation: 1, layout: 1 },
+  { string: "activation", tensor: "output" },
 );
 const BACKWARD_SOLVER_KEYS = optionKeys<BackwardSolvers>({ input: 1, weight: 1 });
 

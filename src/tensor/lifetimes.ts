@@ -53,11 +53,12 @@ export class Lifetimes {
   /** Watches a new tensor; it is that scope's to give back, or the one's whose function is running. */
   watch(tensor: Tensor, hold: Hold, scope: Scope | undefined): void {
     this.#registry.register(tensor, hold);
-    const owner = scope ?? this.scopeAtHand();
+    const owner = scope ?? this.runningScope;
     if (owner && hold.storage) owner.made.set(hold.storage, hold);
   }
 
-  scopeAtHand(): Scope | undefined {
+  /** The innermost scope whose function is running. */
+  get runningScope(): Scope | undefined {
     return this.#running.at(-1);
   }
 
@@ -71,9 +72,38 @@ export class Lifetimes {
     }
   }
 
+  /**
+   * Calls `run` in a scope, keeps what it returns and closes the scope: when it returns or, where it returns a promise, once
+   * that has settled. What others make while that is pending is not the scope's.
+   */
+  runIn<Result>(scope: Scope, run: () => Result): Result {
+    let isPending = false;
+    try {
+      const result = this.within(scope, run);
+      if (result instanceof Promise) {
+        isPending = true;
+        return this.#closeWith(scope, result as Promise<unknown>) as Result;
+      }
+      this.keep(scope, result);
+      return result;
+    } finally {
+      if (!isPending) this.close(scope);
+    }
+  }
+
+  async #closeWith(scope: Scope, pending: Promise<unknown>): Promise<unknown> {
+    try {
+      const result = await pending;
+      this.keep(scope, result);
+      return result;
+    } finally {
+      this.close(scope);
+    }
+  }
+
   /** Calls `run`; where what it returns is of no use to anyone, what it made is given back. */
   attempt<Result>(run: () => Result, isUseful: (result: Result) => boolean): Result {
-    const scope = new Scope(this.scopeAtHand());
+    const scope = new Scope(this.runningScope);
     let result: Result;
     try {
       result = this.within(scope, run);
