@@ -25,4 +25,16 @@ export default defineConfig(
     files: ["src/**/*.ts"],
     rules: { "no-console": "error" },
   },
+  {
+    files: ["src/solvers/**/*.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "MemberExpression[property.name='software'], ObjectPattern > Property[key.name='software']",
+          message: "Solvers read numbers of a device's policy (src/planning/policy.ts), and not its class.",
+        },
+      ],
+    },
+  },
 );

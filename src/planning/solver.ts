@@ -68,6 +68,8 @@ export interface Solver {
   isExact?(config: SolverConfig, operation: ConvOperation): boolean;
   /** Whether it reads an image's pixels as they are. Otherwise they are converted first. */
   readonly readsPixels?: boolean;
+  /** Whether its kernels use workgroup memory and barriers. Devices that these do not pay on take long to compile them. */
+  readonly usesWorkgroupMemory?: boolean;
   /** Tuning constants that a caller may give and no candidate need have. */
   readonly optionalConstants?: readonly string[];
   /** Tuning candidates, the default for this operation and device first. */

@@ -2,6 +2,7 @@
 import type { Capabilities } from "../planning/capabilities.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { select, solversFor } from "../solvers/select.js";
+import { policyOf } from "../planning/policy.js";
 import { isRefusal, type Solver, type SolverConfig } from "../planning/solver.js";
 import { planFor } from "../solvers/passes/conversions.js";
 
@@ -12,8 +13,6 @@ export interface Candidate {
 
 /** Candidates of an operation, at most. */
 export const MOST_CANDIDATES = 16;
-/** Kernels in workgroup memory take a software device tens of seconds to compile, to lose by several times. */
-const NEVER_ON_SOFTWARE = new Set(["implicit-gemm"]);
 
 /** Whether two candidates are one, in whatever order their constants come. */
 export function isSame(a: Candidate, b: Candidate): boolean {
@@ -35,7 +34,9 @@ export function ownCandidate(
   return own && !isRefusal(planFor(solver, operation, capabilities, own.config)) ? own : undefined;
 }
 
-const isTooSlow = ({ name }: Solver, { software }: Capabilities): boolean => software && NEVER_ON_SOFTWARE.has(name);
+/** Kernels in workgroup memory take a software device tens of seconds to compile, to lose by several times. */
+const isTooSlow = ({ usesWorkgroupMemory = false }: Solver, capabilities: Capabilities): boolean =>
+  usesWorkgroupMemory && !policyOf(capabilities).workgroupMemoryPays;
 
 /** What the model chooses: the candidate to beat. */
 export function modelChoice(operation: ConvOperation, capabilities: Capabilities): Candidate {

@@ -46,12 +46,10 @@ describe("terms", () => {
   });
 
   test("are split until there are enough workgroups, terms or bytes", () => {
-    const sum = { tasks: 8, elements: 1000, depth: 4096, leastDepth: 256 };
-    const enough = { software: 16, gpu: 64 };
-    const split = (part: Partial<typeof sum>, software = false): number =>
-      chooseSplits({ ...sum, ...part }, { ...DEFAULT_CAPABILITIES, software }, enough);
+    const sum = { tasks: 8, busy: 64, elements: 1000, depth: 4096, leastDepth: 256 };
+    const split = (part: Partial<typeof sum>): number => chooseSplits({ ...sum, ...part }, DEFAULT_CAPABILITIES);
     expect(split({})).toBe(8);
-    expect(split({}, true)).toBe(2);
+    expect(split({ busy: 16 })).toBe(2);
     expect(split({ depth: 1000 })).toBe(3);
     expect(split({ depth: 255 })).toBe(1);
     expect(split({ tasks: 64 })).toBe(1);

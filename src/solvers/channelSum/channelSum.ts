@@ -3,13 +3,11 @@
  * gradient of a prelu's slopes, whose terms have a second factor.
  */
 import kernel from "../../../shaders/channel_sum/channel_sum.wgsl";
+import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { elementTypes } from "../shared/constants.js";
 import { channelSums, twoStagePlan } from "../passes/reducePartials.js";
 import { chooseSplits } from "../shared/splits.js";
-
-/** Terms below which a split is not worth its partial. */
-const LEAST_DEPTH = 4096;
 
 export const channelSum: Solver = {
   name: "channel-sum",
@@ -20,10 +18,8 @@ export const channelSum: Solver = {
     const slopes = direction === "slopeGradient";
     const { batch, outChannels, outputPositions } = problem;
     const depth = batch * outputPositions;
-    const splits = chooseSplits(
-      { tasks: outChannels, elements: outChannels, depth, leastDepth: LEAST_DEPTH },
-      capabilities,
-    );
+    const { busyGradientWorkgroups: busy, splitTermsChannelSum: leastDepth } = policyOf(capabilities);
+    const splits = chooseSplits({ tasks: outChannels, busy, elements: outChannels, depth, leastDepth }, capabilities);
     const sums = channelSums(operation, splits, capabilities);
     const first = dispatch(kernel, {
       constants: { MASKED: masked, SLOPES: slopes },

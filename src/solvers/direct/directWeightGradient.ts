@@ -1,5 +1,6 @@
 /** Direct weight gradient: one thread a weight and split. Takes every problem. */
 import kernel from "../../../shaders/direct/direct_weight_gradient.wgsl";
+import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { elementTypes } from "../shared/constants.js";
 import {
@@ -14,7 +15,6 @@ import { chooseSplits } from "../shared/splits.js";
 import { planUnshared } from "./unsharedWeightGradient.js";
 
 const THREADS = 64;
-const LEAST_DEPTH = 64;
 
 export const directWeightGradient: Solver = {
   name: "direct",
@@ -26,7 +26,8 @@ export const directWeightGradient: Solver = {
     const { elements } = gradientMatrix(operation);
     const depth = problem.batch * problem.outputPositions;
     const tasks = Math.ceil(elements / THREADS);
-    const splits = chooseSplits({ tasks, elements, depth, leastDepth: LEAST_DEPTH }, capabilities);
+    const { busyGradientWorkgroups: busy, splitTermsGradient: leastDepth } = policyOf(capabilities);
+    const splits = chooseSplits({ tasks, busy, elements, depth, leastDepth }, capabilities);
     const sums = weightSums(operation, splits, capabilities);
     const first = dispatch(kernel, {
       constants: { ...gradientConstants(operation), RANK: problem.rank },

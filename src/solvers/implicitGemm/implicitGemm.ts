@@ -2,6 +2,7 @@
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/problem.js";
+import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { stepsPerBlock } from "../shared/blocks.js";
@@ -44,18 +45,20 @@ export const implicitGemm: Solver = {
   directions: ["forward", "inputGradient"],
   optionalConstants: ["splits"],
   readsPixels: true,
+  usesWorkgroupMemory: true,
 
   configs(operation, capabilities) {
     const gather = describeGather(operation);
     const copies = gather.phaseCount * operation.problem.groups;
-    const tiles = candidateTiles(gather.resultChannels, gather.columns, copies * mostSplits(gather));
+    const policy = policyOf(capabilities);
+    const tiles = candidateTiles(gather.resultChannels, gather.columns, copies * mostSplits(gather, policy), policy);
     const isSplit = (tile: SolverConfig): boolean =>
       resultSplits(operation, termsOf(operation, gather, tile), capabilities) > 1;
     return [...tiles, ...tiles.filter(isSplit).map((tile) => ({ ...tile, splits: 1 }))];
   },
 
   discouraged(operation, capabilities) {
-    return tileDiscouraged(describeGather(operation).resultChannels, capabilities);
+    return tileDiscouraged(describeGather(operation).resultChannels, policyOf(capabilities));
   },
 
   plan(operation, capabilities, config) {

@@ -1,5 +1,6 @@
 /** Tiled implicit GEMM in workgroup memory: weight gradient, its long sum split in two stages. */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm_weight_gradient.wgsl";
+import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { inRegisters, MOST_TERMS, stepsPerBlock } from "../shared/blocks.js";
 import { elementTypes, unsharedRefusal } from "../shared/constants.js";
@@ -22,22 +23,21 @@ import {
   tileSums,
 } from "./workgroupTile.js";
 
-/** Terms below which a split is not worth its partial. */
-const LEAST_DEPTH = 256;
-
 export const implicitGemmWeightGradient: Solver = {
   name: "implicit-gemm",
   directions: ["weightGradient"],
+  usesWorkgroupMemory: true,
 
-  configs(operation) {
+  configs(operation, capabilities) {
+    const policy = policyOf(capabilities);
     const { problem } = operation;
     const { columns } = gradientMatrix(operation);
-    const splits = Math.max(1, Math.floor((problem.batch * problem.outputPositions) / LEAST_DEPTH));
-    return candidateTiles(problem.outChannelsPerGroup, columns, problem.groups * splits);
+    const splits = Math.max(1, Math.floor((problem.batch * problem.outputPositions) / policy.splitTermsGemmGradient));
+    return candidateTiles(problem.outChannelsPerGroup, columns, problem.groups * splits, policy);
   },
 
   discouraged(operation, capabilities) {
-    return tileDiscouraged(operation.problem.outChannelsPerGroup, capabilities);
+    return tileDiscouraged(operation.problem.outChannelsPerGroup, policyOf(capabilities));
   },
 
   plan(operation, capabilities, config) {
@@ -50,8 +50,9 @@ export const implicitGemmWeightGradient: Solver = {
     const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
 
     const depth = problem.batch * problem.outputPositions;
-    const limits = { leastDepth: LEAST_DEPTH, mostDepth: MOST_TERMS };
-    const wanted = chooseSplits({ tasks: tasksPerSplit, elements, depth, ...limits }, capabilities);
+    const { busyGradientWorkgroups: busy, splitTermsGemmGradient } = policyOf(capabilities);
+    const limits = { leastDepth: splitTermsGemmGradient, mostDepth: MOST_TERMS };
+    const wanted = chooseSplits({ tasks: tasksPerSplit, busy, elements, depth, ...limits }, capabilities);
     const { tileDepth } = config;
     const { perSplit: depthPerSplit, splits } = dealOut(depth, wanted, tileDepth);
 

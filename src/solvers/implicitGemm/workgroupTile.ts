@@ -1,5 +1,6 @@
 /** The tile shapes that the two implicit GEMM kernels share, and what makes one usable. */
 import type { Capabilities } from "../../planning/capabilities.js";
+import type { DevicePolicy } from "../../planning/policy.js";
 import type { SolverConfig } from "../../planning/solver.js";
 import { countRefusal, preferring, tileSizeRefusal } from "../shared/constants.js";
 
@@ -28,9 +29,6 @@ export function tileCount(tile: SolverConfig, rows: number, columns: number): nu
   return Math.ceil(rows / tileRows(tile)) * Math.ceil(columns / tileColumns(tile));
 }
 
-/** Workgroups that keep a GPU busy. */
-const ENOUGH_TASKS = 256;
-
 /** The same results and fewer barriers; or fewer turns of the inner loop, and more instructions to hold. */
 function variantsOf(tile: SolverConfig): readonly SolverConfig[] {
   const deeper = tile.vectors > 1 ? [{ ...tile, tileDepth: 2 * tile.tileDepth }] : [];
@@ -41,10 +39,15 @@ function variantsOf(tile: SolverConfig): readonly SolverConfig[] {
  * Tiles for a product of `rows` by `columns`, repeated `copies` times: the largest that leaves enough
  * workgroups comes first, and none that is mostly empty. Variants of the first one are the last.
  */
-export function candidateTiles(rows: number, columns: number, copies: number): readonly SolverConfig[] {
+export function candidateTiles(
+  rows: number,
+  columns: number,
+  copies: number,
+  { busyTileWorkgroups }: DevicePolicy,
+): readonly SolverConfig[] {
   const [smallest] = WORKGROUP_TILES.slice(-1);
   const fitting = WORKGROUP_TILES.filter((tile) => tile === smallest || tileRows(tile) < 2 * rows);
-  const tiles = preferring(fitting, (tile) => copies * tileCount(tile, rows, columns) >= ENOUGH_TASKS);
+  const tiles = preferring(fitting, (tile) => copies * tileCount(tile, rows, columns) >= busyTileWorkgroups);
   return [...tiles, ...variantsOf(tiles[0])];
 }
 
@@ -90,13 +93,15 @@ export function tileConstants({ threadsX, threadsY, rows, vectors, tileDepth, un
   };
 }
 
-/** Rows below which most of a tile would compute nothing. */
-const FEWEST_ROWS = 8;
-
 /** Why tiles in workgroup memory are a poor choice for a product with this many rows. */
-export function tileDiscouraged(rows: number, { software }: Capabilities): string | undefined {
-  if (software) return "the device is software: workgroup memory and barriers cost more there than they save";
-  if (rows < FEWEST_ROWS)
-    return `${String(rows)} channels a group would leave most of a tile idle (fewer than ${String(FEWEST_ROWS)})`;
-  return undefined;
+export function tileDiscouraged(
+  rows: number,
+  { name, workgroupMemoryPays, gemmFewestChannels: fewest }: DevicePolicy,
+): string | undefined {
+  if (!workgroupMemoryPays) {
+    return `the device is ${name}: workgroup memory and barriers cost more there than they save`;
+  }
+  return rows < fewest
+    ? `${String(rows)} channels a group would leave most of a tile idle (fewer than ${String(fewest)})`
+    : undefined;
 }

@@ -5,6 +5,7 @@
  */
 import kernel from "../../../shaders/passes/reduce_partials.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
+import { policyOf } from "../../planning/policy.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import {
   type BindingSource,
@@ -43,9 +44,6 @@ export function gradientConstants(operation: ConvOperation) {
   return { ...tapConstants(problem), PADDING_MODE: paddingConstant(problem), HAS_BIAS: bias, MASKED: masked };
 }
 
-/** Output positions below which a split is not worth its partial. */
-const LEAST_POSITIONS = 64;
-
 /** How kernels walk whose threads take `columns` positions of a line at a time. */
 export interface LineWalk {
   readonly columns: number;
@@ -72,8 +70,9 @@ function dealLines(
 ) {
   const tasks = Math.ceil(threads / threadsPerTask);
   const { elements } = gradientMatrix(operation);
-  const leastDepth = Math.ceil(LEAST_POSITIONS / sum.positions);
-  return dealOut(sum.depth, chooseSplits({ tasks, elements, leastDepth, ...sum }, capabilities));
+  const { busyGradientWorkgroups: busy, splitTermsGradient } = policyOf(capabilities);
+  const leastDepth = Math.ceil(splitTermsGradient / sum.positions);
+  return dealOut(sum.depth, chooseSplits({ tasks, busy, elements, leastDepth, ...sum }, capabilities));
 }
 
 /** For kernels whose threads walk along lines, segment after segment. */

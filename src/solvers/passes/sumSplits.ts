@@ -6,6 +6,7 @@
 import kernel from "../../../shaders/passes/sum_splits.wgsl";
 import { product } from "../../problem/geometry.js";
 import type { Capabilities } from "../../planning/capabilities.js";
+import { type DevicePolicy, policyOf } from "../../planning/policy.js";
 import type { AliasTypes } from "../../kernels/specialize.js";
 import { type ConvOperation, resultRoles, shapeOfRole } from "../../problem/operation.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../../planning/solver.js";
@@ -15,10 +16,6 @@ import { type Gather, slopesOf } from "../shared/gather.js";
 import { chooseSplits, dealOut, leastSplits, partialBytes, splitsRefusal } from "../shared/splits.js";
 
 const THREADS = 64;
-/** Terms below which a split is not worth its partial result. */
-const LEAST_TERMS = 256;
-/** Workgroups that keep a device busy. Half as many do, too: a split costs a second dispatch. */
-const ENOUGH_TASKS = { software: 4, gpu: 256 };
 
 /** What a kernel's sums run over. */
 export interface ResultTerms {
@@ -69,14 +66,14 @@ export function resultSplits(
   { tasks, depth }: { readonly tasks: number; readonly depth: number },
   capabilities: Capabilities,
 ): number {
-  const enough = capabilities.software ? ENOUGH_TASKS.software : ENOUGH_TASKS.gpu;
-  if (2 * tasks >= enough) return 1;
-  const limits = { elements: elementsOf(operation), depth, leastDepth: LEAST_TERMS };
-  return chooseSplits({ tasks, ...limits }, capabilities, ENOUGH_TASKS);
+  const { busyResultWorkgroups: busy, splitTerms } = policyOf(capabilities);
+  if (2 * tasks >= busy) return 1;
+  return chooseSplits({ tasks, busy, elements: elementsOf(operation), depth, leastDepth: splitTerms }, capabilities);
 }
 
 /** Splits that the sums of a pass have terms for. */
-export const mostSplits = ({ depth }: Gather): number => Math.max(1, Math.floor(depth / LEAST_TERMS));
+export const mostSplits = ({ depth }: Gather, { splitTerms }: DevicePolicy): number =>
+  Math.max(1, Math.floor(depth / splitTerms));
 
 /** Why an operation cannot be split so many ways; undefined when it can. */
 export const resultSplitsRefusal = (

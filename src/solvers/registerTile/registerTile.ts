@@ -1,16 +1,10 @@
 /** Register-tiled convolution without workgroup memory: forward pass and input gradient of any problem. */
 import kernel from "../../../shaders/register_tile/register_tile.wgsl";
+import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { cutWalk } from "../shared/blocks.js";
-import {
-  elementTypes,
-  enoughThreads,
-  dealtThreads,
-  preferring,
-  registerTileRefusal,
-  unsharedRefusal,
-} from "../shared/constants.js";
+import { elementTypes, dealtThreads, preferring, registerTileRefusal, unsharedRefusal } from "../shared/constants.js";
 import { laneCost } from "../shared/laneCost.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
 import { describeGather, phaseUniforms } from "../shared/gather.js";
@@ -36,12 +30,11 @@ export const registerTile: Solver = {
     const rowsOf = ({ rows }: SolverConfig): number =>
       phaseCount * operation.problem.groups * Math.ceil(resultChannels / rows);
     const threadsOf = (tile: SolverConfig): number => Math.ceil(columns / tile.columns);
-    if (!capabilities.software) {
-      return preferring(fitting, (tile) => rowsOf(tile) * threadsOf(tile) >= enoughThreads(capabilities));
-    }
+    const { busyThreads, loadCost } = policyOf(capabilities);
+    if (loadCost === undefined) return preferring(fitting, (tile) => rowsOf(tile) * threadsOf(tile) >= busyThreads);
     const costOf = (tile: SolverConfig): number => {
       const sizes = { multiplyAdds: tile.rows * tile.columns, loads: tile.rows + tile.columns };
-      return laneCost({ workgroups: rowsOf(tile), threads: threadsOf(tile), ...sizes }, capabilities);
+      return laneCost({ workgroups: rowsOf(tile), threads: threadsOf(tile), ...sizes }, loadCost, capabilities);
     };
     return [...fitting].sort((one, other) => costOf(one) - costOf(other));
   },

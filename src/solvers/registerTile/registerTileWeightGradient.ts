@@ -1,6 +1,7 @@
 /** Register-tiled weight gradient without workgroup memory. Takes every problem. */
 import kernel from "../../../shaders/register_tile/register_tile_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
+import { policyOf } from "../../planning/policy.js";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { BATCH_BLOCKS, BLOCK_TERMS, inRegisters, stepsPerBlock } from "../shared/blocks.js";
 import {
@@ -37,9 +38,6 @@ const MOST_SHARED = 4;
 const MOST_WASTE = 0.1;
 /** Shorter lines than this leave too little to do between two shares. */
 const SHORTEST_SHARED_LINE = 12;
-
-/** Terms below which a split is not worth its partial. */
-const LEAST_DEPTH = 64;
 
 /** Positions that lanes share: the most that a subgroup surely has lanes for and that fit a line well. */
 function sharedPositions(width: number, { subgroupLanes }: Capabilities): number {
@@ -82,10 +80,12 @@ export const registerTileWeightGradient: Solver = {
     const segmentLength = Math.ceil(width / segmentsPerRow);
     const segments = problem.batch * problem.output[0] * problem.output[1] * segmentsPerRow;
     const segmentsPerBlock = stepsPerBlock(segmentLength);
-    const leastDepth = Math.max(1, Math.ceil(LEAST_DEPTH / segmentLength));
+    const { busyGradientWorkgroups: busy, splitTermsGradient } = policyOf(capabilities);
+    const leastDepth = Math.max(1, Math.ceil(splitTermsGradient / segmentLength));
     const wanted = chooseSplits(
       {
         tasks: tasksPerSplit,
+        busy,
         elements: matrix.elements,
         depth: segments,
         leastDepth,

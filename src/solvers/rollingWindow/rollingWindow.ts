@@ -3,12 +3,12 @@ import kernel from "../../../shaders/rolling_window/rolling_window.wgsl";
 import { product } from "../../problem/geometry.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { Triple } from "../../problem/problem.js";
+import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import {
   dealtEvenly,
   elementTypes,
-  enoughThreads,
   planeConstants,
   preferring,
   unsharedRefusal,
@@ -30,8 +30,7 @@ const THREADS = 64;
 const COLUMNS = { scalars: [2, 4, 8], vectors: [4, 2, 8] };
 const LINES = [64, 32, 16, 8, 4];
 const MOST_ROWS = [4, 2, 1];
-/** With more result channels a group, tiles in workgroup memory use each source more often. */
-const MOST_CHANNELS = 8;
+/** Source channels of a group whose windows a thread can hold. */
 const MOST_SOURCE_CHANNELS = 4;
 
 /** A pass as threads walk over it: an input gradient of a layer with a stride in phases, with the taps of one. */
@@ -114,19 +113,20 @@ export const rollingWindow: Solver = {
       .filter((shape) => refusal(operation, gather, walk, { ...shape, lines: 1 }) === undefined);
     // What is refused, with the reason.
     if (shapes.length === 0) return [{ rows: 1, columns: Math.min(...inOrder), lines: 1 }];
-    // Software devices load an element at a time.
     const loadsOf = ({ columns }: WindowShape): number => loadsForLine(walk, gather, columns);
-    const sorted = capabilities.software ? byLoads(shapes, walk.grid[2], loadsOf) : shapes;
+    const { busyThreads, loadCost } = policyOf(capabilities);
+    const sorted = loadCost === undefined ? shapes : byLoads(shapes, walk.grid[2], loadsOf);
     const able = sorted.flatMap((shape) => LINES.map((lines) => ({ ...shape, lines })));
     const threads = (config: SolverConfig): number => threadsOf(operation, gather, walk, config);
-    const enough = Math.min(enoughThreads(capabilities), Math.max(...able.map(threads)));
+    const enough = Math.min(busyThreads, Math.max(...able.map(threads)));
     return preferring(able, (config) => threads(config) >= enough);
   },
 
-  discouraged(operation, { software }) {
+  discouraged(operation, capabilities) {
     if (operation.pixels) return "it reads no pixels, and others do";
     const { resultChannels } = describeGather(operation);
-    return resultChannels > MOST_CHANNELS && !software
+    // With more, tiles in workgroup memory use each source more often.
+    return resultChannels > policyOf(capabilities).rollingMostChannels
       ? `${String(resultChannels)} result channels a group do better in tiles`
       : undefined;
   },

@@ -1,6 +1,7 @@
 /** Rolling windows, for few channels a group (depthwise layers): weight gradient. */
 import kernel from "../../../shaders/rolling_window/rolling_window_weight_gradient.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
+import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
 import { inRegisters, MOST_TERMS } from "../shared/blocks.js";
 import { dealtEvenly, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "../shared/constants.js";
@@ -12,11 +13,6 @@ const COLUMNS = [8, 4, 2];
 const MOST_ROWS = [4, 2, 1];
 /** Sums that a thread can hold. */
 const MOST_SUMS = 64;
-/** Of a group, on a GPU. With more, tiles in workgroup memory use each source more often. */
-const MOST_CHANNELS = { in: 4, out: 8 };
-/** Likewise on software devices: fewer use each of many gradients too seldom, and with a stride more hold too little. */
-const FEWEST_FOR_MANY = 4;
-const MOST_STRIDED = 64;
 
 /** Values that a thread loads for each line of dy. */
 function loadsForLine({ problem }: ConvOperation, { rows, columns }: WindowShape): number {
@@ -54,13 +50,17 @@ export const rollingWindowWeightGradient: Solver = {
     );
   },
 
-  discouraged({ problem }, { software }) {
+  discouraged({ problem }, capabilities) {
     const { inChannelsPerGroup, outChannelsPerGroup, stride } = problem;
-    const few = inChannelsPerGroup <= MOST_CHANNELS.in && outChannelsPerGroup <= MOST_CHANNELS.out;
+    const policy = policyOf(capabilities);
+    // With more, tiles in workgroup memory use each source more often.
+    const few =
+      inChannelsPerGroup <= policy.rollingGradientMostInChannels &&
+      outChannelsPerGroup <= policy.rollingGradientMostOutChannels;
+    // Fewer use each of many gradients too seldom, and with a stride more hold too little.
     const many =
-      software &&
-      inChannelsPerGroup >= FEWEST_FOR_MANY &&
-      (stride.every((s) => s === 1) || inChannelsPerGroup <= MOST_STRIDED);
+      inChannelsPerGroup >= policy.rollingGradientManyInChannels &&
+      (stride.every((s) => s === 1) || inChannelsPerGroup <= policy.rollingGradientMostStrided);
     return few || many
       ? undefined
       : `${String(inChannelsPerGroup)} to ${String(outChannelsPerGroup)} channels a group do better in tiles`;

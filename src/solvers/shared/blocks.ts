@@ -4,6 +4,7 @@
  * is split, and a second stage adds what the splits make. What remains is bounded in src/reference/bound.ts.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
+import { policyOf } from "../../planning/policy.js";
 
 /** Terms of a block (as in shaders/common/long_sum.wgsl), and blocks of a split that are added one after the other, at most. */
 export const BLOCK_TERMS = 256;
@@ -12,11 +13,9 @@ export const BATCH_BLOCKS = 128;
 /** Terms that a split sums, at most. */
 export const MOST_TERMS = BLOCK_TERMS * BATCH_BLOCKS;
 
-/** Sums that a thread of a GPU holds twice: those of a block, and of all. Software devices have them in memory either way. */
-const FEW_SUMS = 8;
-
 /** Whether what blocks make is added up in registers, and not in the result, by threads of so many sums. */
-export const inRegisters = (sums: number, { software }: Capabilities): boolean => software || sums <= FEW_SUMS;
+export const inRegisters = (sums: number, capabilities: Capabilities): boolean =>
+  sums <= policyOf(capabilities).mostDoubledSums;
 
 /** Steps that make up a block, each of so many terms. */
 export const stepsPerBlock = (termsPerStep: number): number => Math.max(1, Math.floor(BLOCK_TERMS / termsPerStep));

@@ -120,11 +120,6 @@ export function shareRefusal({ shared, threads }: SolverConfig, { subgroupLanes 
     : `threads is ${String(threads)}; expected a multiple of ${String(shared)}, the lanes that share loads`;
 }
 
-/** Fewer threads than this leave a device idle: then smaller tiles, with more threads, do better. */
-export function enoughThreads({ software }: Capabilities): number {
-  return software ? 64 : 16_384;
-}
-
 /** Channels dealt out to blocks of so many at most, as evenly as may be. */
 export function dealtEvenly(channels: number, most: readonly number[]): readonly number[] {
   return [...new Set(most.map((count) => Math.ceil(channels / Math.ceil(channels / count))))];

@@ -1,10 +1,6 @@
-/** What a pass costs a software device, by how it is dealt out: roughly, to compare ways that do the same sums. */
+/** What a pass costs where lanes load one after the other, by how it is dealt out: roughly, to compare ways that do the same sums. */
 import type { Capabilities } from "../../planning/capabilities.js";
-
-/** Multiply-adds in whose time a lane loads a value: addresses are checked, and lanes load one after the other. */
-const LOAD = 3;
-/** Lanes of a device that does not tell. */
-const FEWEST_LANES = 4;
+import { policyOf } from "../../planning/policy.js";
 
 export interface DealtPass {
   readonly workgroups: number;
@@ -15,7 +11,14 @@ export interface DealtPass {
   readonly loads: number;
 }
 
-export function laneCost({ workgroups, threads, multiplyAdds, loads }: DealtPass, capabilities: Capabilities): number {
-  const lanes = Math.max(FEWEST_LANES, capabilities.subgroupLanes);
-  return workgroups * Math.ceil(threads / lanes) * (multiplyAdds + LOAD * loads);
+/**
+ * @param loadCost of the device's policy: multiply-adds in whose time a lane loads a value
+ */
+export function laneCost(
+  { workgroups, threads, multiplyAdds, loads }: DealtPass,
+  loadCost: number,
+  capabilities: Capabilities,
+): number {
+  const lanes = Math.max(policyOf(capabilities).fewestLanes, capabilities.subgroupLanes);
+  return workgroups * Math.ceil(threads / lanes) * (multiplyAdds + loadCost * loads);
 }

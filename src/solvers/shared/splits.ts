@@ -5,13 +5,6 @@ import type { Capabilities } from "../../planning/capabilities.js";
 const ELEMENT_BYTES = 4;
 const MOST_WORKSPACE_BYTES = 2 ** 27;
 
-/** Workgroups that keep a device busy; more splits than that only make more partials. */
-interface EnoughTasks {
-  readonly software: number;
-  readonly gpu: number;
-}
-const ENOUGH_TASKS: EnoughTasks = { software: 16, gpu: 512 };
-
 /** Bytes of all partial results. */
 export const partialBytes = (splits: number, elements: number): number => splits * elements * ELEMENT_BYTES;
 
@@ -23,6 +16,8 @@ const affordableBytes = ({ limits }: Capabilities): number =>
 export interface SplitSum {
   /** Workgroups that one split takes. */
   readonly tasks: number;
+  /** Workgroups that keep the device busy; more splits than that only make more partials. */
+  readonly busy: number;
   /** Of one partial result. */
   readonly elements: number;
   /** Terms of the sum. */
@@ -35,11 +30,10 @@ export interface SplitSum {
 
 /** How many ways to split a sum. */
 export function chooseSplits(
-  { tasks, elements, depth, leastDepth, mostDepth = Infinity }: SplitSum,
+  { tasks, busy, elements, depth, leastDepth, mostDepth = Infinity }: SplitSum,
   capabilities: Capabilities,
-  enough = ENOUGH_TASKS,
 ): number {
-  const wanted = Math.ceil((capabilities.software ? enough.software : enough.gpu) / tasks);
+  const wanted = Math.ceil(busy / tasks);
   const worthwhile = Math.floor(depth / leastDepth);
   const affordable = Math.floor(affordableBytes(capabilities) / partialBytes(1, elements));
   return Math.max(leastSplits({ depth, mostDepth, elements }, capabilities), Math.min(wanted, worthwhile, affordable));

@@ -1,6 +1,7 @@
 /** Strips of a line, for few channels a group (depthwise layers): forward pass, and input gradient at stride 1. */
 import kernel from "../../../shaders/strip/strip.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
+import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { cutWalk } from "../shared/blocks.js";
@@ -10,7 +11,6 @@ import {
   elementTypes,
   tapConstants,
   unsharedRefusal,
-  enoughThreads,
   preferring,
   vectorResults,
 } from "../shared/constants.js";
@@ -26,15 +26,6 @@ const LONGEST_SPAN = 64;
 const MOST_WRITTEN_OUT = 256;
 /** Sums that a thread holds well in registers. */
 const MOST_SUMS = 32;
-/** Fewer threads leave a GPU idle, which counts where each of them has a longer sum to do. */
-const FEWEST_THREADS = 4096;
-const LONGEST_SUM = 512;
-/**
- * With more result channels a group, tiles of positions use each weight more often; unless so few positions leave most
- * lanes of a software device idle, where strips fill them with channels.
- */
-const MOST_CHANNELS = 8;
-const FEWEST_POSITIONS = { pointwise: 4, others: 9 };
 
 /** Threads of a pass: one a strip. */
 function threadsOf(operation: ConvOperation, { rows, columns }: SolverConfig): number {
@@ -81,14 +72,13 @@ export const strip: Solver = {
   configs(operation, capabilities) {
     const fitting = candidates(operation);
     if (fitting.length === 0) return [{ rows: 1, columns: 1 }];
-    if (!capabilities.software) {
-      return preferring(fitting, (config) => threadsOf(operation, config) >= enoughThreads(capabilities));
-    }
+    const { busyThreads, loadCost } = policyOf(capabilities);
+    if (loadCost === undefined) return preferring(fitting, (config) => threadsOf(operation, config) >= busyThreads);
     const [, , taps] = operation.problem.kernel;
     const costOf = (config: SolverConfig): number => {
       const { rows, columns } = config;
       const sizes = { multiplyAdds: rows * columns, loads: rows + spanOf(operation, columns) / taps };
-      return laneCost({ workgroups: 1, threads: threadsOf(operation, config), ...sizes }, capabilities);
+      return laneCost({ workgroups: 1, threads: threadsOf(operation, config), ...sizes }, loadCost, capabilities);
     };
     return fitting.sort((one, other) => costOf(one) - costOf(other));
   },
@@ -96,14 +86,17 @@ export const strip: Solver = {
   discouraged(operation, capabilities) {
     if (operation.pixels) return "it reads no pixels, and others do";
     const { resultChannels, columns, depth } = describeGather(operation);
+    const policy = policyOf(capabilities);
     const isPointwise = operation.problem.kernel[2] === 1;
-    const fewest = isPointwise ? FEWEST_POSITIONS.pointwise : FEWEST_POSITIONS.others;
-    if (capabilities.software && columns <= fewest) return undefined;
-    if (resultChannels > MOST_CHANNELS) return `${String(resultChannels)} result channels a group do better in tiles`;
+    // So few positions leave most lanes of a tile idle; strips fill them with channels.
+    if (columns <= (isPointwise ? policy.stripFewPositionsPointwise : policy.stripFewPositions)) return undefined;
+    // Tiles of positions use each weight more often.
+    if (resultChannels > policy.stripMostChannels)
+      return `${String(resultChannels)} result channels a group do better in tiles`;
     if (isPointwise) return "with one tap a row there is nothing to use twice";
     const [config] = strip.configs(operation, capabilities);
     const threads = threadsOf(operation, config);
-    return !capabilities.software && threads < FEWEST_THREADS && depth >= LONGEST_SUM
+    return threads < policy.stripFewestThreads && depth >= policy.stripLongSum
       ? `${String(threads)} threads would each sum ${String(depth)} terms: tiles whose sums are split keep a GPU busy`
       : undefined;
   },

@@ -2,6 +2,7 @@
 import kernel from "../../../shaders/strip/strip_weight_gradient.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { ConvProblem } from "../../problem/problem.js";
+import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
 import { BLOCK_TERMS, inRegisters } from "../shared/blocks.js";
 import { countRefusal, elementTypes, unsharedRefusal } from "../shared/constants.js";
@@ -20,8 +21,6 @@ const COLUMNS = [8, 4, 2];
 const MOST_WRITTEN_OUT = 256;
 /** Sums that a thread can hold. */
 const MOST_SUMS = 64;
-/** With more, tiles of several output channels use each source more often. */
-const MOST_CHANNELS = 4;
 
 /** Rows of a filter, of all its planes. */
 const rowsOf = ({ kernel: extent }: ConvProblem): number => extent[0] * extent[1];
@@ -66,11 +65,15 @@ export const stripWeightGradient: Solver = {
     return able.length > 0 ? able : [{ columns: 1, filterRows: 1 }];
   },
 
-  discouraged({ problem }, { software }) {
+  discouraged({ problem }, capabilities) {
     const { inChannelsPerGroup, outChannelsPerGroup } = problem;
-    // Input channels cost nothing but threads; on a GPU tiles in workgroup memory share them.
-    const most = software ? outChannelsPerGroup : Math.max(inChannelsPerGroup, outChannelsPerGroup);
-    return most > MOST_CHANNELS ? `${String(most)} channels a group do better in tiles` : undefined;
+    const policy = policyOf(capabilities);
+    // Tiles of several output channels use each source more often; tiles in workgroup memory share input channels.
+    const tooMany = Math.max(
+      inChannelsPerGroup > policy.stripGradientMostInChannels ? inChannelsPerGroup : 0,
+      outChannelsPerGroup > policy.stripGradientMostOutChannels ? outChannelsPerGroup : 0,
+    );
+    return tooMany > 0 ? `${String(tooMany)} channels a group do better in tiles` : undefined;
   },
 
   plan(operation, capabilities, config) {

@@ -1,6 +1,7 @@
 /** Register tiles of vectors: forward pass and input gradient. Sources that lie in no vectors are laid out first (unfold.ts). */
 import kernel from "../../../shaders/vector_tile/vector_tile.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
+import { policyOf } from "../../planning/policy.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import {
   constantsFor,
@@ -19,7 +20,6 @@ import {
   shareRefusal,
   tileSizeRefusal,
   unsharedRefusal,
-  enoughThreads,
   preferring,
   vectorResults,
 } from "../shared/constants.js";
@@ -43,8 +43,6 @@ const MOST_UNEVEN = 1.125;
 const MOST_IDLE = 4;
 /** Multiply-adds of vectors that are written out for a step: more than this fill registers and instruction caches. */
 const MOST_WRITTEN_OUT = 64;
-/** Result channels below which laying a source out costs more than it saves: for one tap, and for several, flat or not. */
-const FEWEST_ROWS = { pointwise: 16, flat: 48, unfolded: 128 };
 
 /** Terms whose weights lanes share: the most that a subgroup surely has lanes for, and that leave few shares uneven. */
 function sharedTerms({ terms }: Vectors, { subgroupLanes }: Capabilities): number {
@@ -78,14 +76,15 @@ export const vectorTile: Solver = {
       const blocks = phaseCount * operation.problem.groups * Math.ceil(resultChannels / rows);
       const shares = Math.ceil(columns / vectors / shared);
       const fillsLanes = vectors === 1 || shares > 1;
-      const enough = blocks * shares * shared >= enoughThreads(capabilities);
+      const enough = blocks * shares * shared >= policyOf(capabilities).busyThreads;
       return fillsLanes && enough && rows * vectors * shared <= MOST_WRITTEN_OUT;
     };
     return preferring(tiles, isPreferred).map((tile) => ({ threads: THREADS, ...tile, shared }));
   },
 
   discouraged(operation, capabilities) {
-    if (!capabilities.software) return "a GPU shares sources in workgroup memory better than it lays them out";
+    const policy = policyOf(capabilities);
+    if (!policy.vectorTilesPay) return "a GPU shares sources in workgroup memory better than it lays them out";
     const vectors = describeVectors(operation);
     const { direct, visits, flat, columns } = vectors;
     const { resultChannels } = vectors.gather;
@@ -94,8 +93,8 @@ export const vectorTile: Solver = {
       return "where lanes cannot share weights, register tiles do as well";
     }
     if (columns * MOST_IDLE < shared) return "too few positions leave most lanes that share weights idle";
-    const fewest = FEWEST_ROWS[visits === 1 ? "pointwise" : flat ? "flat" : "unfolded"];
-    if (direct || resultChannels >= fewest) return undefined;
+    const fewestOfTaps = flat ? policy.unfoldFewestFlat : policy.unfoldFewestChannels;
+    if (direct || resultChannels >= (visits === 1 ? policy.unfoldFewestPointwise : fewestOfTaps)) return undefined;
     return `${String(resultChannels)} result channels a group use a source too seldom to lay it out`;
   },
 

@@ -8,6 +8,7 @@
  * infinity or NaN in a source spreads to all results of its tile.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
+import { policyOf } from "../../planning/policy.js";
 import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
 import { isRefusal, type Refusal, type Solver, type SolverPlan } from "../../planning/solver.js";
@@ -34,13 +35,15 @@ import { sourceDispatch } from "./winogradSource.js";
 export const winograd: Solver = {
   name: "winograd",
   directions: ["forward", "inputGradient"],
-  configs: (operation) => tileConfigs(operation, (tile) => describeTiling(operation, tile)),
+  configs: (operation, capabilities) =>
+    tileConfigs(operation, (tile) => describeTiling(operation, tile), policyOf(capabilities)),
   isExact,
 
-  discouraged(operation) {
+  discouraged(operation, capabilities) {
     const { sourceChannels, resultChannels } = describeGather(operation);
     const fewest = Math.min(sourceChannels, resultChannels);
-    return tilesDiscouraged(operation, fewest, (tile) => describeTiling(operation, tile), "filters");
+    const tilingOf = (tile: number): Tiling => describeTiling(operation, tile);
+    return tilesDiscouraged(operation, fewest, tilingOf, "filters", policyOf(capabilities));
   },
 
   plan(operation, capabilities, config) {

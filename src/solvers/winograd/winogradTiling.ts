@@ -1,4 +1,5 @@
 /** What the passes by Winograd's minimal filtering have in common: how a layer is cut into tiles, and which layers they take. */
+import type { DevicePolicy } from "../../planning/policy.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { BindingSource, Dispatch, SolverConfig, SolverPlan } from "../../planning/solver.js";
 import { describeGather, type Gather } from "../shared/gather.js";
@@ -12,13 +13,8 @@ const EXACT_PATCH = 4;
 const TOO_COARSE = "patches of 6x6 lose too much of float16; F(2x2, 3x3) takes it";
 /** Columns of the product come in whole vectors. */
 const VECTOR = 4;
-/** Below this the transforms cost more than the products save (docs/performance-log.md). */
-export const FEWEST_CHANNELS = 32;
-export const FEWEST_TILES = 24;
 /** Tiles that a product takes at a time: where they are fewer, the rest costs as much. */
 const LANES = 32;
-/** Products in place of the multiply-adds of a direct sum, at most: the transforms must be paid for. */
-const MOST_PRODUCTS = 0.85;
 
 /** A pass in tiles. With a dilation, elements of a tile lie as far apart, and tiles of all phases make up the grid. */
 export interface Tiling {
@@ -94,11 +90,15 @@ export function shapeRefusal({ problem, dtype }: ConvOperation, { tile }: Solver
  *
  * @param tilingOf of the pass, for a tile
  */
-export function tileConfigs(operation: ConvOperation, tilingOf: (tile: number) => Tiling): readonly SolverConfig[] {
+export function tileConfigs(
+  operation: ConvOperation,
+  tilingOf: (tile: number) => Tiling,
+  { winogradFewestTiles }: DevicePolicy,
+): readonly SolverConfig[] {
   const able = (TILES[operation.problem.kernel[2]] as readonly number[] | undefined) ?? TILES[3];
   const cost = ({ tile }: SolverConfig): number => {
     const { tiles, lanes, products } = tilingOf(tile);
-    return tile > able[0] && tiles < FEWEST_TILES ? Infinity : lanes * products;
+    return tile > able[0] && tiles < winogradFewestTiles ? Infinity : lanes * products;
   };
   const configs = able.map((tile) => ({ tile })).sort((one, other) => cost(one) - cost(other));
   const exact = configs.filter((config) => isExact(config, operation));
@@ -111,20 +111,22 @@ export function tilesDiscouraged(
   fewestChannels: number,
   tilingOf: (tile: number) => Tiling,
   filters: string,
+  policy: DevicePolicy,
 ): string | undefined {
-  if (fewestChannels < FEWEST_CHANNELS) {
+  if (fewestChannels < policy.winogradFewestChannels) {
     return `${String(fewestChannels)} channels a group are too few to pay for the transforms`;
   }
   const { tiles } = tilingOf(2);
-  if (tiles < FEWEST_TILES) return `${String(tiles)} tiles are too few to pay for transforming the ${filters}`;
-  const [best] = tileConfigs(operation, tilingOf);
+  if (tiles < policy.winogradFewestTiles)
+    return `${String(tiles)} tiles are too few to pay for transforming the ${filters}`;
+  const [best] = tileConfigs(operation, tilingOf, policy);
   // Said here too: where shaders have no float16 the plan is of float32.
   if (operation.dtype === "float16" && !isExact(best, operation)) return TOO_COARSE;
   const { products, lanes } = tilingOf(best.tile);
   const { batch, outputPositions, taps } = operation.problem;
   const share = (products * lanes) / (batch * outputPositions * taps);
-  return share > MOST_PRODUCTS
-    ? `its tiles, hardly filled, take ${share.toFixed(2)} times the multiply-adds; at most ${String(MOST_PRODUCTS)}`
+  return share > policy.winogradMostProducts
+    ? `its tiles, hardly filled, take ${share.toFixed(2)} times the multiply-adds; at most ${String(policy.winogradMostProducts)}`
     : undefined;
 }
 

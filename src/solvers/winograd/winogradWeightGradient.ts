@@ -4,6 +4,7 @@
  * over tiles, and transformed back. That product is the weight gradient of a 1x1 layer with a group for each.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
+import { policyOf } from "../../planning/policy.js";
 import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
 import { isRefusal, type Refusal, type Solver, type SolverPlan } from "../../planning/solver.js";
@@ -38,13 +39,15 @@ function tilingOf(operation: ConvOperation, tile: number): Tiling {
 export const winogradWeightGradient: Solver = {
   name: "winograd",
   directions: ["weightGradient"],
-  configs: (operation) => tileConfigs(operation, (tile) => tilingOf(operation, tile)),
+  configs: (operation, capabilities) =>
+    tileConfigs(operation, (tile) => tilingOf(operation, tile), policyOf(capabilities)),
   isExact,
 
-  discouraged(operation) {
+  discouraged(operation, capabilities) {
     const { inChannelsPerGroup, outChannelsPerGroup } = operation.problem;
     const fewest = Math.min(inChannelsPerGroup, outChannelsPerGroup);
-    return tilesDiscouraged(operation, fewest, (tile) => tilingOf(operation, tile), "filters back");
+    const tilingFor = (tile: number): Tiling => tilingOf(operation, tile);
+    return tilesDiscouraged(operation, fewest, tilingFor, "filters back", policyOf(capabilities));
   },
 
   plan(operation, capabilities, config) {

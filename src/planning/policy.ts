@@ -1,0 +1,169 @@
+/**
+ * What a class of devices wants, as numbers: how much work keeps it busy, and from where on a solver pays. Solvers read
+ * these and never ask what the device is. A further class is one more record, and a line of {@link policyOf}.
+ *
+ * What limits a kernel on every device (registers, steps written out, chains of sums) stays with its solver.
+ * Numbers in brackets are entries of docs/performance-log.md. Those of GPUs are reckoned, and measured on none.
+ */
+import type { Capabilities } from "./capabilities.js";
+
+export interface DevicePolicy {
+  /** The class, as a reason names it: "the device is ...". */
+  readonly name: string;
+
+  // How much work keeps a device busy.
+
+  /** Threads below which smaller tiles, with more threads, do better. [2, 24] */
+  readonly busyThreads: number;
+  /** Workgroups of a gradient of weights, a bias or slopes that are enough: sums are split to make as many. [14] */
+  readonly busyGradientWorkgroups: number;
+  /** Likewise of a forward pass or an input gradient. Half as many do, too: a split costs a second dispatch. [14] */
+  readonly busyResultWorkgroups: number;
+  /** Workgroups below which implicit GEMM takes a smaller tile. [14] */
+  readonly busyTileWorkgroups: number;
+
+  // Terms of a sum below which a split is not worth the partial result that it writes. [14]
+
+  /** Of a forward pass or an input gradient. */
+  readonly splitTerms: number;
+  /** Of a weight gradient by implicit GEMM. */
+  readonly splitTermsGemmGradient: number;
+  /** Of other weight gradients. */
+  readonly splitTermsGradient: number;
+  /** Of a channel's sum: a bias gradient, or that of a prelu's slope. */
+  readonly splitTermsChannelSum: number;
+
+  // What loads, registers and workgroup memory cost.
+
+  /** Whether workgroup memory and barriers save more than they cost: implicit GEMM against register tiles. [2] */
+  readonly workgroupMemoryPays: boolean;
+  /** Whether vector tiles, their sources laid out first (im2col), beat tiles in workgroup memory. [5, 22] */
+  readonly vectorTilesPay: boolean;
+  /**
+   * Multiply-adds in whose time a lane loads a value, where lanes load one after the other: shapes that load least come
+   * first then. Undefined where neighbouring lanes load together: the largest shape that keeps the device busy comes first. [24]
+   */
+  readonly loadCost: number | undefined;
+  /** Lanes of a subgroup, to count idle ones by, where the device does not tell. [24] */
+  readonly fewestLanes: number;
+  /** Sums that a thread can hold a second time in registers, those of a block and those of all blocks. [27] */
+  readonly mostDoubledSums: number;
+
+  // From where on a solver pays.
+
+  /** Output channels (M) of a group below which most of an implicit GEMM's tile is idle. */
+  readonly gemmFewestChannels: number;
+  /** Input and output channels of a group below which Winograd's transforms cost more than its products save. [3] */
+  readonly winogradFewestChannels: number;
+  /** Tiles of the batch below which transforming filters costs more than Winograd's products save. [3] */
+  readonly winogradFewestTiles: number;
+  /** Winograd's multiply-adds, as a part of a direct sum's, that leave enough to pay for the transforms. [11, 15] */
+  readonly winogradMostProducts: number;
+  /** Result channels of a group up to which rolling windows beat tiles. [12, 15] */
+  readonly rollingMostChannels: number;
+  /** Input channels of a group up to which a weight gradient by rolling windows beats tiles, if output channels are few. [12] */
+  readonly rollingGradientMostInChannels: number;
+  /** Output channels of a group that are few there. [12] */
+  readonly rollingGradientMostOutChannels: number;
+  /** Input channels of a group from which it beats them again, whatever the output channels. [15] */
+  readonly rollingGradientManyInChannels: number;
+  /** Input channels of a group up to which that holds with a stride, too. [15] */
+  readonly rollingGradientMostStrided: number;
+  /** Result channels of a group up to which strips beat tiles. [4, 7] */
+  readonly stripMostChannels: number;
+  /** Positions of the batch up to which strips beat tiles whatever the channels. [24] */
+  readonly stripFewPositions: number;
+  /** Likewise in pointwise layers. [24] */
+  readonly stripFewPositionsPointwise: number;
+  /** Threads below which strips leave the device idle, where each has a long sum. [14] */
+  readonly stripFewestThreads: number;
+  /** Terms of a long sum there. [14] */
+  readonly stripLongSum: number;
+  /** Input channels of a group up to which a weight gradient by strips beats tiles. [7] */
+  readonly stripGradientMostInChannels: number;
+  /** Likewise output channels. [7] */
+  readonly stripGradientMostOutChannels: number;
+  /** Result channels of a group from which vector tiles of one tap pay for laying sources out. [5, 22] */
+  readonly unfoldFewestPointwise: number;
+  /** Likewise of several taps that are walked over like channels. [22] */
+  readonly unfoldFewestFlat: number;
+  /** Likewise of several taps. [5] */
+  readonly unfoldFewestChannels: number;
+}
+
+/** Devices that run on the CPU, measured on SwiftShader and lavapipe: few threads, and lanes that load one by one. */
+const SOFTWARE: DevicePolicy = {
+  name: "software",
+  busyThreads: 64,
+  busyGradientWorkgroups: 16,
+  busyResultWorkgroups: 4,
+  busyTileWorkgroups: 256,
+  splitTerms: 256,
+  splitTermsGemmGradient: 256,
+  splitTermsGradient: 64,
+  splitTermsChannelSum: 4096,
+  workgroupMemoryPays: false,
+  vectorTilesPay: true,
+  loadCost: 3,
+  fewestLanes: 4,
+  mostDoubledSums: Infinity,
+  gemmFewestChannels: 8,
+  winogradFewestChannels: 32,
+  winogradFewestTiles: 24,
+  winogradMostProducts: 0.85,
+  rollingMostChannels: Infinity,
+  rollingGradientMostInChannels: 4,
+  rollingGradientMostOutChannels: 8,
+  rollingGradientManyInChannels: 4,
+  rollingGradientMostStrided: 64,
+  stripMostChannels: 8,
+  stripFewPositions: 9,
+  stripFewPositionsPointwise: 4,
+  stripFewestThreads: 0,
+  stripLongSum: 512,
+  stripGradientMostInChannels: Infinity,
+  stripGradientMostOutChannels: 4,
+  unfoldFewestPointwise: 16,
+  unfoldFewestFlat: 48,
+  unfoldFewestChannels: 128,
+};
+
+/** Every GPU. */
+const GPU: DevicePolicy = {
+  name: "a GPU",
+  busyThreads: 16_384,
+  busyGradientWorkgroups: 512,
+  busyResultWorkgroups: 256,
+  busyTileWorkgroups: 256,
+  splitTerms: 256,
+  splitTermsGemmGradient: 256,
+  splitTermsGradient: 64,
+  splitTermsChannelSum: 4096,
+  workgroupMemoryPays: true,
+  vectorTilesPay: false,
+  loadCost: undefined,
+  fewestLanes: 4,
+  mostDoubledSums: 8,
+  gemmFewestChannels: 8,
+  winogradFewestChannels: 32,
+  winogradFewestTiles: 24,
+  winogradMostProducts: 0.85,
+  rollingMostChannels: 8,
+  rollingGradientMostInChannels: 4,
+  rollingGradientMostOutChannels: 8,
+  rollingGradientManyInChannels: Infinity,
+  rollingGradientMostStrided: 64,
+  stripMostChannels: 8,
+  stripFewPositions: 0,
+  stripFewPositionsPointwise: 0,
+  stripFewestThreads: 4096,
+  stripLongSum: 512,
+  stripGradientMostInChannels: 4,
+  stripGradientMostOutChannels: 4,
+  unfoldFewestPointwise: 16,
+  unfoldFewestFlat: 48,
+  unfoldFewestChannels: 128,
+};
+
+/** The policy of a device: the one place that asks of which class it is. */
+export const policyOf = ({ software }: Capabilities): DevicePolicy => (software ? SOFTWARE : GPU);
