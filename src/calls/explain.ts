@@ -6,9 +6,11 @@ import { operandRoles, resultRoles, shapeOfRole, sumsProducts } from "../problem
 import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
 import { product } from "../problem/geometry.js";
 import type { NumberList } from "../base/list.js";
+import { indent } from "../kernels/indent.js";
+import { specialize } from "../kernels/specialize.js";
 import { packingOf } from "../planning/packing.js";
 import type { ConvProblem } from "../problem/problem.js";
-import { type SolverConfig, workspaceBytes, type Workgroups } from "../planning/solver.js";
+import { type Dispatch, type SolverConfig, workspaceBytes, type Workgroups } from "../planning/solver.js";
 
 /** Shapes of the forward pass' tensors, whichever pass is asked about. */
 export interface ExplainShapes {
@@ -24,6 +26,32 @@ export interface ExplainedDispatch {
   readonly workgroups: Workgroups;
   /** Whether it depends on nothing but the weights: what it writes may be kept, and is then reused until they change. */
   readonly packsWeights: boolean;
+  /**
+   * The WGSL that the device is given, for reading: constants and types set, loops written out, indented. Loaded when it is
+   * asked for; not among the properties that JSON and spreading copy.
+   */
+  readonly code: Promise<string>;
+}
+
+class ExplainedStep implements ExplainedDispatch {
+  readonly kernel: string;
+  readonly constants: ExplainedDispatch["constants"];
+  readonly workgroups: Workgroups;
+  readonly packsWeights: boolean;
+  readonly #dispatch: Dispatch;
+
+  constructor(dispatch: Dispatch, packsWeights: boolean) {
+    this.kernel = dispatch.kernel.name;
+    this.constants = dispatch.constants;
+    this.workgroups = dispatch.workgroups;
+    this.packsWeights = packsWeights;
+    this.#dispatch = dispatch;
+  }
+
+  get code(): Promise<string> {
+    const { kernel, constants, types } = this.#dispatch;
+    return Promise.resolve(indent(specialize(kernel, constants, types)));
+  }
 }
 
 export type ChosenBy = "model" | "tuning" | "caller";
@@ -95,12 +123,7 @@ export function explain(
   const flops = flopsOf(operation);
   const bytes = bytesOf(operation);
   const packing = packingOf(plan)?.steps ?? [];
-  const dispatches = plan.dispatches.map((step) => ({
-    kernel: step.kernel.name,
-    constants: step.constants,
-    workgroups: step.workgroups,
-    packsWeights: packing.includes(step),
-  }));
+  const dispatches = plan.dispatches.map((step) => new ExplainedStep(step, packing.includes(step)));
   const explanation = {
     direction,
     problem,

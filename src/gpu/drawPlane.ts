@@ -1,11 +1,12 @@
 /** Draws planes of tensors onto textures, straight from the device's memory (shaders/render/draw_plane.wgsl). */
 import kernel from "../../shaders/render/draw_plane.wgsl";
 import type { DrawTarget, Planes } from "../backend/draw.js";
-import { ArgumentError, DeviceError, require, show, textOf } from "../base/errors.js";
+import { ArgumentError, require, show, textOf } from "../base/errors.js";
 import { pixelConstants, pixelUniforms } from "../solvers/shared/pixels.js";
 import type { GpuStorage } from "./batch.js";
 import { specialize } from "../kernels/specialize.js";
 import { packUniforms } from "../kernels/uniforms.js";
+import { compile } from "./compile.js";
 
 interface RenderEntry {
   pipeline: GPURenderPipeline | undefined;
@@ -61,19 +62,20 @@ export class Painter {
     const key = `${format} ${JSON.stringify(constants)}`;
     const known = this.#pipelines.get(key);
     if (known) return known;
-    const module = this.#device.createShaderModule({ label: kernel.name, code: specialize(kernel, constants) });
-    const ready = this.#device
-      .createRenderPipelineAsync({
+    const ready = compile(this.#device, kernel.name, specialize(kernel, constants), (module) =>
+      this.#device.createRenderPipelineAsync({
         label: kernel.name,
         layout: "auto",
         vertex: { module, entryPoint: "corner" },
         fragment: { module, entryPoint: "paint", targets: [{ format }] },
-      })
-      .then((pipeline) => (entry.pipeline = pipeline))
-      .catch((cause: unknown) => {
+      }),
+    ).then(
+      (pipeline) => (entry.pipeline = pipeline),
+      (error: unknown) => {
         this.#pipelines.delete(key);
-        throw new DeviceError(`kernel ${kernel.name} did not compile for ${format}: ${textOf(cause)}`, { cause });
-      });
+        throw error;
+      },
+    );
     // Whoever draws may have given up by then.
     ready.catch(() => undefined);
     const entry: RenderEntry = { pipeline: undefined, ready };

@@ -1,7 +1,8 @@
 /** Compute pipelines, compiled asynchronously and kept by the text that was compiled. */
-import { DeviceError, textOf } from "../base/errors.js";
+import { DeviceError } from "../base/errors.js";
 import type { Kernel } from "../kernels/kernel.js";
 import { type AliasTypes, type ConstantValues, specialize } from "../kernels/specialize.js";
+import { compile } from "./compile.js";
 
 /** A pipeline that is being compiled, is ready, or has failed. */
 export interface PipelineEntry {
@@ -47,17 +48,12 @@ export class PipelineCache {
   }
 
   async #compile(label: string, code: string, layout: GPUPipelineLayout, entry: PipelineEntry): Promise<void> {
-    let moduleError: Promise<GPUError | null> | undefined;
     try {
-      this.#device.pushErrorScope("validation");
-      const module = this.#device.createShaderModule({ label, code });
-      // Handled at once: a device that goes may reject it long before the pipeline is given up.
-      moduleError = this.#device.popErrorScope().catch(() => null);
-      const compute = { module, entryPoint: "main" };
-      entry.pipeline = await this.#device.createComputePipelineAsync({ label, layout, compute });
-    } catch (cause) {
-      const said = (await moduleError)?.message ?? (cause instanceof Error ? cause.message : textOf(cause));
-      entry.error = new DeviceError(`kernel ${label} did not compile: ${said}`, { cause });
+      entry.pipeline = await compile(this.#device, label, code, (module) =>
+        this.#device.createComputePipelineAsync({ label, layout, compute: { module, entryPoint: "main" } }),
+      );
+    } catch (error) {
+      entry.error = error instanceof DeviceError ? error : new DeviceError(String(error), { cause: error });
       // A failure is not kept: it may have been the moment's (memory, a lost device).
       this.#entries.delete(code);
     }

@@ -9,6 +9,8 @@ export interface Faults {
   onDispatch?: (workgroups: readonly number[]) => void;
   /** Called before each submit. */
   onSubmit?: () => void;
+  /** Gives the text that is compiled in the place of a kernel's. */
+  rewrite?: ((code: string, label: string) => string) | undefined;
 }
 
 export interface FailingDevice {
@@ -61,6 +63,9 @@ export function failingDevice(real: GPUDevice): FailingDevice {
     faults.onSubmit?.();
     real.queue.submit([...commands]);
   };
-  const device = replacing(real, { createBuffer, createCommandEncoder, queue: replacing(real.queue, { submit }) });
+  const createShaderModule = ({ code, ...descriptor }: GPUShaderModuleDescriptor): GPUShaderModule =>
+    real.createShaderModule({ ...descriptor, code: faults.rewrite?.(code, descriptor.label ?? "") ?? code });
+  const queue = replacing(real.queue, { submit });
+  const device = replacing(real, { createBuffer, createCommandEncoder, createShaderModule, queue });
   return { device, faults, buffers: () => buffers };
 }

@@ -62,6 +62,16 @@ describe("an explanation", () => {
     });
   });
 
+  test("has the text of its kernels, which nothing copies along", async () => {
+    const [step] = explanation.dispatches;
+    const code = await step.code;
+    expect(code).toMatch(/^const KERNEL_HEIGHT: u32 = 3u;$/m);
+    expect(code).toMatch(/^ {4}\S/m);
+    expect(code).not.toMatch(/\/\/|\n\n\n/);
+    expect(Object.keys({ ...step })).toEqual(["kernel", "constants", "workgroups", "packsWeights"]);
+    expect(JSON.stringify(step)).not.toContain("code");
+  });
+
   test("is words", () => {
     expect(String(explanation)).toBe(
       [
