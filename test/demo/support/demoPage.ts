@@ -158,3 +158,17 @@ export async function longestBlock(page: Page, work: () => Promise<void>): Promi
 export async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: resolve(SCREENSHOTS, `${name}.png`), fullPage: true });
 }
+
+/** The parts of the page. */
+export const PARTS = [
+  { id: "layer", title: "The layer, step by step" },
+  { id: "maps", title: "Activation maps, live" },
+  { id: "small", title: "The power of small filters" },
+  { id: "benchmark", title: "Benchmark" },
+];
+
+/** Waits until the page has an engine and has loaded the part. */
+export async function untilReady(page: Page): Promise<void> {
+  await page.locator("footer", { hasText: "Runs on" }).waitFor();
+  await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+}
