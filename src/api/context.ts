@@ -6,7 +6,14 @@ import type { Call } from "../calls/calls.js";
 import type { SolverChoice } from "../planning/choice.js";
 import { storedValues } from "../problem/dtype.js";
 import { product } from "../problem/geometry.js";
-import { type ConvOperation, operandRoles, resultRoles, shapeOfRole, type TensorRole } from "../problem/operation.js";
+import {
+  type ConvOperation,
+  keyOf,
+  operandRoles,
+  resultRoles,
+  shapeOfRole,
+  type TensorRole,
+} from "../problem/operation.js";
 import { withBatch } from "../problem/problem.js";
 import type { Scope } from "../tensor/lifetimes.js";
 import { requireTensor, Tensor } from "../tensor/tensor.js";
@@ -66,7 +73,7 @@ export class Context {
     const results =
       operation.problem.batch === 0
         ? this.#resultsOfNothing(operation, solver)
-        : core.backend.run(operation, storages, solver ?? core.tuning.use(operation));
+        : runWithKey(core, operation, storages, solver);
     return roles.map((role, i) => this.adopt(shapes ? shapes[i] : shapeOfRole(operation, role), results[i]));
   }
 
@@ -80,6 +87,17 @@ export class Context {
       return backend.upload(storedValues(product(shape), dtype), shape, dtype);
     });
   }
+}
+
+/** Makes the operation's key once, for all who keep something by it: tuned choices and plans. */
+function runWithKey(
+  { backend, tuning }: EngineCore,
+  operation: ConvOperation,
+  storages: RoleStorages,
+  solver: SolverChoice | undefined,
+): TensorStorage[] {
+  const key = keyOf(operation);
+  return backend.run(operation, storages, solver ?? tuning.use(operation, key), key);
 }
 
 /** Throws what a device cannot hold. */

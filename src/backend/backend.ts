@@ -109,8 +109,17 @@ export interface Backend<Storage extends TensorStorage = TensorStorage> {
   pixelOrder(image: ImageSource): PixelOrder;
   /** Images of one size, as the tensor of pixels that `pixels` describes. */
   uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): Storage;
-  /** Records the operation; the results are new storages, in the order of `resultRoles`. */
-  run(operation: ConvOperation, operands: RoleStorages<Storage>, choice: SolverChoice | undefined): Storage[];
+  /**
+   * Records the operation; the results are new storages, in the order of `resultRoles`.
+   *
+   * @param key `keyOf(operation)`, of a caller that has made it
+   */
+  run(
+    operation: ConvOperation,
+    operands: RoleStorages<Storage>,
+    choice: SolverChoice | undefined,
+    key?: string,
+  ): Storage[];
   read(storage: Storage): Promise<Float32Array<ArrayBuffer>>;
   /**
    * Replaces the values, by an array that is the backend's to keep, after everything recorded so far; resolves once that is on the device's

@@ -145,12 +145,17 @@ export class GpuBackend implements Backend<GpuStorage> {
     return storage;
   }
 
-  run(operation: ConvOperation, operands: RoleStorages<GpuStorage>, choice: SolverChoice | undefined): GpuStorage[] {
+  run(
+    operation: ConvOperation,
+    operands: RoleStorages<GpuStorage>,
+    choice: SolverChoice | undefined,
+    key = keyOf(operation),
+  ): GpuStorage[] {
     this.#life.require();
     const reads = Object.values(operands);
     for (const storage of reads) this.#recorder.requireUsable(storage);
-    const key = choice === undefined ? keyOf(operation) : `${keyOf(operation)} ${JSON.stringify(choice)}`;
-    const prepared = this.#prepare(key, () => this.select(operation, choice).plan);
+    const planKey = choice === undefined ? key : `${key} ${JSON.stringify(choice)}`;
+    const prepared = this.#prepare(planKey, () => this.select(operation, choice).plan);
     const buffers: OperationBuffers = { unused: this.#unused };
     for (const [role, { pooled }] of entriesOf(operands)) buffers[role] = pooled;
     const packed = this.#packWeights(prepared, operands.w, buffers);

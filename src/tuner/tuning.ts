@@ -135,9 +135,8 @@ export class Tuning {
   }
 
   /** How to run an operation: the tuned choice, or undefined for the model's. */
-  choiceFor(operation: ConvOperation): Candidate | undefined {
+  choiceFor(operation: ConvOperation, key = keyOf(operation)): Candidate | undefined {
     if (this.#entries.size === 0) return undefined;
-    const key = keyOf(operation);
     if (!this.#choices.has(key)) {
       if (this.#choices.size >= MOST_CHOICES) this.#choices.clear();
       this.#choices.set(key, this.#usable(operation));
@@ -146,17 +145,16 @@ export class Tuning {
   }
 
   /** Likewise, of an operation that is called now: it is tuned, if the mode says so and it is not yet. */
-  use(operation: ConvOperation): Candidate | undefined {
+  use(operation: ConvOperation, key = keyOf(operation)): Candidate | undefined {
     const { mode } = this.#options;
     if (mode !== "off") {
       this.#lastUse = performance.now();
-      const key = keyOf(operation);
       if (!this.#asked.has(key)) {
         this.#asked.add(key);
         if (!this.#entries.has(this.#entryKey(operation))) this.#request(key, operation);
       }
     }
-    return this.choiceFor(operation);
+    return this.choiceFor(operation, key);
   }
 
   /** Resolves when what was asked for is tuned, where callers wait for that. */
