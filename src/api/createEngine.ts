@@ -1,11 +1,11 @@
 /** Makes an engine from a GPU object, wherever that comes from. */
 import type { Backend } from "../backend/backend.js";
-import { CpuBackend } from "../cpu/cpuBackend.js";
 import { Context } from "./context.js";
 import { Engine } from "./engine.js";
 import { EngineCore } from "./engineCore.js";
 import { require, show } from "../base/errors.js";
 import { GpuBackend } from "../gpu/gpuBackend.js";
+import { loadLate } from "../base/late.js";
 import { type OptionKeys, optionKeys, requireOptions } from "../base/optionKeys.js";
 import { type Platform, requestDevice } from "./platform.js";
 import { requireWord } from "../base/spelling.js";
@@ -78,7 +78,10 @@ export async function makeEngine(
   requireOptions(options, known);
   requireSound(options);
   const { backend = "webgpu", poolBytes = POOL_BYTES, poison = false, tune = "off" } = options;
-  if (backend === "cpu") return await withTuning(new CpuBackend(), tune, options);
+  if (backend === "cpu") {
+    const { CpuBackend } = await loadLate("the CPU backend", () => import("../cpu/cpuBackend.js"));
+    return await withTuning(new CpuBackend(), tune, options);
+  }
   if (options.device) {
     return await withTuning(new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison }), tune, options);
   }

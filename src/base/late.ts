@@ -1,0 +1,16 @@
+/** Code that a page loads when it is first needed. */
+import { DeviceError, textOf } from "./errors.js";
+
+/**
+ * What `load`, a dynamic import, gives. Where that fails (offline, or a policy against it) rejects with a DeviceError; the
+ * next call asks again.
+ *
+ * @param what is loaded, in words
+ */
+export async function loadLate<Loaded>(what: string, load: () => Promise<Loaded>): Promise<Loaded> {
+  try {
+    return await load();
+  } catch (cause) {
+    throw new DeviceError(`${what} did not load: ${textOf(cause)}`, { cause });
+  }
+}
