@@ -137,7 +137,8 @@ export default defineConfig({
       },
       formats: ["es" as const],
     },
-    rolldownOptions: { external: [/^node:/, "webgpu"] },
+    // Names without hashes: the package has a version, and a page's bundler adds its own.
+    rolldownOptions: { external: [/^node:/, "webgpu"], output: { chunkFileNames: "[name].js" } },
   },
   test: {
     projects: "Deno" in globalThis ? [denoProject()] : [nodeProject(), chromiumProject(), demoProject()],

@@ -1,7 +1,13 @@
 /**
- * Text that several kernels have in common, written once: the functions and structs that they import. Linked kernels
- * carry each their own copy, which would make up nearly half of what a page loads.
+ * Text that many kernels have in common, written once: the functions and structs that they import. Linked kernels
+ * carry each their own copy, which would make up nearly half of what a page loads that runs several.
  */
+
+/**
+ * Kernels that must have a declaration for it to be shared. What fewer have stays in each of them: a page that runs one
+ * kernel loads all that is shared.
+ */
+const MANY = 3;
 
 /** Declarations of a linked shader, in order; joined they are the shader again. */
 export function splitDeclarations(code: string): readonly string[] {
@@ -18,15 +24,15 @@ export function splitDeclarations(code: string): readonly string[] {
   return current === "" ? declarations : [...declarations, current];
 }
 
-/** Declarations that two or more of the shaders have, and the names under which they are exported. */
-export function nameShared(codes: readonly string[]): ReadonlyMap<string, string> {
+/** Declarations that many of the shaders have, and the names under which they are exported. */
+export function nameShared(codes: readonly string[], many = MANY): ReadonlyMap<string, string> {
   const counts = new Map<string, number>();
   for (const code of codes) {
     for (const declaration of new Set(splitDeclarations(code))) {
       counts.set(declaration, (counts.get(declaration) ?? 0) + 1);
     }
   }
-  const shared = [...counts].filter(([, count]) => count > 1).map(([declaration]) => declaration);
+  const shared = [...counts].filter(([, count]) => count >= many).map(([declaration]) => declaration);
   return new Map(shared.map((declaration, i) => [declaration, `shared${String(i)}`]));
 }
 

@@ -12,8 +12,9 @@ import { link } from "wesl";
 import type { StructInfo, TemplateInfo, TypeInfo } from "wgsl_reflect";
 // The package has no "exports": Node would take its CommonJS "main".
 import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
-import { type Kernel, readDeclarations, type StorageBinding, type UniformField } from "../src/kernels/kernel.js";
-import { nameShared, referToShared, sharedModule } from "./sharedText.js";
+import { type Kernel, type LoadedKernel, readDeclarations, type UniformField } from "../src/kernels/kernel.js";
+import { isTextModule, kernelModule, SHARED_MODULE, TEXT_MODULE, textModule } from "./kernelModules.js";
+import { nameShared, sharedModule } from "./sharedText.js";
 
 const CONSTANT = /^const (\w+): (u32|i32|f32|bool) = ([^;]+); \/\/ @specialize/gm;
 
@@ -54,7 +55,7 @@ function withoutComments(code: string): string {
 }
 
 /** Links one kernel file with what it imports and reflects the result. */
-export async function buildKernel(file: string, shaders: Record<string, string>): Promise<Kernel> {
+export async function buildKernel(file: string, shaders: Record<string, string>): Promise<LoadedKernel> {
   const name = basename(file, ".wgsl");
   const linked = await link({ weslSrc: shaders, rootModuleName: file });
   const code = withoutComments(linked.dest);
@@ -67,21 +68,21 @@ export async function buildKernel(file: string, shaders: Record<string, string>)
   const draws = compute.length === 0 && vertex.length === 1 && fragment.length === 1;
   if (!draws && compute.map(({ name }) => name).join() !== "main")
     throw new Error(`${file}: expected a compute entry point named main, or one vertex and one fragment entry point`);
-  const declared = readDeclarations(code);
-  for (const { name: binding, binding: number, access } of reflection.storage) {
-    const { [binding]: read } = declared.bindings as Readonly<Record<string, StorageBinding | undefined>>;
-    if (read?.binding !== number || read.access !== access)
-      throw new Error(`${file}: ${binding} is not declared on one line as @group(0) @binding(n) var<storage, access>`);
-  }
+  const bindings = reflection.storage.map(({ name: bound, binding, access }) => {
+    if (access !== "read" && access !== "read_write")
+      throw new Error(`${file}: ${bound} is no storage that a kernel reads`);
+    return [bound, { binding, access }] as const;
+  });
   return {
     name,
     code,
-    ...declared,
+    ...readDeclarations(code),
+    bindings: Object.fromEntries(bindings),
     uniforms: readUniforms(uniform.type as StructInfo),
   };
 }
 
-function declare(kernel: Kernel, file: string): string {
+function declare(kernel: LoadedKernel, file: string): string {
   const union = (names: string[]): string => names.map((name) => JSON.stringify(name)).join(" | ") || "never";
   return `// Written by build/wgslPlugin.ts from ${kernel.name}.wgsl.
 import type { Kernel } from "${"../".repeat(file.split("/").length)}src/kernels/kernel.js";
@@ -100,7 +101,7 @@ function writeIfChanged(file: string, text: string): void {
 }
 
 /** Builds every kernel of the folder (files in its subfolder common are shared parts) and writes their declarations. */
-export async function buildKernels(shaderRoot: string): Promise<Kernel[]> {
+export async function buildKernels(shaderRoot: string): Promise<LoadedKernel[]> {
   const shaders = readShaders(shaderRoot);
   const files = Object.keys(shaders).filter((file) => !file.startsWith("common/"));
   return await Promise.all(
@@ -116,13 +117,13 @@ export async function buildKernels(shaderRoot: string): Promise<Kernel[]> {
 class KernelFolder {
   readonly root: string;
   #text = "";
-  #kernels: Promise<Kernel[]> | undefined;
+  #kernels: Promise<LoadedKernel[]> | undefined;
 
   constructor(root: string) {
     this.root = root;
   }
 
-  async kernels(): Promise<readonly Kernel[]> {
+  async kernels(): Promise<readonly LoadedKernel[]> {
     const text = JSON.stringify(readShaders(this.root));
     if (!this.#kernels || text !== this.#text) this.#kernels = buildKernels(this.root);
     this.#text = text;
@@ -133,8 +134,6 @@ class KernelFolder {
     return nameShared((await this.kernels()).map(({ code }) => code));
   }
 }
-
-const SHARED_MODULE = "\0webgpu-conv:shared-wgsl";
 
 /** Folders by their paths: the projects of the tests have a plugin each, and build what they share once. */
 const folders = new Map<string, KernelFolder>();
@@ -147,27 +146,28 @@ function folderAt(path: string): KernelFolder {
 
 export function wgsl(root: string): Plugin {
   const folder = folderAt(resolve(root, "shaders"));
+  const kernelOf = async (name: string): Promise<LoadedKernel> => {
+    const kernel = (await folder.kernels()).find((one) => one.name === name);
+    if (!kernel) throw new Error(`${name} is no kernel of ${folder.root}`);
+    return kernel;
+  };
+  const moduleOf = async (id: string): Promise<string> => {
+    if (id === SHARED_MODULE) return sharedModule(await folder.shared());
+    if (!id.startsWith(TEXT_MODULE)) {
+      return kernelModule(await kernelOf(basename(id, ".wgsl")), resolve(root, "src/kernels/kernel.ts"));
+    }
+    return textModule(await kernelOf(id.slice(TEXT_MODULE.length)), await folder.shared());
+  };
   return {
     name: "webgpu-conv:wgsl",
     async buildStart() {
       await folder.kernels();
     },
-    resolveId: (id) => (id === SHARED_MODULE ? id : undefined),
+    resolveId: (id) => (isTextModule(id) ? id : undefined),
     async load(id) {
-      const isKernel = id.endsWith(".wgsl");
-      if (!isKernel && id !== SHARED_MODULE) return undefined;
+      if (!id.endsWith(".wgsl") && !isTextModule(id)) return undefined;
       for (const file of Object.keys(readShaders(folder.root))) this.addWatchFile(join(folder.root, file));
-      const shared = await folder.shared();
-      if (!isKernel) return { code: sharedModule(shared), moduleType: "js", map: null };
-      const kernel = (await folder.kernels()).find(({ name }) => name === basename(id, ".wgsl"));
-      if (!kernel) throw new Error(`${id} is no kernel of ${folder.root}`);
-      const { expression, names } = referToShared(kernel.code, shared);
-      const { name, uniforms } = kernel;
-      const code = `import { ${names.join(", ")} } from ${JSON.stringify(SHARED_MODULE)};
-import { readDeclarations } from ${JSON.stringify(resolve(root, "src/kernels/kernel.ts"))};
-const code = ${expression};
-export default { ...${JSON.stringify({ name, uniforms })}, code, ...readDeclarations(code) };`;
-      return { code, moduleType: "js", map: null };
+      return { code: await moduleOf(id), moduleType: "js", map: null };
     },
   };
 }

@@ -7,6 +7,7 @@ import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
 import { product } from "../problem/geometry.js";
 import type { NumberList } from "../base/list.js";
 import { indent } from "../kernels/indent.js";
+import { loadKernel } from "../kernels/kernel.js";
 import { specialize } from "../kernels/specialize.js";
 import { packingOf } from "../planning/packing.js";
 import type { ConvProblem } from "../problem/problem.js";
@@ -50,7 +51,7 @@ class ExplainedStep implements ExplainedDispatch {
 
   get code(): Promise<string> {
     const { kernel, constants, types } = this.#dispatch;
-    return Promise.resolve(indent(specialize(kernel, constants, types)));
+    return loadKernel(kernel).then((loaded) => indent(specialize(loaded, constants, types)));
   }
 }
 

@@ -4,7 +4,8 @@ import type { DrawTarget, Planes } from "../backend/draw.js";
 import { ArgumentError, require, show, textOf } from "../base/errors.js";
 import { pixelConstants, pixelUniforms } from "../solvers/shared/pixels.js";
 import type { GpuStorage } from "./batch.js";
-import { specialize } from "../kernels/specialize.js";
+import { loadKernel } from "../kernels/kernel.js";
+import { type ConstantValues, specialize } from "../kernels/specialize.js";
 import { packUniforms } from "../kernels/uniforms.js";
 import { compile } from "./compile.js";
 
@@ -62,14 +63,7 @@ export class Painter {
     const key = `${format} ${JSON.stringify(constants)}`;
     const known = this.#pipelines.get(key);
     if (known) return known;
-    const ready = compile(this.#device, kernel.name, specialize(kernel, constants), (module) =>
-      this.#device.createRenderPipelineAsync({
-        label: kernel.name,
-        layout: "auto",
-        vertex: { module, entryPoint: "corner" },
-        fragment: { module, entryPoint: "paint", targets: [{ format }] },
-      }),
-    ).then(
+    const ready = this.#compile(constants, format).then(
       (pipeline) => (entry.pipeline = pipeline),
       (error: unknown) => {
         this.#pipelines.delete(key);
@@ -81,6 +75,18 @@ export class Painter {
     const entry: RenderEntry = { pipeline: undefined, ready };
     this.#pipelines.set(key, entry);
     return entry;
+  }
+
+  async #compile(constants: ConstantValues, format: GPUTextureFormat): Promise<GPURenderPipeline> {
+    const code = specialize(await loadKernel(kernel), constants);
+    return await compile(this.#device, kernel.name, code, (module) =>
+      this.#device.createRenderPipelineAsync({
+        label: kernel.name,
+        layout: "auto",
+        vertex: { module, entryPoint: "corner" },
+        fragment: { module, entryPoint: "paint", targets: [{ format }] },
+      }),
+    );
   }
 
   /** Submits the drawing. Whatever computes the storage's values must have been submitted. */

@@ -1,6 +1,6 @@
-/** Compute pipelines, compiled asynchronously and kept by the text that was compiled. */
-import { DeviceError } from "../base/errors.js";
-import type { Kernel } from "../kernels/kernel.js";
+/** Compute pipelines: their text is loaded when it is first asked for, and compiled asynchronously; kept by that text. */
+import { DeviceError, textOf } from "../base/errors.js";
+import { type Kernel, loadKernel } from "../kernels/kernel.js";
 import { type AliasTypes, type ConstantValues, specialize } from "../kernels/specialize.js";
 import { compile } from "./compile.js";
 
@@ -16,9 +16,14 @@ export interface PipelineEntry {
   readonly settled: Promise<void>;
 }
 
+/** A kernel's entries, by constants and types. */
+type Specialised = Map<string, PipelineEntry>;
+
 export class PipelineCache {
   readonly #device: GPUDevice;
-  readonly #entries = new Map<string, PipelineEntry>();
+  readonly #entries = new Map<Kernel, Specialised>();
+  /** What is compiled or compiling, by its text. */
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<Kernel, { bindGroup: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
 
   constructor(device: GPUDevice) {
@@ -27,36 +32,47 @@ export class PipelineCache {
 
   /** Pipelines compiled or compiling. */
   get size(): number {
-    return this.#entries.size;
+    return this.#pipelines.size;
   }
 
-  /** The pipeline of `kernel` with these constants and types; starts compiling it if it is new. */
+  /** The pipeline of `kernel` with these constants and types; starts loading and compiling it if it is new. */
   get(kernel: Kernel, constants: ConstantValues, types: AliasTypes = {}): PipelineEntry {
-    const code = specialize(kernel, constants, types);
-    const known = this.#entries.get(code);
+    const entries: Specialised = this.#entries.get(kernel) ?? new Map<string, PipelineEntry>();
+    this.#entries.set(kernel, entries);
+    const key = JSON.stringify([constants, types]);
+    const known = entries.get(key);
     if (known) return known;
-    const layout = this.#layoutOf(kernel);
+    const { bindGroup, pipeline: layout } = this.#layoutOf(kernel);
+    const make = async (): Promise<void> => {
+      try {
+        const loaded = await loadKernel(kernel);
+        entry.pipeline = await this.#pipelineOf(kernel.name, specialize(loaded, constants, types), layout);
+      } catch (error) {
+        entry.error = asDeviceError(kernel, error);
+        // A failure is not kept: it may have been the moment's (memory, a lost device, no connection).
+        entries.delete(key);
+      }
+    };
     const entry: PipelineEntry = {
       label: kernel.name,
-      bindGroupLayout: layout.bindGroup,
+      bindGroupLayout: bindGroup,
       pipeline: undefined,
       error: undefined,
-      settled: Promise.resolve().then(() => this.#compile(kernel.name, code, layout.pipeline, entry)),
+      settled: Promise.resolve().then(make),
     };
-    this.#entries.set(code, entry);
+    entries.set(key, entry);
     return entry;
   }
 
-  async #compile(label: string, code: string, layout: GPUPipelineLayout, entry: PipelineEntry): Promise<void> {
-    try {
-      entry.pipeline = await compile(this.#device, label, code, (module) =>
-        this.#device.createComputePipelineAsync({ label, layout, compute: { module, entryPoint: "main" } }),
-      );
-    } catch (error) {
-      entry.error = error instanceof DeviceError ? error : new DeviceError(String(error), { cause: error });
-      // A failure is not kept: it may have been the moment's (memory, a lost device).
-      this.#entries.delete(code);
-    }
+  async #pipelineOf(label: string, code: string, layout: GPUPipelineLayout): Promise<GPUComputePipeline> {
+    const known = this.#pipelines.get(code);
+    if (known) return await known;
+    const compiling = compile(this.#device, label, code, (module) =>
+      this.#device.createComputePipelineAsync({ label, layout, compute: { module, entryPoint: "main" } }),
+    );
+    this.#pipelines.set(code, compiling);
+    compiling.catch(() => this.#pipelines.delete(code));
+    return await compiling;
   }
 
   #layoutOf(kernel: Kernel): { bindGroup: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
@@ -74,3 +90,9 @@ export class PipelineCache {
     return layout;
   }
 }
+
+/** What keeps a kernel from being compiled: its text did not load, or the device refuses it. */
+const asDeviceError = ({ name }: Kernel, error: unknown): DeviceError =>
+  error instanceof DeviceError
+    ? error
+    : new DeviceError(`kernel ${name} did not compile: ${textOf(error)}`, { cause: error });

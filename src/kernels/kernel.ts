@@ -1,4 +1,8 @@
-/** What the build makes of a .wgsl file: its source with imports resolved, and its reflected interface. */
+/**
+ * What the build makes of a .wgsl file: its reflected interface, which planning and binding need, and its source with imports
+ * resolved, which is loaded when it is first compiled.
+ */
+import { loadLate } from "../base/late.js";
 
 export type ScalarType = "u32" | "i32" | "f32";
 
@@ -26,24 +30,68 @@ export interface Kernel<
   Binding extends string = string,
 > {
   readonly name: string;
-  readonly code: string;
-  /** `const` lines marked `// @specialize`, whose values the host may replace before compiling. */
-  readonly constants: readonly Constant[];
-  /** `alias` lines marked likewise. */
-  readonly aliases: readonly string[];
+  /** Never there: the names of constants are for the host's compiler, and come with the text. */
+  readonly constantNames?: readonly Constant[];
   readonly uniforms: { readonly bytes: number; readonly fields: Readonly<Record<Field, UniformField>> };
   readonly bindings: Readonly<Record<Binding, StorageBinding>>;
+  /** The module of its text: a chunk of its own, which a page loads when it first runs the kernel. */
+  readonly load: () => Promise<{ readonly default: string }>;
 }
 
-/** What a kernel's text says itself, so that a page does not load it twice: marked names, and storage buffers. */
-export function readDeclarations(code: string): Pick<Kernel, "constants" | "aliases" | "bindings"> {
+/** A kernel with its text. */
+export interface LoadedKernel extends Omit<Kernel, "load"> {
+  readonly code: string;
+  /** `const` lines marked `// @specialize`, whose values the host may replace before compiling. */
+  readonly constants: readonly string[];
+  /** `alias` lines marked likewise. */
+  readonly aliases: readonly string[];
+}
+
+/**
+ * A kernel from what the build writes of it: short texts, since pages load those of every solver.
+ *
+ * @param bindings "1 read source, 2 read_write result": binding, access, name
+ * @param fields "size vec3u, scale f32": names and types of the uniform struct's members
+ */
+export function makeKernel(name: string, bindings: string, fields: string, load: Kernel["load"]): Kernel {
+  const read = bindings.split(", ").map((text) => {
+    const [binding, access, bound] = text.split(" ");
+    return [bound, { binding: Number(binding), access: access as StorageBinding["access"] }] as const;
+  });
+  return { name, uniforms: layOut(fields), bindings: Object.fromEntries(read), load };
+}
+
+const SCALARS: Readonly<Record<string, ScalarType>> = { u: "u32", i: "i32", f: "f32" };
+const WORD_BYTES = 4;
+
+/** Where WGSL puts the members of a uniform struct (14.4.1): the build checks it against what it reflects. */
+function layOut(members: string): Kernel["uniforms"] {
+  const fields: Record<string, UniformField> = {};
+  let end = 0;
+  let widest = WORD_BYTES;
+  const roundUp = (alignment: number): number => Math.ceil(end / alignment) * alignment;
+  for (const member of members.split(", ")) {
+    const [name, type] = member.split(" ");
+    const [, components = "1", letter = ""] = /^(?:vec(\d))?(\w)/.exec(type) ?? [];
+    const count = Number(components);
+    const alignment = WORD_BYTES * (count === 3 ? 4 : count);
+    const offsetBytes = roundUp(alignment);
+    fields[name] = { offsetBytes, type: SCALARS[letter], count };
+    end = offsetBytes + WORD_BYTES * count;
+    widest = Math.max(widest, alignment);
+  }
+  return { bytes: roundUp(widest), fields };
+}
+
+export async function loadKernel(kernel: Kernel): Promise<LoadedKernel> {
+  const { load, ...loaded } = kernel;
+  const { default: code } = await loadLate(`kernel ${kernel.name}`, load);
+  return { ...loaded, code, ...readDeclarations(code) };
+}
+
+/** What a kernel's text says itself: names that the host may give values. */
+export function readDeclarations(code: string): Pick<LoadedKernel, "constants" | "aliases"> {
   const marked = (what: string): string[] =>
     [...code.matchAll(new RegExp(`^${what} (\\w+)\\b.* // @specialize$`, "gm"))].map(([, name]) => name);
-  const bindings: Record<string, StorageBinding> = {};
-  for (const [, binding, access, name] of code.matchAll(
-    /^@group\(0\) @binding\((\d+)\) var<storage, (\w+)> (\w+):/gm,
-  )) {
-    bindings[name] = { binding: Number(binding), access: access as StorageBinding["access"] };
-  }
-  return { constants: marked("const"), aliases: marked("alias"), bindings };
+  return { constants: marked("const"), aliases: marked("alias") };
 }

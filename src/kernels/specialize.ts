@@ -9,7 +9,7 @@
  */
 import { ConvError } from "../base/errors.js";
 import { evaluateInteger, integerConstants } from "./constants.js";
-import type { Kernel } from "./kernel.js";
+import type { LoadedKernel } from "./kernel.js";
 
 /** Values for a kernel's `// @specialize` constants; absent ones keep the file's value. */
 export type ConstantValues = Readonly<Record<string, number | boolean>>;
@@ -19,7 +19,7 @@ function literal(type: string, value: number | boolean): string {
   return type === "u32" ? `${String(value)}u` : String(value);
 }
 
-function setConstants(kernel: Kernel, values: ConstantValues): string {
+function setConstants(kernel: LoadedKernel, values: ConstantValues): string {
   for (const name of Object.keys(values)) {
     if (!kernel.constants.includes(name)) {
       throw new ConvError(`kernel ${kernel.name} has no constant ${name}; it has ${kernel.constants.join(", ")}`);
@@ -91,7 +91,7 @@ const HALF_TYPES = new Set(["f16", "vec4h"]);
 /** Types that a kernel's `alias ... // @specialize` lines get; absent ones keep the file's. */
 export type AliasTypes = Readonly<Record<string, string>>;
 
-function setAliases(kernel: Kernel, code: string, types: AliasTypes): string {
+function setAliases(kernel: LoadedKernel, code: string, types: AliasTypes): string {
   for (const name of Object.keys(types)) {
     if (!kernel.aliases.includes(name)) throw new ConvError(`kernel ${kernel.name} has no alias ${name}`);
   }
@@ -107,7 +107,7 @@ export function withoutSubgroups(code: string): string {
 }
 
 /** The WGSL text of `kernel` with these constants and types. Throws for a name that the kernel does not have. */
-export function specialize(kernel: Kernel, values: ConstantValues, types: AliasTypes = {}): string {
+export function specialize(kernel: LoadedKernel, values: ConstantValues, types: AliasTypes = {}): string {
   const set = setAliases(kernel, setConstants(kernel, values), types);
   // Lanes that share nothing need no subgroups.
   const code = "SHARED" in values && Number(values.SHARED) > 1 ? set : withoutSubgroups(set);

@@ -112,13 +112,14 @@ export function dispatch<
   return { kernel, types: {}, ...parts, constants: parts.constants };
 }
 
-/** Those of `constants` that the kernel has: a description that kernels share says more than each of them asks. */
-export function constantsFor<Constant extends string>(
-  kernel: Kernel<Constant>,
-  constants: ConstantValues,
-): Partial<Values<Constant, number | boolean>> {
-  const known = Object.entries(constants).filter(([name]) => (kernel as Kernel).constants.includes(name));
-  return Object.fromEntries(known) as Partial<Values<Constant, number | boolean>>;
+/** `constants` without some: a description that kernels share says more than each of them asks. */
+export function without<Constants extends object, Name extends keyof Constants>(
+  constants: Constants,
+  ...names: readonly Name[]
+): Omit<Constants, Name> {
+  const others = { ...constants };
+  for (const name of names) Reflect.deleteProperty(others, name);
+  return others;
 }
 
 /** Folds a one-dimensional count of workgroups into a grid that keeps within the device's limit. */

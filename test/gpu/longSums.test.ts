@@ -12,6 +12,7 @@ import { Random, smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";
 import { expectedResults, makeValues, operationName, operationsOf } from "../support/operations.js";
+import { changedKernel, loadedKernel } from "../support/kernels.js";
 
 /** Sums of equal terms, whose roundings add up as nothing else's do. */
 const MOST_ERROR = 1e-5;
@@ -173,11 +174,9 @@ describe("the bound notices a defect in a sum of a million terms", () => {
       if (isRefusal(plan)) throw new Error(plan.refused);
       const dispatches = plan.dispatches.map((dispatch) => {
         if (dispatch.kernel.name !== kernelName) return dispatch;
-        expect(dispatch.kernel.code).toContain(text);
-        return {
-          ...dispatch,
-          kernel: { ...dispatch.kernel, name: what, code: dispatch.kernel.code.replace(text, wrong) },
-        };
+        const { code } = loadedKernel(dispatch.kernel);
+        expect(code).toContain(text);
+        return { ...dispatch, kernel: changedKernel(dispatch.kernel, what, code.replace(text, wrong)) };
       });
       const broken: SolverPlan = { ...plan, dispatches };
       const values = makeValues(problem, 3, (random, count) =>

@@ -1,6 +1,6 @@
 /** Each kernel file compiles as it stands, its branches decided, and specialised, and its reflected interface is the compiler's own. */
 import { describe, expect } from "vitest";
-import type { Kernel } from "../../src/kernels/kernel.js";
+import type { Kernel, LoadedKernel } from "../../src/kernels/kernel.js";
 import {
   type AliasTypes,
   type ConstantValues,
@@ -9,13 +9,7 @@ import {
   withoutSubgroups,
 } from "../../src/kernels/specialize.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
-
-const KERNELS = Object.values(
-  import.meta.glob<Kernel>(["../../shaders/**/*.wgsl", "!**/common/**", "!**/render/**"], {
-    eager: true,
-    import: "default",
-  }),
-);
+import { LOADED_KERNELS } from "../support/kernels.js";
 
 /** What the compiler says against the module. */
 async function compileErrors(device: GPUDevice, code: string): Promise<string[]> {
@@ -28,7 +22,7 @@ async function compileErrors(device: GPUDevice, code: string): Promise<string[]>
 /** Builds the pipeline with an explicit layout whose uniform buffer has at least `uniformBytes`. */
 async function pipelineError(
   device: GPUDevice,
-  kernel: Kernel,
+  kernel: Pick<Kernel, "bindings">,
   code: string,
   uniformBytes: number,
 ): Promise<string | undefined> {
@@ -49,7 +43,7 @@ async function pipelineError(
 }
 
 /** Every switch turned from its default, 2D, strided and dilated; tiles keep the file's sizes. */
-function specialised({ code, constants }: Kernel): ConstantValues {
+function specialised({ code, constants }: LoadedKernel): ConstantValues {
   const shape = { RANK: 2, STRIDE_HEIGHT: 2, STRIDE_WIDTH: 3, DILATION_HEIGHT: 3, DILATION_WIDTH: 2, ACTIVATION: 1 };
   const switches = [...code.matchAll(/^const (\w+): bool = (true|false); \/\/ @specialize$/gm)];
   const values = { ...shape, ...Object.fromEntries(switches.map(([, name, value]) => [name, value === "false"])) };
@@ -60,10 +54,10 @@ function specialised({ code, constants }: Kernel): ConstantValues {
 const typesOf = (values: ConstantValues): AliasTypes => (values.VECTOR_RESULT === true ? { Result: "vec4f" } : {});
 
 gpuTest("there are kernels", () => {
-  expect(KERNELS.length).toBeGreaterThan(0);
+  expect(LOADED_KERNELS.length).toBeGreaterThan(0);
 });
 
-for (const kernel of KERNELS) {
+for (const kernel of LOADED_KERNELS) {
   describe(`${kernel.name}.wgsl`, () => {
     const asItStands = takeBranches(withoutSubgroups(kernel.code));
     const values = specialised(kernel);
@@ -101,8 +95,7 @@ for (const kernel of KERNELS) {
     gpuTest("refuses a layout that lacks one of its bindings", async ({ engine }) => {
       for (const name of Object.keys(kernel.bindings)) {
         const bindings = Object.fromEntries(Object.entries(kernel.bindings).filter(([other]) => other !== name));
-        const lacking = { ...kernel, bindings };
-        const error = await pipelineError(deviceOf(engine), lacking, asItStands, kernel.uniforms.bytes);
+        const error = await pipelineError(deviceOf(engine), { bindings }, asItStands, kernel.uniforms.bytes);
         expect(error === undefined, `binding ${name} is used as the file stands`).toBe(!isUsed(kernel, name));
       }
     });
@@ -110,7 +103,7 @@ for (const kernel of KERNELS) {
 }
 
 /** Whether the entry point, as the file stands, reads or writes the binding. Constants may leave one untouched. */
-function isUsed({ code }: Kernel, name: string): boolean {
+function isUsed({ code }: LoadedKernel, name: string): boolean {
   const uses = code.match(new RegExp(`\\b${name}\\[`, "g")) ?? [];
   return uses.length > 0;
 }

@@ -1,4 +1,5 @@
 /** Scheduling: many operations a submit, in the order of the calls, and nothing made twice. */
+import type { Kernel } from "../../src/kernels/kernel.js";
 import { DeviceError } from "webgpu-conv";
 import { makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
@@ -10,6 +11,7 @@ import type { SolverPlan } from "../../src/planning/solver.js";
 import { countCalls } from "../support/countingDevice.js";
 import { Random, reals } from "../support/data.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
+import { changedKernel, loadedKernel } from "../support/kernels.js";
 
 describe("many operations", () => {
   gpuTest("chain through intermediates that are disposed of at once, past automatic submits", async ({ engine }) => {
@@ -104,8 +106,8 @@ describe("while kernels compile", () => {
   /** The plan, with a kernel that no compiler takes. */
   function brokenPlan(): SolverPlan {
     const [dispatch] = plan.dispatches;
-    const code = dispatch.kernel.code.replace("var terms = 0.0;", "var terms = undeclared;");
-    return { ...plan, dispatches: [{ ...dispatch, kernel: { ...dispatch.kernel, name: "broken", code } }] };
+    const code = loadedKernel(dispatch.kernel).code.replace("var terms = 0.0;", "var terms = undeclared;");
+    return { ...plan, dispatches: [{ ...dispatch, kernel: changedKernel(dispatch.kernel, "broken", code) }] };
   }
 
   gpuTest("one that fails takes down only what depends on it", async ({ runner }) => {
@@ -154,5 +156,31 @@ describe("while kernels compile", () => {
     await first.settled;
     expect(first.error).toBeInstanceOf(DeviceError);
     expect(runner.pipelines.get(kernel, constants)).not.toBe(first);
+  });
+
+  gpuTest("one whose text did not load is loaded again", async ({ runner }) => {
+    const [{ kernel, constants }] = plan.dispatches;
+    let loads = 0;
+    const load: Kernel["load"] = async () => {
+      if (++loads === 1) throw new TypeError("no connection");
+      return await kernel.load();
+    };
+    const late = { ...kernel, load };
+    const first = runner.pipelines.get(late, constants);
+    await first.settled;
+    expect(first.error).toBeInstanceOf(DeviceError);
+    expect(String(first.error)).toMatch(/kernel direct did not load: .*no connection/);
+    const second = runner.pipelines.get(late, constants);
+    await second.settled;
+    expect([second.error, second.pipeline !== undefined, loads]).toEqual([undefined, true, 2]);
+  });
+
+  gpuTest("the same text is compiled once", async ({ runner }) => {
+    const [{ kernel, constants }] = plan.dispatches;
+    const entries = [constants, { ...constants }, { RANK: constants.RANK, ...constants }].map((values) =>
+      runner.pipelines.get(kernel, values),
+    );
+    await Promise.all(entries.map(({ settled }) => settled));
+    expect(new Set(entries.map(({ pipeline }) => pipeline)).size).toBe(1);
   });
 });

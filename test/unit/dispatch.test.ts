@@ -5,14 +5,12 @@ import type { Kernel } from "../../src/kernels/kernel.js";
 
 const kernel: Kernel<"TILE" | "HAS_BIAS", "width" | "height", "source" | "result"> = {
   name: "scale",
-  code: "",
-  constants: ["TILE", "HAS_BIAS"],
-  aliases: [],
   uniforms: {
     bytes: 8,
     fields: { width: { offsetBytes: 0, type: "u32", count: 1 }, height: { offsetBytes: 4, type: "u32", count: 1 } },
   },
   bindings: { source: { binding: 1, access: "read" }, result: { binding: 2, access: "read_write" } },
+  load: () => Promise.resolve({ default: "" }),
 };
 const constants = { TILE: 4 };
 const uniforms = { width: 3, height: 2 };

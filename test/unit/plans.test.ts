@@ -16,6 +16,7 @@ import { generalSolver } from "../../src/tuner/candidates.js";
 import { Random } from "../support/data.js";
 import { extremeProblem } from "../support/extremeProblem.js";
 import { randomOperation } from "../support/randomOperations.js";
+import { loadedKernel } from "../support/kernels.js";
 
 const SEEDS = Array.from({ length: 150 }, (_, seed) => seed);
 
@@ -51,7 +52,7 @@ function plansOf(operation: ConvOperation, capabilities: Capabilities): SolverPl
 
 /** Threads of a workgroup, as the compiled text says. */
 function threadsOf({ kernel, constants }: Dispatch): number {
-  const code = specialize(kernel, constants);
+  const code = specialize(loadedKernel(kernel), constants);
   const [, size] = /@workgroup_size\(([^)]*)\)/.exec(code) ?? [];
   const value = integerConstants(code);
   return size.split(",").reduce((threads, name) => threads * value(name.trim()), 1);

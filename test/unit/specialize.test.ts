@@ -1,14 +1,16 @@
 /** Turning a kernel into the text that is compiled. */
 import { describe, expect, test } from "vitest";
-import direct from "../../shaders/direct/direct.wgsl";
-import registerTile from "../../shaders/register_tile/register_tile.wgsl";
-import vectorTile from "../../shaders/vector_tile/vector_tile.wgsl";
 import { ConvError } from "../../src/base/errors.js";
-import type { Kernel } from "../../src/kernels/kernel.js";
+import type { LoadedKernel } from "../../src/kernels/kernel.js";
 import { specialize, unrollLoops } from "../../src/kernels/specialize.js";
+import { loadedKernel } from "../support/kernels.js";
+
+const direct = loadedKernel({ name: "direct" });
+const registerTile = loadedKernel({ name: "register_tile" });
+const vectorTile = loadedKernel({ name: "vector_tile" });
 
 /** A kernel that consists of the given text. */
-function kernelOf(code: string, constants: Kernel["constants"] = []): Kernel {
+function kernelOf(code: string, constants: LoadedKernel["constants"] = []): LoadedKernel {
   return { name: "test", code, constants, aliases: [], uniforms: { bytes: 16, fields: {} }, bindings: {} };
 }
 
@@ -109,7 +111,7 @@ for (var i = 0u; i < N / 2u; i++) { // @unroll
 });
 
 describe("branches marked @static", () => {
-  const kernelWith = (value: boolean): Kernel =>
+  const kernelWith = (value: boolean): LoadedKernel =>
     kernelOf(
       `const WIDE: bool = ${String(value)}; // @specialize
 const N: u32 = 2u;

@@ -7,9 +7,7 @@ import { packUniforms, uniformRefusal } from "../../src/kernels/uniforms.js";
 // struct { size: vec3<u32>, count: u32, pad: vec3<i32>, scale: f32, last: u32 }
 const KERNEL: Kernel = {
   name: "test",
-  code: "",
-  constants: [],
-  aliases: [],
+  load: () => Promise.resolve({ default: "" }),
   bindings: {},
   uniforms: {
     bytes: 36,

@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { nameShared, referToShared, sharedModule, splitDeclarations } from "../../build/sharedText.js";
 import { buildKernel, buildKernels, readShaders } from "../../build/wgslPlugin.js";
-import type { Kernel } from "../../src/kernels/kernel.js";
+import { type Kernel, loadKernel } from "../../src/kernels/kernel.js";
 
 const SHADER_ROOT = resolve(import.meta.dirname, "../../shaders");
 const SHADERS = readShaders(SHADER_ROOT);
@@ -115,9 +115,9 @@ describe("text that kernels share", () => {
   test("is written once, and what is imported is the linked text all the same", async () => {
     expect(Object.keys(IMPORTED)).toHaveLength(KERNEL_FILES.length);
     for (const file of KERNEL_FILES) {
-      expect(IMPORTED[`../../shaders/${file}`], file).toEqual(await buildKernel(file, SHADERS));
+      expect(await loadKernel(IMPORTED[`../../shaders/${file}`]), file).toEqual(await buildKernel(file, SHADERS));
     }
-    const codes = Object.values(IMPORTED).map(({ code }) => code);
+    const codes = (await Promise.all(Object.values(IMPORTED).map(loadKernel))).map(({ code }) => code);
     const shared = nameShared(codes);
     const own = codes.map((code) => referToShared(code, shared).expression).join("");
     const carried = own.length + sharedModule(shared).length;
@@ -129,7 +129,7 @@ describe("text that kernels share", () => {
     const add = "fn add(a: u32) -> u32 {\nif (a > 1u) {\nreturn a;\n}\nreturn a + 1u;\n}\n";
     const constant = "const N: u32 = 3u; // @specialize\n";
     expect(splitDeclarations(struct + constant + add)).toEqual([struct, constant, add]);
-    const shared = nameShared([constant + add, add + struct]);
+    const shared = nameShared([constant + add, add + struct], 2);
     expect([...shared]).toEqual([[add, "shared0"]]);
     expect(referToShared(struct + add + constant, shared)).toEqual({
       expression: `${JSON.stringify(struct)} + shared0 + ${JSON.stringify(constant)}`,

@@ -4,7 +4,7 @@
  */
 import kernel from "../../../shaders/vector_tile/unfold.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
-import { constantsFor, type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
+import { type Dispatch, dispatch, foldWorkgroups, without } from "../../planning/solver.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { elementTypes } from "../shared/constants.js";
 import type { Gather } from "../shared/gather.js";
@@ -38,7 +38,7 @@ export function unfoldDispatch(operation: ConvOperation, vectors: Vectors, capab
   const threads = (columns * channels * phaseCount * visits) / line.visits;
   return dispatch(kernel, {
     constants: {
-      ...constantsFor(kernel, constants),
+      ...without(constants, "HAS_BIAS", "HAS_RESIDUAL", "ACTIVATION", "FIRST_PARAMETER", "SECOND_PARAMETER"),
       ...pixelConstants(operation),
       ON_LINE: line.isShared,
       RESULT_STEP: line.resultStep,

@@ -4,12 +4,12 @@ import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import {
-  constantsFor,
   dispatch,
   foldWorkgroups,
   type Solver,
   type SolverConfig,
   type SolverPlan,
+  without,
 } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { cutWalk } from "../shared/blocks.js";
@@ -135,7 +135,7 @@ function planTiles(
   const results = vectorResults(sums.types.Result, phaseCount === 1 && liesInVectors(gather, gridPositions));
   const step = dispatch(kernel, {
     constants: {
-      ...constantsFor(kernel, constants),
+      ...without(constants, "SOURCE_STEP_DEPTH", "SOURCE_STEP_HEIGHT", "SOURCE_STEP_WIDTH", "PADDING_MODE"),
       ...(flat ? { KERNEL_DEPTH: 1, KERNEL_HEIGHT: 1, KERNEL_WIDTH: 1 } : {}),
       MASKED: direct && operation.masked,
       THREADS: workgroupThreads,

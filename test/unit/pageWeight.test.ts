@@ -1,0 +1,128 @@
+/**
+ * What a page transfers that convolves once, in Chromium: the packed package, bundled as an application is, minified, and
+ * each file compressed on its way. Then the same page in one file, without a bundler, and where a kernel's text is late.
+ */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Browser, chromium } from "playwright";
+import { build, type Rolldown } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chromiumLaunchOptions } from "../support/chromium.js";
+import { makeProject } from "../support/packed.js";
+import { serveCompressed, type ServedCompressed } from "../support/serveCompressed.js";
+
+/** A layer, the largest of its results where everything is 1, and the bytes of script that a page may transfer to run it. */
+const LAYERS = {
+  "the textbook's layer": { input: [1, 3, 7, 7], weight: [2, 3, 3, 3], stride: 2, largest: 27, mostBytes: 66_500 },
+  "ResNet's 3x3": { input: [1, 64, 56, 56], weight: [64, 64, 3, 3], stride: 1, largest: 576, mostBytes: 71_000 },
+} as const;
+type Layer = (typeof LAYERS)[keyof typeof LAYERS];
+const TEXTBOOK = LAYERS["the textbook's layer"];
+
+/** Makes an engine and records a layer, all ones: `y`. */
+const layerScript = ({ input, weight, stride }: Layer): string => `
+  import { createEngine, DeviceError } from "webgpu-conv";
+  const engine = await createEngine();
+  const ones = (shape) => engine.tensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(1), shape);
+  const x = ones(${JSON.stringify(input)});
+  const w = ones(${JSON.stringify(weight)});
+  const run = (solver) => engine.conv2d(x, w, { stride: ${String(stride)}, padding: 1, solver });
+  const y = run();
+`;
+const say = "document.title = String((await y.data()).reduce((a, b) => Math.max(a, b)));";
+
+let browser: Browser;
+let folder = "";
+let server: ServedCompressed;
+beforeAll(async () => {
+  folder = await makeProject();
+  browser = await chromium.launch(await chromiumLaunchOptions());
+  server = await serveCompressed(folder);
+});
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Opens the page until it has a title, which it gives, and the scripts that came, with their bytes. */
+async function open(path: string): Promise<{ readonly title: string; readonly scripts: readonly [string, number][] }> {
+  server.sent.clear();
+  const page = await browser.newPage();
+  try {
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(error.message));
+    await page.goto(`${server.url}${path}`);
+    await expect.poll(async () => (await page.title()) || errors.join(), { timeout: 60_000 }).not.toBe("");
+    expect(errors).toEqual([]);
+    return { title: await page.title(), scripts: [...server.sent].filter(([file]) => file.endsWith(".js")) };
+  } finally {
+    await page.close();
+  }
+}
+
+/** Writes a page and bundles it; the path of what was built. */
+async function bundle(name: string, script: string, output: Rolldown.OutputOptions = {}): Promise<string> {
+  const root = join(folder, name);
+  mkdirSync(root);
+  writeFileSync(join(root, "page.js"), script);
+  writeFileSync(join(root, "index.html"), '<!doctype html><script type="module" src="./page.js"></script>');
+  const options = { target: "es2022", rolldownOptions: { output } };
+  await build({ root, base: "./", configFile: false, logLevel: "silent", build: options });
+  return `${name}/dist/index.html`;
+}
+
+describe("a page that convolves once", () => {
+  test.each(Object.entries(LAYERS))("%s", async (name, layer) => {
+    const { title, scripts } = await open(await bundle(name.replaceAll(/\W/g, ""), layerScript(layer) + say));
+    const bytes = scripts.reduce((sum, [, size]) => sum + size, 0);
+    console.info(`${name}: ${String(bytes)} bytes transferred`, Object.fromEntries(scripts));
+    expect(title).toBe(String(layer.largest));
+    expect(bytes).toBeGreaterThan(8192);
+    expect(bytes).toBeLessThanOrEqual(layer.mostBytes);
+  });
+
+  test("in one file", async () => {
+    const { title, scripts } = await open(await bundle("one", layerScript(TEXTBOOK) + say, { codeSplitting: false }));
+    expect(title).toBe("27");
+    expect(scripts).toHaveLength(1);
+  });
+
+  test("without a bundler", async () => {
+    const imports = { imports: { "webgpu-conv": "./node_modules/webgpu-conv/dist/index.js" } };
+    writeFileSync(
+      join(folder, "map.html"),
+      `<!doctype html><script type="importmap">${JSON.stringify(imports)}</script>
+      <script type="module">${layerScript(TEXTBOOK)}${say}</script>`,
+    );
+    expect((await open("map.html")).title).toBe("27");
+  });
+});
+
+describe("where the text of a kernel", () => {
+  test("does not come, what needs it fails, and nothing else", async () => {
+    const path = await bundle(
+      "lost",
+      `${layerScript(TEXTBOOK)}
+      const error = await y.data().catch((reason) => reason);
+      await engine.finish().catch(() => undefined);
+      const other = await run("direct").data();
+      document.title = [error instanceof DeviceError, error.message.split(":")[0], other[0]].join(", ");`,
+    );
+    server.fail(/rolling_window/);
+    expect((await open(path)).title).toBe("true, kernel rolling_window did not load, 12");
+  });
+
+  test("is awaited when the engine is disposed of, whoever waits is told", async () => {
+    const path = await bundle(
+      "held",
+      `${layerScript(TEXTBOOK)}
+      const waits = [y.data(), engine.finish(), engine.compile(() => run())];
+      setTimeout(() => engine.dispose(), 100);
+      const outcomes = await Promise.allSettled(waits);
+      document.title = outcomes.map(({ reason }) => reason instanceof DeviceError).join();`,
+    );
+    server.hold(/rolling_window/);
+    expect((await open(path)).title).toBe("true,true,true");
+  });
+});
