@@ -1,10 +1,20 @@
 /** The short run: which of a group's tests are run. The sample follows from its seed alone, on each platform another. */
 import { Random } from "./data.js";
 
+/** Files whose tests take seconds each: most compile kernels that no other test does, or compute long sums. */
+const SLOW = [
+  /^test\/properties\/(random|space)\./,
+  /^test\/gpu\/(adjoint|bounds|exact|extremes|half|largeKernels|largeSizes|longSums)\./,
+  /^test\/gpu\/(shaders|specialValues|splits|tuning|workspace)\./,
+  /^test\/demo\/(layer|layerBackward|small)\./,
+  /^test\/unit\/packageTypes\./,
+];
+
 /** Tests of a group (a describe, or what a file has beside its groups) that a short run takes at most. */
 export function mostOf(file: string): number {
-  // On a device, or in the page, a test takes up to half a minute; in unit tests milliseconds, but for long lists.
-  return file.startsWith("test/unit/") ? 20 : 3;
+  if (SLOW.some((pattern) => pattern.test(file))) return 1;
+  // On a device, or in the page, a test takes a good part of a second; a unit test milliseconds.
+  return file.startsWith("test/unit/") ? 10 : 2;
 }
 
 /** FNV-1a, 32 bits. */
