@@ -138,17 +138,19 @@ function isCheapEnough(conv: ConvCase, config: SolverConfig, { software }: Capab
 }
 
 describe("every tuning candidate is exact on small integers", () => {
-  for (const name of CANDIDATE_CASES) {
-    gpuTest(name, async ({ engine, runner, capabilities }) => {
-      const conv = namedCase(name);
-      const operations = operationsOf(makeProblem(2, conv.input, conv.weight, conv.options)).filter(
-        (operation) => isPlain(operation) || !capabilities.software,
-      );
-      await expectExact(conv, { engine, runner, capabilities }, operations, (operation) =>
-        candidatesOf(operation, capabilities).filter(
-          (candidate) => isExact(candidate, operation) && isCheapEnough(conv, candidate.config, capabilities),
-        ),
-      );
-    });
+  for (const conv of CANDIDATE_CASES.map(namedCase)) {
+    const all = operationsOf(makeProblem(2, conv.input, conv.weight, conv.options));
+    for (const direction of new Set(all.map((operation) => operation.direction))) {
+      gpuTest(`${conv.name}, ${direction}`, async ({ engine, runner, capabilities }) => {
+        const operations = all.filter((operation) => {
+          return operation.direction === direction && (isPlain(operation) || !capabilities.software);
+        });
+        await expectExact(conv, { engine, runner, capabilities }, operations, (operation) =>
+          candidatesOf(operation, capabilities).filter(
+            (candidate) => isExact(candidate, operation) && isCheapEnough(conv, candidate.config, capabilities),
+          ),
+        );
+      });
+    }
   }
 });

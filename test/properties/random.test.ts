@@ -24,7 +24,7 @@ import { describeProblem, type RandomProblem, randomProblem } from "../support/r
 import { seedsToRun } from "../support/seeds.js";
 
 const DEFAULT_COUNT = 60;
-const PROBLEMS_A_TEST = 10;
+const PROBLEMS_A_TEST = 5;
 
 const seeds = seedsToRun(DEFAULT_COUNT);
 

@@ -21,7 +21,7 @@ import { exactMismatch } from "../support/mismatch.js";
 import { type RandomLayer, randomLayer } from "../support/randomSpace.js";
 import { seedsToRun } from "../support/seeds.js";
 
-const LAYERS_A_TEST = 10;
+const LAYERS_A_TEST = 5;
 
 /** Sums of products of these are exact. */
 const tinyIntegers = (random: Random, count: number): Float32Array =>
