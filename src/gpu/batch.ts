@@ -19,7 +19,7 @@ export interface GpuStorage extends TensorStorage {
   /** Why the values are not there: what should have computed them failed. */
   error: DeviceError | undefined;
   readonly pixels: Pixels | undefined;
-  /** What is to compute the values apart, from its recording until it was submitted, or run. */
+  /** The batch that computes the values, of a caller's encoder or of a sequence, until that was submitted or has run. */
   unsubmitted: Batch | undefined;
   /** Whether the tensor was disposed of: the memory may serve others. */
   released: boolean;
@@ -126,6 +126,20 @@ export class Batch {
   /** Those of them that were released since, by their bytes: later operations of the batch may write over them. */
   readonly spare = new Map<number, PooledBuffer[]>();
   releasedBytes = 0;
+
+  /** Keeps a buffer that operations of this batch are done with, for later ones. */
+  addSpare(pooled: PooledBuffer): void {
+    const spare = this.spare.get(pooled.bytes);
+    if (spare) spare.push(pooled);
+    else this.spare.set(pooled.bytes, [pooled]);
+  }
+
+  /** A buffer of that size that operations of this batch are done with; undefined where there is none. */
+  takeSpare(bytes: number): PooledBuffer | undefined {
+    const pooled = this.spare.get(bytes)?.pop();
+    if (pooled) this.releasedBytes -= pooled.bytes;
+    return pooled;
+  }
 
   get isEmpty(): boolean {
     return (

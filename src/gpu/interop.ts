@@ -74,7 +74,7 @@ export class GpuInterop implements Interop<GpuStorage> {
     this.#life.require();
     require(isEncoder(encoder), () => `encoder is ${show(encoder)}; expected a GPUCommandEncoder`);
     return await this.#life.guard(async () => {
-      const submitted = await this.#recorder.encodeApart(encoder, record);
+      const submitted = await this.#recorder.encodeInto(encoder, record);
       await this.#life.requireAlive();
       return submitted;
     });

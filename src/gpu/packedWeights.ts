@@ -57,7 +57,7 @@ export class PackedWeights {
    * @returns undefined where the operation had better pack for itself
    */
   use(weights: GpuStorage, packing: Packing, pack: (form: PackedForm) => void): PackedForm | undefined {
-    const sequence = this.#recorder.sequenceAtHand;
+    const sequence = this.#recorder.currentSequence;
     if (sequence) return this.#useInSequence(sequence, weights, packing, pack);
     if (weights.exposed) return undefined;
     // A caller's encoder runs when the caller submits it, with the values that the weights have by then.
@@ -123,7 +123,7 @@ export class PackedWeights {
 
   #makeForm(weights: GpuStorage, packing: Packing): PackedForm {
     const storages = entriesOf(packing.packed).map(([name, bytes]) => {
-      // Not from what the batch at hand is done with: a sequence would write over it in its next run.
+      // Not from what the current batch is done with: a sequence would write over it in its next run.
       return [name, this.#memory.allocate([bytes / BYTES_PER_ELEMENT.float32], "float32", "host")] as const;
     });
     const form = { weights, storages: new Map(storages), version: undefined };

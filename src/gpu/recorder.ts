@@ -4,14 +4,15 @@
  * Recording never waits. Submitting waits for pipelines that are still compiling, and keeps the order of
  * recording whatever the order in which they become ready.
  *
- * Work may also be recorded apart, into a caller's encoder. Until the caller has submitted that, its results cannot
- * be used elsewhere, and no memory changes hands: what would be reused might run before it.
+ * Work may also be recorded into a caller's encoder, in a batch of its own. Until the caller has submitted that, its results
+ * cannot be used elsewhere, and no memory changes hands: what would be reused might run before it.
  */
 import { DeviceError, require, TensorError, textOf } from "../base/errors.js";
 import type { Allocation } from "./allocation.js";
 import { Batch, failStorage, type GpuStorage, isCurrent, type RecordedOperation } from "./batch.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import { disposedError } from "./deviceErrors.js";
+import { OpenEncoders } from "./openEncoders.js";
 import type { BatchTiming } from "./segments.js";
 import { encodePass } from "./submissions.js";
 import { SubmitQueue } from "./submitQueue.js";
@@ -30,9 +31,7 @@ export class Recorder {
   #batch = new Batch();
   #held = false;
   #target: Target = "queue";
-  /** Callers' encoders that have not been submitted, and what waits for that. */
-  #callersEncoders = 0;
-  #deferred: (() => void)[] = [];
+  readonly #encoders = new OpenEncoders();
 
   /** @param onFailure told of operations and submissions that fail */
   constructor(device: GPUDevice, pool: BufferPool, onFailure: (error: DeviceError) => void = () => undefined) {
@@ -42,7 +41,7 @@ export class Recorder {
   }
 
   /** The sequence that is being recorded; undefined while none is. */
-  get sequenceAtHand(): Batch | undefined {
+  get currentSequence(): Batch | undefined {
     return this.#target === "sequence" ? this.#batch : undefined;
   }
 
@@ -123,14 +122,11 @@ export class Recorder {
 
   /** What this batch, or one that waits to run before it, is done with. */
   #takeSpare(classBytes: number): PooledBuffer | undefined {
-    const own = this.#batch.spare.get(classBytes)?.pop();
-    if (own) {
-      this.#batch.releasedBytes -= own.bytes;
-      return own;
-    }
-    if (!this.isForQueue || this.#callersEncoders > 0) return undefined;
-    for (const { spare } of this.#queue.queued) {
-      const pooled = spare.get(classBytes)?.pop();
+    const own = this.#batch.takeSpare(classBytes);
+    if (own) return own;
+    if (!this.isForQueue || this.#encoders.any) return undefined;
+    for (const batch of this.#queue.queued) {
+      const pooled = batch.takeSpare(classBytes);
       if (pooled) return pooled;
     }
     return undefined;
@@ -143,10 +139,8 @@ export class Recorder {
   release(pooled: PooledBuffer): void {
     const batch = this.#batch;
     // What a caller's encoder uses may run later than this batch.
-    if (batch.acquired.has(pooled) && (!this.isForQueue || this.#callersEncoders === 0)) {
-      const spare = batch.spare.get(pooled.bytes);
-      if (spare) spare.push(pooled);
-      else batch.spare.set(pooled.bytes, [pooled]);
+    if (batch.acquired.has(pooled) && (!this.isForQueue || !this.#encoders.any)) {
+      batch.addSpare(pooled);
     } else if (this.afterwards(() => this.#pool.release(pooled))) {
       return;
     }
@@ -154,20 +148,20 @@ export class Recorder {
     this.#submitIfLarge();
   }
 
-  /** Takes a buffer back once the batch at hand is done with: a sequence, when it is forgotten. */
+  /** Takes a buffer back once the current batch is done with: a sequence, when it is forgotten. */
   releaseWithBatch(pooled: PooledBuffer): void {
     this.afterBatch(() => this.#pool.release(pooled));
   }
 
-  /** Calls `action` once the batch at hand is done with. */
+  /** Calls `action` once the current batch is done with. */
   afterBatch(action: () => void): void {
     this.#batch.afterwards.push(action);
   }
 
   /** Calls `action` as soon as everything recorded so far has been submitted; gives whether that was at once. */
   afterwards(action: () => void): boolean {
-    if (this.#callersEncoders > 0) {
-      this.#deferred.push(action);
+    if (this.#encoders.any) {
+      this.#encoders.defer(action);
       return false;
     }
     if (this.#batch.isEmpty && !this.#queue.waiting) {
@@ -212,11 +206,11 @@ export class Recorder {
    *
    * @returns what must be called once the encoder was submitted, or given up
    */
-  async encodeApart(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
+  async encodeInto(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
     this.#requireOutside("recording once more");
     this.#submitNow();
-    const batch = this.#recordApart("encoder", record);
-    this.#callersEncoders++;
+    const batch = this.#recordBatch("encoder", record);
+    this.#encoders.open();
     try {
       await this.#queue.waiting;
       await batch.ready();
@@ -243,16 +237,16 @@ export class Recorder {
     this.#requireOutside("recording once more");
     // What it disposes of meanwhile may be in what is recorded already.
     this.#submitNow();
-    return this.#recordApart("sequence", record);
+    return this.#recordBatch("sequence", record);
   }
 
-  /** Gives back what work recorded apart holds, as soon as everything recorded so far has been submitted. */
-  forget(apart: Batch): void {
-    apart.settle(this.#pool, (action) => this.afterwards(action));
+  /** Gives back what a batch of its own holds, as soon as everything recorded so far has been submitted. */
+  forget(batch: Batch): void {
+    batch.settle(this.#pool, (action) => this.afterwards(action));
   }
 
   /** A batch with what `record` records. Where that throws, what it recorded is dropped and its memory given back. */
-  #recordApart(target: Target, record: () => void): Batch {
+  #recordBatch(target: Target, record: () => void): Batch {
     const outer = this.#batch;
     const batch = new Batch();
     this.#batch = batch;
@@ -276,12 +270,8 @@ export class Recorder {
 
   #onCallerSubmitted(batch: Batch): void {
     for (const { writes } of batch.operations) for (const storage of writes) storage.unsubmitted = undefined;
-    this.#callersEncoders--;
-    batch.settle(this.#pool, (action) => this.#deferred.push(action));
-    if (this.#callersEncoders > 0) return;
-    const deferred = this.#deferred;
-    this.#deferred = [];
-    for (const action of deferred) this.afterwards(action);
+    batch.settle(this.#pool, (action) => this.#encoders.defer(action));
+    for (const action of this.#encoders.close()) this.afterwards(action);
   }
 
   #requireOutside(what: string): void {

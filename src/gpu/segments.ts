@@ -1,7 +1,7 @@
 /**
- * Parts of a batch that are submitted each on its own: one, mostly. Values that the host writes come between two of them;
- * and since the device refuses a command buffer as a whole, operations on the caller's own buffers, which may be gone or
- * mapped by then, keep apart from those that have nothing to do with them.
+ * Parts of a batch that are submitted one by one: mostly there is one. Values that the host writes come between two of them.
+ * The device refuses a command buffer as a whole, and a caller's own buffer may be gone or mapped by then. So operations on
+ * such buffers have segments of their own.
  */
 import type { Batch, GpuStorage, RecordedCopy, RecordedOperation, RecordedUpload } from "./batch.js";
 

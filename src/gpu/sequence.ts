@@ -45,7 +45,7 @@ export class GpuSequence implements Sequence {
   run(): void {
     this.#requireDevice();
     // What it gives up when disposed of would be in the other's hands.
-    require(!this.#recorder.sequenceAtHand, () => {
+    require(!this.#recorder.currentSequence, () => {
       return "run() of a compiled sequence was called while another is recorded; expected the operations themselves there";
     });
     if (this.#disposed) throw new TensorError("the compiled sequence was disposed; expected a live one");
