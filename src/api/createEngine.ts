@@ -43,7 +43,7 @@ export interface EngineOptions {
    * waits for the measuring; or "background", while there is nothing else to do.
    */
   readonly tune?: TuneMode;
-  /** Where tuned choices are kept between visits; nowhere when absent. */
+  /** Where tuned choices are kept from one page load or process to the next; nowhere when absent. */
   readonly tuningStore?: TuningStore;
   /**
    * For development: warns once of tensors that nobody disposed of before they were collected, how many and where they were

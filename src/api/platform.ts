@@ -50,7 +50,7 @@ function missingInPage(globals: Globals): string {
 /**
  * Requests a device with all that the adapter has of what this library uses.
  *
- * @throws DeviceError that tells apart: no WebGPU, no adapter, a software adapter alone, a device that is refused or lost.
+ * @throws DeviceError that says which it is: no WebGPU, no adapter, a software adapter alone, a device that is refused or lost.
  */
 export async function requestDevice(platform: Platform, powerPreference: GPUPowerPreference): Promise<GPUDevice> {
   const { gpu, missing, remedy } = platform;

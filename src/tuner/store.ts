@@ -1,4 +1,4 @@
-/** Tuned choices as data, and where they are kept between visits. */
+/** Tuned choices as data, and where they are kept between page loads or processes. */
 import { show } from "../base/errors.js";
 import type { SolverConfig } from "../planning/solver.js";
 import { VERSION } from "../base/version.js";
@@ -29,7 +29,7 @@ export interface TuningData {
   readonly entries: readonly TuningEntry[];
 }
 
-/** Keeps tuned choices between visits: `indexedDbStore()` in pages and workers, `fileStore(path)` in Node. */
+/** Keeps tuned choices between page loads or processes: `indexedDbStore()` in pages and workers, `fileStore(path)` in Node. */
 export interface TuningStore {
   /** What was saved last; undefined when nothing was. */
   load(): Promise<unknown>;

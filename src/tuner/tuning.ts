@@ -173,7 +173,7 @@ export class Tuning {
     this.#waiting.clear();
   }
 
-  /** A stored choice for this very operation: its bucket holds others too, which a solver may take when this it refuses. */
+  /** A stored choice that this operation can use. Its bucket holds others, and a solver that takes them may refuse this one. */
   #usable(operation: ConvOperation): Candidate | undefined {
     const { capabilities } = this.#backend;
     const entry = this.#entries.get(this.#entryKey(operation));
@@ -233,7 +233,7 @@ export class Tuning {
     const ways = candidatesFor(operation, capabilities);
     const nothing = { model, winner: undefined, candidates: [], batch: 0 };
     if (ways.length < 2) return { ...nothing, skipped: "there is one way only" };
-    const { verdicts: candidates, batch } = await this.#apart(() => tryOut(this.#backend, operation, options, ways));
+    const { verdicts: candidates, batch } = await this.#isolated(() => tryOut(this.#backend, operation, options, ways));
     const measured = candidates.filter(({ milliseconds }) => milliseconds !== undefined);
     const [quickest] = [...measured].sort((a, b) => (a.milliseconds ?? 0) - (b.milliseconds ?? 0));
     if (measured.length === 0) {
@@ -250,7 +250,7 @@ export class Tuning {
   }
 
   /** What went wrong before is for the caller to hear of, and not for a trial. */
-  async #apart<Result>(run: () => Promise<Result>): Promise<Result> {
+  async #isolated<Result>(run: () => Promise<Result>): Promise<Result> {
     const [earlier] = await Promise.allSettled([this.#backend.finish()]);
     try {
       return await run();
