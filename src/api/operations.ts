@@ -26,7 +26,7 @@ import {
   transposedInputGradient,
   transposedWeightGradient,
 } from "../calls/transposedConvolutions.js";
-import { makeUnsharedProblem } from "../problem/problem.js";
+import { makeUnsharedProblem } from "../problem/unshared.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /**

@@ -4,7 +4,7 @@
  * It always speaks of x, w and y (input, weight, output of the *forward* pass). A backward pass never
  * swaps them: the input gradient has the shape of x and is computed from dy, shaped as y.
  */
-import { require, show } from "../base/errors.js";
+import { require } from "../base/errors.js";
 import { dilatedExtent, product, requireInteger } from "./geometry.js";
 import {
   activationStrides,
@@ -22,9 +22,9 @@ import {
 import { layoutHint, type Mismatch } from "./layoutHints.js";
 import type { NumberList } from "../base/list.js";
 import type { Hyperparameters } from "./options.js";
-import { readPadding, readPerAxis } from "./options.js";
+import { type PaddedAxis, readPadding, readPerAxis } from "./options.js";
 import { type PaddingMode, readPaddingMode, requirePaddable } from "./padding.js";
-import { activationShape, readActivationShape, readShape, requireSameShape } from "./shapes.js";
+import { activationShape, readActivationShape, readShape } from "./shapes.js";
 
 /** One value for depth, height and width. Axes that a 1D or 2D problem lacks are degenerate. */
 export type Triple = readonly [depth: number, height: number, width: number];
@@ -88,6 +88,44 @@ function toTriple(values: readonly number[], missing: number): Triple {
   return [depth, height, width];
 }
 
+/** Throws unless the channels of input and weight agree. `hint` ends the message. */
+function requireChannels(
+  {
+    inChannels,
+    inChannelsPerGroup,
+    outChannels,
+    groups,
+  }: Pick<ConvProblem, "inChannels" | "inChannelsPerGroup" | "outChannels" | "groups">,
+  hint: () => string,
+): void {
+  require(inChannels % groups === 0, () => {
+    return `input has ${String(inChannels)} channels; expected a multiple of groups = ${String(groups)}${hint()}`;
+  });
+  require(inChannelsPerGroup === inChannels / groups, () => {
+    const expected = `${String(inChannels)} / ${String(groups)} groups = ${String(inChannels / groups)}`;
+    return `weight has ${String(inChannelsPerGroup)} input channels; expected ${expected}${hint()}`;
+  });
+  require(outChannels % groups === 0, () => {
+    return `weight has ${String(outChannels)} output channels; expected a multiple of groups = ${String(groups)}${hint()}`;
+  });
+}
+
+/** The output's extent along an axis. Throws where it would be empty. */
+function outputAlong(
+  name: string,
+  { input, kernel, stride, dilation }: PaddedAxis,
+  [begin, end]: readonly [begin: number, end: number],
+  hint: () => string,
+): number {
+  const room = input + begin + end - dilatedExtent(kernel, dilation);
+  require(room >= 0, () => {
+    const padded = `input ${String(input)} + padding ${String(begin)} + ${String(end)} = ${String(input + begin + end)}`;
+    const span = `dilation ${String(dilation)} * (kernel ${String(kernel)} - 1) + 1 = ${String(dilatedExtent(kernel, dilation))}`;
+    return `the output would be empty along ${name}: ${padded} is smaller than the filter's span, ${span}${hint()}`;
+  });
+  return Math.floor(room / stride) + 1;
+}
+
 /**
  * Validates shapes and hyperparameters and derives the rest.
  *
@@ -120,16 +158,7 @@ export function makeProblem(
     const nameOf = (order: WeightOrder): string => orderName(order, rank);
     return layoutHint({ layout, order: weightOrder, input, weightShape, fits, nameOf });
   };
-  require(inChannels % groups === 0, () => {
-    return `input has ${String(inChannels)} channels; expected a multiple of groups = ${String(groups)}${hint()}`;
-  });
-  require(inChannelsPerGroup === inChannels / groups, () => {
-    const expected = `${String(inChannels)} / ${String(groups)} groups = ${String(inChannels / groups)}`;
-    return `weight has ${String(inChannelsPerGroup)} input channels; expected ${expected}${hint()}`;
-  });
-  require(outChannels % groups === 0, () => {
-    return `weight has ${String(outChannels)} output channels; expected a multiple of groups = ${String(groups)}${hint()}`;
-  });
+  requireChannels({ inChannels, inChannelsPerGroup, outChannels, groups }, hint);
 
   const strides = readPerAxis("stride", options.stride, rank, 1);
   const dilations = readPerAxis("dilation", options.dilation, rank, 1);
@@ -137,16 +166,11 @@ export function makeProblem(
     return { input, kernel: kernelSpatial[axis], stride: strides[axis], dilation: dilations[axis] };
   });
   const pads = readPadding(options.padding, axes);
-  const outputSpatial = axes.map(({ input, kernel, stride, dilation }, axis) => {
-    const [begin, end] = pads[axis];
-    const room = input + begin + end - dilatedExtent(kernel, dilation);
-    require(room >= 0, () => {
-      const padded = `input ${String(input)} + padding ${String(begin)} + ${String(end)} = ${String(input + begin + end)}`;
-      const span = `dilation ${String(dilation)} * (kernel ${String(kernel)} - 1) + 1 = ${String(dilatedExtent(kernel, dilation))}`;
-      return `the output would be empty along ${AXIS_NAMES[3 - rank + axis]}: ${padded} is smaller than the filter's span, ${span}${hint()}`;
-    });
-    requirePaddable(paddingMode, input, [begin, end], AXIS_NAMES[3 - rank + axis]);
-    return Math.floor(room / stride) + 1;
+  const outputSpatial = axes.map((axis, i) => {
+    const name = AXIS_NAMES[3 - rank + i];
+    const extent = outputAlong(name, axis, pads[i], hint);
+    requirePaddable(paddingMode, axis.input, pads[i], name);
+    return extent;
   });
 
   const input = toTriple(inputSpatial, 1);
@@ -237,35 +261,5 @@ export function asLine(problem: ConvProblem): ConvProblem {
     dilation: [1, 1, 1],
     paddingMode: "zeros",
     key: `${problem.key},line`,
-  });
-}
-
-const UNSHARED_DIMENSIONS = "[...output, out, in / groups, ...kernel]";
-
-/**
- * A locally connected layer: a convolution with filters of their own at each output position.
- *
- * @param givenWeightShape `[...output, outChannels, inChannels / groups, ...kernel]`
- * @throws ArgumentError naming the rule and the values.
- */
-export function makeUnsharedProblem(
-  rank: Rank,
-  inputShape: NumberList,
-  givenWeightShape: NumberList,
-  options: Hyperparameters = {},
-): ConvProblem {
-  require(options.weightLayout === undefined, () => {
-    return `weightLayout is ${show(options.weightLayout)}; unshared weights are always ${UNSHARED_DIMENSIONS}`;
-  });
-  const weightShape = readShape("weight", givenWeightShape, 2 * rank + 2, () => UNSHARED_DIMENSIONS);
-  const shared = makeProblem(rank, inputShape, weightShape.slice(rank), options);
-  const output = shared.output.slice(3 - rank);
-  requireSameShape("weight's leading part", weightShape.slice(0, rank), output, "the output's extents");
-  const weightPositionStride = shared.outChannels * shared.inChannelsPerGroup * shared.taps;
-  return Object.freeze({
-    ...shared,
-    weightShape,
-    weightPositionStride,
-    key: `${shared.key},unshared`,
   });
 }

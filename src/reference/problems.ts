@@ -4,6 +4,7 @@ import type { OptionKeys } from "../base/optionKeys.js";
 import type { TransposedSize } from "../problem/options.js";
 import * as engine from "../problem/problem.js";
 import type { ConvProblem, Rank } from "../problem/problem.js";
+import { makeUnsharedProblem as makeUnshared } from "../problem/unshared.js";
 import { makeTransposedProblem as makeTransposed } from "../problem/transposed.js";
 import { PROBLEM_OPTIONS, type ProblemOptions, requireProblemOptions, TRANSPOSED_PROBLEM_OPTIONS } from "./checks.js";
 
@@ -33,7 +34,7 @@ function checked(known: OptionKeys, make: (...args: Required<Parameters<MakeProb
 export const makeProblem: MakeProblem<ProblemOptions> = checked(PROBLEM_OPTIONS, engine.makeProblem);
 
 /** Likewise with filters of their own at each output position: weight `[...output, outChannels, inChannels / groups, ...kernel]`. */
-export const makeUnsharedProblem: MakeProblem<ProblemOptions> = checked(PROBLEM_OPTIONS, engine.makeUnsharedProblem);
+export const makeUnsharedProblem: MakeProblem<ProblemOptions> = checked(PROBLEM_OPTIONS, makeUnshared);
 
 /**
  * The convolution of which this transposed convolution is the input gradient.
