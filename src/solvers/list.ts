@@ -2,7 +2,8 @@
  * direction refuses nothing. */
 import { bounded } from "../problem/bounded.js";
 import type { ConvOperation } from "../problem/operation.js";
-import { asLine, type ConvProblem } from "../problem/problem.js";
+import { asLine } from "../problem/pointwise.js";
+import type { ConvProblem } from "../problem/problem.js";
 import type { Solver } from "../planning/solver.js";
 import { channelSum } from "./channelSum/channelSum.js";
 import { direct } from "./direct/direct.js";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { ArgumentError, type ConvOptions } from "webgpu-conv";
 import { makeProblem, outputShapeOf, type Rank } from "webgpu-conv/reference";
-import { asLine } from "../../src/problem/problem.js";
+import { asLine } from "../../src/problem/pointwise.js";
 import { makeUnsharedProblem } from "../../src/problem/unshared.js";
 import { requireSameShape } from "../../src/problem/shapes.js";
 

@@ -1,7 +1,7 @@
 /** Tiled implicit GEMM in workgroup memory: forward pass and input gradient. */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
-import { isPointwise } from "../../problem/problem.js";
+import { isPointwise } from "../../problem/pointwise.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";

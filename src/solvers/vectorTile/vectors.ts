@@ -1,6 +1,6 @@
 /** A pass in vectors of four neighbouring positions: what the tiles and the laying out of their sources share. */
 import type { ConvOperation } from "../../problem/operation.js";
-import { isPointwise } from "../../problem/problem.js";
+import { isPointwise } from "../../problem/pointwise.js";
 import { describeGather, type Gather } from "../shared/gather.js";
 
 export const VECTOR = 4;

@@ -1,0 +1,25 @@
+/** Pointwise problems: 1x1 layers at stride 1 without padding. */
+import type { ConvProblem, Triple } from "./problem.js";
+
+/** Whether each output position meets the input position at its own place alone: a 1x1 filter, stride 1, no padding. */
+export function isPointwise({ taps, stride, padBegin, padEnd }: ConvProblem): boolean {
+  return taps === 1 && stride.every((s) => s === 1) && [...padBegin, ...padEnd].every((pad) => pad === 0);
+}
+
+/**
+ * A pointwise problem with each sample's positions in one line, which takes kernels fewer divisions than planes and leaves
+ * fewer ends of lines; others as they are. Elements lie where they lay, and shapes stay the caller's.
+ */
+export function asLine(problem: ConvProblem): ConvProblem {
+  if (problem.rank === 1 || problem.weightPositionStride > 0 || !isPointwise(problem)) return problem;
+  const line: Triple = [1, 1, problem.inputPositions];
+  return Object.freeze<ConvProblem>({
+    ...problem,
+    rank: 1,
+    input: line,
+    output: line,
+    dilation: [1, 1, 1],
+    paddingMode: "zeros",
+    key: `${problem.key},line`,
+  });
+}
