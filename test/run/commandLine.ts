@@ -61,8 +61,8 @@ export function readCommandLine(
 export function describeSample(suite: Suite, sample: string): string {
   const command = suite === "all" ? "npm test" : `npm run test:${suite}`;
   return [
-    `A SHORT RUN: of each group of tests a sample, by the seed ${sample}. Whether all is covered that docs/coverage.md lists is`,
-    `not checked. To run everything: ${command} -- --all. To run this sample again: ${SAMPLE_VARIABLE}=${sample} ${command}`,
+    `A SHORT RUN: of each group of tests one to ten, by the seed ${sample}. It leaves out the others, and the check of docs/coverage.md.`,
+    `To run everything: ${command} -- --all. To run this sample again: ${SAMPLE_VARIABLE}=${sample} ${command}`,
   ].join("\n");
 }
 
