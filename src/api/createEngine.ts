@@ -50,6 +50,12 @@ export interface EngineOptions {
    * made. Costs a stack trace a tensor.
    */
   readonly development?: boolean;
+  /**
+   * For development: names buffers, compute passes, bind groups and pipelines by operation, as "conv2d forward 64x56x56 -> 64,
+   * 3x3", and puts each operation into a debug group, so that a GPU profiler can be read. Operations of different sizes share
+   * no pipelines then: first calls take longer.
+   */
+  readonly debug?: boolean;
   /** Told what was ignored, such as a broken tuning store; `console.warn` when absent. */
   readonly onWarning?: (message: string) => void;
 }
@@ -63,6 +69,7 @@ export const ENGINE_KEYS = {
   tune: 1,
   tuningStore: 1,
   development: 1,
+  debug: 1,
   onWarning: 1,
 } as const;
 const ENGINE_OPTIONS = optionKeys<EngineOptions>(ENGINE_KEYS, { string: "backend" });
@@ -77,18 +84,20 @@ export async function makeEngine(
 ): Promise<Engine> {
   requireOptions(options, known);
   requireSound(options);
-  const { backend = "webgpu", poolBytes = POOL_BYTES, poison = false, tune = "off" } = options;
+  const { backend = "webgpu", poolBytes = POOL_BYTES, poison = false, debug = false, tune = "off" } = options;
   if (backend === "cpu") {
     const { CpuBackend } = await loadLate("the CPU backend", () => import("../cpu/cpuBackend.js"));
     return await withTuning(new CpuBackend(), tune, options);
   }
+  const labels = debug ? (await loadLate("debug", () => import("../gpu/labels.js"))).labels : undefined;
   if (options.device) {
-    return await withTuning(new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison }), tune, options);
+    const backend = new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison, labels });
+    return await withTuning(backend, tune, options);
   }
   const platform = await findPlatform();
   const device = await requestDevice(platform, options.powerPreference ?? "high-performance");
   try {
-    return await withTuning(new GpuBackend(device, { ownsDevice: true, poolBytes, poison }), tune, options);
+    return await withTuning(new GpuBackend(device, { ownsDevice: true, poolBytes, poison, labels }), tune, options);
   } catch (error) {
     device.destroy();
     throw error;
@@ -104,6 +113,7 @@ function requireSound(options: EngineOptions): void {
     poolBytes = 0,
     poison = false,
     development = false,
+    debug = false,
     tune = "off",
   } = options;
   requireWord("backend", backend, ["webgpu", "cpu"]);
@@ -112,7 +122,7 @@ function requireSound(options: EngineOptions): void {
   require(typeof poolBytes === "number" && poolBytes >= 0, () => {
     return `poolBytes is ${show(poolBytes)}; expected a number of bytes, at least 0`;
   });
-  for (const [name, value] of Object.entries({ poison, development })) {
+  for (const [name, value] of Object.entries({ poison, development, debug })) {
     require(typeof value === "boolean", () => `${name} is ${show(value)}; expected a boolean`);
   }
   if (device !== undefined) {

@@ -78,6 +78,8 @@ export interface RecordedOperation {
   readonly writes: readonly GpuStorage[];
   /** What it packs, where that is all that it does: then it need not run again before the weights change. */
   readonly packs?: PackedForm;
+  /** The name of its debug group, where profilers are to show one. */
+  readonly label?: string | undefined;
 }
 
 /** Weights in the form that a plan's kernels read, and of which values that is. */

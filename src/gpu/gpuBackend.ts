@@ -20,6 +20,7 @@ import { BufferPool, type PooledBuffer } from "./bufferPool.js";
 import { adapterInfoOf, type Capabilities, describeAdapter, readCapabilities } from "../planning/capabilities.js";
 import { pixelOrder, writeImage } from "./images.js";
 import { GpuInterop } from "./interop.js";
+import type { Labels } from "./labels.js";
 import { PipelineCache } from "./pipelineCache.js";
 import { type OperationBuffers, type PreparedPlan } from "./prepared.js";
 import { failStorage, type GpuStorage, type PackedForm, type RecordedDispatch } from "./batch.js";
@@ -42,6 +43,8 @@ export interface GpuBackendOptions {
   readonly poolBytes: number;
   /** Whether results and workspace are filled with NaN before use. */
   readonly poison: boolean;
+  /** Names for what a profiler shows; undefined where none looks. */
+  readonly labels?: Labels | undefined;
 }
 
 export class GpuBackend implements Backend<GpuStorage> {
@@ -59,13 +62,15 @@ export class GpuBackend implements Backend<GpuStorage> {
   readonly #timer: TimestampTimer | undefined;
   readonly #unused: PooledBuffer;
   readonly #plans: PlanCache;
+  readonly #labels: Labels | undefined;
   /** The first error the device reported since it was last asked. */
   #reported: Error | undefined;
   readonly #life: DeviceLife;
   readonly #onError: (event: GPUUncapturedErrorEvent) => void;
 
-  constructor(device: GPUDevice, { ownsDevice, poolBytes, poison }: GpuBackendOptions) {
+  constructor(device: GPUDevice, { ownsDevice, poolBytes, poison, labels }: GpuBackendOptions) {
     this.#device = device;
+    this.#labels = labels;
     this.#ownsDevice = ownsDevice;
     this.capabilities = readCapabilities(device);
     this.#pool = new BufferPool(device, poolBytes);
@@ -112,6 +117,7 @@ export class GpuBackend implements Backend<GpuStorage> {
   upload(values: StoredValues, shape: readonly number[], dtype: DType): GpuStorage {
     this.#life.require();
     const storage = this.#memory.allocate(shape, dtype, "host");
+    this.#labels?.nameUploaded(storage);
     // Of an empty batch: nothing to write, and Deno panics at that.
     if (values.length === 0) return storage;
     // They may be the caller's own, and must not change before the buffer has arrived.
@@ -127,6 +133,7 @@ export class GpuBackend implements Backend<GpuStorage> {
     this.#life.require();
     const words = this.#memory.allocate([images.length, pixels.positions], "float32", "host");
     const storage: GpuStorage = { ...words, pixels };
+    this.#labels?.nameUploaded(storage);
     const { buffer, arriving } = storage.pooled;
     const imageBytes = WORD_BYTES * pixels.positions;
     storage.pooled.late = undefined;
@@ -154,11 +161,13 @@ export class GpuBackend implements Backend<GpuStorage> {
     this.#life.require();
     const reads = Object.values(operands);
     for (const storage of reads) this.#recorder.requireUsable(storage);
+    const labels = this.#labels;
+    const label = labels && (() => labels.ofOperation(operation));
     const planKey = choice === undefined ? key : `${key} ${JSON.stringify(choice)}`;
-    const prepared = this.#prepare(planKey, () => this.select(operation, choice).plan);
+    const prepared = this.#prepare(planKey, () => this.select(operation, choice).plan, label);
     const buffers: OperationBuffers = { unused: this.#unused };
     for (const [role, { pooled }] of entriesOf(operands)) buffers[role] = pooled;
-    const packed = this.#packWeights(prepared, operands.w, buffers);
+    const packed = this.#packWeights(prepared, operation, operands.w, buffers);
     for (const [name, storage] of packed?.storages ?? []) {
       buffers[name] = storage.pooled;
       reads.push(storage);
@@ -178,19 +187,21 @@ export class GpuBackend implements Backend<GpuStorage> {
       for (const pooled of [...scratch, ...writes.map((storage) => storage.pooled)]) this.#recorder.release(pooled);
       throw error;
     }
+    labels?.nameBuffers(buffers, operation);
     this.#recorder.expect(this.#unused);
-    this.#recorder.record({ dispatches, reads, writes });
+    this.#recorder.record({ dispatches, reads, writes, label: prepared.label });
     for (const pooled of scratch) this.#recorder.release(pooled);
     return writes;
   }
 
-  #prepare(key: string, makePlan: () => SolverPlan): PreparedPlan {
-    return this.#life.attempt(() => this.#plans.get(key, makePlan));
+  #prepare(key: string, makePlan: () => SolverPlan, label: (() => string) | undefined): PreparedPlan {
+    return this.#life.attempt(() => this.#plans.get(key, makePlan, label));
   }
 
   /** Weights in the form that the plan reads, packed now if need be; undefined where the plan does it all by itself. */
   #packWeights(
     prepared: PreparedPlan,
+    operation: ConvOperation,
     weights: GpuStorage | undefined,
     operandBuffers: OperationBuffers,
   ): PackedForm | undefined {
@@ -202,7 +213,9 @@ export class GpuBackend implements Backend<GpuStorage> {
       const between: PooledBuffer[] = [];
       this.#acquireScratch(packing.between, buffers, between);
       const dispatches = prepared.bindPacking(buffers);
-      this.#recorder.record({ dispatches, reads: [weights], writes: [...form.storages.values()], packs: form });
+      this.#labels?.nameBuffers(buffers, operation);
+      const writes = [...form.storages.values()];
+      this.#recorder.record({ dispatches, reads: [weights], writes, packs: form, label: prepared.label });
       for (const pooled of between) this.#recorder.release(pooled);
     });
   }
@@ -233,13 +246,13 @@ export class GpuBackend implements Backend<GpuStorage> {
     if (storage.pixels || storage.size === 0) return countSpecials(await this.read(storage));
     const { pooled, size, dtype } = storage;
     this.#recorder.requireUsable(storage);
-    const prepared = this.#prepare(`specials ${dtype} ${String(size)}`, () => {
-      return planSpecials(size, dtype, this.capabilities);
-    });
+    const makePlan = (): SolverPlan => planSpecials(size, dtype, this.capabilities);
+    const label = this.#labels && (() => `check of ${String(size)} values in ${dtype}`);
+    const prepared = this.#prepare(`specials ${dtype} ${String(size)}`, makePlan, label);
     const counts = this.#memory.allocate([COUNT_WORDS], "float32", "host");
     this.#pool.write(counts.pooled, new Uint32Array(COUNT_WORDS));
     const dispatches = prepared.bind({ x: pooled, y: counts.pooled });
-    this.#recorder.record({ dispatches, reads: [storage], writes: [counts] });
+    this.#recorder.record({ dispatches, reads: [storage], writes: [counts], label: prepared.label });
     const bytes = this.#readBytes(counts);
     this.release(counts);
     return readSpecials(await bytes, dtype);

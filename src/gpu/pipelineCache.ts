@@ -16,13 +16,13 @@ export interface PipelineEntry {
   readonly settled: Promise<void>;
 }
 
-/** A kernel's entries, by constants and types. */
+/** A kernel's entries, by label, constants and types. */
 type Specialised = Map<string, PipelineEntry>;
 
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #entries = new Map<Kernel, Specialised>();
-  /** What is compiled or compiling, by its text. */
+  /** What is compiled or compiling, by its label and text. */
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<Kernel, { bindGroup: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
 
@@ -35,18 +35,22 @@ export class PipelineCache {
     return this.#pipelines.size;
   }
 
-  /** The pipeline of `kernel` with these constants and types; starts loading and compiling it if it is new. */
-  get(kernel: Kernel, constants: ConstantValues, types: AliasTypes = {}): PipelineEntry {
+  /**
+   * The pipeline of `kernel` with these constants and types; starts loading and compiling it if it is new.
+   *
+   * @param label of the pipeline, for profilers; operations that give different ones share none
+   */
+  get(kernel: Kernel, constants: ConstantValues, types: AliasTypes = {}, label = kernel.name): PipelineEntry {
     const entries: Specialised = this.#entries.get(kernel) ?? new Map<string, PipelineEntry>();
     this.#entries.set(kernel, entries);
-    const key = JSON.stringify([constants, types]);
+    const key = JSON.stringify([label, constants, types]);
     const known = entries.get(key);
     if (known) return known;
     const { bindGroup, pipeline: layout } = this.#layoutOf(kernel);
     const make = async (): Promise<void> => {
       try {
         const loaded = await loadKernel(kernel);
-        entry.pipeline = await this.#pipelineOf(kernel.name, specialize(loaded, constants, types), layout);
+        entry.pipeline = await this.#pipelineOf(label, specialize(loaded, constants, types), layout);
       } catch (error) {
         entry.error = asDeviceError(kernel, error);
         // A failure is not kept: it may have been the moment's (memory, a lost device, no connection).
@@ -54,7 +58,7 @@ export class PipelineCache {
       }
     };
     const entry: PipelineEntry = {
-      label: kernel.name,
+      label,
       bindGroupLayout: bindGroup,
       pipeline: undefined,
       error: undefined,
@@ -65,13 +69,14 @@ export class PipelineCache {
   }
 
   async #pipelineOf(label: string, code: string, layout: GPUPipelineLayout): Promise<GPUComputePipeline> {
-    const known = this.#pipelines.get(code);
+    const key = `${label}\n${code}`;
+    const known = this.#pipelines.get(key);
     if (known) return await known;
     const compiling = compile(this.#device, label, code, (module) =>
       this.#device.createComputePipelineAsync({ label, layout, compute: { module, entryPoint: "main" } }),
     );
-    this.#pipelines.set(code, compiling);
-    compiling.catch(() => this.#pipelines.delete(code));
+    this.#pipelines.set(key, compiling);
+    compiling.catch(() => this.#pipelines.delete(key));
     return await compiling;
   }
 

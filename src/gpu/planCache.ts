@@ -19,12 +19,16 @@ export class PlanCache {
     this.#allocator = allocator;
   }
 
-  /** The plan of that key; made by `makePlan` if it is new, or if what it needs failed: a kernel, its uniforms. */
-  get(key: string, makePlan: () => SolverPlan): PreparedPlan {
+  /**
+   * The plan of that key; made by `makePlan` if it is new, or if what it needs failed: a kernel, its uniforms.
+   *
+   * @param label gives the operation's, where profilers are to show it
+   */
+  get(key: string, makePlan: () => SolverPlan, label: (() => string) | undefined): PreparedPlan {
     const known = this.#plans.get(key);
     if (known && !known.failed) return known;
     // One whose kernel failed is left to whoever holds it: its packing may be recorded, and not submitted yet.
-    const prepared = new PreparedPlan(this.#device, this.#pipelines, this.#allocator, makePlan());
+    const prepared = new PreparedPlan(this.#device, this.#pipelines, this.#allocator, makePlan(), label?.());
     if (this.#plans.size >= PLANS_KEPT) this.#forgetOldest();
     this.#plans.set(key, prepared);
     return prepared;

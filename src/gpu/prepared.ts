@@ -46,14 +46,15 @@ class PreparedDispatch {
     cache: PipelineCache,
     allocator: Allocator,
     { kernel, constants, types, uniforms, bindings, workgroups }: Dispatch,
+    label: string,
   ) {
     this.#device = device;
-    this.pipeline = cache.get(kernel, constants, types);
+    this.pipeline = cache.get(kernel, constants, types, label);
     this.workgroups = workgroups;
     this.#sources = Object.entries(kernel.bindings).map(([name, { binding }]) => [binding, bindings[name]] as const);
     const bytes = new Uint8Array(packUniforms(kernel, uniforms));
     const size = bytes.byteLength;
-    const descriptor = { label: kernel.name, size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true };
+    const descriptor = { label, size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true };
     const made = allocator.allocate({}, descriptor, ({ buffer, error }) => {
       if (buffer !== first && !error) fill(buffer, bytes);
     });
@@ -140,6 +141,8 @@ class BoundDispatch implements RecordedDispatch {
 }
 
 export class PreparedPlan {
+  /** The operation's, where profilers are to show it. */
+  readonly label: string | undefined;
   /** The steps that depend on the weights alone; undefined where there are none. */
   readonly packing: Packing | undefined;
   /** Bytes of scratch memory. */
@@ -150,14 +153,21 @@ export class PreparedPlan {
   readonly #packing: readonly PreparedDispatch[];
   readonly #oncePacked: readonly PreparedDispatch[];
 
-  constructor(device: GPUDevice, cache: PipelineCache, allocator: Allocator, plan: SolverPlan) {
+  constructor(device: GPUDevice, cache: PipelineCache, allocator: Allocator, plan: SolverPlan, label?: string) {
     const packing = packingOf(plan);
     const packs = (dispatch: Dispatch): boolean => packing?.steps.includes(dispatch) ?? false;
     const isLeft = (name: string): boolean => !(name in (packing?.packed ?? {})) && !(name in (packing?.between ?? {}));
     const all = plan.dispatches.map((step) => ({
       step,
-      prepared: new PreparedDispatch(device, cache, allocator, step),
+      prepared: new PreparedDispatch(
+        device,
+        cache,
+        allocator,
+        step,
+        label ? `${step.kernel.name} ${label}` : step.kernel.name,
+      ),
     }));
+    this.label = label;
     this.packing = packing;
     this.scratch = plan.scratchBytes;
     this.scratchOncePacked = Object.fromEntries(Object.entries(plan.scratchBytes).filter(([name]) => isLeft(name)));

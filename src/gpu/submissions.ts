@@ -14,7 +14,7 @@ import {
   type RecordedCopy,
   type RecordedOperation,
 } from "./batch.js";
-import type { Segment } from "./segments.js";
+import type { PassTiming, Segment } from "./segments.js";
 
 const NOTHING = new Uint8Array();
 
@@ -150,7 +150,7 @@ export function encodePass(
   { operations, timing }: Pick<Segment, "operations" | "timing">,
   leftOut: Map<RecordedOperation, DeviceError>,
 ): void {
-  const pass = encoder.beginComputePass(timing ? { timestampWrites: timing.writes } : undefined);
+  const pass = encoder.beginComputePass(describePass(operations, timing));
   for (const operation of operations) {
     const error = failureOf(operation) ?? encodeOperation(pass, operation);
     if (error) leftOut.set(operation, error);
@@ -162,7 +162,29 @@ export function encodePass(
   pass.end();
 }
 
-function encodeOperation(pass: GPUComputePassEncoder, { dispatches }: RecordedOperation): DeviceError | undefined {
+/** A pass has a name where its operations have. */
+function describePass(
+  operations: readonly RecordedOperation[],
+  timing: PassTiming | undefined,
+): GPUComputePassDescriptor | undefined {
+  const timed = timing && { timestampWrites: timing.writes };
+  const named = operations.length > 0 && operations[0].label !== undefined;
+  return named ? { label: `webgpu-conv: ${String(operations.length)} operations`, ...timed } : timed;
+}
+
+function encodeOperation(pass: GPUComputePassEncoder, operation: RecordedOperation): DeviceError | undefined {
+  const { dispatches, label } = operation;
+  if (label === undefined) return encodeDispatches(pass, dispatches);
+  pass.pushDebugGroup(label);
+  const error = encodeDispatches(pass, dispatches);
+  pass.popDebugGroup();
+  return error;
+}
+
+function encodeDispatches(
+  pass: GPUComputePassEncoder,
+  dispatches: RecordedOperation["dispatches"],
+): DeviceError | undefined {
   try {
     for (const { pipeline, bindGroup, workgroups } of dispatches) {
       if (!pipeline.pipeline) return new DeviceError(`kernel ${pipeline.label} was submitted before it compiled`);

@@ -24,7 +24,7 @@ export interface FailingDevice {
 type Replacements<T> = Partial<Readonly<Record<keyof T, unknown>>>;
 
 /** An object whose other properties are the original's own. */
-function replacing<T extends object>(target: T, replaced: Replacements<T>): T {
+export function replacing<T extends object>(target: T, replaced: Replacements<T>): T {
   return new Proxy(target, {
     get(_, property) {
       if (Object.hasOwn(replaced, property)) return replaced[property as keyof T];

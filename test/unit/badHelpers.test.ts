@@ -131,6 +131,7 @@ describe("createEngine", () => {
     [{ backend: "cpu", poolBytes: 1n }, "poolBytes is 1n"],
     [{ backend: "cpu", poison: 1 }, "poison is 1; expected a boolean"],
     [{ backend: "cpu", development: "yes" }, 'development is "yes"; expected a boolean'],
+    [{ backend: "cpu", debug: 1 }, "debug is 1; expected a boolean"],
     [{ backend: "cpu", tune: true }, "tune is true"],
     [{ backend: "cpu", tune: "firstUse" }, 'did you mean "first-use"?'],
     [{ backend: "cpu", tuningStore: {} }, "tuningStore is Object; expected a store, such as memoryStore() gives"],
