@@ -16,8 +16,7 @@ import type { GPUDevice, GPUPowerPreference } from "../base/webgpuTypes.js";
 export interface EngineOptions {
   /**
    * "webgpu" (default) or "cpu". The CPU backend is the float64 reference behind the same methods: slow, for
-   * pages without WebGPU. It is never chosen unless asked for, and takes no `device`; what the other options say of a GPU
-   * is nothing to it.
+   * pages without WebGPU. It is chosen only when asked for. It takes no `device`, and ignores the other options of a GPU.
    */
   readonly backend?: "webgpu" | "cpu";
   /**
@@ -104,7 +103,7 @@ export async function makeEngine(
   }
 }
 
-/** Checks every option; those that speak of a GPU say nothing to the CPU backend, but for a device. */
+/** Checks every option. The CPU backend ignores those of a GPU, and refuses a device. */
 function requireSound(options: EngineOptions): void {
   const {
     backend = "webgpu",

@@ -23,7 +23,7 @@ export function explainOperation(
   try {
     return explain(operation, backend.select(planned, options.solver ?? tuned), chosenBy, limit);
   } catch (error) {
-    // Sizes that nothing can hold need not be plannable either.
+    // Sizes beyond the device's limits may have no plan.
     if (error instanceof SolverError || !(error instanceof ConvError)) throw error;
     if (limit === undefined && !(error instanceof LimitError)) throw error;
     return explain(operation, NO_SELECTION, chosenBy, limit ?? error.message);

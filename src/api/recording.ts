@@ -94,7 +94,7 @@ function isPromise(result: unknown): result is PromiseLike<unknown> {
   return typeof result === "object" && result !== null && "then" in result && typeof result.then === "function";
 }
 
-/** If what is promised comes to nothing, too, there is no one else to tell. */
+/** Throws. A rejection of the promise is left out: the error thrown here says more. */
 function refuse(promise: PromiseLike<unknown>): never {
   Promise.resolve(promise).catch(() => undefined);
   throw new ArgumentError(

@@ -105,7 +105,7 @@ export class GpuBackend implements Backend<GpuStorage> {
     this.#packed.distrust();
   }
 
-  /** Told of what nobody else caught. */
+  /** Told of errors that no error scope caught. */
   onUncaptured({ message }: GPUError): void {
     this.#onFailure(new DeviceError(`the device reported: ${message}`));
   }
@@ -118,7 +118,7 @@ export class GpuBackend implements Backend<GpuStorage> {
     this.#life.require();
     const storage = this.#memory.allocate(shape, dtype, "host");
     this.#labels?.nameUploaded(storage);
-    // Of an empty batch: nothing to write, and Deno panics at that.
+    // An empty batch has no values, and Deno panics at an empty write.
     if (values.length === 0) return storage;
     // They may be the caller's own, and must not change before the buffer has arrived.
     this.#pool.write(storage.pooled, storage.pooled.arriving ? values.slice() : values);
@@ -242,7 +242,7 @@ export class GpuBackend implements Backend<GpuStorage> {
 
   async #check(storage: GpuStorage): Promise<SpecialValues> {
     this.#life.require();
-    // Pixels are bytes: there is nothing special among them, unless the normalisation puts it there.
+    // Pixels are bytes, which are finite. Only their normalisation can make special values.
     if (storage.pixels || storage.size === 0) return countSpecials(await this.read(storage));
     const { pooled, size, dtype } = storage;
     this.#recorder.requireUsable(storage);
@@ -267,7 +267,7 @@ export class GpuBackend implements Backend<GpuStorage> {
       await this.#recorder.flush();
       this.#life.require();
       const taking = this.#readback.take(staging, source.bytes);
-      // Where there is an error, that the staging memory cannot be mapped either is nothing new.
+      // Mapping may fail as well, and the error of the copy is then the one to throw.
       taking.catch(() => undefined);
       const error = await outcome;
       if (error) throw error;

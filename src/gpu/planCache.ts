@@ -37,7 +37,7 @@ export class PlanCache {
   #forgetOldest(): void {
     for (const [key, plan] of this.#plans) {
       this.#plans.delete(key);
-      // Its uniforms may be in work that is recorded, once or to be replayed: whoever holds that holds them.
+      // Recorded work, and sequences, may still use its uniforms, and hold them.
       plan.forget();
       return;
     }

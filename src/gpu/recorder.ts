@@ -88,7 +88,7 @@ export class Recorder {
   /**
    * Copies a tensor out, after everything recorded so far. `target` must live until the result has resolved.
    *
-   * @returns resolves, never rejects, once the device has taken the submission: to why there are no values, if so
+   * @returns resolves, never rejects, once the device has taken the submission: to the error, where there are no values
    */
   copy(source: GpuStorage, target: Allocation): Promise<DeviceError | undefined> {
     this.#requireOutside("reading back");

@@ -22,7 +22,7 @@ export interface Mismatch {
   readonly nameOf: (order: WeightOrder) => string;
 }
 
-/** `; x looks channels-last: say layout: "channels-last"`, or the like of w, or of both; nothing where that is no help. */
+/** `; x looks channels-last: say layout: "channels-last"`, or the like of w, or of both; empty where that would not help. */
 export function layoutHint({ layout, order, input, weightShape, fits, nameOf }: Mismatch): string {
   const shape = joinActivation(input, layout);
   const ways = LAYOUTS.flatMap((otherLayout) => WEIGHT_ORDERS.map((otherOrder) => ({ otherLayout, otherOrder })));
@@ -43,7 +43,7 @@ export function layoutHint({ layout, order, input, weightShape, fits, nameOf }: 
   return [...x, ...w].map((hint) => `; ${hint}`).join("");
 }
 
-/** Likewise of a shape that is another but for the place of its channels. */
+/** Likewise of a shape that differs only in the place of its channels. */
 export function channelsHint(name: string, actual: readonly number[], expected: readonly number[]): string {
   if (expected.length < 3) return "";
   const other = LAYOUTS.find((layout) => {
