@@ -90,7 +90,8 @@ import type { Kernel } from "${"../".repeat(file.split("/").length)}src/kernels/
 declare const kernel: Kernel<
   ${union([...kernel.constants])},
   ${union(Object.keys(kernel.uniforms.fields))},
-  ${union(Object.keys(kernel.bindings))}
+  ${union(Object.keys(kernel.bindings))},
+  ${union([...kernel.aliases])}
 >;
 export default kernel;
 `;

@@ -18,6 +18,7 @@ export function planSpecials(size: number, dtype: DType, capabilities: Capabilit
   const words = half ? Math.ceil(size / 2) : size;
   const step = dispatch(kernel, {
     constants: { HALF: half },
+    types: {},
     uniforms: { elements: size, words },
     bindings: { source: "x", counts: "y" },
     workgroups: foldWorkgroups(Math.ceil(words / WORDS_PER_WORKGROUP), capabilities),

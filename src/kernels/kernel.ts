@@ -21,17 +21,19 @@ export interface StorageBinding {
 
 /**
  * A compute shader with the entry point `main`, one uniform struct at binding 0 and storage buffers.
- * The type parameters are the names of its constants, uniform fields and storage bindings, so that the
+ * The type parameters are the names of its constants, uniform fields, storage bindings and aliases, so that the
  * compiler finds a host that has drifted from the shader.
  */
 export interface Kernel<
   Constant extends string = string,
   Field extends string = string,
   Binding extends string = string,
+  Alias extends string = string,
 > {
   readonly name: string;
-  /** Never there: the names of constants are for the host's compiler, and come with the text. */
+  /** Never there: the names of constants and aliases are for the host's compiler, and come with the text. */
   readonly constantNames?: readonly Constant[];
+  readonly aliasNames?: readonly Alias[];
   readonly uniforms: { readonly bytes: number; readonly fields: Readonly<Record<Field, UniformField>> };
   readonly bindings: Readonly<Record<Binding, StorageBinding>>;
   /** The module of its text: a chunk of its own, which a page loads when it first runs the kernel. */

@@ -84,32 +84,33 @@ export const isRefusal = (outcome: SolverPlan | Refusal): outcome is Refusal => 
 
 type Values<Name extends string, Value> = Readonly<Record<Name, Value>>;
 
-/** `Given`, which may have no other names than those of `Values`; what was put together by spreading is looked through. */
-type Only<Given, Values> = Given & Values & Readonly<Record<Exclude<keyof Given, keyof Values>, never>>;
+/** `Given`, which has the names of `Values` and no others; what was put together by spreading is looked through. */
+type Exactly<Given, Values> = Given & Values & Readonly<Record<Exclude<keyof Given, keyof Values>, never>>;
 
 /**
- * Builds a {@link Dispatch}, with every name of a constant, field or binding checked against the kernel's reflected
- * interface: one that it lacks does not compile, nor does a field or binding that is missing. (Aliases of types are shared
- * by kernels: `specialize` refuses one that the kernel lacks.)
+ * Builds a {@link Dispatch}, with every name of a constant, alias, field or binding checked against the kernel's reflected
+ * interface: one that it lacks does not compile, nor does one that is missing. No constant silently keeps the file's value.
  */
 export function dispatch<
   Constant extends string,
   Field extends string,
   Binding extends string,
+  Alias extends string,
   Constants extends object,
+  Types extends object,
   Uniforms extends object,
   Bindings extends object,
 >(
-  kernel: Kernel<Constant, Field, Binding>,
+  kernel: Kernel<Constant, Field, Binding, Alias>,
   parts: {
-    readonly constants: Only<Constants, Partial<Values<Constant, number | boolean>>>;
-    readonly types?: AliasTypes;
-    readonly uniforms: Only<Uniforms, Values<NoInfer<Field>, number | readonly number[]>>;
-    readonly bindings: Only<Bindings, Values<NoInfer<Binding>, BindingSource>>;
+    readonly constants: Exactly<Constants, Values<NoInfer<Constant>, number | boolean>>;
+    readonly types: Exactly<Types, Values<NoInfer<Alias>, string>>;
+    readonly uniforms: Exactly<Uniforms, Values<NoInfer<Field>, number | readonly number[]>>;
+    readonly bindings: Exactly<Bindings, Values<NoInfer<Binding>, BindingSource>>;
     readonly workgroups: Workgroups;
   },
 ): Dispatch {
-  return { kernel, types: {}, ...parts, constants: parts.constants };
+  return { kernel, ...parts };
 }
 
 /** `constants` without some: a description that kernels share says more than each of them asks. */

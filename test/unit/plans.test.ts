@@ -9,6 +9,7 @@ import { specialize } from "../../src/kernels/specialize.js";
 import { packUniforms } from "../../src/kernels/uniforms.js";
 import { type ConvOperation, operandRoles, resultRoles } from "../../src/problem/operation.js";
 import { product } from "../../src/problem/geometry.js";
+import { SOLVERS } from "../../src/solvers/list.js";
 import { select, solversFor } from "../../src/solvers/select.js";
 import { planFor } from "../../src/solvers/passes/conversions.js";
 import { type Dispatch, foldWorkgroups, isRefusal, type SolverPlan } from "../../src/planning/solver.js";
@@ -84,6 +85,19 @@ function checkWorkgroups(dispatch: Dispatch, { limits }: Capabilities): void {
   expect(surplus).toBeLessThan(rows);
 }
 
+const sorted = (names: Iterable<string>): string[] => [...names].sort();
+
+/** Everything that a kernel lets the host say is said, and nothing else; flags are booleans, and numbers numbers. */
+function checkNames({ kernel: unloaded, constants, types, uniforms }: Dispatch): void {
+  const kernel = loadedKernel(unloaded);
+  expect(sorted(Object.keys(constants)), kernel.name).toEqual(sorted(kernel.constants));
+  expect(sorted(Object.keys(types)), kernel.name).toEqual(sorted(kernel.aliases));
+  expect(sorted(Object.keys(uniforms)), kernel.name).toEqual(sorted(Object.keys(kernel.uniforms.fields)));
+  for (const [, name, type] of kernel.code.matchAll(/^const (\w+): (\w+) = [^;]+; \/\/ @specialize/gm)) {
+    expect(typeof constants[name], `${kernel.name}.${name}`).toBe(type === "bool" ? "boolean" : "number");
+  }
+}
+
 function checkUniforms({ kernel, uniforms }: Dispatch): void {
   expect(packUniforms(kernel, uniforms).byteLength).toBeGreaterThanOrEqual(kernel.uniforms.bytes);
   for (const [name, { type }] of Object.entries(kernel.uniforms.fields)) {
@@ -128,6 +142,7 @@ function checkPlans(operation: ConvOperation, capabilities: Capabilities): Solve
   for (const plan of plans) {
     for (const dispatch of plan.dispatches) {
       checkWorkgroups(dispatch, capabilities);
+      checkNames(dispatch);
       checkUniforms(dispatch);
     }
     checkBindings(operation, plan);
@@ -161,6 +176,25 @@ describe.each(Object.entries(DEVICES))("on %s", (_, capabilities) => {
       const operation = plainOperation(direction, makeProblem(2, input, weight, options), { dtype: "float32" });
       expect(solversOf(checkPlans(operation, capabilities))).toEqual(expect.arrayContaining([...expected]));
     }
+  });
+});
+
+describe("each solver of the list, in each of its directions,", () => {
+  const all = SOLVERS.flatMap(({ name, directions }) => directions.map((direction) => [name, direction] as const));
+
+  test.each(all)("%s plans some %s, all of whose configurations say all that their kernels ask", (name, direction) => {
+    const device = { ...DEFAULT_CAPABILITIES, subgroupLanes: 8 };
+    let met = 0;
+    for (let seed = 0; met < 3 && seed < 3000; seed++) {
+      const { problem, dtype } = randomOperation(new Random(seed));
+      const operation = plainOperation(direction, problem, { dtype });
+      const [solver] = solversFor(operation).filter((candidate) => candidate.name === name);
+      const [config] = solver.configs(operation, device);
+      if (isRefusal(planFor(solver, operation, device, config))) continue;
+      checkPlans(operation, device);
+      met++;
+    }
+    expect(met).toBe(3);
   });
 });
 

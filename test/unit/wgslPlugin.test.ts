@@ -83,13 +83,13 @@ describe.each(KERNEL_FILES)("%s", (file) => {
     }
   });
 
-  test("its declaration beside it is up to date: it names the constants, fields and bindings", async () => {
-    const { constants, uniforms, bindings } = await buildKernel(file, SHADERS);
+  test("its declaration beside it is up to date: it names the constants, fields, bindings and aliases", async () => {
+    const { constants, uniforms, bindings, aliases } = await buildKernel(file, SHADERS);
     const declaration = readFileSync(join(SHADER_ROOT, file.replace(/\.wgsl$/, ".d.wgsl.ts")), "utf8");
-    const named = [...declaration.matchAll(/^ {2}(".*"),?$/gm)].map(([, union]) =>
-      union.split(" | ").map((name) => JSON.parse(name) as string),
+    const named = [...declaration.matchAll(/^ {2}(".*"|never),?$/gm)].map(([, union]) =>
+      union.split(" | ").flatMap((name) => (name === "never" ? [] : [JSON.parse(name) as string])),
     );
-    expect(named).toEqual([constants, Object.keys(uniforms.fields), Object.keys(bindings)]);
+    expect(named).toEqual([constants, Object.keys(uniforms.fields), Object.keys(bindings), aliases]);
   });
 });
 

@@ -15,6 +15,7 @@ export function convertHalf(
   const pairs = Math.ceil(elements / 2);
   return dispatch(kernel, {
     constants: { TO_HALF: toHalf },
+    types: {},
     uniforms: { elements, pairs },
     bindings,
     workgroups: foldWorkgroups(Math.ceil(pairs / THREADS), capabilities),

@@ -7,11 +7,10 @@ import kernel from "../../../shaders/passes/sum_splits.wgsl";
 import { product } from "../../problem/geometry.js";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type DevicePolicy, policyOf } from "../../planning/policy.js";
-import type { AliasTypes } from "../../kernels/specialize.js";
 import { type ConvOperation, resultRoles, shapeOfRole } from "../../problem/operation.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../../planning/solver.js";
 import { BATCH_BLOCKS, inRegisters } from "../shared/blocks.js";
-import { activationConstants, elementTypes } from "../shared/constants.js";
+import { activationConstants, elementTypes, type ScalarElement } from "../shared/constants.js";
 import { type Gather, slopesOf } from "../shared/gather.js";
 import { chooseSplits, dealOut, leastSplits, partialBytes, splitsRefusal } from "../shared/splits.js";
 
@@ -50,7 +49,7 @@ export interface ResultSums {
     readonly HAS_RESIDUAL: boolean;
     readonly ACTIVATION: number;
   };
-  readonly types: AliasTypes;
+  readonly types: { readonly Result: ScalarElement };
   readonly perSplit: number;
   readonly resultElements: number;
   readonly bindings: Readonly<Record<"bias" | "residual" | "result", BindingSource>>;

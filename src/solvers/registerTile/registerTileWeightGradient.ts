@@ -100,6 +100,7 @@ export const registerTileWeightGradient: Solver = {
     const first = dispatch(kernel, {
       constants: {
         ...gradientConstants(operation),
+        RANK: 3,
         THREADS: workgroupThreads,
         ROWS: rows,
         COLUMNS: columns,

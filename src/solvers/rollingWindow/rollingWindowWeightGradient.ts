@@ -81,6 +81,7 @@ export const rollingWindowWeightGradient: Solver = {
     const first = dispatch(kernel, {
       constants: {
         ...planeConstants(problem),
+        KERNEL_DEPTH: 1,
         PADDING_MODE: paddingConstant(problem),
         HAS_BIAS: operation.bias,
         MASKED: operation.masked,

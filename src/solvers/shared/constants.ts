@@ -1,7 +1,6 @@
 /** What an operation bakes into every kernel that it runs. */
 import { ACTIVATION_CODES, parametersOf } from "../../problem/activation.js";
 import type { Capabilities } from "../../planning/capabilities.js";
-import type { AliasTypes } from "../../kernels/specialize.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { PADDING_MODES } from "../../problem/padding.js";
 import type { ConvProblem } from "../../problem/problem.js";
@@ -73,14 +72,17 @@ export function activationConstants({ activation }: ConvOperation) {
 }
 
 /** What tensors are stored as in a kernel that reads and writes them as they are. */
-export function elementTypes({ dtype }: Pick<ConvOperation, "dtype">): AliasTypes {
+export function elementTypes({ dtype }: Pick<ConvOperation, "dtype">): { readonly Element: ScalarElement } {
   return { Element: dtype === "float16" ? "f16" : "f32" };
 }
 
-const VECTOR_TYPES: AliasTypes = { f16: "vec4h", f32: "vec4f" };
+const VECTOR_TYPES = { f16: "vec4h", f32: "vec4f" } as const;
+
+/** What a kernel stores an element as. */
+export type ScalarElement = keyof typeof VECTOR_TYPES;
 
 /** Of kernels that write four neighbouring results at once, where these lie in vectors. */
-export function vectorResults(element: string, vectors: boolean) {
+export function vectorResults(element: ScalarElement, vectors: boolean) {
   return { constants: { VECTOR_RESULT: vectors }, types: { Result: vectors ? VECTOR_TYPES[element] : element } };
 }
 

@@ -1,6 +1,5 @@
 /** What kernels that read an image's pixels are given (shaders/common/pixels.wgsl). */
 import { BYTES_PER_PIXEL } from "../../problem/pixels.js";
-import type { AliasTypes } from "../../kernels/specialize.js";
 import type { TensorStrides } from "../../problem/layout.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { ConvProblem } from "../../problem/problem.js";
@@ -24,6 +23,6 @@ export function pixelUniforms({ pixels }: Pick<ConvOperation, "pixels">) {
 }
 
 /** What the source of a gather is stored as. */
-export function sourceTypes(operation: ConvOperation): AliasTypes {
+export function sourceTypes(operation: ConvOperation) {
   return { Source: operation.pixels ? "u32" : elementTypes(operation).Element };
 }

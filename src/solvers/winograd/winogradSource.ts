@@ -22,6 +22,7 @@ export function sourceDispatch(
     constants: {
       ...transformConstants(operation, config),
       EXTENT: patchOf(problem, config.tile),
+      GRADIENTS: false,
       MASKED: operation.masked,
       PADDING_MODE: gather.transposed ? 0 : paddingConstant(problem),
     },
