@@ -2,7 +2,9 @@
  * Solver: one algorithm for one or more directions. `plan` is pure: it looks at an operation and at a device's
  * capabilities and gives either plain data that says what to dispatch, or a refusal with its reason.
  */
+import { SolverError } from "../base/errors.js";
 import type { Capabilities } from "./capabilities.js";
+import { configRefusal, type Knobs, type KnobUse } from "./knobs.js";
 import type { Kernel } from "../kernels/kernel.js";
 import type { AliasTypes, ConstantValues } from "../kernels/specialize.js";
 import type { UniformValues } from "../kernels/uniforms.js";
@@ -40,7 +42,7 @@ export function workspaceBytes({ scratchBytes }: SolverPlan): number {
   return Object.values(scratchBytes).reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** Tuning constants of a solver, by name. */
+/** A configuration as callers, plans and stores have it: a solver's knobs by name, not yet checked. */
 export type SolverConfig = Readonly<Record<string, number>>;
 
 export interface SolverPlan {
@@ -58,29 +60,64 @@ export interface Refusal {
   readonly refused: string;
 }
 
-export interface Solver {
+/** What a solver dispatches. The list adds whose plan it is. */
+export type Steps = Pick<SolverPlan, "dispatches" | "scratchBytes">;
+
+interface SolverTraits {
   readonly name: string;
   readonly directions: readonly Direction[];
-  /**
-   * Whether sums of products of small integers come out exact with these tuning constants, as they do where nothing but
-   * the order of the sum is up to the solver. True when absent.
-   */
-  isExact?(config: SolverConfig, operation: ConvOperation): boolean;
   /** Whether it reads an image's pixels as they are. Otherwise they are converted first. */
   readonly readsPixels?: boolean;
   /** Whether its kernels use workgroup memory and barriers. Devices that these do not pay on take long to compile them. */
   readonly usesWorkgroupMemory?: boolean;
-  /** Tuning constants that a caller may give and no candidate need have. */
-  readonly optionalConstants?: readonly string[];
-  /** Tuning candidates, the default for this operation and device first. */
-  configs(operation: ConvOperation, capabilities: Capabilities): readonly SolverConfig[];
-  /** A plan with these tuning constants, or why there is none. */
-  plan(operation: ConvOperation, capabilities: Capabilities, config: SolverConfig): SolverPlan | Refusal;
   /** Why the solver, though able, should not be chosen for this; undefined when it should. */
   discouraged?(operation: ConvOperation, capabilities: Capabilities): string | undefined;
 }
 
-export const isRefusal = (outcome: SolverPlan | Refusal): outcome is Refusal => "refused" in outcome;
+/** A solver as its file has it. `Config` is an interface of its knobs, with a line for each. */
+export interface Solver<Config extends Readonly<Partial<Record<keyof Config, number>>>> extends SolverTraits {
+  readonly knobs: Knobs<Config>;
+  /**
+   * Whether sums of products of small integers come out exact with this configuration, as they do where nothing but the
+   * order of the sum is up to the solver. True when absent.
+   */
+  isExact?(config: Config, operation: ConvOperation): boolean;
+  /** Tuning candidates, the default for this operation and device first. */
+  configs(operation: ConvOperation, capabilities: Capabilities): readonly Config[];
+  /** What is dispatched with this configuration, or why nothing is. */
+  plan(operation: ConvOperation, capabilities: Capabilities, config: Config): Steps | Refusal;
+}
+
+/** A solver as others see it, among solvers with other knobs: configurations come from anywhere, and are checked. */
+export interface ListedSolver extends SolverTraits {
+  readonly knobs: Readonly<Record<string, KnobUse>>;
+  isExact(config: SolverConfig, operation: ConvOperation): boolean;
+  configs(operation: ConvOperation, capabilities: Capabilities): readonly SolverConfig[];
+  plan(operation: ConvOperation, capabilities: Capabilities, config: SolverConfig): SolverPlan | Refusal;
+}
+
+/** The solver with its configurations checked: all that its own code gets are of its type. */
+export function listed<Config extends Readonly<Partial<Record<keyof Config, number>>>>(
+  solver: Solver<Config>,
+): ListedSolver {
+  return {
+    ...solver,
+    isExact: (config, operation) => {
+      const refused = configRefusal(solver, config);
+      if (refused !== undefined) throw new SolverError(refused);
+      return solver.isExact?.(config as Config, operation) ?? true;
+    },
+    configs: (operation, capabilities) => solver.configs(operation, capabilities) as readonly SolverConfig[],
+    plan: (operation, capabilities, config) => {
+      const refused = configRefusal(solver, config);
+      if (refused !== undefined) return { refused };
+      const outcome = solver.plan(operation, capabilities, config as Config);
+      return isRefusal(outcome) ? outcome : { solver: solver.name, config, ...outcome };
+    },
+  };
+}
+
+export const isRefusal = (outcome: Steps | Refusal): outcome is Refusal => "refused" in outcome;
 
 type Values<Name extends string, Value> = Readonly<Record<Name, Value>>;
 

@@ -4,7 +4,7 @@ import { bounded } from "../problem/bounded.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { asLine } from "../problem/pointwise.js";
 import type { ConvProblem } from "../problem/problem.js";
-import type { Solver } from "../planning/solver.js";
+import { listed, type ListedSolver } from "../planning/solver.js";
 import { channelSum } from "./channelSum/channelSum.js";
 import { direct } from "./direct/direct.js";
 import { directWeightGradient } from "./direct/directWeightGradient.js";
@@ -22,7 +22,7 @@ import { winograd } from "./winograd/winograd.js";
 import { winogradWeightGradient } from "./winograd/winogradWeightGradient.js";
 
 /** The solver, which gets problems in another form. */
-function given(solver: Solver, form: (problem: ConvProblem) => ConvProblem): Solver {
+function given(solver: ListedSolver, form: (problem: ConvProblem) => ConvProblem): ListedSolver {
   const formed = (operation: ConvOperation): ConvOperation => ({ ...operation, problem: form(operation.problem) });
   return {
     ...solver,
@@ -35,22 +35,22 @@ function given(solver: Solver, form: (problem: ConvProblem) => ConvProblem): Sol
 }
 
 /** The solver, which gets the planes of pointwise layers as lines. Not for those that deal lines out to threads. */
-const inLines = (solver: Solver): Solver => given(solver, asLine);
+const inLines = (solver: ListedSolver): ListedSolver => given(solver, asLine);
 
-export const SOLVERS: readonly Solver[] = [
-  rollingWindow,
-  strip,
-  winograd,
-  inLines(implicitGemm),
-  inLines(vectorTile),
-  inLines(registerTile),
-  direct,
-  winogradWeightGradient,
-  rollingWindowWeightGradient,
-  stripWeightGradient,
-  inLines(implicitGemmWeightGradient),
-  inLines(registerTileWeightGradient),
-  directWeightGradient,
-  channelSum,
-  elementwise,
+export const SOLVERS: readonly ListedSolver[] = [
+  listed(rollingWindow),
+  listed(strip),
+  listed(winograd),
+  inLines(listed(implicitGemm)),
+  inLines(listed(vectorTile)),
+  inLines(listed(registerTile)),
+  listed(direct),
+  listed(winogradWeightGradient),
+  listed(rollingWindowWeightGradient),
+  listed(stripWeightGradient),
+  inLines(listed(implicitGemmWeightGradient)),
+  inLines(listed(registerTileWeightGradient)),
+  listed(directWeightGradient),
+  listed(channelSum),
+  listed(elementwise),
 ].map((solver) => given(solver, bounded));

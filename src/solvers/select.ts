@@ -5,7 +5,7 @@ import type { Capabilities } from "../planning/capabilities.js";
 import { type ConvOperation, sumsProducts } from "../problem/operation.js";
 import type { SolverChoice } from "../planning/choice.js";
 import { requireOptions } from "../base/optionKeys.js";
-import { isRefusal, type Solver, type SolverConfig, type SolverPlan } from "../planning/solver.js";
+import { isRefusal, type ListedSolver, type SolverConfig, type SolverPlan } from "../planning/solver.js";
 import { planFor } from "./passes/conversions.js";
 import { SOLVERS } from "./list.js";
 
@@ -22,7 +22,7 @@ export interface Selection {
 }
 
 /** Solvers for a direction, in the order in which they are considered. */
-export function solversFor(operation: ConvOperation): readonly Solver[] {
+export function solversFor(operation: ConvOperation): readonly ListedSolver[] {
   return SOLVERS.filter((solver) => solver.directions.includes(operation.direction));
 }
 
@@ -58,7 +58,7 @@ export function select(operation: ConvOperation, capabilities: Capabilities, cho
 }
 
 function planDefault(
-  solver: Solver,
+  solver: ListedSolver,
   operation: ConvOperation,
   capabilities: Capabilities,
 ): SolverPlan | { refused: string } {
@@ -66,22 +66,15 @@ function planDefault(
   return planFor(solver, operation, capabilities, config);
 }
 
-/** Throws unless the solver has all these tuning constants. That they are all there, and good, is for its plan to say. */
-function requireConstants(
-  solver: Solver,
-  operation: ConvOperation,
-  capabilities: Capabilities,
-  config: SolverConfig,
-): void {
-  const { optionalConstants = [] } = solver;
-  const known = solver.configs(operation, capabilities).flatMap((candidate) => Object.keys(candidate));
-  requireOptions(config, { names: new Set([...known, ...optionalConstants]), bare: {} }, `${solver.name}'s config`);
+/** Throws unless the solver has all these knobs. That they are all there, and good, is for its plan to say. */
+function requireKnobs({ name, knobs }: ListedSolver, config: SolverConfig): void {
+  requireOptions(config, { names: new Set(Object.keys(knobs)), bare: {} }, `${name}'s config`);
 }
 
 function selectNamed(
   operation: ConvOperation,
   capabilities: Capabilities,
-  solvers: readonly Solver[],
+  solvers: readonly ListedSolver[],
   choice: SolverChoice,
 ): Selection {
   const { name, config }: { name: string; config?: SolverConfig } =
@@ -91,7 +84,7 @@ function selectNamed(
     const known = solvers.map((candidate) => candidate.name).join(", ");
     throw new SolverError(`there is no solver ${show(name)} for ${operation.direction}; there are ${known}`);
   }
-  if (config) requireConstants(solver, operation, capabilities, config);
+  if (config) requireKnobs(solver, config);
   const outcome = config
     ? planFor(solver, operation, capabilities, config)
     : planDefault(solver, operation, capabilities);

@@ -3,7 +3,7 @@ import type { Capabilities } from "../planning/capabilities.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { select, solversFor } from "../solvers/select.js";
 import { policyOf } from "../planning/policy.js";
-import { isRefusal, type Solver, type SolverConfig } from "../planning/solver.js";
+import { isRefusal, type ListedSolver, type SolverConfig } from "../planning/solver.js";
 import { planFor } from "../solvers/passes/conversions.js";
 
 export interface Candidate {
@@ -35,7 +35,7 @@ export function ownCandidate(
 }
 
 /** Kernels in workgroup memory take a software device tens of seconds to compile, to lose by several times. */
-const isTooSlow = ({ usesWorkgroupMemory = false }: Solver, capabilities: Capabilities): boolean =>
+const isTooSlow = ({ usesWorkgroupMemory = false }: ListedSolver, capabilities: Capabilities): boolean =>
   usesWorkgroupMemory && !policyOf(capabilities).workgroupMemoryPays;
 
 /** What the model chooses: the candidate to beat. */
@@ -45,7 +45,7 @@ export function modelChoice(operation: ConvOperation, capabilities: Capabilities
 }
 
 /** The solver that takes every problem of a direction: what the others are checked against. */
-export function generalSolver(operation: ConvOperation): Solver {
+export function generalSolver(operation: ConvOperation): ListedSolver {
   const solvers = solversFor(operation);
   return solvers[solvers.length - 1];
 }

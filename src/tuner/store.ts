@@ -1,6 +1,8 @@
 /** Tuned choices as data, and where they are kept between page loads or processes. */
 import { show } from "../base/errors.js";
+import { configRefusal } from "../planning/knobs.js";
 import type { SolverConfig } from "../planning/solver.js";
+import { SOLVERS } from "../solvers/list.js";
 import { VERSION } from "../base/version.js";
 
 /** Choices of other revisions are ignored: raise it when a kernel's speed changes, or a solver's constants. */
@@ -62,12 +64,19 @@ export function readTuningData(data: unknown): { readonly entries: readonly Tuni
   const { length } = given;
   const read = Math.min(length, MOST_ENTRIES);
   const sound: TuningEntry[] = [];
+  /** Of the first entry whose configuration is not its solver's. */
+  let reason: string | undefined;
   for (let i = 0; i < read; i++) {
     const entry = readEntry(given[i]);
-    if (entry) sound.push(entry);
+    const wrong = entry && wrongConfig(entry);
+    if (entry && wrong === undefined) sound.push(entry);
+    reason ??= wrong;
   }
   const ignored: string[] = [];
-  if (sound.length < read) ignored.push(`${String(read - sound.length)} of its ${String(length)} entries are broken`);
+  if (sound.length < read) {
+    const broken = `${String(read - sound.length)} of its ${String(length)} entries are broken`;
+    ignored.push(reason === undefined ? broken : `${broken} (${reason})`);
+  }
   if (read < length) ignored.push(`of its ${String(length)} entries the first ${String(MOST_ENTRIES)} are read`);
   return ignored.length === 0 ? { entries: sound } : { entries: sound, ignored: ignored.join(", ") };
 }
@@ -100,6 +109,13 @@ function readEntry(entry: unknown): TuningEntry | undefined {
     // What claims to be of the future would stay for ever.
     measuredAt: Math.min(measuredAt as number, Date.now()),
   };
+}
+
+/** Why no solver of the entry's name has such a configuration; undefined where one has. */
+function wrongConfig({ solver, config }: TuningEntry): string | undefined {
+  const refusals = SOLVERS.filter(({ name }) => name === solver).map((named) => configRefusal(named, config));
+  if (refusals.length === 0) return `there is no solver ${show(solver)}`;
+  return refusals.includes(undefined) ? undefined : refusals[0];
 }
 
 /** Keeps tuned choices while the page, or the process, lives. */

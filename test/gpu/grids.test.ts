@@ -4,7 +4,7 @@ import { describe, expect } from "vitest";
 import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
 import type { ConvOperation } from "../../src/problem/operation.js";
 import { solversFor } from "../../src/solvers/select.js";
-import { isRefusal, type Solver } from "../../src/planning/solver.js";
+import { isRefusal, type ListedSolver } from "../../src/planning/solver.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";
@@ -26,7 +26,7 @@ const operationsWithin = (problem: ConvProblem): ConvOperation[] =>
 /** Runs the solver as if the device took at most `limit` workgroups along a dimension. */
 async function expectFolded(
   { runner, capabilities }: Pick<GpuFixtures, "runner" | "capabilities">,
-  solver: Solver,
+  solver: ListedSolver,
   operation: ConvOperation,
   limit: number,
 ): Promise<void> {
@@ -43,7 +43,7 @@ async function expectFolded(
   });
 }
 
-const takes = (solver: Solver, operation: ConvOperation): boolean => {
+const takes = (solver: ListedSolver, operation: ConvOperation): boolean => {
   const [config] = solver.configs(operation, DEFAULT_CAPABILITIES);
   return !isRefusal(solver.plan(operation, DEFAULT_CAPABILITIES, config));
 };

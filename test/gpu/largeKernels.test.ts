@@ -3,7 +3,7 @@ import { type ConvOptions, SolverError } from "webgpu-conv";
 import { makeProblem, type Rank } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { stripWeightGradient } from "../../src/solvers/strip/stripWeightGradient.js";
-import { isRefusal } from "../../src/planning/solver.js";
+import { isRefusal, listed } from "../../src/planning/solver.js";
 import { smallIntegers } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";
@@ -55,10 +55,11 @@ describe("weight gradients in strips are exact on small integers", () => {
       const values = makeValues(operations[0].problem, 9, smallIntegers);
       const found: string[] = [];
       for (const operation of operations) {
-        const [first] = stripWeightGradient.configs(operation, capabilities);
+        const solver = listed(stripWeightGradient);
+        const [first] = solver.configs(operation, capabilities);
         for (const rows of filterRows) {
           const config = rows === undefined ? first : { columns: 4, filterRows: rows };
-          const plan = stripWeightGradient.plan(operation, capabilities, config);
+          const plan = solver.plan(operation, capabilities, config);
           if (isRefusal(plan)) throw new Error(plan.refused);
           const results = await runner.run(operation, plan, values);
           const mismatches = expectedResults(operation, values).map((expected, i) =>

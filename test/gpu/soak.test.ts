@@ -8,7 +8,7 @@ import { createEngine } from "test-engine";
 import { plainOperation } from "../../src/calls/calls.js";
 import { BufferPool } from "../../src/gpu/bufferPool.js";
 import { PreparedPlan } from "../../src/gpu/prepared.js";
-import { isRefusal } from "../../src/planning/solver.js";
+import { isRefusal, listed } from "../../src/planning/solver.js";
 import { direct } from "../../src/solvers/direct/direct.js";
 import { countCalls } from "../support/countingDevice.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
@@ -63,7 +63,7 @@ gpuTest("nothing grows over thousands of mixed operations, and all values are ri
 gpuTest("bind groups that are no longer kept leave nothing with their buffers", ({ runner, engine, capabilities }) => {
   const device = deviceOf(engine);
   const operation = plainOperation("forward", makeProblem(2, [1, 1, 3, 3], [1, 1, 1, 1]), { dtype: "float32" });
-  const plan = direct.plan(operation, capabilities, {});
+  const plan = listed(direct).plan(operation, capabilities, {});
   if (isRefusal(plan)) throw new Error("the direct solver takes everything");
   const pool = new BufferPool(device, 0);
   const prepared = new PreparedPlan(device, runner.pipelines, pool.allocator, plan);

@@ -2,16 +2,16 @@
 import type { Capabilities } from "../../src/planning/capabilities.js";
 import type { ConvOperation } from "../../src/problem/operation.js";
 import { solversFor } from "../../src/solvers/select.js";
-import { isRefusal, type Solver, type SolverConfig } from "../../src/planning/solver.js";
+import { isRefusal, type ListedSolver, type SolverConfig } from "../../src/planning/solver.js";
 
 export interface Candidate {
-  readonly solver: Solver;
+  readonly solver: ListedSolver;
   readonly config: SolverConfig;
 }
 
 /** Whether small integers must come out exact. */
 export const isExact = ({ solver, config }: Candidate, operation: ConvOperation): boolean =>
-  solver.isExact?.(config, operation) ?? true;
+  solver.isExact(config, operation);
 
 /** Every solver with every candidate, in their order. */
 export function candidatesOf(operation: ConvOperation, capabilities: Capabilities): Candidate[] {
@@ -29,7 +29,7 @@ export function defaultsOf(
   capabilities: Capabilities,
   wanted: (candidate: Candidate, operation: ConvOperation) => boolean = () => true,
 ): Candidate[] {
-  const bySolver = new Map<Solver, Candidate>();
+  const bySolver = new Map<ListedSolver, Candidate>();
   for (const candidate of candidatesOf(operation, capabilities)) {
     if (wanted(candidate, operation) && !bySolver.has(candidate.solver)) bySolver.set(candidate.solver, candidate);
   }

@@ -5,6 +5,7 @@ import { plainOperation } from "../../src/calls/calls.js";
 import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
 import { DIRECTIONS } from "../../src/problem/operation.js";
 import { select, solversFor } from "../../src/solvers/select.js";
+import { configRefusal } from "../../src/planning/knobs.js";
 import { isRefusal } from "../../src/planning/solver.js";
 import { SOLVERS } from "../../src/solvers/list.js";
 import { Random } from "../support/data.js";
@@ -36,6 +37,23 @@ describe("the list of solvers", () => {
       for (const direction of solver.directions) {
         expect(DIRECTIONS).toContain(direction);
         expect(solver.configs(operationOf(direction), DEFAULT_CAPABILITIES).length).toBeGreaterThanOrEqual(1);
+      }
+    }
+  });
+
+  test("each candidate of each solver has its knobs, and each knob is some candidate's, or the caller's choice", () => {
+    for (const solver of SOLVERS) {
+      const seen = new Set<string>();
+      for (const direction of solver.directions) {
+        for (const capabilities of [DEFAULT_CAPABILITIES, SOFTWARE]) {
+          for (const config of solver.configs(operationOf(direction), capabilities)) {
+            expect(configRefusal(solver, config), solver.name).toBeUndefined();
+            for (const knob of Object.keys(config)) seen.add(knob);
+          }
+        }
+      }
+      for (const [knob, use] of Object.entries(solver.knobs)) {
+        if (use === "required") expect([...seen], solver.name).toContain(knob);
       }
     }
   });

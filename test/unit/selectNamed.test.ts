@@ -5,7 +5,7 @@ import { makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls/calls.js";
 import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
 import { select, solversFor } from "../../src/solvers/select.js";
-import { isRefusal } from "../../src/planning/solver.js";
+import { isRefusal, type SolverConfig } from "../../src/planning/solver.js";
 import { operationOf, SOFTWARE } from "../support/selection.js";
 
 describe("a solver asked for by name", () => {
@@ -87,5 +87,19 @@ describe("a solver asked for by name", () => {
     ["implicit-gemm", { threadsX: 8 }],
   ])("%s with tuning constants that cannot work, %o, throws", (name, config) => {
     expect(() => select(operationOf("forward"), DEFAULT_CAPABILITIES, { name, config })).toThrow(SolverError);
+  });
+
+  test("without one of its knobs, or with another, throws and names the knob", () => {
+    const ask = (name: string, config: SolverConfig) => () =>
+      select(operationOf("forward"), DEFAULT_CAPABILITIES, { name, config });
+    expect(ask("register-tile", { threads: 64, columns: 4 })).toThrow(
+      new SolverError(
+        "solver register-tile refuses: the knob rows is missing; register-tile has threads, rows, columns, splits",
+      ),
+    );
+    expect(ask("register-tile", { threads: 64, row: 4, columns: 4 })).toThrow(
+      "unknown key of register-tile's config, row: did you mean rows?",
+    );
+    expect(ask("direct", { rows: 4 })).toThrow(/unknown key of direct's config, rows/);
   });
 });

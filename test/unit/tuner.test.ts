@@ -216,7 +216,7 @@ const ENTRY: TuningEntry = {
   adapter: "device",
   problem: "bucket",
   solver: "register-tile",
-  config: { rows: 4 },
+  config: { threads: 64, rows: 4, columns: 4 },
   milliseconds: 1,
   modelMilliseconds: 2,
   measuredAt: 3,
@@ -245,6 +245,24 @@ describe("what a store gives", () => {
     ],
     ["a broken entry", tuningData([ENTRY, { ...ENTRY, solver: 1 as never }]), 1, /^1 of its 2 entries are broken$/],
     ["a broken constant", tuningData([{ ...ENTRY, config: { rows: NaN } }]), 0, /^1 of its 1 entries are broken$/],
+    [
+      "a solver that there is not",
+      tuningData([ENTRY, { ...ENTRY, solver: "fft" }]),
+      1,
+      /^1 of its 2 entries are broken \(there is no solver "fft"\)$/,
+    ],
+    [
+      "a knob that the solver lacks",
+      tuningData([{ ...ENTRY, config: { ...ENTRY.config, tile: 4 } }]),
+      0,
+      /^1 of its 1 entries are broken \(there is no knob "tile"; register-tile has threads, rows, columns, splits\)$/,
+    ],
+    [
+      "a knob that is missing",
+      tuningData([{ ...ENTRY, config: { threads: 64, columns: 4 } }]),
+      0,
+      /^1 of its 1 entries are broken \(the knob rows is missing; register-tile has threads, rows, columns, splits\)$/,
+    ],
     ["no entry", tuningData([null as never]), 0, /^1 of its 1 entries are broken$/],
     ["a negative time", tuningData([{ ...ENTRY, milliseconds: -1 }]), 0, /^1 of its 1 entries are broken$/],
     ["a time that is none", tuningData([{ ...ENTRY, measuredAt: NaN }]), 0, /^1 of its 1 entries are broken$/],
@@ -274,11 +292,12 @@ describe("what a store gives", () => {
   });
 
   test("is plain data: nothing of the future, no prototype, each part read once", () => {
-    const config = JSON.parse('{ "rows": 4, "__proto__": 8 }') as TuningEntry["config"];
+    const config = JSON.parse('{ "tile": 4, "__proto__": 8 }') as TuningEntry["config"];
+    const strange = { ...ENTRY, solver: "winograd", config };
+    expect(readTuningData(tuningData([strange])).ignored).toMatch(/there is no knob "__proto__"; winograd has tile/);
     let reads = 0;
     const entry = {
       ...ENTRY,
-      config,
       measuredAt: Number.MAX_VALUE,
       get milliseconds() {
         return ++reads === 1 ? 1 : NaN;
@@ -287,11 +306,8 @@ describe("what a store gives", () => {
     const [read] = readTuningData(tuningData([entry])).entries;
     expect(reads).toBe(1);
     expect(read.measuredAt).toBeLessThanOrEqual(Date.now());
-    expect(Object.entries(read.config)).toEqual([
-      ["rows", 4],
-      ["__proto__", 8],
-    ]);
-    expect(Object.getPrototypeOf(read.config)).toBe(Object.prototype);
+    expect(read.config).toEqual(ENTRY.config);
+    expect(read.config).not.toBe(ENTRY.config);
   });
 
   test("is what was saved: in memory, and in a file that is replaced whole", async () => {

@@ -1,15 +1,17 @@
 /** Activations on their own, and their gradients: what is not worth fusing into a gather. */
 import kernel from "../../../shaders/activation/activation.wgsl";
 import { product } from "../../problem/geometry.js";
+import type { NoKnobs } from "../../planning/knobs.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { activationConstants, elementTypes } from "../shared/constants.js";
 import { slopesOf } from "../shared/gather.js";
 
 const THREADS = 64;
 
-export const elementwise: Solver = {
+export const elementwise: Solver<NoKnobs> = {
   name: "elementwise",
   directions: ["activation", "activationGradient"],
+  knobs: {},
   configs: () => [{}],
   plan(operation, capabilities) {
     const gradient = operation.direction === "activationGradient";
@@ -25,6 +27,6 @@ export const elementwise: Solver = {
         : { source: "x", activated: "unused", slopes, result: "y" },
       workgroups: foldWorkgroups(Math.ceil(elements / THREADS), capabilities),
     });
-    return { solver: "elementwise", config: {}, dispatches: [step], scratchBytes: {} };
+    return { dispatches: [step], scratchBytes: {} };
   },
 };

@@ -3,15 +3,17 @@
  * gradient of a prelu's slopes, whose terms have a second factor.
  */
 import kernel from "../../../shaders/channel_sum/channel_sum.wgsl";
+import type { NoKnobs } from "../../planning/knobs.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { elementTypes } from "../shared/constants.js";
-import { channelSums, twoStagePlan } from "../passes/reducePartials.js";
+import { channelSums, twoStages } from "../passes/reducePartials.js";
 import { chooseSplits } from "../shared/splits.js";
 
-export const channelSum: Solver = {
+export const channelSum: Solver<NoKnobs> = {
   name: "channel-sum",
   directions: ["biasGradient", "slopeGradient"],
+  knobs: {},
   configs: () => [{}],
   plan(operation, capabilities) {
     const { masked, problem, direction } = operation;
@@ -35,6 +37,6 @@ export const channelSum: Solver = {
       bindings: { outputGradient: "y", activated: masked || slopes ? "activated" : "unused", partials: sums.target },
       workgroups: foldWorkgroups(splits * outChannels, capabilities),
     });
-    return twoStagePlan("channel-sum", {}, first, sums);
+    return twoStages(first, sums);
   },
 };

@@ -1,6 +1,7 @@
 /** Direct convolution: one thread a result element. Takes every forward pass and input gradient. */
 import kernel from "../../../shaders/direct/direct.wgsl";
 import { product } from "../../problem/geometry.js";
+import type { NoKnobs } from "../../planning/knobs.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { elementTypes } from "../shared/constants.js";
@@ -9,10 +10,11 @@ import { describeGather } from "../shared/gather.js";
 
 const THREADS = 64;
 
-export const direct: Solver = {
+export const direct: Solver<NoKnobs> = {
   name: "direct",
   directions: ["forward", "inputGradient"],
   readsPixels: true,
+  knobs: {},
   configs: () => [{}],
   plan(operation, capabilities) {
     const gather = describeGather(operation);
@@ -32,8 +34,6 @@ export const direct: Solver = {
       workgroups: foldWorkgroups(Math.ceil(resultElements / THREADS), capabilities),
     });
     return {
-      solver: "direct",
-      config: {},
       dispatches: [step, ...borderDispatches(operation, capabilities)],
       scratchBytes: {},
     };

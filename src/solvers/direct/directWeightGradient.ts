@@ -1,5 +1,6 @@
 /** Direct weight gradient: one thread a weight and split. Takes every problem. */
 import kernel from "../../../shaders/direct/direct_weight_gradient.wgsl";
+import type { NoKnobs } from "../../planning/knobs.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { elementTypes } from "../shared/constants.js";
@@ -8,7 +9,7 @@ import {
   gradientConstants,
   gradientMatrix,
   gradientUniforms,
-  twoStagePlan,
+  twoStages,
   weightSums,
 } from "../passes/reducePartials.js";
 import { chooseSplits } from "../shared/splits.js";
@@ -16,9 +17,10 @@ import { planUnshared } from "./unsharedWeightGradient.js";
 
 const THREADS = 64;
 
-export const directWeightGradient: Solver = {
+export const directWeightGradient: Solver<NoKnobs> = {
   name: "direct",
   directions: ["weightGradient"],
+  knobs: {},
   configs: () => [{}],
   plan(operation, capabilities) {
     if (operation.problem.weightPositionStride > 0) return planUnshared(operation, capabilities);
@@ -42,6 +44,6 @@ export const directWeightGradient: Solver = {
       bindings: { ...gradientBindings(operation), partials: sums.target },
       workgroups: foldWorkgroups(Math.ceil((splits * elements) / THREADS), capabilities),
     });
-    return twoStagePlan("direct", {}, first, sums);
+    return twoStages(first, sums);
   },
 };

@@ -3,13 +3,13 @@ import kernel from "../../../shaders/direct/unshared_weight_gradient.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { product } from "../../problem/geometry.js";
 import type { ConvOperation } from "../../problem/operation.js";
-import { dispatch, foldWorkgroups, type SolverPlan } from "../../planning/solver.js";
+import { dispatch, foldWorkgroups, type Steps } from "../../planning/solver.js";
 import { elementTypes, paddingConstant, tapConstants } from "../shared/constants.js";
 import { gradientBindings, gradientUniforms } from "../passes/reducePartials.js";
 
 const THREADS = 64;
 
-export function planUnshared(operation: ConvOperation, capabilities: Capabilities): SolverPlan {
+export function planUnshared(operation: ConvOperation, capabilities: Capabilities): Steps {
   const { problem, masked } = operation;
   const elements = product(problem.weightShape);
   const step = dispatch(kernel, {
@@ -24,5 +24,5 @@ export function planUnshared(operation: ConvOperation, capabilities: Capabilitie
     bindings: { ...gradientBindings(operation), result: "w" },
     workgroups: foldWorkgroups(Math.ceil(elements / THREADS), capabilities),
   });
-  return { solver: "direct", config: {}, dispatches: [step], scratchBytes: {} };
+  return { dispatches: [step], scratchBytes: {} };
 }

@@ -3,7 +3,7 @@ import kernel from "../../../shaders/implicit_gemm/implicit_gemm.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
 import { policyOf } from "../../planning/policy.js";
-import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
+import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { stepsPerBlock } from "../shared/blocks.js";
 import { elementTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
@@ -12,6 +12,7 @@ import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js"
 import { mostSplits, resultSplits, resultSplitsRefusal, resultSums, type ResultTerms } from "../passes/sumSplits.js";
 import {
   candidateTiles,
+  TILE_KNOBS,
   tileColumns,
   tileConstants,
   tileCount,
@@ -19,6 +20,7 @@ import {
   tileRefusal,
   tileRows,
   tileSums,
+  type WorkgroupTile,
 } from "./workgroupTile.js";
 
 /** Whether the four weights of neighbouring depth lie in one aligned vector. */
@@ -33,26 +35,31 @@ function vectorSource({ problem, masked, pixels }: ConvOperation): boolean {
 }
 
 /** The sums of a tile. */
-function termsOf({ problem }: ConvOperation, gather: Gather, tile: SolverConfig): ResultTerms {
+function termsOf({ problem }: ConvOperation, gather: Gather, tile: WorkgroupTile): ResultTerms {
   const { phaseCount, resultChannels, columns, depth } = gather;
   const tasks = phaseCount * problem.groups * tileCount(tile, resultChannels, columns);
   const unit = tile.tileDepth;
   return { tasks, depth, unit, blockDepth: unit * stepsPerBlock(unit), sums: tileSums(tile) };
 }
 
-export const implicitGemm: Solver = {
+export interface ImplicitGemmConfig extends WorkgroupTile {
+  /** Workgroups that share a sum (split K); as many as the device wants when absent. */
+  readonly splits?: number;
+}
+
+export const implicitGemm: Solver<ImplicitGemmConfig> = {
   name: "implicit-gemm",
   directions: ["forward", "inputGradient"],
-  optionalConstants: ["splits"],
   readsPixels: true,
   usesWorkgroupMemory: true,
+  knobs: { ...TILE_KNOBS, splits: "optional" },
 
   configs(operation, capabilities) {
     const gather = describeGather(operation);
     const copies = gather.phaseCount * operation.problem.groups;
     const policy = policyOf(capabilities);
     const tiles = candidateTiles(gather.resultChannels, gather.columns, copies * mostSplits(gather, policy), policy);
-    const isSplit = (tile: SolverConfig): boolean =>
+    const isSplit = (tile: WorkgroupTile): boolean =>
       resultSplits(operation, termsOf(operation, gather, tile), capabilities) > 1;
     return [...tiles, ...tiles.filter(isSplit).map((tile) => ({ ...tile, splits: 1 }))];
   },
@@ -110,8 +117,6 @@ export const implicitGemm: Solver = {
       workgroups: foldWorkgroups(tasks, capabilities),
     });
     return {
-      solver: "implicit-gemm",
-      config,
       dispatches: [step, ...sums.reduction, ...borderDispatches(operation, capabilities)],
       scratchBytes: sums.scratchBytes,
     };

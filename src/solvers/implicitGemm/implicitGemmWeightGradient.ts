@@ -9,24 +9,27 @@ import {
   gradientConstants,
   gradientMatrix,
   gradientUniforms,
-  twoStagePlan,
+  twoStages,
   weightSums,
 } from "../passes/reducePartials.js";
 import { chooseSplits, dealOut } from "../shared/splits.js";
 import {
   candidateTiles,
+  TILE_KNOBS,
   tileColumns,
   tileConstants,
   tileDiscouraged,
   tileRefusal,
   tileRows,
   tileSums,
+  type WorkgroupTile,
 } from "./workgroupTile.js";
 
-export const implicitGemmWeightGradient: Solver = {
+export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
   name: "implicit-gemm",
   directions: ["weightGradient"],
   usesWorkgroupMemory: true,
+  knobs: TILE_KNOBS,
 
   configs(operation, capabilities) {
     const policy = policyOf(capabilities);
@@ -90,6 +93,6 @@ export const implicitGemmWeightGradient: Solver = {
       },
       workgroups: foldWorkgroups(tasks, capabilities),
     });
-    return twoStagePlan("implicit-gemm", config, first, sums);
+    return twoStages(first, sums);
   },
 };

@@ -1,36 +1,58 @@
 /** The tile shapes that the two implicit GEMM kernels share, and what makes one usable. */
 import type { Capabilities } from "../../planning/capabilities.js";
 import type { DevicePolicy } from "../../planning/policy.js";
-import type { SolverConfig } from "../../planning/solver.js";
+import type { Knobs } from "../../planning/knobs.js";
 import { countRefusal, preferring, tileSizeRefusal } from "../shared/constants.js";
+
+/** Knobs of a tile. The product is of M rows (channels) by N columns (positions, or weights of a filter), over K terms. */
+export interface WorkgroupTile {
+  /** Threads of a workgroup along its columns. */
+  readonly threadsX: number;
+  /** Threads of a workgroup along its rows. */
+  readonly threadsY: number;
+  /** Rows that a thread computes. More use each value of a column more often, and take registers. */
+  readonly rows: number;
+  /** Vectors of 4 columns that a thread computes, likewise. */
+  readonly vectors: number;
+  /** Terms that are staged in workgroup memory at a time, in fours. More save barriers, and take workgroup memory. */
+  readonly tileDepth: number;
+  /** Vectors of 4 terms that the inner loop writes out, 1 when absent. More save turns, and take instructions. */
+  readonly unroll?: number;
+}
+
+export const TILE_KNOBS: Knobs<WorkgroupTile> = {
+  threadsX: "required",
+  threadsY: "required",
+  rows: "required",
+  vectors: "required",
+  tileDepth: "required",
+  unroll: "optional",
+};
 
 const VECTOR = 4;
 const VECTOR_BYTES = 16;
 
-/**
- * Tiles from large to small. A workgroup computes `rows * threadsY` by `4 * vectors * threadsX`; `unroll` vectors of the
- * depth, 1 where absent, are written out.
- */
-const WORKGROUP_TILES: readonly SolverConfig[] = [
+/** Tiles from large to small. A workgroup computes `rows * threadsY` by `4 * vectors * threadsX`. */
+const WORKGROUP_TILES: readonly WorkgroupTile[] = [
   { threadsX: 16, threadsY: 16, rows: 8, vectors: 2, tileDepth: 8 },
   { threadsX: 16, threadsY: 8, rows: 8, vectors: 1, tileDepth: 16 },
   { threadsX: 16, threadsY: 16, rows: 4, vectors: 1, tileDepth: 16 },
   { threadsX: 8, threadsY: 8, rows: 4, vectors: 1, tileDepth: 8 },
 ];
 
-export const tileRows = ({ rows, threadsY }: SolverConfig): number => rows * threadsY;
-export const tileColumns = ({ vectors, threadsX }: SolverConfig): number => VECTOR * vectors * threadsX;
+export const tileRows = ({ rows, threadsY }: WorkgroupTile): number => rows * threadsY;
+export const tileColumns = ({ vectors, threadsX }: WorkgroupTile): number => VECTOR * vectors * threadsX;
 
 /** Sums of a thread. */
-export const tileSums = ({ rows, vectors }: SolverConfig): number => VECTOR * rows * vectors;
+export const tileSums = ({ rows, vectors }: WorkgroupTile): number => VECTOR * rows * vectors;
 
 /** Tiles that a matrix takes. */
-export function tileCount(tile: SolverConfig, rows: number, columns: number): number {
+export function tileCount(tile: WorkgroupTile, rows: number, columns: number): number {
   return Math.ceil(rows / tileRows(tile)) * Math.ceil(columns / tileColumns(tile));
 }
 
 /** The same results and fewer barriers; or fewer turns of the inner loop, and more instructions to hold. */
-function variantsOf(tile: SolverConfig): readonly SolverConfig[] {
+function variantsOf(tile: WorkgroupTile): readonly WorkgroupTile[] {
   const deeper = tile.vectors > 1 ? [{ ...tile, tileDepth: 2 * tile.tileDepth }] : [];
   return [...deeper, { ...tile, unroll: tile.tileDepth / VECTOR }];
 }
@@ -44,7 +66,7 @@ export function candidateTiles(
   columns: number,
   copies: number,
   { busyTileWorkgroups }: DevicePolicy,
-): readonly SolverConfig[] {
+): readonly WorkgroupTile[] {
   const [smallest] = WORKGROUP_TILES.slice(-1);
   const fitting = WORKGROUP_TILES.filter((tile) => tile === smallest || tileRows(tile) < 2 * rows);
   const tiles = preferring(fitting, (tile) => copies * tileCount(tile, rows, columns) >= busyTileWorkgroups);
@@ -56,7 +78,7 @@ export function candidateTiles(
  *
  * @param apart vectors between the lines of its columns in workgroup memory
  */
-export function tileRefusal(tile: SolverConfig, { limits }: Capabilities, apart = 0): string | undefined {
+export function tileRefusal(tile: WorkgroupTile, { limits }: Capabilities, apart = 0): string | undefined {
   const { threadsX, threadsY, rows, vectors, tileDepth, unroll = 1 } = tile;
   const wrong = countRefusal({ threadsX, threadsY, rows, vectors, tileDepth, unroll });
   if (wrong !== undefined) return wrong;
@@ -82,7 +104,7 @@ export function tileRefusal(tile: SolverConfig, { limits }: Capabilities, apart 
 }
 
 /** The kernel constants of a tile. */
-export function tileConstants({ threadsX, threadsY, rows, vectors, tileDepth, unroll = 1 }: SolverConfig) {
+export function tileConstants({ threadsX, threadsY, rows, vectors, tileDepth, unroll = 1 }: WorkgroupTile) {
   return {
     THREADS_X: threadsX,
     THREADS_Y: threadsY,

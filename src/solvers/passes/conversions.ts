@@ -14,7 +14,7 @@ import {
   isRefusal,
   type Refusal,
   type ScratchName,
-  type Solver,
+  type ListedSolver,
   type SolverConfig,
   type SolverPlan,
 } from "../../planning/solver.js";
@@ -43,7 +43,7 @@ interface Conversion {
 
 /** Plans `operation` with `solver`, with what it cannot read or write converted. */
 export function planFor(
-  solver: Solver,
+  solver: ListedSolver,
   operation: ConvOperation,
   capabilities: Capabilities,
   config: SolverConfig,

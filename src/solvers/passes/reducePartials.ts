@@ -13,7 +13,7 @@ import {
   dispatch,
   foldWorkgroups,
   type Scratch,
-  type SolverPlan,
+  type Steps,
 } from "../../planning/solver.js";
 import { BATCH_BLOCKS, stepsPerBlock } from "../shared/blocks.js";
 import { elementTypes, paddingConstant, strideList, tapConstants } from "../shared/constants.js";
@@ -157,11 +157,6 @@ export function channelSums(operation: ConvOperation, splits: number, capabiliti
 }
 
 /** The first stage, followed by the second where there is one. */
-export function twoStagePlan(
-  solver: string,
-  config: SolverPlan["config"],
-  first: Dispatch,
-  sums: PartialSums,
-): SolverPlan {
-  return { solver, config, dispatches: [first, ...sums.reduction], scratchBytes: sums.scratchBytes };
+export function twoStages(first: Dispatch, sums: PartialSums): Steps {
+  return { dispatches: [first, ...sums.reduction], scratchBytes: sums.scratchBytes };
 }

@@ -1,7 +1,7 @@
 /** Register-tiled convolution without workgroup memory: forward pass and input gradient of any problem. */
 import kernel from "../../../shaders/register_tile/register_tile.wgsl";
 import { policyOf } from "../../planning/policy.js";
-import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
+import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { cutWalk } from "../shared/blocks.js";
 import { elementTypes, dealtThreads, preferring, registerTileRefusal, unsharedRefusal } from "../shared/constants.js";
@@ -10,7 +10,19 @@ import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js"
 import { describeGather, phaseUniforms } from "../shared/gather.js";
 import { blocksOf, resultSplits, resultSplitsRefusal, resultSums } from "../passes/sumSplits.js";
 
-const TILES: readonly SolverConfig[] = [
+/** The product is of M rows (result channels) by N columns (positions), over K terms. */
+export interface RegisterTileConfig {
+  /** Threads of a workgroup, at most; all of them along columns. */
+  readonly threads: number;
+  /** Rows that a thread computes. More use each source more often, and take registers. */
+  readonly rows: number;
+  /** Columns that a thread computes. More use each weight more often, and take registers. */
+  readonly columns: number;
+  /** Workgroups that share a sum (split K); as many as the device wants when absent. */
+  readonly splits?: number;
+}
+
+const TILES: readonly RegisterTileConfig[] = [
   { threads: 64, rows: 8, columns: 8 },
   { threads: 64, rows: 8, columns: 4 },
   { threads: 64, rows: 4, columns: 4 },
@@ -18,21 +30,21 @@ const TILES: readonly SolverConfig[] = [
   { threads: 64, rows: 1, columns: 4 },
 ];
 
-export const registerTile: Solver = {
+export const registerTile: Solver<RegisterTileConfig> = {
   name: "register-tile",
   directions: ["forward", "inputGradient"],
-  optionalConstants: ["splits"],
   readsPixels: true,
+  knobs: { threads: "required", rows: "required", columns: "required", splits: "optional" },
 
   configs(operation, capabilities) {
     const { columns, phaseCount, resultChannels } = describeGather(operation);
     const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
-    const rowsOf = ({ rows }: SolverConfig): number =>
+    const rowsOf = ({ rows }: RegisterTileConfig): number =>
       phaseCount * operation.problem.groups * Math.ceil(resultChannels / rows);
-    const threadsOf = (tile: SolverConfig): number => Math.ceil(columns / tile.columns);
+    const threadsOf = (tile: RegisterTileConfig): number => Math.ceil(columns / tile.columns);
     const { busyThreads, loadCost } = policyOf(capabilities);
     if (loadCost === undefined) return preferring(fitting, (tile) => rowsOf(tile) * threadsOf(tile) >= busyThreads);
-    const costOf = (tile: SolverConfig): number => {
+    const costOf = (tile: RegisterTileConfig): number => {
       const sizes = { multiplyAdds: tile.rows * tile.columns, loads: tile.rows + tile.columns };
       return laneCost({ workgroups: rowsOf(tile), threads: threadsOf(tile), ...sizes }, loadCost, capabilities);
     };
@@ -81,8 +93,6 @@ export const registerTile: Solver = {
       workgroups: foldWorkgroups(tasks, capabilities),
     });
     return {
-      solver: "register-tile",
-      config,
       dispatches: [step, ...sums.reduction, ...borderDispatches(operation, capabilities)],
       scratchBytes: sums.scratchBytes,
     };

@@ -1,6 +1,6 @@
 /** Register-tiled weight gradient without workgroup memory. Takes every problem. */
 import kernel from "../../../shaders/register_tile/register_tile_weight_gradient.wgsl";
-import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
+import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { policyOf } from "../../planning/policy.js";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { BATCH_BLOCKS, BLOCK_TERMS, inRegisters, stepsPerBlock } from "../shared/blocks.js";
@@ -17,12 +17,24 @@ import {
   gradientConstants,
   gradientMatrix,
   gradientUniforms,
-  twoStagePlan,
+  twoStages,
   weightSums,
 } from "../passes/reducePartials.js";
 import { chooseSplits, dealOut } from "../shared/splits.js";
 
-const TILES: readonly SolverConfig[] = [
+/** The product is of M rows (output channels) by N columns (weights of a filter), over K output positions. */
+export interface RegisterTileGradientConfig {
+  /** Threads of a workgroup, at most; all of them along columns. */
+  readonly threads: number;
+  /** Rows that a thread computes. More use each source more often, and take registers. */
+  readonly rows: number;
+  /** Columns that a thread computes. More use each gradient more often, and take registers. */
+  readonly columns: number;
+  /** Lanes of a subgroup that share the gradients they load, a power of two; 1, none, when absent. */
+  readonly shared?: number;
+}
+
+const TILES: readonly RegisterTileGradientConfig[] = [
   { threads: 64, rows: 8, columns: 8, shared: 1 },
   { threads: 64, rows: 8, columns: 4, shared: 1 },
   { threads: 64, rows: 4, columns: 4, shared: 1 },
@@ -48,9 +60,10 @@ function sharedPositions(width: number, { subgroupLanes }: Capabilities): number
   return shared;
 }
 
-export const registerTileWeightGradient: Solver = {
+export const registerTileWeightGradient: Solver<RegisterTileGradientConfig> = {
   name: "register-tile",
   directions: ["weightGradient"],
+  knobs: { threads: "required", rows: "required", columns: "required", shared: "optional" },
 
   configs({ problem }, capabilities) {
     const shared = sharedPositions(problem.output[2], capabilities);
@@ -123,6 +136,6 @@ export const registerTileWeightGradient: Solver = {
       bindings: { ...gradientBindings(operation), partials: sums.target },
       workgroups: foldWorkgroups(tasks, capabilities),
     });
-    return twoStagePlan("register-tile", config, first, sums);
+    return twoStages(first, sums);
   },
 };

@@ -4,7 +4,7 @@ import { product } from "../../problem/geometry.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { Triple } from "../../problem/problem.js";
 import { policyOf } from "../../planning/policy.js";
-import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
+import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import {
   dealtEvenly,
@@ -24,6 +24,15 @@ import {
   type WindowShape,
   windowSize,
 } from "./windows.js";
+
+export interface RollingWindowConfig {
+  /** Result channels that a thread computes. More use each source more often, and take registers. */
+  readonly rows: number;
+  /** Neighbouring results of a line that a thread computes. More share the sources under their filters. */
+  readonly columns: number;
+  /** Lines that a thread walks down. More keep the window longer, and leave fewer threads. */
+  readonly lines: number;
+}
 
 const THREADS = 64;
 /** On a GPU neighbouring threads should load neighbours, and write whole vectors. */
@@ -56,7 +65,7 @@ function describeWalk({ problem }: ConvOperation, { transposed, phases, gridSize
 }
 
 /** Threads of a pass: one a walk. */
-function threadsOf({ problem }: ConvOperation, gather: Gather, walk: Walk, config: SolverConfig): number {
+function threadsOf({ problem }: ConvOperation, gather: Gather, walk: Walk, config: RollingWindowConfig): number {
   const { rows, columns, lines } = config;
   const { batch, groups } = problem;
   const blocks = product(walk.phases) * Math.ceil(walk.grid[1] / lines) * Math.ceil(walk.grid[2] / columns);
@@ -72,7 +81,12 @@ function loadsForLine({ filter }: Walk, { sourceChannels }: Gather, columns: num
   return sourceChannels * filter.stride[1] * windowSize(filter, columns).width;
 }
 
-function refusal({ problem }: ConvOperation, gather: Gather, walk: Walk, config: SolverConfig): string | undefined {
+function refusal(
+  { problem }: ConvOperation,
+  gather: Gather,
+  walk: Walk,
+  config: RollingWindowConfig,
+): string | undefined {
   const { sourceChannels } = gather;
   const { rows, columns } = config;
   if (sourceChannels > MOST_SOURCE_CHANNELS) {
@@ -99,9 +113,10 @@ function refusal({ problem }: ConvOperation, gather: Gather, walk: Walk, config:
   );
 }
 
-export const rollingWindow: Solver = {
+export const rollingWindow: Solver<RollingWindowConfig> = {
   name: "rolling-window",
   directions: ["forward", "inputGradient"],
+  knobs: { rows: "required", columns: "required", lines: "required" },
 
   configs(operation, capabilities) {
     const gather = describeGather(operation);
@@ -117,7 +132,7 @@ export const rollingWindow: Solver = {
     const { busyThreads, loadCost } = policyOf(capabilities);
     const sorted = loadCost === undefined ? shapes : byLoads(shapes, walk.grid[2], loadsOf);
     const able = sorted.flatMap((shape) => LINES.map((lines) => ({ ...shape, lines })));
-    const threads = (config: SolverConfig): number => threadsOf(operation, gather, walk, config);
+    const threads = (config: RollingWindowConfig): number => threadsOf(operation, gather, walk, config);
     const enough = Math.min(busyThreads, Math.max(...able.map(threads)));
     return preferring(able, (config) => threads(config) >= enough);
   },
@@ -174,6 +189,6 @@ export const rollingWindow: Solver = {
       workgroups: foldWorkgroups(Math.ceil(walks / THREADS), capabilities),
     });
     const dispatches = [step, ...borderDispatches(operation, capabilities)];
-    return { solver: "rolling-window", config, dispatches, scratchBytes: {} };
+    return { dispatches, scratchBytes: {} };
   },
 };

@@ -2,11 +2,18 @@
 import kernel from "../../../shaders/rolling_window/rolling_window_weight_gradient.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
 import { policyOf } from "../../planning/policy.js";
-import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
+import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { inRegisters, MOST_TERMS } from "../shared/blocks.js";
 import { dealtEvenly, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "../shared/constants.js";
-import { gradientBindings, gradientUniforms, splitLines, twoStagePlan, weightSums } from "../passes/reducePartials.js";
+import { gradientBindings, gradientUniforms, splitLines, twoStages, weightSums } from "../passes/reducePartials.js";
 import { apartRefusal, byLoads, configRefusal, sizeRefusal, type WindowShape, windowSize } from "./windows.js";
+
+export interface RollingWindowGradientConfig {
+  /** Output channels whose filters a thread computes, for one input channel. More use each source more often. */
+  readonly rows: number;
+  /** Neighbouring gradients of a line that a thread takes at a time. More share the sources under their filters. */
+  readonly columns: number;
+}
 
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
@@ -19,7 +26,7 @@ function loadsForLine({ problem }: ConvOperation, { rows, columns }: WindowShape
   return problem.stride[1] * windowSize(problem, columns).width + rows * columns;
 }
 
-function refusal({ problem }: ConvOperation, { rows, columns }: SolverConfig): string | undefined {
+function refusal({ problem }: ConvOperation, { rows, columns }: RollingWindowGradientConfig): string | undefined {
   const { width, height } = windowSize(problem, columns);
   return (
     configRefusal(problem, { rows, columns }) ??
@@ -35,9 +42,10 @@ function refusal({ problem }: ConvOperation, { rows, columns }: SolverConfig): s
   );
 }
 
-export const rollingWindowWeightGradient: Solver = {
+export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = {
   name: "rolling-window",
   directions: ["weightGradient"],
+  knobs: { rows: "required", columns: "required" },
 
   configs(operation) {
     const even = dealtEvenly(operation.problem.outChannelsPerGroup, MOST_ROWS);
@@ -101,6 +109,6 @@ export const rollingWindowWeightGradient: Solver = {
       bindings: { ...gradientBindings(operation), partials: sums.target },
       workgroups: foldWorkgroups(Math.ceil(walks / THREADS), capabilities),
     });
-    return twoStagePlan("rolling-window", config, first, sums);
+    return twoStages(first, sums);
   },
 };

@@ -1,6 +1,5 @@
 /** What the passes by rolling windows have in common: how large windows are, and which layers they suit. */
 import type { ConvProblem } from "../../problem/problem.js";
-import type { SolverConfig } from "../../planning/solver.js";
 import { countRefusal } from "../shared/constants.js";
 
 /** Sources and weights that a thread keeps, values it loads for a line, steps written out: compile time grows with them. */
@@ -18,8 +17,8 @@ export function windowSize({ kernel, stride, dilation }: WalkedFilter, columns: 
 }
 
 /** Why a configuration is none, or not for planes; undefined when it is. */
-export function configRefusal({ rank }: WalkedFilter, config: SolverConfig): string | undefined {
-  return countRefusal(config) ?? (rank > 2 ? `rank is ${String(rank)}; windows roll over planes` : undefined);
+export function configRefusal({ rank }: WalkedFilter, config: WindowShape): string | undefined {
+  return countRefusal({ ...config }) ?? (rank > 2 ? `rank is ${String(rank)}; windows roll over planes` : undefined);
 }
 
 /** Why windows are of no use to a layer: strips do as well where nothing rolls; undefined when they are. */

@@ -5,7 +5,6 @@ import type { ConvOperation } from "../../problem/operation.js";
 import { PADDING_MODES } from "../../problem/padding.js";
 import type { ConvProblem } from "../../problem/problem.js";
 import type { WeightStrides } from "../../problem/layout.js";
-import type { SolverConfig } from "../../planning/solver.js";
 
 /** Filter extent, stride and dilation: they shape loops and divisions, so they are compiled in. */
 export function tapConstants({ kernel, stride, dilation }: ConvProblem) {
@@ -112,7 +111,10 @@ export function unsharedRefusal({ weightPositionStride }: ConvProblem): string |
 }
 
 /** Why so many of a workgroup's lanes cannot share what they load, or are not all there; undefined when they can. */
-export function shareRefusal({ shared, threads }: SolverConfig, { subgroupLanes }: Capabilities): string | undefined {
+export function shareRefusal(
+  { shared, threads }: { readonly shared: number; readonly threads: number },
+  { subgroupLanes }: Capabilities,
+): string | undefined {
   const isPower = Number.isInteger(Math.log2(shared));
   if (!(isPower && shared >= 1 && shared <= subgroupLanes)) {
     return `shared is ${String(shared)}; expected a power of two up to ${String(subgroupLanes)}, the lanes of a subgroup`;
@@ -134,7 +136,7 @@ export function preferring<Item>(items: readonly Item[], willDo: (item: Item) =>
 }
 
 /** Why constants cannot be: they must be whole and positive; undefined when they are. */
-export function countRefusal(counts: SolverConfig): string | undefined {
+export function countRefusal(counts: Readonly<Record<string, number>>): string | undefined {
   const wrong = Object.entries(counts).find(([, count]) => !(Number.isInteger(count) && count >= 1));
   return wrong && `${wrong[0]} is ${String(wrong[1])}; expected a positive integer`;
 }
@@ -152,7 +154,7 @@ export function tileSizeRefusal(sums: number, steps: number): string | undefined
 
 /** Why a register tile cannot be: its constants must be whole, positive and within the device's limits. */
 export function registerTileRefusal(
-  { threads, rows, columns }: SolverConfig,
+  { threads, rows, columns }: { readonly threads: number; readonly rows: number; readonly columns: number },
   { limits }: Capabilities,
 ): string | undefined {
   const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);

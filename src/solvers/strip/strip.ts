@@ -2,7 +2,7 @@
 import kernel from "../../../shaders/strip/strip.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
 import { policyOf } from "../../planning/policy.js";
-import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
+import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { cutWalk } from "../shared/blocks.js";
 import {
@@ -18,6 +18,13 @@ import { blocksOf, resultSums } from "../passes/sumSplits.js";
 import { laneCost } from "../shared/laneCost.js";
 import { describeFlipped, describeGather, liesInVectors } from "../shared/gather.js";
 
+export interface StripConfig {
+  /** Result channels that a thread computes. More use each source more often, and take registers. */
+  readonly rows: number;
+  /** Neighbouring results of a line that a thread computes. More share the sources under their filters. */
+  readonly columns: number;
+}
+
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
 const MOST_ROWS = [8, 4, 2, 1];
@@ -28,7 +35,7 @@ const MOST_WRITTEN_OUT = 256;
 const MOST_SUMS = 32;
 
 /** Threads of a pass: one a strip. */
-function threadsOf(operation: ConvOperation, { rows, columns }: SolverConfig): number {
+function threadsOf(operation: ConvOperation, { rows, columns }: StripConfig): number {
   const { resultSize, resultChannels } = describeGather(operation).uniforms;
   const { batch, groups } = operation.problem;
   const lines = resultSize[0] * resultSize[1];
@@ -40,7 +47,7 @@ function spanOf({ problem }: ConvOperation, columns: number): number {
 }
 
 /** From long to short, each with the result channels of a group dealt out evenly. */
-function candidates(operation: ConvOperation): SolverConfig[] {
+function candidates(operation: ConvOperation): StripConfig[] {
   const { resultChannels } = describeGather(operation);
   const even = dealtEvenly(resultChannels, MOST_ROWS);
   const all = COLUMNS.flatMap((columns) => even.map((rows) => ({ rows, columns })));
@@ -49,7 +56,7 @@ function candidates(operation: ConvOperation): SolverConfig[] {
   });
 }
 
-function refusal(operation: ConvOperation, config: SolverConfig): string | undefined {
+function refusal(operation: ConvOperation, config: StripConfig): string | undefined {
   const { problem, direction } = operation;
   const { rows, columns } = config;
   const none = countRefusal({ rows, columns });
@@ -65,9 +72,10 @@ function refusal(operation: ConvOperation, config: SolverConfig): string | undef
   return span > LONGEST_SPAN ? `a strip spans ${String(span)} sources; at most ${String(LONGEST_SPAN)}` : undefined;
 }
 
-export const strip: Solver = {
+export const strip: Solver<StripConfig> = {
   name: "strip",
   directions: ["forward", "inputGradient"],
+  knobs: { rows: "required", columns: "required" },
 
   configs(operation, capabilities) {
     const fitting = candidates(operation);
@@ -75,7 +83,7 @@ export const strip: Solver = {
     const { busyThreads, loadCost } = policyOf(capabilities);
     if (loadCost === undefined) return preferring(fitting, (config) => threadsOf(operation, config) >= busyThreads);
     const [, , taps] = operation.problem.kernel;
-    const costOf = (config: SolverConfig): number => {
+    const costOf = (config: StripConfig): number => {
       const { rows, columns } = config;
       const sizes = { multiplyAdds: rows * columns, loads: rows + spanOf(operation, columns) / taps };
       return laneCost({ workgroups: 1, threads: threadsOf(operation, config), ...sizes }, loadCost, capabilities);
@@ -141,6 +149,6 @@ export const strip: Solver = {
       workgroups: foldWorkgroups(Math.ceil(strips / THREADS), capabilities),
     });
     const dispatches = [step, ...sums.reduction, ...borderDispatches(operation, capabilities)];
-    return { solver: "strip", config, dispatches, scratchBytes: sums.scratchBytes };
+    return { dispatches, scratchBytes: sums.scratchBytes };
   },
 };

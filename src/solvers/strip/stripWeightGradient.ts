@@ -3,7 +3,7 @@ import kernel from "../../../shaders/strip/strip_weight_gradient.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { ConvProblem } from "../../problem/problem.js";
 import { policyOf } from "../../planning/policy.js";
-import { dispatch, foldWorkgroups, type Solver, type SolverConfig } from "../../planning/solver.js";
+import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { BLOCK_TERMS, inRegisters } from "../shared/blocks.js";
 import { countRefusal, elementTypes, unsharedRefusal } from "../shared/constants.js";
 import {
@@ -11,9 +11,16 @@ import {
   gradientConstants,
   gradientUniforms,
   splitSegments,
-  twoStagePlan,
+  twoStages,
   weightSums,
 } from "../passes/reducePartials.js";
+
+export interface StripGradientConfig {
+  /** Neighbouring gradients of a line that a thread takes at a time. More share the sources under their filters. */
+  readonly columns: number;
+  /** Rows of a filter, of all its planes, that a thread computes. More use each gradient more often, and take registers. */
+  readonly filterRows: number;
+}
 
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
@@ -30,7 +37,7 @@ function spanOf({ kernel: extent, stride, dilation }: ConvProblem, columns: numb
   return (columns - 1) * stride[2] + (extent[2] - 1) * dilation[2] + 1;
 }
 
-function refusal({ problem }: ConvOperation, { columns, filterRows }: SolverConfig): string | undefined {
+function refusal({ problem }: ConvOperation, { columns, filterRows }: StripGradientConfig): string | undefined {
   const none = countRefusal({ columns, filterRows });
   if (none !== undefined) return none;
   const taps = filterRows * problem.kernel[2];
@@ -43,7 +50,7 @@ function refusal({ problem }: ConvOperation, { columns, filterRows }: SolverConf
 }
 
 /** As many rows of the filter as a thread can hold, for each number of columns; those that load least come first. */
-function candidates(operation: ConvOperation): readonly SolverConfig[] {
+function candidates(operation: ConvOperation): readonly StripGradientConfig[] {
   const { problem } = operation;
   const able = COLUMNS.flatMap((columns) => {
     for (let filterRows = Math.min(rowsOf(problem), MOST_SUMS); filterRows >= 1; filterRows--) {
@@ -56,9 +63,10 @@ function candidates(operation: ConvOperation): readonly SolverConfig[] {
   return able.sort((one, other) => loads(one) - loads(other));
 }
 
-export const stripWeightGradient: Solver = {
+export const stripWeightGradient: Solver<StripGradientConfig> = {
   name: "strip",
   directions: ["weightGradient"],
+  knobs: { columns: "required", filterRows: "required" },
 
   configs(operation) {
     const able = candidates(operation);
@@ -104,6 +112,6 @@ export const stripWeightGradient: Solver = {
       bindings: { ...gradientBindings(operation), partials: sums.target },
       workgroups: foldWorkgroups(Math.ceil((split.splits * threads) / THREADS), capabilities),
     });
-    return twoStagePlan("strip", config, first, sums);
+    return twoStages(first, sums);
   },
 };

@@ -7,8 +7,7 @@ import {
   dispatch,
   foldWorkgroups,
   type Solver,
-  type SolverConfig,
-  type SolverPlan,
+  type Steps,
   without,
 } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
@@ -27,6 +26,18 @@ import { liesInVectors, slopesOf } from "../shared/gather.js";
 import { blocksOf, resultSums } from "../passes/sumSplits.js";
 import { unfoldDispatch, unfoldedBytes } from "./unfold.js";
 import { describeVectors, VECTOR, type Vectors } from "./vectors.js";
+
+/** The product is of M rows (result channels) by N columns (positions, in vectors of 4), over K terms. */
+export interface VectorTileConfig {
+  /** Threads of a workgroup, at most; all of them along columns. */
+  readonly threads: number;
+  /** Rows that a thread computes. More use each source more often, and take registers. */
+  readonly rows: number;
+  /** Vectors of 4 columns that a thread computes. More use each weight more often, and take registers. */
+  readonly vectors: number;
+  /** Lanes of a subgroup that share the weights they load, a power of two; 1 is none. Steps for as many are written out. */
+  readonly shared: number;
+}
 
 /** Rows and vectors of a tile, from large to small. */
 const TILES = [
@@ -51,7 +62,7 @@ function sharedTerms({ terms }: Vectors, { subgroupLanes }: Capabilities): numbe
   return shared;
 }
 
-function refusal(config: SolverConfig, capabilities: Capabilities): string | undefined {
+function refusal(config: VectorTileConfig, capabilities: Capabilities): string | undefined {
   const { threads, rows, vectors: columns, shared } = config;
   return (
     registerTileRefusal({ threads, rows, columns }, capabilities) ??
@@ -60,10 +71,11 @@ function refusal(config: SolverConfig, capabilities: Capabilities): string | und
   );
 }
 
-export const vectorTile: Solver = {
+export const vectorTile: Solver<VectorTileConfig> = {
   name: "vector-tile",
   directions: ["forward", "inputGradient"],
   readsPixels: true,
+  knobs: { threads: "required", rows: "required", vectors: "required", shared: "required" },
 
   configs(operation, capabilities) {
     const described = describeVectors(operation);
@@ -105,8 +117,6 @@ export const vectorTile: Solver = {
     const unfold = vectors.direct ? [] : [unfoldDispatch(operation, vectors, capabilities)];
     const { dispatches, scratchBytes } = planTiles(operation, vectors, config, capabilities);
     return {
-      solver: "vector-tile",
-      config,
       dispatches: [...unfold, ...dispatches, ...borderDispatches(operation, capabilities)],
       scratchBytes: vectors.direct ? scratchBytes : { unfolded: unfoldedBytes(vectors), ...scratchBytes },
     };
@@ -116,9 +126,9 @@ export const vectorTile: Solver = {
 function planTiles(
   operation: ConvOperation,
   { gather, columns, rowVectors, visits, direct, flat, terms }: Vectors,
-  { threads, rows, vectors, shared }: SolverConfig,
+  { threads, rows, vectors, shared }: VectorTileConfig,
   capabilities: Capabilities,
-): Pick<SolverPlan, "dispatches" | "scratchBytes"> {
+): Steps {
   const { phases, phaseCount, gridSize, gridPositions, resultChannels, constants, uniforms } = gather;
   const { groups } = operation.problem;
   const rowBlocks = Math.ceil(resultChannels / rows);

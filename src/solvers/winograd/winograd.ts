@@ -11,7 +11,7 @@ import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
 import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
-import { isRefusal, type Refusal, type Solver, type SolverPlan } from "../../planning/solver.js";
+import { isRefusal, listed, type Refusal, type Solver, type Steps } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { implicitGemm } from "../implicitGemm/implicitGemm.js";
 import { registerTile } from "../registerTile/registerTile.js";
@@ -25,6 +25,8 @@ import {
   tileConfigs,
   tilesDiscouraged,
   type Tiling,
+  WINOGRAD_KNOBS,
+  type WinogradConfig,
 } from "./winogradTiling.js";
 import { unsharedRefusal } from "../shared/constants.js";
 import { describeGather } from "../shared/gather.js";
@@ -32,9 +34,10 @@ import { filterDispatch } from "./winogradFilter.js";
 import { resultDispatch } from "./winogradResult.js";
 import { sourceDispatch } from "./winogradSource.js";
 
-export const winograd: Solver = {
+export const winograd: Solver<WinogradConfig> = {
   name: "winograd",
   directions: ["forward", "inputGradient"],
+  knobs: WINOGRAD_KNOBS,
   configs: (operation, capabilities) =>
     tileConfigs(operation, (tile) => describeTiling(operation, tile), policyOf(capabilities)),
   isExact,
@@ -64,19 +67,20 @@ export const winograd: Solver = {
       resultDispatch(operation, tiling, config, capabilities),
       ...borderDispatches(operation, capabilities),
     ];
-    return { solver: "winograd", config, dispatches, scratchBytes: { ...scratchBytes, ...product.scratchBytes } };
+    return { dispatches, scratchBytes: { ...scratchBytes, ...product.scratchBytes } };
   },
 };
 
 /** The products of all patches and filters: a 1x1 convolution with a group for each. */
-function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Capabilities): SolverPlan | Refusal {
+function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Capabilities): Steps | Refusal {
   const groups = tiling.products * operation.problem.groups;
   const inputShape = [1, tiling.products * tiling.sourceChannels, tiling.pitch];
   const weightShape = [tiling.products * tiling.resultChannels, tiling.gather.sourceChannels, 1];
   const problem = makeProblem(1, inputShape, weightShape, { groups });
   const product: ConvOperation = { ...NOTHING_FUSED, direction: "forward", problem, dtype: "float32" };
-  const preferred = [implicitGemm, vectorTile];
-  const solver = preferred.find((able) => able.discouraged?.(product, capabilities) === undefined) ?? registerTile;
+  const preferred = [listed(implicitGemm), listed(vectorTile)];
+  const able = preferred.find((solver) => solver.discouraged?.(product, capabilities) === undefined);
+  const solver = able ?? listed(registerTile);
   const [config] = solver.configs(product, capabilities);
   const plan = solver.plan(product, capabilities, config);
   if (isRefusal(plan)) return plan;

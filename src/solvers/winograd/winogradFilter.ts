@@ -1,15 +1,15 @@
 /** The transform of a forward pass' or input gradient's filters. */
 import kernel from "../../../shaders/winograd/winograd_filter.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
-import { type Dispatch, dispatch, foldWorkgroups, type SolverConfig } from "../../planning/solver.js";
+import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { elementTypes } from "../shared/constants.js";
-import { THREADS, type Tiling, transformConstants } from "./winogradTiling.js";
+import { THREADS, type Tiling, transformConstants, type WinogradConfig } from "./winogradTiling.js";
 
 export function filterDispatch(
   operation: ConvOperation,
   { gather, resultChannels }: Tiling,
-  config: SolverConfig,
+  config: WinogradConfig,
   capabilities: Capabilities,
 ): Dispatch {
   const filters = resultChannels * gather.sourceChannels;

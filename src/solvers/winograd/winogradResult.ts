@@ -1,16 +1,16 @@
 /** The transform of the sums of products back to results, with what is fused into the pass. */
 import kernel from "../../../shaders/winograd/winograd_result.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
-import { type Dispatch, dispatch, foldWorkgroups, type SolverConfig } from "../../planning/solver.js";
+import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { activationConstants, elementTypes, vectorResults } from "../shared/constants.js";
 import { liesInVectors, slopesOf } from "../shared/gather.js";
-import { gridUniforms, THREADS, type Tiling, transformConstants } from "./winogradTiling.js";
+import { gridUniforms, THREADS, type Tiling, transformConstants, type WinogradConfig } from "./winogradTiling.js";
 
 export function resultDispatch(
   operation: ConvOperation,
   tiling: Tiling,
-  config: SolverConfig,
+  config: WinogradConfig,
   capabilities: Capabilities,
 ): Dispatch {
   const { gather, tiles, resultChannels } = tiling;

@@ -1,17 +1,24 @@
 /** The transform of what is read in patches: sources of a forward pass or an input gradient, and dy of a weight gradient. */
 import kernel from "../../../shaders/winograd/winograd_source.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
-import { type Dispatch, dispatch, foldWorkgroups, type SolverConfig } from "../../planning/solver.js";
+import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { elementTypes, paddingConstant } from "../shared/constants.js";
 import { flippedPadding } from "../shared/gather.js";
-import { gridUniforms, patchOf, THREADS, type Tiling, transformConstants } from "./winogradTiling.js";
+import {
+  gridUniforms,
+  patchOf,
+  THREADS,
+  type Tiling,
+  transformConstants,
+  type WinogradConfig,
+} from "./winogradTiling.js";
 
 /** The transform of a forward pass' or input gradient's sources, in overlapping patches. */
 export function sourceDispatch(
   operation: ConvOperation,
   tiling: Tiling,
-  config: SolverConfig,
+  config: WinogradConfig,
   capabilities: Capabilities,
 ): Dispatch {
   const { gather, sourceChannels, tiles } = tiling;
@@ -49,7 +56,7 @@ export function sourceDispatch(
 export function gradientDispatch(
   operation: ConvOperation,
   tiling: Tiling,
-  config: SolverConfig,
+  config: WinogradConfig,
   capabilities: Capabilities,
 ): Dispatch {
   const { problem, masked } = operation;

@@ -1,8 +1,16 @@
 /** What the passes by Winograd's minimal filtering have in common: how a layer is cut into tiles, and which layers they take. */
+import type { Knobs } from "../../planning/knobs.js";
 import type { DevicePolicy } from "../../planning/policy.js";
 import type { ConvOperation } from "../../problem/operation.js";
-import type { BindingSource, Dispatch, SolverConfig, SolverPlan } from "../../planning/solver.js";
+import type { BindingSource, Dispatch, Steps } from "../../planning/solver.js";
 import { describeGather, type Gather } from "../shared/gather.js";
+
+export interface WinogradConfig {
+  /** Results of a tile along each axis: F(2x2) or F(4x4). Larger ones save more products, and round more. */
+  readonly tile: number;
+}
+
+export const WINOGRAD_KNOBS: Knobs<WinogradConfig> = { tile: "required" };
 
 export const THREADS = 64;
 export const BYTES = 4;
@@ -64,17 +72,17 @@ export function describeTiling(operation: ConvOperation, tile: number): Tiling {
 }
 
 /** Constants of the kernels: which transforms. */
-export const transformConstants = ({ problem }: ConvOperation, { tile }: SolverConfig) => ({
+export const transformConstants = ({ problem }: ConvOperation, { tile }: WinogradConfig) => ({
   TILE: tile,
   KERNEL: problem.kernel[2],
 });
 
 /** Whether small integers come out exact. */
-export const isExact = ({ tile }: SolverConfig, { problem }: ConvOperation): boolean =>
+export const isExact = ({ tile }: WinogradConfig, { problem }: ConvOperation): boolean =>
   patchOf(problem, tile) === EXACT_PATCH;
 
 /** Why a layer is none for Winograd's tiles; undefined when it is. */
-export function shapeRefusal({ problem, dtype }: ConvOperation, { tile }: SolverConfig): string | undefined {
+export function shapeRefusal({ problem, dtype }: ConvOperation, { tile }: WinogradConfig): string | undefined {
   const { rank, kernel, stride } = problem;
   if (rank !== 2 || kernel[1] !== kernel[2] || !(kernel[2] in TILES)) {
     return `the filter is ${kernel.slice(-rank).join("x")}; Winograd takes 3x3 and 5x5`;
@@ -94,9 +102,9 @@ export function tileConfigs(
   operation: ConvOperation,
   tilingOf: (tile: number) => Tiling,
   { winogradFewestTiles }: DevicePolicy,
-): readonly SolverConfig[] {
+): readonly WinogradConfig[] {
   const able = (TILES[operation.problem.kernel[2]] as readonly number[] | undefined) ?? TILES[3];
-  const cost = ({ tile }: SolverConfig): number => {
+  const cost = ({ tile }: WinogradConfig): number => {
     const { tiles, lanes, products } = tilingOf(tile);
     return tile > able[0] && tiles < winogradFewestTiles ? Infinity : lanes * products;
   };
@@ -132,7 +140,7 @@ export function tilesDiscouraged(
 
 /** The dispatches of a product planned for tensors of its own, on the scratch memory that takes their places. */
 export function rebind(
-  { dispatches }: SolverPlan,
+  { dispatches }: Steps,
   places: Partial<Record<BindingSource, BindingSource>>,
 ): readonly Dispatch[] {
   return dispatches.map((step) => ({

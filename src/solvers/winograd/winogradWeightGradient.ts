@@ -7,7 +7,7 @@ import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
 import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
-import { isRefusal, type Refusal, type Solver, type SolverPlan } from "../../planning/solver.js";
+import { isRefusal, listed, type Refusal, type Solver, type Steps } from "../../planning/solver.js";
 import { channelSum } from "../channelSum/channelSum.js";
 import { implicitGemmWeightGradient } from "../implicitGemm/implicitGemmWeightGradient.js";
 import { registerTileWeightGradient } from "../registerTile/registerTileWeightGradient.js";
@@ -20,6 +20,8 @@ import {
   tileConfigs,
   tilesDiscouraged,
   type Tiling,
+  WINOGRAD_KNOBS,
+  type WinogradConfig,
 } from "./winogradTiling.js";
 import { unsharedRefusal } from "../shared/constants.js";
 import { filterGradientDispatch } from "./winogradFilterGradient.js";
@@ -36,9 +38,10 @@ function tilingOf(operation: ConvOperation, tile: number): Tiling {
   return { ...tiling, pitch: tiling.tiles, lanes: tiling.tiles };
 }
 
-export const winogradWeightGradient: Solver = {
+export const winogradWeightGradient: Solver<WinogradConfig> = {
   name: "winograd",
   directions: ["weightGradient"],
+  knobs: WINOGRAD_KNOBS,
   configs: (operation, capabilities) =>
     tileConfigs(operation, (tile) => tilingOf(operation, tile), policyOf(capabilities)),
   isExact,
@@ -75,19 +78,19 @@ export const winogradWeightGradient: Solver = {
       filterGradientDispatch(operation, tiling, config, capabilities),
       ...(operation.bias ? bias.dispatches : []),
     ];
-    return { solver: "winograd", config, dispatches, scratchBytes };
+    return { dispatches, scratchBytes };
   },
 };
 
 /** The products of all patches and tiles of dy: the weight gradient of a 1x1 convolution with a group for each. */
-function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Capabilities): SolverPlan | Refusal {
+function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Capabilities): Steps | Refusal {
   const { products, sourceChannels, resultChannels, gather, tiles } = tiling;
   const groups = products * operation.problem.groups;
   const weightShape = [products * resultChannels, gather.sourceChannels, 1];
   const problem = makeProblem(1, [1, products * sourceChannels, tiles], weightShape, { groups });
   const product: ConvOperation = { ...NOTHING_FUSED, direction: "weightGradient", problem, dtype: "float32" };
   const discouraged = implicitGemmWeightGradient.discouraged?.(product, capabilities);
-  const solver = discouraged === undefined ? implicitGemmWeightGradient : registerTileWeightGradient;
+  const solver = discouraged === undefined ? listed(implicitGemmWeightGradient) : listed(registerTileWeightGradient);
   const [config] = solver.configs(product, capabilities);
   const plan = solver.plan(product, capabilities, config);
   if (isRefusal(plan)) return plan;
