@@ -15,7 +15,9 @@ export const isTextModule = (id: string): boolean => id.startsWith(TEXT_MODULE);
 type Description = Parameters<typeof makeKernel> extends [...infer Texts, unknown] ? Texts : never;
 
 function describe({ name, uniforms, bindings }: LoadedKernel): Description {
-  const bound = Object.entries(bindings).map(([name, { binding, access }]) => `${String(binding)} ${access} ${name}`);
+  const bound = Object.entries(bindings).map(
+    ([name, { binding, access }]) => `${String(binding)} ${name}${access === "read" ? "" : ` ${access}`}`,
+  );
   const fields = Object.entries(uniforms.fields).map(([name, { type, count }]) => {
     return `${name} ${count === 1 ? type : `vec${String(count)}${type.charAt(0)}`}`;
   });

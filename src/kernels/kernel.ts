@@ -52,12 +52,12 @@ export interface LoadedKernel extends Omit<Kernel, "load"> {
 /**
  * A kernel from what the build writes of it: short texts, since pages load those of every solver.
  *
- * @param bindings "1 read source, 2 read_write result": binding, access, name
+ * @param bindings "1 source, 2 result read_write": binding, name, and access where that is not "read"
  * @param fields "size vec3u, scale f32": names and types of the uniform struct's members
  */
 export function makeKernel(name: string, bindings: string, fields: string, load: Kernel["load"]): Kernel {
   const read = bindings.split(", ").map((text) => {
-    const [binding, access, bound] = text.split(" ");
+    const [binding, bound, access = "read"] = text.split(" ");
     return [bound, { binding: Number(binding), access: access as StorageBinding["access"] }] as const;
   });
   return { name, uniforms: layOut(fields), bindings: Object.fromEntries(read), load };
