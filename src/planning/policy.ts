@@ -24,10 +24,8 @@ export interface DevicePolicy {
 
   // Terms of a sum below which a split is not worth the partial result that it writes. [14]
 
-  /** Of a forward pass or an input gradient. */
+  /** Of a forward pass, an input gradient, or a weight gradient by implicit GEMM. */
   readonly splitTerms: number;
-  /** Of a weight gradient by implicit GEMM. */
-  readonly splitTermsGemmGradient: number;
   /** Of other weight gradients. */
   readonly splitTermsGradient: number;
   /** Of a channel's sum: a bias gradient, or that of a prelu's slope. */
@@ -44,8 +42,6 @@ export interface DevicePolicy {
    * first then. Undefined where neighbouring lanes load together: the largest shape that keeps the device busy comes first. [24]
    */
   readonly loadCost: number | undefined;
-  /** Lanes of a subgroup, to count idle ones by, where the device does not tell. [24] */
-  readonly fewestLanes: number;
   /** Sums that a thread can hold a second time in registers, those of a block and those of all blocks. [27] */
   readonly mostDoubledSums: number;
 
@@ -62,27 +58,25 @@ export interface DevicePolicy {
   /** Result channels of a group up to which rolling windows beat tiles. [12, 15] */
   readonly rollingMostChannels: number;
   /** Input channels of a group up to which a weight gradient by rolling windows beats tiles, if output channels are few. [12] */
-  readonly rollingGradientMostInChannels: number;
+  readonly rollingGradientMostIn: number;
   /** Output channels of a group that are few there. [12] */
-  readonly rollingGradientMostOutChannels: number;
+  readonly rollingGradientMostOut: number;
   /** Input channels of a group from which it beats them again, whatever the output channels. [15] */
-  readonly rollingGradientManyInChannels: number;
-  /** Input channels of a group up to which that holds with a stride, too. [15] */
-  readonly rollingGradientMostStrided: number;
+  readonly rollingGradientManyIn: number;
   /** Result channels of a group up to which strips beat tiles. [4, 7] */
   readonly stripMostChannels: number;
   /** Positions of the batch up to which strips beat tiles whatever the channels. [24] */
   readonly stripFewPositions: number;
   /** Likewise in pointwise layers. [24] */
-  readonly stripFewPositionsPointwise: number;
+  readonly stripFewPointwise: number;
   /** Threads below which strips leave the device idle, where each has a long sum. [14] */
   readonly stripFewestThreads: number;
   /** Terms of a long sum there. [14] */
   readonly stripLongSum: number;
   /** Input channels of a group up to which a weight gradient by strips beats tiles. [7] */
-  readonly stripGradientMostInChannels: number;
+  readonly stripGradientMostIn: number;
   /** Likewise output channels. [7] */
-  readonly stripGradientMostOutChannels: number;
+  readonly stripGradientMostOut: number;
   /** Result channels of a group from which vector tiles of one tap pay for laying sources out. [5, 22] */
   readonly unfoldFewestPointwise: number;
   /** Likewise of several taps that are walked over like channels. [22] */
@@ -90,43 +84,6 @@ export interface DevicePolicy {
   /** Likewise of several taps. [5] */
   readonly unfoldFewestChannels: number;
 }
-
-/** Devices that run on the CPU, measured on SwiftShader and lavapipe: few threads, and lanes that load one by one. */
-const SOFTWARE: DevicePolicy = {
-  name: "software",
-  busyThreads: 64,
-  busyGradientWorkgroups: 16,
-  busyResultWorkgroups: 4,
-  busyTileWorkgroups: 256,
-  splitTerms: 256,
-  splitTermsGemmGradient: 256,
-  splitTermsGradient: 64,
-  splitTermsChannelSum: 4096,
-  workgroupMemoryPays: false,
-  vectorTilesPay: true,
-  loadCost: 3,
-  fewestLanes: 4,
-  mostDoubledSums: Infinity,
-  gemmFewestChannels: 8,
-  winogradFewestChannels: 32,
-  winogradFewestTiles: 24,
-  winogradMostProducts: 0.85,
-  rollingMostChannels: Infinity,
-  rollingGradientMostInChannels: 4,
-  rollingGradientMostOutChannels: 8,
-  rollingGradientManyInChannels: 4,
-  rollingGradientMostStrided: 64,
-  stripMostChannels: 8,
-  stripFewPositions: 9,
-  stripFewPositionsPointwise: 4,
-  stripFewestThreads: 0,
-  stripLongSum: 512,
-  stripGradientMostInChannels: Infinity,
-  stripGradientMostOutChannels: 4,
-  unfoldFewestPointwise: 16,
-  unfoldFewestFlat: 48,
-  unfoldFewestChannels: 128,
-};
 
 /** Every GPU. */
 const GPU: DevicePolicy = {
@@ -136,33 +93,49 @@ const GPU: DevicePolicy = {
   busyResultWorkgroups: 256,
   busyTileWorkgroups: 256,
   splitTerms: 256,
-  splitTermsGemmGradient: 256,
   splitTermsGradient: 64,
   splitTermsChannelSum: 4096,
   workgroupMemoryPays: true,
   vectorTilesPay: false,
   loadCost: undefined,
-  fewestLanes: 4,
   mostDoubledSums: 8,
   gemmFewestChannels: 8,
   winogradFewestChannels: 32,
   winogradFewestTiles: 24,
   winogradMostProducts: 0.85,
   rollingMostChannels: 8,
-  rollingGradientMostInChannels: 4,
-  rollingGradientMostOutChannels: 8,
-  rollingGradientManyInChannels: Infinity,
-  rollingGradientMostStrided: 64,
+  rollingGradientMostIn: 4,
+  rollingGradientMostOut: 8,
+  rollingGradientManyIn: Infinity,
   stripMostChannels: 8,
   stripFewPositions: 0,
-  stripFewPositionsPointwise: 0,
+  stripFewPointwise: 0,
   stripFewestThreads: 4096,
   stripLongSum: 512,
-  stripGradientMostInChannels: 4,
-  stripGradientMostOutChannels: 4,
+  stripGradientMostIn: 4,
+  stripGradientMostOut: 4,
   unfoldFewestPointwise: 16,
   unfoldFewestFlat: 48,
   unfoldFewestChannels: 128,
+};
+
+/** Devices that run on the CPU, measured on SwiftShader and lavapipe: few threads, and lanes that load one by one. The rest is as on a GPU. */
+const SOFTWARE: DevicePolicy = {
+  ...GPU,
+  name: "software",
+  busyThreads: 64,
+  busyGradientWorkgroups: 16,
+  busyResultWorkgroups: 4,
+  workgroupMemoryPays: false,
+  vectorTilesPay: true,
+  loadCost: 3,
+  mostDoubledSums: Infinity,
+  rollingMostChannels: Infinity,
+  rollingGradientManyIn: 4,
+  stripFewPositions: 9,
+  stripFewPointwise: 4,
+  stripFewestThreads: 0,
+  stripGradientMostIn: Infinity,
 };
 
 /** The policy of a device: the one place that asks of which class it is. */

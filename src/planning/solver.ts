@@ -2,9 +2,8 @@
  * Solver: one algorithm for one or more directions. `plan` is pure: it looks at an operation and at a device's
  * capabilities and gives either plain data that says what to dispatch, or a refusal with its reason.
  */
-import { SolverError } from "../base/errors.js";
 import type { Capabilities } from "./capabilities.js";
-import { configRefusal, type Knobs, type KnobUse } from "./knobs.js";
+import { configRefusal, type Knobs } from "./knobs.js";
 import type { Kernel } from "../kernels/kernel.js";
 import type { AliasTypes, ConstantValues } from "../kernels/specialize.js";
 import type { UniformValues } from "../kernels/uniforms.js";
@@ -90,7 +89,8 @@ export interface Solver<Config extends Readonly<Partial<Record<keyof Config, num
 
 /** A solver as others see it, among solvers with other knobs: configurations come from anywhere, and are checked. */
 export interface ListedSolver extends SolverTraits {
-  readonly knobs: Readonly<Record<string, KnobUse>>;
+  readonly knobs: Readonly<Record<string, boolean>>;
+  /** Of one of its candidates, or a configuration that it plans. */
   isExact(config: SolverConfig, operation: ConvOperation): boolean;
   configs(operation: ConvOperation, capabilities: Capabilities): readonly SolverConfig[];
   plan(operation: ConvOperation, capabilities: Capabilities, config: SolverConfig): SolverPlan | Refusal;
@@ -102,16 +102,11 @@ export function listed<Config extends Readonly<Partial<Record<keyof Config, numb
 ): ListedSolver {
   return {
     ...solver,
-    isExact: (config, operation) => {
-      const refused = configRefusal(solver, config);
-      if (refused !== undefined) throw new SolverError(refused);
-      return solver.isExact?.(config as Config, operation) ?? true;
-    },
+    isExact: (config, operation) => solver.isExact?.(config as Config, operation) ?? true,
     configs: (operation, capabilities) => solver.configs(operation, capabilities) as readonly SolverConfig[],
     plan: (operation, capabilities, config) => {
       const refused = configRefusal(solver, config);
-      if (refused !== undefined) return { refused };
-      const outcome = solver.plan(operation, capabilities, config as Config);
+      const outcome = refused === undefined ? solver.plan(operation, capabilities, config as Config) : { refused };
       return isRefusal(outcome) ? outcome : { solver: solver.name, config, ...outcome };
     },
   };

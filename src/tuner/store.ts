@@ -75,7 +75,7 @@ export function readTuningData(data: unknown): { readonly entries: readonly Tuni
   const ignored: string[] = [];
   if (sound.length < read) {
     const broken = `${String(read - sound.length)} of its ${String(length)} entries are broken`;
-    ignored.push(reason === undefined ? broken : `${broken} (${reason})`);
+    ignored.push(reason ? `${broken} (${reason})` : broken);
   }
   if (read < length) ignored.push(`of its ${String(length)} entries the first ${String(MOST_ENTRIES)} are read`);
   return ignored.length === 0 ? { entries: sound } : { entries: sound, ignored: ignored.join(", ") };
@@ -114,8 +114,7 @@ function readEntry(entry: unknown): TuningEntry | undefined {
 /** Why no solver of the entry's name has such a configuration; undefined where one has. */
 function wrongConfig({ solver, config }: TuningEntry): string | undefined {
   const refusals = SOLVERS.filter(({ name }) => name === solver).map((named) => configRefusal(named, config));
-  if (refusals.length === 0) return `there is no solver ${show(solver)}`;
-  return refusals.includes(undefined) ? undefined : refusals[0];
+  return refusals.includes(undefined) ? undefined : (refusals[0] ?? `there is no solver ${show(solver)}`);
 }
 
 /** Keeps tuned choices while the page, or the process, lives. */

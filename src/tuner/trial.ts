@@ -207,7 +207,7 @@ async function check(
   try {
     const solver = solversFor(operation).find(({ name }) => name === candidate.name);
     const actual = await resultsOf(backend, operation, storages, candidate);
-    return mismatch(actual, expected, solver?.isExact?.(candidate.config, operation) ?? true);
+    return mismatch(actual, expected, solver?.isExact(candidate.config, operation) ?? true);
   } catch (error) {
     return String(error);
   }

@@ -52,8 +52,8 @@ describe("the list of solvers", () => {
           }
         }
       }
-      for (const [knob, use] of Object.entries(solver.knobs)) {
-        if (use === "required") expect([...seen], solver.name).toContain(knob);
+      for (const [knob, isRequired] of Object.entries(solver.knobs)) {
+        if (isRequired) expect([...seen], solver.name).toContain(knob);
       }
     }
   });

@@ -94,7 +94,7 @@ describe("a solver asked for by name", () => {
       select(operationOf("forward"), DEFAULT_CAPABILITIES, { name, config });
     expect(ask("register-tile", { threads: 64, columns: 4 })).toThrow(
       new SolverError(
-        "solver register-tile refuses: the knob rows is missing; register-tile has threads, rows, columns, splits",
+        'solver register-tile refuses: the knob "rows" is missing; register-tile has threads, rows, columns, splits',
       ),
     );
     expect(ask("register-tile", { threads: 64, row: 4, columns: 4 })).toThrow(

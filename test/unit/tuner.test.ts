@@ -255,13 +255,13 @@ describe("what a store gives", () => {
       "a knob that the solver lacks",
       tuningData([{ ...ENTRY, config: { ...ENTRY.config, tile: 4 } }]),
       0,
-      /^1 of its 1 entries are broken \(there is no knob "tile"; register-tile has threads, rows, columns, splits\)$/,
+      /^1 of its 1 entries are broken \(the knob "tile" is unknown; register-tile has threads, rows, columns, splits\)$/,
     ],
     [
       "a knob that is missing",
       tuningData([{ ...ENTRY, config: { threads: 64, columns: 4 } }]),
       0,
-      /^1 of its 1 entries are broken \(the knob rows is missing; register-tile has threads, rows, columns, splits\)$/,
+      /^1 of its 1 entries are broken \(the knob "rows" is missing; register-tile has threads, rows, columns, splits\)$/,
     ],
     ["no entry", tuningData([null as never]), 0, /^1 of its 1 entries are broken$/],
     ["a negative time", tuningData([{ ...ENTRY, milliseconds: -1 }]), 0, /^1 of its 1 entries are broken$/],
@@ -294,7 +294,7 @@ describe("what a store gives", () => {
   test("is plain data: nothing of the future, no prototype, each part read once", () => {
     const config = JSON.parse('{ "tile": 4, "__proto__": 8 }') as TuningEntry["config"];
     const strange = { ...ENTRY, solver: "winograd", config };
-    expect(readTuningData(tuningData([strange])).ignored).toMatch(/there is no knob "__proto__"; winograd has tile/);
+    expect(readTuningData(tuningData([strange])).ignored).toMatch(/the knob "__proto__" is unknown; winograd has tile/);
     let reads = 0;
     const entry = {
       ...ENTRY,

@@ -52,7 +52,7 @@ export const implicitGemm: Solver<ImplicitGemmConfig> = {
   directions: ["forward", "inputGradient"],
   readsPixels: true,
   usesWorkgroupMemory: true,
-  knobs: { ...TILE_KNOBS, splits: "optional" },
+  knobs: { ...TILE_KNOBS, splits: false },
 
   configs(operation, capabilities) {
     const gather = describeGather(operation);

@@ -21,12 +21,12 @@ export interface WorkgroupTile {
 }
 
 export const TILE_KNOBS: Knobs<WorkgroupTile> = {
-  threadsX: "required",
-  threadsY: "required",
-  rows: "required",
-  vectors: "required",
-  tileDepth: "required",
-  unroll: "optional",
+  threadsX: true,
+  threadsY: true,
+  rows: true,
+  vectors: true,
+  tileDepth: true,
+  unroll: false,
 };
 
 const VECTOR = 4;

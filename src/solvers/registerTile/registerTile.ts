@@ -34,7 +34,7 @@ export const registerTile: Solver<RegisterTileConfig> = {
   name: "register-tile",
   directions: ["forward", "inputGradient"],
   readsPixels: true,
-  knobs: { threads: "required", rows: "required", columns: "required", splits: "optional" },
+  knobs: { threads: true, rows: true, columns: true, splits: false },
 
   configs(operation, capabilities) {
     const { columns, phaseCount, resultChannels } = describeGather(operation);

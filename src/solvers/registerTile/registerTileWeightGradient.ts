@@ -63,7 +63,7 @@ function sharedPositions(width: number, { subgroupLanes }: Capabilities): number
 export const registerTileWeightGradient: Solver<RegisterTileGradientConfig> = {
   name: "register-tile",
   directions: ["weightGradient"],
-  knobs: { threads: "required", rows: "required", columns: "required", shared: "optional" },
+  knobs: { threads: true, rows: true, columns: true, shared: false },
 
   configs({ problem }, capabilities) {
     const shared = sharedPositions(problem.output[2], capabilities);

@@ -116,7 +116,7 @@ function refusal(
 export const rollingWindow: Solver<RollingWindowConfig> = {
   name: "rolling-window",
   directions: ["forward", "inputGradient"],
-  knobs: { rows: "required", columns: "required", lines: "required" },
+  knobs: { rows: true, columns: true, lines: true },
 
   configs(operation, capabilities) {
     const gather = describeGather(operation);

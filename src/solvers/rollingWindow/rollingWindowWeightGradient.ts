@@ -18,6 +18,8 @@ export interface RollingWindowGradientConfig {
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
 const MOST_ROWS = [4, 2, 1];
+/** Input channels of a group whose windows, with a stride, a thread has room for beside many gradients. */
+const MOST_STRIDED = 64;
 /** Sums that a thread can hold. */
 const MOST_SUMS = 64;
 
@@ -45,7 +47,7 @@ function refusal({ problem }: ConvOperation, { rows, columns }: RollingWindowGra
 export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = {
   name: "rolling-window",
   directions: ["weightGradient"],
-  knobs: { rows: "required", columns: "required" },
+  knobs: { rows: true, columns: true },
 
   configs(operation) {
     const even = dealtEvenly(operation.problem.outChannelsPerGroup, MOST_ROWS);
@@ -63,12 +65,11 @@ export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = 
     const policy = policyOf(capabilities);
     // With more, tiles in workgroup memory use each source more often.
     const few =
-      inChannelsPerGroup <= policy.rollingGradientMostInChannels &&
-      outChannelsPerGroup <= policy.rollingGradientMostOutChannels;
+      inChannelsPerGroup <= policy.rollingGradientMostIn && outChannelsPerGroup <= policy.rollingGradientMostOut;
     // Fewer use each of many gradients too seldom, and with a stride more hold too little.
     const many =
-      inChannelsPerGroup >= policy.rollingGradientManyInChannels &&
-      (stride.every((s) => s === 1) || inChannelsPerGroup <= policy.rollingGradientMostStrided);
+      inChannelsPerGroup >= policy.rollingGradientManyIn &&
+      (stride.every((s) => s === 1) || inChannelsPerGroup <= MOST_STRIDED);
     return few || many
       ? undefined
       : `${String(inChannelsPerGroup)} to ${String(outChannelsPerGroup)} channels a group do better in tiles`;

@@ -1,6 +1,8 @@
 /** What a pass costs where lanes load one after the other, by how it is dealt out: roughly, to compare ways that do the same sums. */
 import type { Capabilities } from "../../planning/capabilities.js";
-import { policyOf } from "../../planning/policy.js";
+
+/** Lanes of a device that does not tell. */
+const FEWEST_LANES = 4;
 
 export interface DealtPass {
   readonly workgroups: number;
@@ -19,6 +21,6 @@ export function laneCost(
   loadCost: number,
   capabilities: Capabilities,
 ): number {
-  const lanes = Math.max(policyOf(capabilities).fewestLanes, capabilities.subgroupLanes);
+  const lanes = Math.max(FEWEST_LANES, capabilities.subgroupLanes);
   return workgroups * Math.ceil(threads / lanes) * (multiplyAdds + loadCost * loads);
 }

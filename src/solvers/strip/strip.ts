@@ -75,7 +75,7 @@ function refusal(operation: ConvOperation, config: StripConfig): string | undefi
 export const strip: Solver<StripConfig> = {
   name: "strip",
   directions: ["forward", "inputGradient"],
-  knobs: { rows: "required", columns: "required" },
+  knobs: { rows: true, columns: true },
 
   configs(operation, capabilities) {
     const fitting = candidates(operation);
@@ -97,7 +97,7 @@ export const strip: Solver<StripConfig> = {
     const policy = policyOf(capabilities);
     const isPointwise = operation.problem.kernel[2] === 1;
     // So few positions leave most lanes of a tile idle; strips fill them with channels.
-    if (columns <= (isPointwise ? policy.stripFewPositionsPointwise : policy.stripFewPositions)) return undefined;
+    if (columns <= (isPointwise ? policy.stripFewPointwise : policy.stripFewPositions)) return undefined;
     // Tiles of positions use each weight more often.
     if (resultChannels > policy.stripMostChannels)
       return `${String(resultChannels)} result channels a group do better in tiles`;

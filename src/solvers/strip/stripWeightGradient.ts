@@ -66,7 +66,7 @@ function candidates(operation: ConvOperation): readonly StripGradientConfig[] {
 export const stripWeightGradient: Solver<StripGradientConfig> = {
   name: "strip",
   directions: ["weightGradient"],
-  knobs: { columns: "required", filterRows: "required" },
+  knobs: { columns: true, filterRows: true },
 
   configs(operation) {
     const able = candidates(operation);
@@ -78,8 +78,8 @@ export const stripWeightGradient: Solver<StripGradientConfig> = {
     const policy = policyOf(capabilities);
     // Tiles of several output channels use each source more often; tiles in workgroup memory share input channels.
     const tooMany = Math.max(
-      inChannelsPerGroup > policy.stripGradientMostInChannels ? inChannelsPerGroup : 0,
-      outChannelsPerGroup > policy.stripGradientMostOutChannels ? outChannelsPerGroup : 0,
+      inChannelsPerGroup > policy.stripGradientMostIn ? inChannelsPerGroup : 0,
+      outChannelsPerGroup > policy.stripGradientMostOut ? outChannelsPerGroup : 0,
     );
     return tooMany > 0 ? `${String(tooMany)} channels a group do better in tiles` : undefined;
   },

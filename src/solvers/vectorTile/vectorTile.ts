@@ -3,13 +3,7 @@ import kernel from "../../../shaders/vector_tile/vector_tile.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
 import type { ConvOperation } from "../../problem/operation.js";
-import {
-  dispatch,
-  foldWorkgroups,
-  type Solver,
-  type Steps,
-  without,
-} from "../../planning/solver.js";
+import { dispatch, foldWorkgroups, type Solver, type Steps, without } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { cutWalk } from "../shared/blocks.js";
 import {
@@ -75,7 +69,7 @@ export const vectorTile: Solver<VectorTileConfig> = {
   name: "vector-tile",
   directions: ["forward", "inputGradient"],
   readsPixels: true,
-  knobs: { threads: "required", rows: "required", vectors: "required", shared: "required" },
+  knobs: { threads: true, rows: true, vectors: true, shared: true },
 
   configs(operation, capabilities) {
     const described = describeVectors(operation);
@@ -96,7 +90,7 @@ export const vectorTile: Solver<VectorTileConfig> = {
 
   discouraged(operation, capabilities) {
     const policy = policyOf(capabilities);
-    if (!policy.vectorTilesPay) return "a GPU shares sources in workgroup memory better than it lays them out";
+    if (!policy.vectorTilesPay) return `${policy.name} shares sources in workgroup memory better than it lays them out`;
     const vectors = describeVectors(operation);
     const { direct, visits, flat, columns } = vectors;
     const { resultChannels } = vectors.gather;

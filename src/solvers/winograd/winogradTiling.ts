@@ -10,7 +10,7 @@ export interface WinogradConfig {
   readonly tile: number;
 }
 
-export const WINOGRAD_KNOBS: Knobs<WinogradConfig> = { tile: "required" };
+export const WINOGRAD_KNOBS: Knobs<WinogradConfig> = { tile: true };
 
 export const THREADS = 64;
 export const BYTES = 4;
