@@ -137,7 +137,7 @@ function waysOf(operation: ConvOperation, capabilities: Capabilities, only?: str
   const ways = defaultsOf(operation, capabilities).filter(({ solver }) => only === undefined || solver.name === only);
   return ways.flatMap((way) => {
     const split = { ...way, config: { ...way.config, splits: 2 } };
-    return way.solver.name === "register-tile" ? [way, split] : [way];
+    return way.solver.name === "register-tile" && "splits" in way.solver.knobs ? [way, split] : [way];
   });
 }
 
