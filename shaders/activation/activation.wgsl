@@ -6,8 +6,9 @@
 // `activated` is what the derivative is computed from; of a prelu `slopes` are read, too (shaders/common/epilogue.wgsl).
 // Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
-import package::common::epilogue::{activate, activationDerivative, prelu, slopeIndex, ACTIVATION, PRELU};
+import package::common::epilogue::{activate, activationDerivative, slopeIndex, ACTIVATION, PRELU};
 import package::common::grid::workgroupIndex;
+import package::common::result::prelu;
 
 const THREADS: u32 = 64u;
 const GRADIENT: bool = false; // @specialize

@@ -3,10 +3,10 @@
 //
 // One workgroup a (split, channel): its threads sum strided elements, then a tree in workgroup memory adds
 // the threads' sums. The order is fixed. Dispatch: splits x channels workgroups, folded.
-import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
-import package::common::epilogue::{maskGradient, slopeTerm, MASKED};
+import package::common::epilogue::slopeTerm;
+import package::common::gradient::{activated, gradientAt};
 
 const THREADS: u32 = 64u;
 const SLOPES: bool = false; // @specialize
@@ -22,8 +22,6 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> outputGradient: array<Element>;
-@group(0) @binding(2) var<storage, read> activated: array<Element>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
 
 var<workgroup> sums: array<f32, THREADS>;
@@ -49,10 +47,7 @@ fn main(
     while (depth < blockEnd) {
       let offset = (depth / geometry.positions) * geometry.strides.x + channel * geometry.strides.y
         + (depth % geometry.positions) * geometry.strides.z;
-      var gradient = f32(outputGradient[offset]);
-      if (MASKED) {
-        gradient = maskGradient(gradient, f32(activated[offset]));
-      }
+      var gradient = gradientAt(offset);
       if (SLOPES) {
         gradient = slopeTerm(gradient, f32(activated[offset]));
       }

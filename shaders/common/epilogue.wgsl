@@ -93,14 +93,6 @@ fn slopeIndex(channel: u32) -> u32 {
   return select(0u, channel, FIRST_PARAMETER > 1.0);
 }
 
-fn prelu(value: f32, slope: f32) -> f32 {
-  return select(value * slope, value, value > 0.0);
-}
-
-fn preluVector(values: vec4<f32>, slope: vec4<f32>) -> vec4<f32> {
-  return select(values * slope, values, values > vec4<f32>(0.0));
-}
-
 // Derivative of the activation, from its own output or from the value that it was applied to: derivativeSource in
 // src/problem/activation.ts says which. `slope` is a prelu's.
 fn activationDerivative(value: f32, slope: f32) -> f32 {
@@ -164,10 +156,10 @@ fn slopeTerm(gradient: f32, value: f32) -> f32 {
 }
 
 // dy before a relu, from dy after it and the relu's output: the sum is 0 below 0, and NaN for NaN.
-fn maskGradient(gradient: f32, activated: f32) -> f32 {
-  return gradient * select(abs(activated) + activated, 1.0, activated > 0.0);
+fn maskGradient(gradient: f32, after: f32) -> f32 {
+  return gradient * select(abs(after) + after, 1.0, after > 0.0);
 }
 
-fn maskGradients(gradients: vec4<f32>, activated: vec4<f32>) -> vec4<f32> {
-  return gradients * select(abs(activated) + activated, vec4<f32>(1.0), activated > vec4<f32>(0.0));
+fn maskGradients(gradients: vec4<f32>, after: vec4<f32>) -> vec4<f32> {
+  return gradients * select(abs(after) + after, vec4<f32>(1.0), after > vec4<f32>(0.0));
 }

@@ -1,6 +1,6 @@
 // Result positions, phase by phase (common/taps.wgsl): a phase is every PHASE_STRIDE-th position from an offset, so
 // that all of its positions meet the same taps. Forward there is one phase, with every position.
-import package::common::space::{flatten, RANK, unflatten};
+import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TRANSPOSED};
 
 fn phaseCount(phases: vec3<u32>) -> u32 {

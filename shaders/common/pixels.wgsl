@@ -3,8 +3,6 @@
 //
 //   value = byte * scale[channel] + shift[channel]
 
-// What the source is stored as: words where it is an image.
-alias Source = f32; // @specialize
 const PIXELS: u32 = 0u; // @specialize
 
 const PIXELS_BGRA: u32 = 2u;

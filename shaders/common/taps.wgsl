@@ -1,7 +1,7 @@
 // Which source elements a result element meets, for a pass that gathers (each result element sums over taps).
 //
 //   forward          source = result * stride + tap * dilation - padBegin
-//   input gradient   source = (result + padBegin - tap * dilation) / stride, where it divides
+//   input gradient   source = (position + padBegin - tap * dilation) / stride, where it divides
 //
 // Transposed, only every TAP_STEP-th tap divides, from a first one that is the same for all results of a phase, that is,
 // with the same remainder by the stride. So results are taken phase by phase, and a loop over taps visits those that
@@ -54,11 +54,11 @@ fn firstTapAlong(padded: i32, stride: u32, dilation: u32, taps: u32) -> u32 {
   return first;
 }
 
-fn firstTap(result: vec3<u32>, padBegin: vec3<i32>) -> vec3<u32> {
+fn firstTap(position: vec3<u32>, padBegin: vec3<i32>) -> vec3<u32> {
   if (!TRANSPOSED) {
     return vec3<u32>(0u);
   }
-  let padded = vec3<i32>(result) + padBegin;
+  let padded = vec3<i32>(position) + padBegin;
   return vec3<u32>(
     firstTapAlong(padded.x, STRIDE_DEPTH, DILATION_DEPTH, min(TAP_STEP_DEPTH, KERNEL_DEPTH)),
     firstTapAlong(padded.y, STRIDE_HEIGHT, DILATION_HEIGHT, min(TAP_STEP_HEIGHT, KERNEL_HEIGHT)),
@@ -67,13 +67,13 @@ fn firstTap(result: vec3<u32>, padBegin: vec3<i32>) -> vec3<u32> {
 }
 
 // Where the source of visit 0 lies. It may be negative; it means nothing if the first tap is beyond the kernel.
-fn gatherOrigin(result: vec3<i32>, padBegin: vec3<i32>, first: vec3<u32>) -> vec3<i32> {
+fn gatherOrigin(position: vec3<i32>, padBegin: vec3<i32>, first: vec3<u32>) -> vec3<i32> {
   let strides = vec3<i32>(vec3<u32>(STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH));
   if (TRANSPOSED) {
     let dilations = vec3<u32>(DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH);
-    return (result + padBegin - vec3<i32>(first * dilations)) / strides;
+    return (position + padBegin - vec3<i32>(first * dilations)) / strides;
   }
-  return result * strides - padBegin;
+  return position * strides - padBegin;
 }
 
 // The coordinate that a visit meets along one axis; anything not below the axis' size means "no element".

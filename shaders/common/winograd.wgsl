@@ -18,7 +18,6 @@ const TILE: u32 = 2u; // @specialize
 const KERNEL: u32 = 3u; // @specialize
 
 const PATCH: u32 = TILE + KERNEL - 1u;
-const PRODUCTS: u32 = PATCH * PATCH;
 
 // A tile's sample, and the place of its first result; the others follow by the dilation.
 struct TilePlace {

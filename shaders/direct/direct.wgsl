@@ -8,14 +8,11 @@
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
-import package::common::pixels::{pixelValue, PIXELS, Source};
+import package::common::result::storeResult;
+import package::common::source::sourceOrPixelAt;
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
   firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, TRANSPOSED, VISITS_DEPTH, VISITS_HEIGHT, VISITS_WIDTH
-};
-import package::common::epilogue::{
-  activate, maskGradient, prelu, slopeIndex,
-  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, MASKED, PRELU
 };
 
 const THREADS: u32 = 64u;
@@ -38,22 +35,7 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<Source>;
-@group(0) @binding(2) var<storage, read> weight: array<Element>;
-@group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> activated: array<Element>; // or a prelu's slopes
-@group(0) @binding(5) var<storage, read> residual: array<Element>;
-@group(0) @binding(6) var<storage, read_write> result: array<Element>;
-
-fn loadSource(offset: u32) -> f32 {
-  if (PIXELS != 0u) {
-    return pixelValue(u32(source[offset / 4u]), offset, geometry.pixelScale, geometry.pixelShift);
-  }
-  if (MASKED) {
-    return maskGradient(f32(source[offset]), f32(activated[offset]));
-  }
-  return f32(source[offset]);
-}
+@group(0) @binding(3) var<storage, read> weight: array<Element>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -97,7 +79,8 @@ fn main(
             let end = min(geometry.sourceChannels, c + room);
             room -= end - c;
             while (c < end) {
-              terms += f32(weight[weightOffset]) * loadSource(sourceOffset);
+              let value = sourceOrPixelAt(sourceOffset, geometry.pixelScale, geometry.pixelShift);
+              terms += f32(weight[weightOffset]) * value;
               sourceOffset += geometry.sourceStrides.y;
               weightOffset += geometry.weightStrides.y;
               c++;
@@ -112,16 +95,6 @@ fn main(
       }
     }
   }
-  var value = totalOf(withBlock(sum, terms));
-  if (HAS_BIAS) {
-    value += f32(bias[channel]);
-  }
   let offset = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y + position * geometry.resultStrides.z;
-  if (HAS_RESIDUAL) {
-    value += f32(residual[offset]);
-  }
-  if (ACTIVATION == PRELU) {
-    value = prelu(value, f32(activated[slopeIndex(channel)]));
-  }
-  result[offset] = Element(activate(value));
+  storeResult(totalOf(withBlock(sum, terms)), channel, offset, 0u);
 }

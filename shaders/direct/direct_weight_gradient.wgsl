@@ -3,13 +3,13 @@
 //   partials[split][g, row, column] = sum over positions p of the split of dy[n, row, p] * x[n, c, p * stride + tap - pad]
 //
 // Rows, columns and partials: common/weight_columns.wgsl. Dispatch: ceil(elements / 64) workgroups, folded.
-import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, TAPS};
 import package::common::weight_columns::{columnOrigin, inputAt};
-import package::common::epilogue::{maskGradient, HAS_BIAS, MASKED};
+import package::common::epilogue::HAS_BIAS;
+import package::common::gradient::{gradientAt, loadInput};
 
 const THREADS: u32 = 64u;
 
@@ -29,9 +29,6 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> input: array<Element>;
-@group(0) @binding(2) var<storage, read> outputGradient: array<Element>;
-@group(0) @binding(3) var<storage, read> activated: array<Element>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 
 @compute @workgroup_size(THREADS)
@@ -67,13 +64,8 @@ fn main(
       let at = inputAt(unflatten(position, geometry.outputSize), origin, geometry.inputSize);
       let inside = isInside(at, geometry.inputSize);
       let offset = sample * geometry.inputStrides.x + inputBase + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
-      let value = select(0.0, f32(input[select(0u, offset, inside)]), inside);
       let outputOffset = sample * geometry.outputStrides.x + outputBase + position * geometry.outputStrides.z;
-      var gradient = f32(outputGradient[outputOffset]);
-      if (MASKED) {
-        gradient = maskGradient(gradient, f32(activated[outputOffset]));
-      }
-      terms += gradient * select(value, 1.0, isBias);
+      terms += gradientAt(outputOffset) * select(loadInput(offset, inside), 1.0, isBias);
       depth++;
     }
     sum = withBlock(sum, terms);

@@ -4,7 +4,7 @@
 //
 // Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
-import package::common::epilogue::{maskGradient, MASKED};
+import package::common::gradient::{gradientAt, input};
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::space::{flatten, unflatten};
@@ -27,9 +27,6 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> input: array<Element>;
-@group(0) @binding(2) var<storage, read> outputGradient: array<Element>;
-@group(0) @binding(3) var<storage, read> activated: array<Element>;
 @group(0) @binding(4) var<storage, read_write> result: array<Element>;
 
 @compute @workgroup_size(THREADS)
@@ -59,11 +56,7 @@ fn main(
     let end = min(geometry.batch, sample + BLOCK_TERMS);
     var terms = 0.0;
     while (sample < end) {
-      var gradient = f32(outputGradient[outputOffset]);
-      if (MASKED) {
-        gradient = maskGradient(gradient, f32(activated[outputOffset]));
-      }
-      terms += gradient * select(0.0, f32(input[inputOffset]), inside);
+      terms += gradientAt(outputOffset) * select(0.0, f32(input[inputOffset]), inside);
       inputOffset += geometry.inputStrides.x;
       outputOffset += geometry.outputStrides.x;
       sample++;

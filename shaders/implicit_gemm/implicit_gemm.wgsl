@@ -12,13 +12,10 @@ import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::phases::{isOfPhase, phaseCount, phaseIndex, phaseOffset, phasePosition};
-import package::common::pixels::{pixelValue, PIXELS, Source};
+import package::common::result::{result, storeResult, Result, VECTOR_RESULT};
+import package::common::source::sourceOrPixelAt;
 import package::common::space::flatten;
 import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, visitAt, VISITS};
-import package::common::epilogue::{
-  activate, activateVector, maskGradient, prelu, preluVector, slopeIndex,
-  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, MASKED, PRELU
-};
 
 const THREADS_X: u32 = 16u; // @specialize
 const THREADS_Y: u32 = 16u; // @specialize
@@ -37,9 +34,6 @@ const SPLIT: bool = false; // @specialize
 const BLOCKED: bool = false; // @specialize
 // or in registers, where there are enough.
 const IN_REGISTERS: bool = false; // @specialize
-// Four neighbouring columns are four neighbouring, aligned results: they are written at once.
-const VECTOR_RESULT: bool = false; // @specialize
-alias Result = f32; // @specialize
 
 const THREADS: u32 = THREADS_X * THREADS_Y;
 const TILE_ROWS: u32 = THREADS_Y * ROWS;
@@ -77,12 +71,7 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<Source>;
-@group(0) @binding(2) var<storage, read> weight: array<Element>;
-@group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> activated: array<Element>; // or a prelu's slopes
-@group(0) @binding(5) var<storage, read> residual: array<Result>;
-@group(0) @binding(6) var<storage, read_write> result: array<Result>;
+@group(0) @binding(3) var<storage, read> weight: array<Element>;
 // The same buffers again, four elements at a time.
 @group(0) @binding(7) var<storage, read> weightVectors: array<vec4<Element>>;
 @group(0) @binding(8) var<storage, read> sourceVectors: array<vec4<Element>>;
@@ -106,18 +95,11 @@ fn loadWeights(rowBase: u32, depth: u32, first: vec3<u32>) -> vec4<f32> {
   return values;
 }
 
-fn loadSource(base: u32, origin: vec3<i32>, visit: vec3<u32>, valid: bool) -> f32 {
+fn sourceMet(base: u32, origin: vec3<i32>, visit: vec3<u32>, valid: bool) -> f32 {
   let at = gatherAt(origin, visit, geometry.sourceSize);
   let inside = isInside(at, geometry.sourceSize) & valid;
   let offset = select(0u, base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
-  if (PIXELS != 0u) {
-    let value = pixelValue(u32(source[offset / 4u]), offset, geometry.pixelScale, geometry.pixelShift);
-    return select(0.0, value, inside);
-  }
-  if (MASKED) {
-    return select(0.0, maskGradient(f32(source[offset]), f32(activated[offset])), inside);
-  }
-  return select(0.0, f32(source[offset]), inside);
+  return select(0.0, sourceOrPixelAt(offset, geometry.pixelScale, geometry.pixelShift), inside);
 }
 
 fn resultPlace(column: u32, channel: u32, phase: vec3<u32>) -> u32 {
@@ -127,8 +109,8 @@ fn resultPlace(column: u32, channel: u32, phase: vec3<u32>) -> u32 {
 }
 
 fn isResult(column: u32, phase: vec3<u32>) -> bool {
-  return column < geometry.columns
-    && isOfPhase(column % geometry.gridPositions, geometry.gridSize, phase, geometry.resultSize);
+  return (column < geometry.columns)
+    & isOfPhase(column % geometry.gridPositions, geometry.gridSize, phase, geometry.resultSize);
 }
 
 @compute @workgroup_size(THREADS_X, THREADS_Y)
@@ -203,7 +185,7 @@ fn main(
           values = select(vec4<f32>(0.0), vec4<f32>(sourceVectors[select(0u, (bases[0] + channel) / 4u, here)]), here);
         } else {
           for (var j = 0u; j < 4u; j++) { // @unroll
-            values[j] = loadSource(bases[j] + channel, origins[j], visitAt(depth % VISITS), valid[j] & (depth < geometry.depth));
+            values[j] = sourceMet(bases[j] + channel, origins[j], visitAt(depth % VISITS), valid[j] & (depth < geometry.depth));
           }
         }
         sourceTile[row * TILE_VECTORS + loadVector] = values;
@@ -287,49 +269,25 @@ fn main(
     if (VECTOR_RESULT) { // @static
       let column = firstColumn + (v * THREADS_X + local.x) * 4u;
       if (column < geometry.columns) {
-        let base = firstResult + (column / geometry.gridPositions) * geometry.resultStrides.x + column % geometry.gridPositions;
+        let base = (column / geometry.gridPositions) * geometry.resultStrides.x + column % geometry.gridPositions;
         for (var r = 0u; r < ROWS; r++) { // @unroll
           let row = firstRow + local.y * ROWS + r;
           if (row < geometry.resultChannels) {
             let channel = group * geometry.resultChannels + row;
-            var sum = sums[r * VECTORS + v];
-            if (HAS_BIAS) {
-              sum += vec4<f32>(f32(bias[channel]));
-            }
-            let place = (base + channel * geometry.resultStrides.y) / 4u;
-            if (HAS_RESIDUAL) {
-              sum += vec4<f32>(residual[place]);
-            }
-            if (ACTIVATION == PRELU) {
-              sum = preluVector(sum, vec4<f32>(f32(activated[slopeIndex(channel)])));
-            }
-            result[place] = Result(activateVector(sum));
+            storeResult(sums[r * VECTORS + v], channel, (base + channel * geometry.resultStrides.y) / 4u, firstResult / 4u);
           }
         }
       }
     } else {
       for (var j = 0u; j < 4u; j++) { // @unroll
         let column = firstColumn + (v * THREADS_X + local.x) * 4u + j;
-        let position = phasePosition(column % geometry.gridPositions, geometry.gridSize, phase);
-        if ((column < geometry.columns) & isInside(position, geometry.resultSize)) {
-          let base = (column / geometry.gridPositions) * geometry.resultStrides.x
-            + flatten(position, geometry.resultSize) * geometry.resultStrides.z;
+        if (isResult(column, phase)) {
+          let base = resultPlace(column, 0u, phase);
           for (var r = 0u; r < ROWS; r++) { // @unroll
             let row = firstRow + local.y * ROWS + r;
             if (row < geometry.resultChannels) {
               let channel = group * geometry.resultChannels + row;
-              var sum = sums[r * VECTORS + v][j];
-              if (HAS_BIAS) {
-                sum += f32(bias[channel]);
-              }
-              let offset = base + channel * geometry.resultStrides.y;
-              if (HAS_RESIDUAL) {
-                sum += f32(residual[offset]);
-              }
-              if (ACTIVATION == PRELU) {
-                sum = prelu(sum, f32(activated[slopeIndex(channel)]));
-              }
-              result[firstResult + offset] = Result(activate(sum));
+              storeResult(sums[r * VECTORS + v][j], channel, base + channel * geometry.resultStrides.y, firstResult);
             }
           }
         }

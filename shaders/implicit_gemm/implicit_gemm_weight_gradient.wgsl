@@ -12,7 +12,8 @@ import package::common::long_sum::BLOCK_TERMS;
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, TAPS};
 import package::common::weight_columns::{columnOrigin, inputAt};
-import package::common::epilogue::{maskGradient, maskGradients, HAS_BIAS, MASKED};
+import package::common::epilogue::{maskGradients, HAS_BIAS, MASKED};
+import package::common::gradient::{loadGradient, loadInput};
 
 const THREADS_X: u32 = 16u; // @specialize
 const THREADS_Y: u32 = 16u; // @specialize
@@ -60,9 +61,6 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> input: array<Element>;
-@group(0) @binding(2) var<storage, read> outputGradient: array<Element>;
-@group(0) @binding(3) var<storage, read> activated: array<Element>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 // The same buffers again, four elements at a time.
 @group(0) @binding(5) var<storage, read> gradientVectors: array<vec4<Element>>;
@@ -88,12 +86,7 @@ fn loadGradients(rowBase: u32, depth: u32, end: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), values, depth < end);
   }
   for (var i = 0u; i < 4u; i++) { // @unroll
-    let offset = select(0u, outputOffset(rowBase, depth + i), depth + i < end);
-    var gradient = f32(outputGradient[offset]);
-    if (MASKED) {
-      gradient = maskGradient(gradient, f32(activated[offset]));
-    }
-    values[i] = select(0.0, gradient, depth + i < end);
+    values[i] = loadGradient(outputOffset(rowBase, depth + i), depth + i < end);
   }
   return values;
 }
@@ -155,8 +148,7 @@ fn main(
           let at = inputAt(output, origins[j], geometry.inputSize);
           let inside = isInside(at, geometry.inputSize) & (depth < end);
           let offset = base + channels[j] + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
-          let value = select(0.0, f32(input[select(0u, offset, inside)]), inside);
-          values[j] = select(value, 1.0, firstColumn + loadVector * 4u + j >= weightColumns);
+          values[j] = select(loadInput(offset, inside), 1.0, firstColumn + loadVector * 4u + j >= weightColumns);
         }
         inputTile[row * INPUT_PITCH + loadVector] = values;
       }

@@ -8,12 +8,13 @@
 // where the edge is replicated, all of one end. Elements that nothing copies, all but a border, return at once.
 // Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
-import package::common::epilogue::{maskGradient, MASKED};
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::padding::{
   PADDING_CIRCULAR, PADDING_MODE, PADDING_REFLECT, PADDING_REPLICATE, PADDING_SYMMETRIC
 };
+import package::common::result::{result, Result};
+import package::common::source::sourceAt;
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
   tapNumber, KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH, DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH,
@@ -40,10 +41,7 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<Element>;
-@group(0) @binding(2) var<storage, read> weight: array<Element>;
-@group(0) @binding(3) var<storage, read> activated: array<Element>;
-@group(0) @binding(4) var<storage, read_write> result: array<Element>;
+@group(0) @binding(3) var<storage, read> weight: array<Element>;
 
 const OWN: u32 = 0u;
 const BEFORE: u32 = 1u;
@@ -95,13 +93,6 @@ fn outputsIn(part: u32, place: i32, axis: Axis, distance: u32) -> vec2<u32> {
   let output = reach / axis.stride;
   let meets = (reach >= 0) & (output < axis.outputs) & (output * axis.stride == reach);
   return vec2<u32>(u32(max(output, 0)), select(0u, 1u, meets));
-}
-
-fn loadSource(offset: u32) -> f32 {
-  if (MASKED) {
-    return maskGradient(f32(source[offset]), f32(activated[offset]));
-  }
-  return f32(source[offset]);
 }
 
 @compute @workgroup_size(THREADS)
@@ -160,7 +151,7 @@ fn main(
                   let end = min(geometry.sourceChannels, c + room);
                   room -= end - c;
                   while (c < end) {
-                    terms += f32(weight[weightOffset]) * loadSource(sourceOffset);
+                    terms += f32(weight[weightOffset]) * sourceAt(sourceOffset);
                     sourceOffset += geometry.sourceStrides.y;
                     weightOffset += geometry.weightStrides.y;
                     c++;
@@ -180,6 +171,6 @@ fn main(
   }
   if (copied) {
     let offset = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y + position * geometry.resultStrides.z;
-    result[offset] = Element(f32(result[offset]) + totalOf(withBlock(sum, terms)));
+    result[offset] = Result(f32(result[offset]) + totalOf(withBlock(sum, terms)));
   }
 }

@@ -1,5 +1,4 @@
-// Second stage of a split sum: adds the partial matrices in the order of their splits, so that the same
-// device gives the same bits each time.
+// Second stage of a weight gradient: adds the partial matrices (common/partials.wgsl).
 //
 //   result[row, column] = sum over splits of partials[split, row, column]
 //
@@ -9,9 +8,9 @@
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::epilogue::HAS_BIAS;
+import package::common::partials::sumPartials;
 
 const THREADS: u32 = 64u;
-const RUN: u32 = 16u;
 
 struct Geometry {
   elements: u32, // of one partial matrix: rows * columns
@@ -22,30 +21,8 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> result: array<Element>;
 @group(0) @binding(3) var<storage, read_write> bias: array<Element>;
-
-// Partials are summed in runs, and these in runs of runs, so that as many as there may be take no long chain of sums.
-fn sumPartials(element: u32) -> f32 {
-  var sum = 0.0;
-  var split = 0u;
-  while (split < geometry.splits) {
-    let endOfRuns = min(geometry.splits, split + RUN * RUN);
-    var runs = 0.0;
-    while (split < endOfRuns) {
-      let endOfRun = min(endOfRuns, split + RUN);
-      var run = 0.0;
-      while (split < endOfRun) {
-        run += partials[split * geometry.elements + element];
-        split++;
-      }
-      runs += run;
-    }
-    sum += runs;
-  }
-  return sum;
-}
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -57,7 +34,7 @@ fn main(
   if (element >= geometry.elements) {
     return;
   }
-  let sum = sumPartials(element);
+  let sum = sumPartials(element, geometry.elements, geometry.splits);
   let row = element / geometry.columns;
   let column = element % geometry.columns;
   if (HAS_BIAS) {

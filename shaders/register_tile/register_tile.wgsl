@@ -10,14 +10,11 @@
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::phases::{isOfPhase, phaseCount, phaseIndex, phaseOffset, phasePosition};
-import package::common::pixels::{pixelValue, PIXELS, Source};
+import package::common::result::{result, storeResult, Result};
+import package::common::source::sourceOrPixelAt;
 import package::common::space::flatten;
 import package::common::taps::{
   firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, visitAt, VISITS
-};
-import package::common::epilogue::{
-  activate, maskGradient, prelu, slopeIndex,
-  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, MASKED, PRELU
 };
 
 const THREADS: u32 = 64u; // @specialize
@@ -29,7 +26,6 @@ const SPLIT: bool = false; // @specialize
 const BLOCKED: bool = false; // @specialize
 // or in registers, where there are enough.
 const IN_REGISTERS: bool = false; // @specialize
-alias Result = f32; // @specialize
 
 // More channels than any buffer holds: a loop with a constant bound and a break needs no guard counter.
 const MOST_CHANNELS: u32 = 0x40000000u;
@@ -63,23 +59,7 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<Source>;
-@group(0) @binding(2) var<storage, read> weight: array<Element>;
-@group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> activated: array<Element>; // or a prelu's slopes
-@group(0) @binding(5) var<storage, read> residual: array<Element>;
-@group(0) @binding(6) var<storage, read_write> result: array<Result>;
-
-fn loadSource(offset: u32, inside: bool) -> f32 {
-  if (PIXELS != 0u) {
-    let value = pixelValue(u32(source[offset / 4u]), offset, geometry.pixelScale, geometry.pixelShift);
-    return select(0.0, value, inside);
-  }
-  if (MASKED) {
-    return select(0.0, maskGradient(f32(source[offset]), f32(activated[offset])), inside);
-  }
-  return select(0.0, f32(source[offset]), inside);
-}
+@group(0) @binding(3) var<storage, read> weight: array<Element>;
 
 fn resultPlace(column: u32, channel: u32, offset: vec3<u32>) -> u32 {
   let index = column % geometry.gridPositions;
@@ -88,8 +68,8 @@ fn resultPlace(column: u32, channel: u32, offset: vec3<u32>) -> u32 {
 }
 
 fn isResult(column: u32, offset: vec3<u32>) -> bool {
-  return column < geometry.columns
-    && isOfPhase(column % geometry.gridPositions, geometry.gridSize, offset, geometry.resultSize);
+  return (column < geometry.columns)
+    & isOfPhase(column % geometry.gridPositions, geometry.gridSize, offset, geometry.resultSize);
 }
 
 @compute @workgroup_size(THREADS)
@@ -174,7 +154,8 @@ fn main(
           let weightChannel = weightTap + c * geometry.weightStrides.y;
           var values: array<f32, COLUMNS>;
           for (var j = 0u; j < COLUMNS; j++) { // @unroll
-            values[j] = loadSource(offsets[j] + sourceChannel, inside[j]);
+            let value = sourceOrPixelAt(offsets[j] + sourceChannel, geometry.pixelScale, geometry.pixelShift);
+            values[j] = select(0.0, value, inside[j]);
           }
           for (var r = 0u; r < ROWS; r++) { // @unroll
             let factor = f32(weight[weightRows[r] + weightChannel]);
@@ -222,26 +203,12 @@ fn main(
 
   for (var j = 0u; j < COLUMNS; j++) { // @unroll
     let column = firstColumn + j * THREADS;
-    let position = phasePosition(column % geometry.gridPositions, geometry.gridSize, offset);
-    if ((column < geometry.columns) & isInside(position, geometry.resultSize)) {
-      let base = (column / geometry.gridPositions) * geometry.resultStrides.x
-        + flatten(position, geometry.resultSize) * geometry.resultStrides.z;
+    if (isResult(column, offset)) {
+      let base = resultPlace(column, 0u, offset);
       for (var r = 0u; r < ROWS; r++) { // @unroll
-        let row = firstRow + r;
-        if (row < geometry.resultChannels) {
-          let channel = group * geometry.resultChannels + row;
-          var sum = sums[r * COLUMNS + j];
-          if (HAS_BIAS) {
-            sum += f32(bias[channel]);
-          }
-          let place = base + channel * geometry.resultStrides.y;
-          if (HAS_RESIDUAL) {
-            sum += f32(residual[place]);
-          }
-          if (ACTIVATION == PRELU) {
-            sum = prelu(sum, f32(activated[slopeIndex(channel)]));
-          }
-          result[firstResult + place] = Result(activate(sum));
+        if (firstRow + r < geometry.resultChannels) {
+          let channel = group * geometry.resultChannels + firstRow + r;
+          storeResult(sums[r * COLUMNS + j], channel, base + channel * geometry.resultStrides.y, firstResult);
         }
       }
     }

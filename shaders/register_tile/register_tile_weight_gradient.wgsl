@@ -6,11 +6,11 @@
 // the innermost loop walks along the width with no division. Rows, columns, partials: common/weight_columns.wgsl.
 // With SHARED above 1, the lanes of a subgroup load the gradients of as many positions, one each, and pass them around.
 // Dispatch: splits x groups x rowBlocks x columnBlocks workgroups of THREADS columns, folded.
-import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::taps::TAPS;
 import package::common::weight_columns::{columnOrigin, inputDepth, inputHeight, inputWidth};
-import package::common::epilogue::{maskGradient, HAS_BIAS, MASKED};
+import package::common::epilogue::HAS_BIAS;
+import package::common::gradient::{gradientAt, input};
 enable subgroups; // @subgroups
 
 const THREADS: u32 = 64u; // @specialize
@@ -43,21 +43,11 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> input: array<Element>;
-@group(0) @binding(2) var<storage, read> outputGradient: array<Element>;
-@group(0) @binding(3) var<storage, read> activated: array<Element>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 
 struct Invocation {
   @builtin(local_invocation_index) thread: u32,
   @builtin(subgroup_invocation_id) lane: u32, // @subgroups
-}
-
-fn loadGradient(offset: u32) -> f32 {
-  if (MASKED) {
-    return maskGradient(f32(outputGradient[offset]), f32(activated[offset]));
-  }
-  return f32(outputGradient[offset]);
 }
 
 @compute @workgroup_size(THREADS)
@@ -134,7 +124,7 @@ fn main(
         let ownOffset = outputBase + min(own, length - 1u) * geometry.outputStrides.z;
         var gradients: array<f32, ROWS>;
         for (var r = 0u; r < ROWS; r++) { // @unroll
-          gradients[r] = select(0.0, loadGradient(ownOffset + channelRows[r]), own < length);
+          gradients[r] = select(0.0, gradientAt(ownOffset + channelRows[r]), own < length);
         }
         // Column by column: neighbouring positions lie in one cache line, columns may all be far apart.
         var patches: array<f32, COLUMNS * SHARED>;

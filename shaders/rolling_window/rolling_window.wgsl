@@ -12,12 +12,10 @@
 // over one phase.
 // Dispatch: ceil(batch * groups * rowBlocks * phases * lineBlocks * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
-import package::common::epilogue::{
-  activate, activateVector, maskGradient, prelu, preluVector, slopeIndex,
-  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, MASKED, PRELU
-};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
+import package::common::result::{storeResult, VECTOR_RESULT};
+import package::common::source::loadSource;
 import package::common::taps::{
   KERNEL_HEIGHT, KERNEL_WIDTH, DILATION_HEIGHT, DILATION_WIDTH, STRIDE_HEIGHT, STRIDE_WIDTH
 };
@@ -33,9 +31,6 @@ const RESULT_STRIDE_WIDTH: u32 = 1u; // @specialize
 // As many phases, but no more than there are results along the axis.
 const PHASES_HEIGHT: u32 = 1u; // @specialize
 const PHASES_WIDTH: u32 = 1u; // @specialize
-// Four neighbouring results of a line lie in one aligned vector, and are written at once.
-const VECTOR_RESULT: bool = false; // @specialize
-alias Result = f32; // @specialize
 
 const PHASES: u32 = PHASES_HEIGHT * PHASES_WIDTH;
 const PHASED: bool = RESULT_STRIDE_HEIGHT > 1u || RESULT_STRIDE_WIDTH > 1u;
@@ -67,20 +62,7 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<Element>;
-@group(0) @binding(2) var<storage, read> weight: array<Element>;
-@group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> activated: array<Element>; // or a prelu's slopes
-@group(0) @binding(5) var<storage, read> residual: array<Result>;
-@group(0) @binding(6) var<storage, read_write> result: array<Result>;
-
-fn loadSource(offset: u32, inside: bool) -> f32 {
-  let place = select(0u, offset, inside);
-  if (MASKED) {
-    return select(0.0, maskGradient(f32(source[place]), f32(activated[place])), inside);
-  }
-  return select(0.0, f32(source[place]), inside);
-}
+@group(0) @binding(3) var<storage, read> weight: array<Element>;
 
 // The weight that meets place `k` of the window; 0 where the phase has fewer taps than others (an infinite source makes NaN
 // of it, as an infinite weight does of padding).
@@ -188,36 +170,16 @@ fn main(
               let column = firstColumn + v * 4u;
               if (column < geometry.resultSize.z) {
                 let first = v * 4u;
-                var sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
-                if (HAS_BIAS) {
-                  sum += vec4<f32>(f32(bias[channel]));
-                }
-                let place = (base + line * geometry.resultSize.z + column) / 4u;
-                if (HAS_RESIDUAL) {
-                  sum += vec4<f32>(residual[place]);
-                }
-                if (ACTIVATION == PRELU) {
-                  sum = preluVector(sum, vec4<f32>(f32(activated[slopeIndex(channel)])));
-                }
-                result[place] = Result(activateVector(sum));
+                let sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
+                storeResult(sum, channel, (base + line * geometry.resultSize.z + column) / 4u, 0u);
               }
             }
           } else {
             for (var j = 0u; j < COLUMNS; j++) { // @unroll
               let column = (firstColumn + j) * RESULT_STRIDE_WIDTH + phase.y;
               if ((column < geometry.resultSize.z) & (!PHASED || line < geometry.resultSize.y)) {
-                var sum = sums[j];
-                if (HAS_BIAS) {
-                  sum += f32(bias[channel]);
-                }
                 let place = base + (line * geometry.resultSize.z + column) * geometry.resultStrides.z;
-                if (HAS_RESIDUAL) {
-                  sum += f32(residual[place]);
-                }
-                if (ACTIVATION == PRELU) {
-                  sum = prelu(sum, f32(activated[slopeIndex(channel)]));
-                }
-                result[place] = Result(activate(sum));
+                storeResult(sums[j], channel, place, 0u);
               }
             }
           }

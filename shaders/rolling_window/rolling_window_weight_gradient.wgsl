@@ -7,8 +7,8 @@
 // ones are loaded; so does it for all of them where another sample begins.
 // Rows, columns and partials: common/weight_columns.wgsl. Neighbouring threads take neighbouring splits.
 // Dispatch: ceil(splits * groups * rowBlocks * inputChannels / 64) workgroups, folded.
-import package::common::element::Element;
-import package::common::epilogue::{maskGradient, HAS_BIAS, MASKED};
+import package::common::epilogue::HAS_BIAS;
+import package::common::gradient::{loadGradient, loadInput};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
 import package::common::taps::{
@@ -49,18 +49,7 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> input: array<Element>;
-@group(0) @binding(2) var<storage, read> outputGradient: array<Element>;
-@group(0) @binding(3) var<storage, read> activated: array<Element>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
-
-fn loadGradient(offset: u32, inside: bool) -> f32 {
-  let place = select(0u, offset, inside);
-  if (MASKED) {
-    return select(0.0, maskGradient(f32(outputGradient[place]), f32(activated[place])), inside);
-  }
-  return select(0.0, f32(outputGradient[place]), inside);
-}
 
 // Where a row of a partial matrix begins.
 fn partialPlace(split: u32, group: u32, row: u32) -> u32 {
@@ -121,9 +110,8 @@ fn main(
         }
         let h = paddedSource(top + i32(y), size.y);
         for (var x = 0u; x < WIDTH; x++) { // @unroll
-          let inside = (h < size.y) & (columns[x] < size.z);
-          let place = select(0u, plane + (h * size.z + columns[x]) * geometry.inputStrides.z, inside);
-          window[KEPT + x] = select(0.0, f32(input[place]), inside);
+          let place = plane + (h * size.z + columns[x]) * geometry.inputStrides.z;
+          window[KEPT + x] = loadInput(place, (h < size.y) & (columns[x] < size.z));
         }
       }
       let lineBase = sample * geometry.outputStrides.x + outputBase

@@ -7,12 +7,10 @@
 // filter flipped (FLIPPED), and the host's padding is what that takes.
 // Dispatch: ceil(splits * batch * groups * rowBlocks * lines * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
-import package::common::epilogue::{
-  activate, activateVector, maskGradient, prelu, preluVector, slopeIndex,
-  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, MASKED, PRELU
-};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
+import package::common::result::{result, storeResult, Result, VECTOR_RESULT};
+import package::common::source::loadSource;
 import package::common::space::flatten;
 import package::common::taps::{
   isInside, KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH, DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH,
@@ -29,9 +27,6 @@ const SPLIT: bool = false; // @specialize
 const BLOCKED: bool = false; // @specialize
 // or in registers, where there are enough.
 const IN_REGISTERS: bool = false; // @specialize
-// Four neighbouring results of a line lie in one aligned vector, and are written at once.
-const VECTOR_RESULT: bool = false; // @specialize
-alias Result = f32; // @specialize
 
 const SPAN: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (KERNEL_WIDTH - 1u) * DILATION_WIDTH + 1u;
 
@@ -59,20 +54,7 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<Element>;
-@group(0) @binding(2) var<storage, read> weight: array<Element>;
-@group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> activated: array<Element>; // or a prelu's slopes
-@group(0) @binding(5) var<storage, read> residual: array<Result>;
-@group(0) @binding(6) var<storage, read_write> result: array<Result>;
-
-fn loadSource(offset: u32, inside: bool) -> f32 {
-  let place = select(0u, offset, inside);
-  if (MASKED) {
-    return select(0.0, maskGradient(f32(source[place]), f32(activated[place])), inside);
-  }
-  return select(0.0, f32(source[place]), inside);
-}
+@group(0) @binding(3) var<storage, read> weight: array<Element>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -211,39 +193,19 @@ fn main(
   for (var r = 0u; r < ROWS; r++) { // @unroll
     if (firstRow + r < geometry.resultChannels) {
       let channel = group * geometry.resultChannels + firstRow + r;
+      let base = resultBase + channel * geometry.resultStrides.y;
       if (VECTOR_RESULT) { // @static
         for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
           if (firstColumn + v * 4u < geometry.resultSize.z) {
             let first = r * COLUMNS + v * 4u;
-            var sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
-            if (HAS_BIAS) {
-              sum += vec4<f32>(f32(bias[channel]));
-            }
-            let place = (resultBase + channel * geometry.resultStrides.y) / 4u + v;
-            if (HAS_RESIDUAL) {
-              sum += vec4<f32>(residual[place]);
-            }
-            if (ACTIVATION == PRELU) {
-              sum = preluVector(sum, vec4<f32>(f32(activated[slopeIndex(channel)])));
-            }
-            result[firstResult / 4u + place] = Result(activateVector(sum));
+            let sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
+            storeResult(sum, channel, base / 4u + v, firstResult / 4u);
           }
         }
       } else {
         for (var j = 0u; j < COLUMNS; j++) { // @unroll
           if (firstColumn + j < geometry.resultSize.z) {
-            var sum = sums[r * COLUMNS + j];
-            if (HAS_BIAS) {
-              sum += f32(bias[channel]);
-            }
-            let place = resultBase + channel * geometry.resultStrides.y + j * geometry.resultStrides.z;
-            if (HAS_RESIDUAL) {
-              sum += f32(residual[place]);
-            }
-            if (ACTIVATION == PRELU) {
-              sum = prelu(sum, f32(activated[slopeIndex(channel)]));
-            }
-            result[firstResult + place] = Result(activate(sum));
+            storeResult(sums[r * COLUMNS + j], channel, base + j * geometry.resultStrides.z, firstResult);
           }
         }
       }

@@ -7,8 +7,8 @@
 // source for every position that meets it.
 // Rows, columns and partials: common/weight_columns.wgsl. Neighbouring threads take neighbouring splits.
 // Dispatch: ceil(splits * rowBlocks * outputChannels * inputChannels / 64) workgroups, folded.
-import package::common::element::Element;
-import package::common::epilogue::{maskGradient, HAS_BIAS, MASKED};
+import package::common::epilogue::HAS_BIAS;
+import package::common::gradient::{loadGradient, loadInput};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
 import package::common::space::flatten;
@@ -49,18 +49,7 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> input: array<Element>;
-@group(0) @binding(2) var<storage, read> outputGradient: array<Element>;
-@group(0) @binding(3) var<storage, read> activated: array<Element>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
-
-fn loadGradient(offset: u32, inside: bool) -> f32 {
-  let place = select(0u, offset, inside);
-  if (MASKED) {
-    return select(0.0, maskGradient(f32(outputGradient[place]), f32(activated[place])), inside);
-  }
-  return select(0.0, f32(outputGradient[place]), inside);
-}
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -130,8 +119,7 @@ fn main(
             let base = planeBase + flatten(vec3<u32>(d, h, 0u), size) * geometry.inputStrides.z;
             var values: array<f32, SPAN>;
             for (var i = 0u; i < SPAN; i++) { // @unroll
-              let inside = places[i] < size.z;
-              values[i] = select(0.0, f32(input[select(0u, base + places[i] * geometry.inputStrides.z, inside)]), inside);
+              values[i] = loadInput(base + places[i] * geometry.inputStrides.z, places[i] < size.z);
             }
             for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
               for (var j = 0u; j < COLUMNS; j++) { // @unroll

@@ -7,12 +7,10 @@
 // meet once (ON_LINE): each next result begins RESULT_STEP further, each next visit SOURCE_STEP_WIDTH.
 // Dispatch: ceil(batch * channels * phases * visitRows * rowVectors / 64) workgroups, folded; neighbouring threads take
 // neighbouring vectors.
-import package::common::element::Element;
-import package::common::epilogue::{maskGradient, MASKED};
 import package::common::grid::workgroupIndex;
 import package::common::phases::{phaseOffset, phasePosition};
-import package::common::pixels::{pixelValue, PIXELS, Source};
 import package::common::padding::paddedSource;
+import package::common::source::sourceOrPixelAt;
 import package::common::space::flatten;
 import package::common::taps::{
   firstTap, gatherAt, gatherOrigin, isInside, isTap, tapOf, visitAt, SOURCE_STEP_WIDTH, TRANSPOSED, VISITS, VISITS_WIDTH
@@ -41,20 +39,12 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<Source>;
-@group(0) @binding(2) var<storage, read> activated: array<Element>;
 @group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>;
 
-fn loadSource(offset: u32, inside: bool) -> f32 {
-  let place = select(0u, offset, inside);
-  if (PIXELS != 0u) {
-    let value = pixelValue(u32(source[place / 4u]), place, geometry.pixelScale, geometry.pixelShift);
-    return select(0.0, value, inside);
-  }
-  if (MASKED) {
-    return select(0.0, maskGradient(f32(source[place]), f32(activated[place])), inside);
-  }
-  return select(0.0, f32(source[place]), inside);
+fn sourceIn(base: u32, at: vec3<u32>, exists: bool) -> f32 {
+  let inside = isInside(at, geometry.sourceSize) & exists;
+  let place = select(0u, base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
+  return select(0.0, sourceOrPixelAt(place, geometry.pixelScale, geometry.pixelShift), inside);
 }
 
 @compute @workgroup_size(THREADS)
@@ -87,8 +77,7 @@ fn main(
     var sources: array<f32, SPAN>;
     for (var x = 0u; x < SPAN; x++) { // @unroll
       let at = vec3<u32>(line.xy, paddedSource(left + i32(x), geometry.sourceSize.z));
-      let inside = isInside(at, geometry.sourceSize);
-      sources[x] = loadSource(base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
+      sources[x] = sourceIn(base, at, true);
     }
     for (var v = 0u; v < VISITS_WIDTH; v++) { // @unroll
       let visit = select(v, VISITS_WIDTH - 1u - v, TRANSPOSED);
@@ -110,8 +99,7 @@ fn main(
       var values: vec4<f32>;
       for (var i = 0u; i < 4u; i++) { // @unroll
         let at = gatherAt(origins[i], visit, geometry.sourceSize);
-        let inside = isInside(at, geometry.sourceSize) & (4u * vector + i < geometry.gridPositions);
-        values[i] = loadSource(base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
+        values[i] = sourceIn(base, at, 4u * vector + i < geometry.gridPositions);
       }
       result[place + v * geometry.rowVectors] = values;
     }

@@ -9,15 +9,12 @@
 // Dispatch: splits x phases x groups x ceil(resultChannels / ROWS) x ceil(columns / (THREADS * VECTORS)), folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::phases::{isOfPhase, phaseCount, phaseIndex, phaseOffset, phasePosition};
-import package::common::space::flatten;
+import package::common::phases::{isOfPhase, phaseCount, phaseIndex, phaseOffset};
 import package::common::taps::{
-  firstTap, isInside, isTap, tapNumber, tapOf, visitAt, VISITS
+  firstTap, isTap, tapNumber, tapOf, visitAt, VISITS
 };
-import package::common::epilogue::{
-  activate, activateVector, maskGradients, prelu, preluVector, slopeIndex,
-  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, MASKED, PRELU
-};
+import package::common::epilogue::{maskGradients, MASKED};
+import package::common::result::{result, storeResult, Result, VECTOR_RESULT};
 enable subgroups; // @subgroups
 
 const THREADS: u32 = 64u; // @specialize
@@ -33,9 +30,6 @@ const SPLIT: bool = false; // @specialize
 const BLOCKED: bool = false; // @specialize
 // or in registers, where there are enough.
 const IN_REGISTERS: bool = false; // @specialize
-// Four neighbouring positions are four neighbouring, aligned results: they are written at once.
-const VECTOR_RESULT: bool = false; // @specialize
-alias Result = f32; // @specialize
 
 // More channels than any buffer holds: a loop with a constant bound and a break needs no guard counter.
 const MOST_CHANNELS: u32 = 0x40000000u;
@@ -68,12 +62,8 @@ struct Geometry {
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(1) var<storage, read> source: array<SourceVector>;
-@group(0) @binding(2) var<storage, read> weight: array<Element>;
-@group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> activated: array<SourceVector>;
-@group(0) @binding(5) var<storage, read> residual: array<Result>;
-@group(0) @binding(6) var<storage, read_write> result: array<Result>;
-@group(0) @binding(7) var<storage, read> slopes: array<Element>;
+@group(0) @binding(3) var<storage, read> weight: array<Element>;
+@group(0) @binding(7) var<storage, read> activatedVectors: array<SourceVector>;
 
 struct Invocation {
   @builtin(local_invocation_index) thread: u32,
@@ -83,7 +73,7 @@ struct Invocation {
 fn loadSource(place: u32) -> vec4<f32> {
   let value = vec4<f32>(source[place]);
   if (MASKED) {
-    return maskGradients(value, vec4<f32>(activated[place]));
+    return maskGradients(value, vec4<f32>(activatedVectors[place]));
   }
   return value;
 }
@@ -97,8 +87,8 @@ fn resultPlace(column: u32, neighbour: u32, channel: u32, offset: vec3<u32>) -> 
 
 fn isResult(column: u32, neighbour: u32, offset: vec3<u32>) -> bool {
   let index = 4u * (column % geometry.rowVectors) + neighbour;
-  return column < geometry.columns && index < geometry.gridPositions
-    && isOfPhase(index, geometry.gridSize, offset, geometry.resultSize);
+  return (column < geometry.columns) & (index < geometry.gridPositions)
+    & isOfPhase(index, geometry.gridSize, offset, geometry.resultSize);
 }
 
 @compute @workgroup_size(THREADS)
@@ -254,50 +244,24 @@ fn main(
 
   for (var j = 0u; j < VECTORS; j++) { // @unroll
     let column = firstColumn + j * THREADS;
-    if (column < geometry.columns) {
-      let sample = (column / geometry.rowVectors) * geometry.resultStrides.x;
-      let firstPosition = 4u * (column % geometry.rowVectors);
-      if (VECTOR_RESULT) { // @static
+    if (VECTOR_RESULT) { // @static
+      if (column < geometry.columns) {
+        let base = (column / geometry.rowVectors) * geometry.resultStrides.x + 4u * (column % geometry.rowVectors);
         for (var r = 0u; r < ROWS; r++) { // @unroll
-          let row = firstRow + r;
-          if (row < geometry.resultChannels) {
-            let channel = group * geometry.resultChannels + row;
-            var sum = sums[r * VECTORS + j];
-            if (HAS_BIAS) {
-              sum += vec4<f32>(f32(bias[channel]));
-            }
-            let place = (sample + channel * geometry.resultStrides.y + firstPosition) / 4u;
-            if (HAS_RESIDUAL) {
-              sum += vec4<f32>(residual[place]);
-            }
-            if (ACTIVATION == PRELU) {
-              sum = preluVector(sum, vec4<f32>(f32(slopes[slopeIndex(channel)])));
-            }
-            result[firstResult / 4u + place] = Result(activateVector(sum));
+          if (firstRow + r < geometry.resultChannels) {
+            let channel = group * geometry.resultChannels + firstRow + r;
+            storeResult(sums[r * VECTORS + j], channel, (base + channel * geometry.resultStrides.y) / 4u, firstResult / 4u);
           }
         }
-      } else {
-        for (var i = 0u; i < 4u; i++) { // @unroll
-          let position = phasePosition(firstPosition + i, geometry.gridSize, offset);
-          if ((firstPosition + i < geometry.gridPositions) & isInside(position, geometry.resultSize)) {
-            let base = sample + flatten(position, geometry.resultSize) * geometry.resultStrides.z;
-            for (var r = 0u; r < ROWS; r++) { // @unroll
-              let row = firstRow + r;
-              if (row < geometry.resultChannels) {
-                let channel = group * geometry.resultChannels + row;
-                var sum = sums[r * VECTORS + j][i];
-                if (HAS_BIAS) {
-                  sum += f32(bias[channel]);
-                }
-                let place = base + channel * geometry.resultStrides.y;
-                if (HAS_RESIDUAL) {
-                  sum += f32(residual[place]);
-                }
-                if (ACTIVATION == PRELU) {
-                  sum = prelu(sum, f32(slopes[slopeIndex(channel)]));
-                }
-                result[firstResult + place] = Result(activate(sum));
-              }
+      }
+    } else {
+      for (var i = 0u; i < 4u; i++) { // @unroll
+        if (isResult(column, i, offset)) {
+          let base = resultPlace(column, i, 0u, offset);
+          for (var r = 0u; r < ROWS; r++) { // @unroll
+            if (firstRow + r < geometry.resultChannels) {
+              let channel = group * geometry.resultChannels + firstRow + r;
+              storeResult(sums[r * VECTORS + j][i], channel, base + channel * geometry.resultStrides.y, firstResult);
             }
           }
         }

@@ -3,18 +3,11 @@
 //   result[n, c, tile t] = activation(A^T m A + bias + residual), m the PATCH x PATCH sums of t in channel c
 //
 // Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
-import package::common::element::Element;
-import package::common::epilogue::{
-  activate, activateVector, prelu, preluVector, slopeIndex,
-  ACTIVATION, HAS_BIAS, HAS_RESIDUAL, PRELU
-};
 import package::common::grid::workgroupIndex;
+import package::common::result::{storeResult, VECTOR_RESULT};
 import package::common::winograd::{tilePlace, transformResult, PATCH, TILE};
 
 const THREADS: u32 = 64u;
-// A line of a tile is one aligned vector of results.
-const VECTOR_RESULT: bool = false; // @specialize
-alias Result = f32; // @specialize
 
 struct Geometry {
   tiles: u32, // of all samples
@@ -30,10 +23,6 @@ struct Geometry {
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(1) var<storage, read> sums: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<Element>;
-@group(0) @binding(3) var<storage, read> residual: array<Result>;
-@group(0) @binding(4) var<storage, read_write> result: array<Result>;
-@group(0) @binding(5) var<storage, read> slopes: array<Element>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -66,35 +55,14 @@ fn main(
     let h = place.top + y * geometry.dilation.x;
     if (VECTOR_RESULT) { // @static
       if ((h < geometry.resultHeight) & (place.left < geometry.resultWidth)) {
-        let vector = (base + h * geometry.resultWidth + place.left) / 4u;
-        var sum = vec4<f32>(results[0], results[1], results[2], results[3]);
-        if (HAS_BIAS) {
-          sum += vec4<f32>(f32(bias[channel]));
-        }
-        if (HAS_RESIDUAL) {
-          sum += vec4<f32>(residual[vector]);
-        }
-        if (ACTIVATION == PRELU) {
-          sum = preluVector(sum, vec4<f32>(f32(slopes[slopeIndex(channel)])));
-        }
-        result[vector] = Result(activateVector(sum));
+        let sum = vec4<f32>(results[0], results[1], results[2], results[3]);
+        storeResult(sum, channel, (base + h * geometry.resultWidth + place.left) / 4u, 0u);
       }
     } else {
       for (var x = 0u; x < TILE; x++) { // @unroll
         let w = place.left + x * geometry.dilation.y;
         if ((h < geometry.resultHeight) & (w < geometry.resultWidth)) {
-          let offset = base + (h * geometry.resultWidth + w) * geometry.resultStrides.z;
-          var sum = results[x];
-          if (HAS_BIAS) {
-            sum += f32(bias[channel]);
-          }
-          if (HAS_RESIDUAL) {
-            sum += f32(residual[offset]);
-          }
-          if (ACTIVATION == PRELU) {
-            sum = prelu(sum, f32(slopes[slopeIndex(channel)]));
-          }
-          result[offset] = Result(activate(sum));
+          storeResult(results[x], channel, base + (h * geometry.resultWidth + w) * geometry.resultStrides.z, 0u);
         }
       }
     }

@@ -4,10 +4,9 @@
 //
 // or, with GRADIENTS, of A d A^T, d the tile's EXTENT x EXTENT gradients.
 // Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
-import package::common::element::Element;
-import package::common::epilogue::{maskGradient, MASKED};
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
+import package::common::source::loadSource;
 import package::common::winograd::{tilePlace, transformPatch, transformResultGradient, PATCH};
 
 const THREADS: u32 = 64u;
@@ -29,17 +28,7 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> source: array<Element>;
-@group(0) @binding(2) var<storage, read> activated: array<Element>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
-
-fn loadSource(offset: u32, inside: bool) -> f32 {
-  let place = select(0u, offset, inside);
-  if (MASKED) {
-    return select(0.0, maskGradient(f32(source[place]), f32(activated[place])), inside);
-  }
-  return select(0.0, f32(source[place]), inside);
-}
 
 fn transform(values: array<f32, 6>) -> array<f32, 6> {
   if (GRADIENTS) {

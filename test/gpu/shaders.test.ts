@@ -42,16 +42,24 @@ async function pipelineError(
   }
 }
 
+/** Kernels that write scalars alone, though what ends a pass can write vectors. */
+const SCALAR_RESULTS: ReadonlySet<string> = new Set(["direct", "register_tile", "sum_splits"]);
+
 /** Every switch turned from its default, 2D, strided and dilated; tiles keep the file's sizes. */
-function specialised({ code, constants }: LoadedKernel): ConstantValues {
+function specialised({ name, code, constants }: LoadedKernel): ConstantValues {
   const shape = { RANK: 2, STRIDE_HEIGHT: 2, STRIDE_WIDTH: 3, DILATION_HEIGHT: 3, DILATION_WIDTH: 2, ACTIVATION: 1 };
   const switches = [...code.matchAll(/^const (\w+): bool = (true|false); \/\/ @specialize$/gm)];
-  const values = { ...shape, ...Object.fromEntries(switches.map(([, name, value]) => [name, value === "false"])) };
+  const values: Record<string, number | boolean> = {
+    ...shape,
+    ...Object.fromEntries(switches.map(([, name, value]) => [name, value === "false"])),
+  };
+  if (SCALAR_RESULTS.has(name)) values.VECTOR_RESULT = false;
   return Object.fromEntries(Object.entries(values).filter(([name]) => constants.includes(name)));
 }
 
 /** The types that go with these switches. */
-const typesOf = (values: ConstantValues): AliasTypes => (values.VECTOR_RESULT === true ? { Result: "vec4f" } : {});
+const typesOf = (values: ConstantValues): AliasTypes =>
+  values.VECTOR_RESULT === true ? { Result: "vec4f", Sum: "vec4f" } : {};
 
 gpuTest("there are kernels", () => {
   expect(LOADED_KERNELS.length).toBeGreaterThan(0);

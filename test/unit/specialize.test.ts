@@ -153,11 +153,11 @@ after();
 
   test("of the real kernels write vectors or scalars", () => {
     const scalars = specialize(vectorTile, {});
-    const vectors = specialize(vectorTile, { VECTOR_RESULT: true }, { Result: "vec4f" });
-    expect(scalars).toContain("Result(activate(sum))");
-    expect(scalars).not.toContain("Result(activateVector(sum))");
-    expect(vectors).toContain("Result(activateVector(sum))");
-    expect(vectors).not.toContain("Result(activate(sum))");
+    const vectors = specialize(vectorTile, { VECTOR_RESULT: true }, { Result: "vec4f", Sum: "vec4f" });
+    expect(scalars).toContain("return activate(value);");
+    expect(scalars).not.toContain("return activateVector(value);");
+    expect(vectors).toContain("return activateVector(value);");
+    expect(vectors).not.toContain("return activate(value);");
   });
 });
 

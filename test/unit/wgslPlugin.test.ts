@@ -52,6 +52,23 @@ function firstGroup(pattern: RegExp, text: string): string {
   return found;
 }
 
+/** Storage that a text declares, by name. */
+function storageOf(text: string): Partial<Kernel["bindings"]> {
+  const declared = [...text.matchAll(/@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)> (\w+):/g)];
+  expect(declared.length).toBe(text.split("var<storage").length - 1);
+  return Object.fromEntries(
+    declared.map(([, binding, access, name]) => [name, { binding: Number(binding), access: access as "read" }]),
+  );
+}
+
+/** Storage that the shared parts declare: forward passes and weight gradients have some of the same name. */
+const SHARED_STORAGE = Object.entries(SHADERS)
+  .filter(([file]) => file.startsWith("common/"))
+  .flatMap(([, text]) => Object.entries(storageOf(text)))
+  .reduce<Partial<Record<string, unknown[]>>>((all, [name, binding]) => {
+    return { ...all, [name]: [...(all[name] ?? []), binding] };
+  }, {});
+
 describe.each(KERNEL_FILES)("%s", (file) => {
   test("its uniform struct is laid out as WGSL says", async () => {
     const { uniforms } = await buildKernel(file, SHADERS);
@@ -60,16 +77,17 @@ describe.each(KERNEL_FILES)("%s", (file) => {
     expect(uniforms).toEqual(layOut(body));
   });
 
-  test("its storage bindings are those of the text", async () => {
-    const { bindings } = await buildKernel(file, SHADERS);
-    const declared = [
-      ...SHADERS[file].matchAll(/@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)> (\w+):/g),
-    ];
-    expect(bindings).toEqual(
-      Object.fromEntries(declared.map(([, binding, access, name]) => [name, { binding: Number(binding), access }])),
-    );
-    expect(declared.length).toBe(SHADERS[file].split("var<storage").length - 1);
-    expect(Math.max(...declared.map(([, binding]) => Number(binding)))).toBe(declared.length);
+  test("its storage bindings are its own, and those that it reads or writes through the parts it shares", async () => {
+    const { bindings, code } = await buildKernel(file, SHADERS);
+    const own = Object.keys(storageOf(SHADERS[file]));
+    const shared = Object.keys(SHARED_STORAGE).filter((name) => new RegExp(`\\b${name}\\[`).test(code));
+    expect(Object.keys(bindings).sort()).toEqual([...new Set([...own, ...shared])].sort());
+    for (const [name, binding] of Object.entries(bindings)) {
+      expect([storageOf(SHADERS[file])[name], ...(SHARED_STORAGE[name] ?? [])], name).toContainEqual(binding);
+    }
+    const numbers = Object.values(bindings).map(({ binding }) => binding);
+    expect(new Set(numbers).size).toBe(numbers.length);
+    expect(numbers).not.toContain(0);
   });
 
   test("every constant marked in the linked text is tunable, and no import is left", async () => {

@@ -20,7 +20,7 @@ export const elementwise: Solver<NoKnobs> = {
     const slopes = slopesOf(operation);
     const step = dispatch(kernel, {
       constants: { ...activationConstants(operation), GRADIENT: gradient },
-      types: elementTypes(operation),
+      types: { ...elementTypes(operation), Sum: "f32" },
       uniforms: { elements, channels: inChannels, channelStride: inputStrides[1] },
       bindings: gradient
         ? { source: "y", activated: "activated", slopes, result: "x" }

@@ -4,7 +4,7 @@ import { product } from "../../problem/geometry.js";
 import type { NoKnobs } from "../../planning/knobs.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
-import { elementTypes } from "../shared/constants.js";
+import { elementTypes, vectorResults } from "../shared/constants.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
 import { describeGather } from "../shared/gather.js";
 
@@ -20,9 +20,11 @@ export const direct: Solver<NoKnobs> = {
     const gather = describeGather(operation);
     const { batch, groups } = operation.problem;
     const resultElements = batch * groups * gather.resultChannels * product(gather.uniforms.resultSize);
+    const types = elementTypes(operation);
+    const results = vectorResults(types.Element, false);
     const step = dispatch(kernel, {
-      constants: { ...gather.constants, ...pixelConstants(operation) },
-      types: { ...elementTypes(operation), ...sourceTypes(operation) },
+      constants: { ...gather.constants, ...pixelConstants(operation), ...results.constants },
+      types: { ...types, ...sourceTypes(operation), ...results.types },
       uniforms: {
         ...gather.uniforms,
         ...pixelUniforms(operation),

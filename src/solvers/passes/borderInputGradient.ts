@@ -3,7 +3,7 @@ import kernel from "../../../shaders/passes/border_input_gradient.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
-import { elementTypes, paddingConstant, tapConstants } from "../shared/constants.js";
+import { gatherTypes, paddingConstant, tapConstants } from "../shared/constants.js";
 import { gatherUniforms } from "../shared/gather.js";
 
 const THREADS = 64;
@@ -18,6 +18,7 @@ export function hasBorder({ direction, problem }: ConvOperation): boolean {
 export function borderDispatches(operation: ConvOperation, capabilities: Capabilities): Dispatch[] {
   if (!hasBorder(operation)) return [];
   const { problem, masked } = operation;
+  const types = gatherTypes(operation);
   const resultElements = problem.batch * problem.inChannels * problem.inputPositions;
   return [
     dispatch(kernel, {
@@ -27,7 +28,7 @@ export function borderDispatches(operation: ConvOperation, capabilities: Capabil
         PADDING_MODE: paddingConstant(problem),
         MASKED: masked,
       },
-      types: elementTypes(operation),
+      types: { ...types, Result: types.Element },
       uniforms: {
         ...gatherUniforms(operation),
         padEnd: problem.padEnd,

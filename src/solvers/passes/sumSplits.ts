@@ -10,7 +10,7 @@ import { type DevicePolicy, policyOf } from "../../planning/policy.js";
 import { type ConvOperation, resultRoles, shapeOfRole } from "../../problem/operation.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../../planning/solver.js";
 import { BATCH_BLOCKS, inRegisters } from "../shared/blocks.js";
-import { activationConstants, elementTypes, type ScalarElement } from "../shared/constants.js";
+import { activationConstants, elementTypes, type ScalarElement, vectorResults } from "../shared/constants.js";
 import { type Gather, slopesOf } from "../shared/gather.js";
 import { chooseSplits, dealOut, leastSplits, partialBytes, splitsRefusal } from "../shared/splits.js";
 
@@ -114,11 +114,12 @@ export function resultSums(
   }
   const { groups } = operation.problem;
   const { resultChannels, resultStrides } = gather.uniforms;
+  const results = vectorResults(types.Element, false);
   const reduction = dispatch(kernel, {
-    constants: fused,
-    types,
+    constants: { ...fused, ...results.constants },
+    types: { ...types, ...results.types },
     uniforms: { elements, splits, channels: groups * resultChannels, channelStride: resultStrides[1] },
-    bindings: { partials: "partials", bias, residual, slopes: slopesOf(operation), result },
+    bindings: { partials: "partials", bias, residual, activated: slopesOf(operation), result },
     workgroups: foldWorkgroups(Math.ceil(elements / THREADS), capabilities),
   });
   return {

@@ -4,7 +4,14 @@ import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { cutWalk } from "../shared/blocks.js";
-import { elementTypes, dealtThreads, preferring, registerTileRefusal, unsharedRefusal } from "../shared/constants.js";
+import {
+  dealtThreads,
+  elementTypes,
+  preferring,
+  registerTileRefusal,
+  unsharedRefusal,
+  vectorResults,
+} from "../shared/constants.js";
 import { laneCost } from "../shared/laneCost.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
 import { describeGather, phaseUniforms } from "../shared/gather.js";
@@ -67,6 +74,7 @@ export const registerTile: Solver<RegisterTileConfig> = {
     const walk = cutWalk({ channels, visits: depth / channels, splits });
     const sums = resultSums(operation, gather, blocksOf(tasksPerSplit, walk, rows * columns), splits, capabilities);
     const tasks = sums.splits * tasksPerSplit;
+    const results = vectorResults(sums.types.Result, false);
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
@@ -75,8 +83,9 @@ export const registerTile: Solver<RegisterTileConfig> = {
         ROWS: rows,
         COLUMNS: columns,
         ...sums.constants,
+        ...results.constants,
       },
-      types: { ...elementTypes(operation), ...sourceTypes(operation), ...sums.types },
+      types: { ...elementTypes(operation), ...sourceTypes(operation), ...results.types },
       uniforms: {
         ...gather.uniforms,
         ...pixelUniforms(operation),

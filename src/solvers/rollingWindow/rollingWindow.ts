@@ -8,7 +8,7 @@ import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js"
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import {
   dealtEvenly,
-  elementTypes,
+  gatherTypes,
   planeConstants,
   preferring,
   unsharedRefusal,
@@ -157,7 +157,7 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
     const flipped = describeFlipped(operation, gather);
     const { resultChannels, sourceChannels } = gather.uniforms;
     const walks = threadsOf(operation, gather, walk, config);
-    const types = elementTypes(operation);
+    const types = gatherTypes(operation);
     const vectors = vectorResults(types.Element, columns % 4 === 0 && inVectors(gather, walk));
     const step = dispatch(kernel, {
       constants: {

@@ -80,9 +80,18 @@ const VECTOR_TYPES = { f16: "vec4h", f32: "vec4f" } as const;
 /** What a kernel stores an element as. */
 export type ScalarElement = keyof typeof VECTOR_TYPES;
 
+/** Of kernels that gather from tensors alone, and never from an image. */
+export function gatherTypes(operation: Pick<ConvOperation, "dtype">) {
+  const types = elementTypes(operation);
+  return { ...types, Source: types.Element };
+}
+
 /** Of kernels that write four neighbouring results at once, where these lie in vectors. */
 export function vectorResults(element: ScalarElement, vectors: boolean) {
-  return { constants: { VECTOR_RESULT: vectors }, types: { Result: vectors ? VECTOR_TYPES[element] : element } };
+  const types = vectors
+    ? ({ Result: VECTOR_TYPES[element], Sum: "vec4f" } as const)
+    : ({ Result: element, Sum: "f32" } as const);
+  return { constants: { VECTOR_RESULT: vectors }, types };
 }
 
 /** A weight's strides in the order that kernels have them. */

@@ -8,7 +8,7 @@ import { cutWalk } from "../shared/blocks.js";
 import {
   countRefusal,
   dealtEvenly,
-  elementTypes,
+  gatherTypes,
   tapConstants,
   unsharedRefusal,
   preferring,
@@ -133,7 +133,7 @@ export const strip: Solver<StripConfig> = {
         ...sums.constants,
         ...vectors.constants,
       },
-      types: { ...elementTypes(operation), ...vectors.types },
+      types: { ...gatherTypes(operation), ...vectors.types },
       uniforms: {
         ...flipped.uniforms,
         sourceChannels,

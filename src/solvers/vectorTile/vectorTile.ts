@@ -176,8 +176,8 @@ function planTiles(
     bindings: {
       ...gather.bindings,
       source: direct ? gather.bindings.source : "unfolded",
-      activated: direct && operation.masked ? "activated" : "unused",
-      slopes: slopesOf(operation),
+      activated: slopesOf(operation),
+      activatedVectors: direct && operation.masked ? "activated" : "unused",
       ...sums.bindings,
     },
     workgroups: foldWorkgroups(tasks, capabilities),

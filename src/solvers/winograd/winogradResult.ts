@@ -35,7 +35,7 @@ export function resultDispatch(
       resultWidth,
       resultStrides: gather.uniforms.resultStrides,
     },
-    bindings: { sums: "winograd sums", bias, residual, slopes: slopesOf(operation), result },
+    bindings: { sums: "winograd sums", bias, residual, activated: slopesOf(operation), result },
     workgroups: foldWorkgroups(Math.ceil((resultChannels * tiles) / THREADS), capabilities),
   });
 }

@@ -3,7 +3,7 @@ import kernel from "../../../shaders/winograd/winograd_source.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
 import type { ConvOperation } from "../../problem/operation.js";
-import { elementTypes, paddingConstant } from "../shared/constants.js";
+import { gatherTypes, paddingConstant } from "../shared/constants.js";
 import { flippedPadding } from "../shared/gather.js";
 import {
   gridUniforms,
@@ -33,7 +33,7 @@ export function sourceDispatch(
       MASKED: operation.masked,
       PADDING_MODE: gather.transposed ? 0 : paddingConstant(problem),
     },
-    types: elementTypes(operation),
+    types: gatherTypes(operation),
     uniforms: {
       ...gridUniforms(tiling),
       channels: sourceChannels,
@@ -68,7 +68,7 @@ export function gradientDispatch(
       MASKED: masked,
       PADDING_MODE: 0,
     },
-    types: elementTypes(operation),
+    types: gatherTypes(operation),
     uniforms: {
       ...gridUniforms(tiling),
       channels: problem.outChannels,

@@ -1,0 +1,24 @@
+// What a weight gradient reads: dy, whose relu's derivative is applied on the way, and x.
+import package::common::element::Element;
+import package::common::epilogue::{maskGradient, MASKED};
+
+@group(0) @binding(1) var<storage, read> outputGradient: array<Element>;
+@group(0) @binding(2) var<storage, read> activated: array<Element>;
+@group(0) @binding(3) var<storage, read> input: array<Element>;
+
+// The gradient at a place that exists.
+fn gradientAt(place: u32) -> f32 {
+  if (MASKED) {
+    return maskGradient(f32(outputGradient[place]), f32(activated[place]));
+  }
+  return f32(outputGradient[place]);
+}
+
+// The value at `place`, or 0 outside; likewise of the input.
+fn loadGradient(place: u32, inside: bool) -> f32 {
+  return select(0.0, gradientAt(select(0u, place, inside)), inside);
+}
+
+fn loadInput(place: u32, inside: bool) -> f32 {
+  return select(0.0, f32(input[select(0u, place, inside)]), inside);
+}

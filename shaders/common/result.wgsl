@@ -1,0 +1,41 @@
+// How a pass ends: bias, residual and activation are added to its sums, which are stored.
+import package::common::element::Element;
+import package::common::epilogue::{activate, activateVector, slopeIndex, ACTIVATION, HAS_BIAS, HAS_RESIDUAL, PRELU};
+import package::common::source::activated;
+
+// Four neighbouring results lie in one aligned vector: they are written at once.
+const VECTOR_RESULT: bool = false; // @specialize
+// One result, or four: as they are stored, and as they are summed.
+alias Result = Element; // @specialize
+alias Sum = f32; // @specialize
+
+@group(0) @binding(4) var<storage, read> bias: array<Element>;
+@group(0) @binding(5) var<storage, read> residual: array<Result>;
+@group(0) @binding(6) var<storage, read_write> result: array<Result>;
+
+fn prelu(value: Sum, slope: f32) -> Sum {
+  return select(value * slope, value, value > Sum(0.0));
+}
+
+fn activateSum(value: Sum) -> Sum {
+  if (VECTOR_RESULT) { // @static
+    return activateVector(value);
+  } else {
+    return activate(value);
+  }
+}
+
+// Of a channel the sums at `place`, counted in what is stored. A partial result begins `firstResult` further on.
+fn storeResult(sum: Sum, channel: u32, place: u32, firstResult: u32) {
+  var value = sum;
+  if (HAS_BIAS) {
+    value += Sum(f32(bias[channel]));
+  }
+  if (HAS_RESIDUAL) {
+    value += Sum(residual[place]);
+  }
+  if (ACTIVATION == PRELU) {
+    value = prelu(value, f32(activated[slopeIndex(channel)]));
+  }
+  result[firstResult + place] = Result(activateSum(value));
+}
