@@ -3,7 +3,8 @@
 //   result[i] = activation(source[i])                              GRADIENT false
 //   result[i] = source[i] * activation'(activated[i])              GRADIENT true
 //
-// `activated` is what the derivative is computed from; of a prelu `slopes` are read, too (shaders/common/epilogue.wgsl).
+// `activated` is what the derivative is computed from; of a prelu `slopes` are read, too
+// (shaders/common/epilogue.wgsl).
 // Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::epilogue::{activate, activationDerivative, slopeIndex, ACTIVATION, PRELU};

@@ -1,7 +1,7 @@
 // What is fused into a pass: bias, residual and activation at its end; relu's derivative at its start.
 //
-// NaN stays NaN in all of it, though WGSL's min, max and clamp may drop it: an activation of NaN is NaN, and a gradient is
-// NaN where dy or what the derivative is taken from is.
+// NaN stays NaN in all of it, though WGSL's min, max and clamp may drop it: an activation of NaN is NaN, and a gradient
+// is NaN where dy or what the derivative is taken from is.
 import package::common::functions::{expDown, expm1Down, isNaN, log1pUnit, logistic, normalCdf, tanhOf};
 
 const HAS_BIAS: bool = false; // @specialize

@@ -1,5 +1,5 @@
-// Elementary functions in float32 that are the same on every device: WGSL's own may err by more (tanh by 1e-5), and what
-// they make of infinities and NaN is up to the compiler.
+// Elementary functions in float32 that are the same on every device: WGSL's own may err by more (tanh by 1e-5), and
+// what they make of infinities and NaN is up to the compiler.
 
 // Below this exp underflows.
 const LEAST_EXPONENT: f32 = -88.0;
@@ -23,7 +23,8 @@ fn splitExp(x: f32) -> SplitExp {
   let bounded = max(x, LEAST_EXPONENT);
   let k = round(bounded * 1.4426950408889634);
   let r = fma(-k, LN2_LOW, fma(-k, LN2_HIGH, bounded));
-  let series = fma(fma(fma(fma(fma(1.0 / 5040.0, r, 1.0 / 720.0), r, 1.0 / 120.0), r, 1.0 / 24.0), r, 1.0 / 6.0), r, 0.5);
+  let last = fma(fma(1.0 / 5040.0, r, 1.0 / 720.0), r, 1.0 / 120.0);
+  let series = fma(fma(fma(last, r, 1.0 / 24.0), r, 1.0 / 6.0), r, 0.5);
   return SplitExp(bitcast<f32>(u32(i32(k) + 127) << 23u), fma(r * r, series, r));
 }
 

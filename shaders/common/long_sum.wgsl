@@ -1,5 +1,6 @@
-// Float32 sums of any length, whose errors hardly grow with it: BLOCK_TERMS terms are summed by themselves, RUN_BLOCKS such blocks
-// likewise, as many runs of them, and then what these make (src/solvers/shared/blocks.ts; src/reference/bound.ts says what it is worth).
+// Float32 sums of any length, whose errors hardly grow with it: BLOCK_TERMS terms are summed by themselves, RUN_BLOCKS
+// such blocks likewise, as many runs of them, and then what these make (src/solvers/shared/blocks.ts;
+// src/reference/bound.ts says what it is worth).
 
 const BLOCK_TERMS: u32 = 256u;
 const RUN_BLOCKS: u32 = 64u;

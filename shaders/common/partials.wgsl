@@ -1,4 +1,5 @@
-// Partial results of a split sum, added in the order of their splits, so that the same device gives the same bits each time.
+// Partial results of a split sum, added in the order of their splits, so that the same device gives the same bits each
+// time.
 
 const RUN: u32 = 16u;
 

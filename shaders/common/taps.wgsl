@@ -1,15 +1,16 @@
 // Which source elements a result element meets, for a pass that gathers (each result element sums over taps).
 //
 //   forward          source = result * stride + tap * dilation - padBegin
-//   input gradient   source = (position + padBegin - tap * dilation) / stride, where it divides
+//   input gradient   source = (result + padBegin - tap * dilation) / stride, where it divides
 //
-// Transposed, only every TAP_STEP-th tap divides, from a first one that is the same for all results of a phase, that is,
-// with the same remainder by the stride. So results are taken phase by phase, and a loop over taps visits those that
-// divide: the first one, then one each TAP_STEP, while the source moves by SOURCE_STEP. Forward there is one phase, and
-// both steps are 1 tap.
+// Transposed, only every TAP_STEP-th tap divides, from a first one that is the same for all results of a phase, that
+// is, with the same remainder by the stride. So results are taken phase by phase, and a loop over taps visits those
+// that divide: the first one, then one each TAP_STEP, while the source moves by SOURCE_STEP. Forward there is one
+// phase, and both steps are 1 tap.
 //
 // Forward coordinates beyond the edge are mapped as the padding mode says. (The input gradient of a padded edge is
-// border_input_gradient.wgsl's work.) Everything that shapes a loop or a division is a constant; sizes come at run time.
+// border_input_gradient.wgsl's work.) Everything that shapes a loop or a division is a constant; sizes come at run
+// time.
 import package::common::padding::paddedSource;
 import package::common::space::RANK;
 

@@ -43,5 +43,9 @@ fn inputWidth(output: u32, origin: vec3<i32>, size: vec3<u32>) -> u32 {
 }
 
 fn inputAt(output: vec3<u32>, origin: vec3<i32>, size: vec3<u32>) -> vec3<u32> {
-  return vec3<u32>(inputDepth(output.x, origin, size), inputHeight(output.y, origin, size), inputWidth(output.z, origin, size));
+  return vec3<u32>(
+    inputDepth(output.x, origin, size),
+    inputHeight(output.y, origin, size),
+    inputWidth(output.z, origin, size)
+  );
 }

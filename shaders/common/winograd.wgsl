@@ -1,6 +1,6 @@
-// Winograd's minimal filtering F(TILE x TILE, KERNEL x KERNEL): F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5) (Lavin and Gray,
-// "Fast Algorithms for Convolutional Neural Networks", 2016): a tile of results from a patch of PATCH x PATCH sources with
-// PATCH^2 products a channel.
+// Winograd's minimal filtering F(TILE x TILE, KERNEL x KERNEL): F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5) (Lavin and
+// Gray, "Fast Algorithms for Convolutional Neural Networks", 2016): a tile of results from a patch of PATCH x PATCH
+// sources with PATCH^2 products a channel.
 //
 //   tile = A^T [ sum over channels of (G g G^T) * (B^T d B) ] A
 //
@@ -8,9 +8,9 @@
 //
 //   dg = G^T [ sum over tiles of (A dy A^T) * (B^T d B) ] G
 //
-// Patches of 4 are interpolated at 0, 1, -1 and infinity, patches of 6 at 2 and -2 as well: their B^T is the same for both
-// extents of the filter. The functions are one axis of each transform, G, B^T and A^T, and A and G^T; entries beyond an
-// axis' length mean nothing.
+// Patches of 4 are interpolated at 0, 1, -1 and infinity, patches of 6 at 2 and -2 as well: their B^T is the same for
+// both extents of the filter. The functions are one axis of each transform, G, B^T and A^T, and A and G^T; entries
+// beyond an axis' length mean nothing.
 //
 // With a dilation the elements of a tile lie as far apart: tiles interleave, those of a phase after each other.
 

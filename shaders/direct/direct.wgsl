@@ -12,7 +12,8 @@ import package::common::result::storeResult;
 import package::common::source::sourceOrPixelAt;
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
-  firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, TRANSPOSED, VISITS_DEPTH, VISITS_HEIGHT, VISITS_WIDTH
+  firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf,
+  TRANSPOSED, VISITS_DEPTH, VISITS_HEIGHT, VISITS_WIDTH
 };
 
 const THREADS: u32 = 64u;
@@ -95,6 +96,7 @@ fn main(
       }
     }
   }
-  let offset = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y + position * geometry.resultStrides.z;
+  let offset = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y
+    + position * geometry.resultStrides.z;
   storeResult(totalOf(withBlock(sum, terms)), channel, offset, 0u);
 }

@@ -1,6 +1,7 @@
 // Direct weight gradient, one thread a weight and split, of any problem.
 //
-//   partials[split][g, row, column] = sum over positions p of the split of dy[n, row, p] * x[n, c, p * stride + tap - pad]
+//   partials[split][g, row, column] = sum over positions p of the split of
+//                                     dy[n, row, p] * x[n, c, p * stride + tap - pad]
 //
 // Rows, columns and partials: common/weight_columns.wgsl. Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::grid::workgroupIndex;
@@ -50,7 +51,8 @@ fn main(
 
   let origin = columnOrigin(column, geometry.padBegin);
   let isBias = column == weightColumns;
-  let inputBase = (group * geometry.inputChannels + min(column / TAPS, geometry.inputChannels - 1u)) * geometry.inputStrides.y;
+  let channel = group * geometry.inputChannels + min(column / TAPS, geometry.inputChannels - 1u);
+  let inputBase = channel * geometry.inputStrides.y;
   let outputBase = (group * geometry.rows + row) * geometry.outputStrides.y;
   let end = min(geometry.depth, (split + 1u) * geometry.depthPerSplit);
   var sum: LongSum;
@@ -63,7 +65,8 @@ fn main(
       let position = depth % geometry.outputPositions;
       let at = inputAt(unflatten(position, geometry.outputSize), origin, geometry.inputSize);
       let inside = isInside(at, geometry.inputSize);
-      let offset = sample * geometry.inputStrides.x + inputBase + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
+      let offset = sample * geometry.inputStrides.x + inputBase
+        + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
       let outputOffset = sample * geometry.outputStrides.x + outputBase + position * geometry.outputStrides.z;
       terms += gradientAt(outputOffset) * select(loadInput(offset, inside), 1.0, isBias);
       depth++;

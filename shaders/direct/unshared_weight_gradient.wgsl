@@ -45,7 +45,8 @@ fn main(
   let position = element / (columns * geometry.groups * geometry.rows);
   let group = channel / geometry.rows;
 
-  let at = inputAt(unflatten(position, geometry.outputSize), columnOrigin(column, geometry.padBegin), geometry.inputSize);
+  let origin = columnOrigin(column, geometry.padBegin);
+  let at = inputAt(unflatten(position, geometry.outputSize), origin, geometry.inputSize);
   let inside = isInside(at, geometry.inputSize);
   var inputOffset = (group * geometry.inputChannels + column / TAPS) * geometry.inputStrides.y
     + select(0u, flatten(at, geometry.inputSize), inside) * geometry.inputStrides.z;

@@ -185,7 +185,8 @@ fn main(
           values = select(vec4<f32>(0.0), vec4<f32>(sourceVectors[select(0u, (bases[0] + channel) / 4u, here)]), here);
         } else {
           for (var j = 0u; j < 4u; j++) { // @unroll
-            values[j] = sourceMet(bases[j] + channel, origins[j], visitAt(depth % VISITS), valid[j] & (depth < geometry.depth));
+            let exists = valid[j] & (depth < geometry.depth);
+            values[j] = sourceMet(bases[j] + channel, origins[j], visitAt(depth % VISITS), exists);
           }
         }
         sourceTile[row * TILE_VECTORS + loadVector] = values;
@@ -274,7 +275,8 @@ fn main(
           let row = firstRow + local.y * ROWS + r;
           if (row < geometry.resultChannels) {
             let channel = group * geometry.resultChannels + row;
-            storeResult(sums[r * VECTORS + v], channel, (base + channel * geometry.resultStrides.y) / 4u, firstResult / 4u);
+            let place = (base + channel * geometry.resultStrides.y) / 4u;
+            storeResult(sums[r * VECTORS + v], channel, place, firstResult / 4u);
           }
         }
       }

@@ -136,7 +136,8 @@ fn main(
       for (var i = 0u; i < GRADIENT_LOADS; i++) { // @unroll
         let slot = thread + i * THREADS;
         let row = group * geometry.rows + min(firstRow + slot / DEPTH_VECTORS, geometry.rows - 1u);
-        gradientTile[slot] = loadGradients(row * geometry.outputStrides.y, firstDepth + (slot % DEPTH_VECTORS) * 4u, end);
+        let depth = firstDepth + (slot % DEPTH_VECTORS) * 4u;
+        gradientTile[slot] = loadGradients(row * geometry.outputStrides.y, depth, end);
       }
       for (var i = 0u; i < INPUT_LOADS; i++) { // @unroll
         let row = loadDepth + i * INPUT_STEP;

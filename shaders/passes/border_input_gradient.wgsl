@@ -3,9 +3,10 @@
 //   result[n, c, i] += sum over places v outside the input that copy i: sum over taps and output channels of
 //                      weight[o, c, k] * dy[n, o, (v + padBegin - k * dilation) / stride], where it divides
 //
-// It runs after the zero-padded input gradient, which has covered v = i. Along each axis an element shows at three parts:
-// its own place, before the input and beyond it. Of each part and tap the outputs are known that meet it: one at most, or,
-// where the edge is replicated, all of one end. Elements that nothing copies, all but a border, return at once.
+// It runs after the zero-padded input gradient, which has covered v = i. Along each axis an element shows at three
+// parts: its own place, before the input and beyond it. Of each part and tap the outputs are known that meet it: one at
+// most, or, where the edge is replicated, all of one end. Elements that nothing copies, all but a border, return at
+// once.
 // Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
@@ -57,7 +58,8 @@ struct Axis {
   stride: i32,
 }
 
-// Where element `at` shows in a part of the axis, or NOT_COPIED. Of a replicated edge that is the first of several places.
+// Where element `at` shows in a part of the axis, or NOT_COPIED. Of a replicated edge that is the first of several
+// places.
 fn placeIn(part: u32, axis: Axis) -> i32 {
   if (part == OWN) {
     return axis.at;
@@ -65,7 +67,8 @@ fn placeIn(part: u32, axis: Axis) -> i32 {
   let before = part == BEFORE;
   var place = NOT_COPIED;
   if (PADDING_MODE == PADDING_REPLICATE) {
-    place = select(select(NOT_COPIED, axis.last + 1, axis.at == axis.last), select(NOT_COPIED, -1, axis.at == 0), before);
+    let beyond = select(NOT_COPIED, axis.last + 1, axis.at == axis.last);
+    place = select(beyond, select(NOT_COPIED, -1, axis.at == 0), before);
   }
   if (PADDING_MODE == PADDING_REFLECT) {
     place = select(2 * axis.last - axis.at, -axis.at, before);
@@ -170,7 +173,8 @@ fn main(
     }
   }
   if (copied) {
-    let offset = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y + position * geometry.resultStrides.z;
+    let offset = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y
+      + position * geometry.resultStrides.z;
     result[offset] = Result(f32(result[offset]) + totalOf(withBlock(sum, terms)));
   }
 }

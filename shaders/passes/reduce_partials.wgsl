@@ -43,6 +43,7 @@ fn main(
       return;
     }
   }
-  let offset = row * geometry.strides.x + (column / geometry.taps) * geometry.strides.y + (column % geometry.taps) * geometry.strides.z;
+  let offset = row * geometry.strides.x + (column / geometry.taps) * geometry.strides.y
+    + (column % geometry.taps) * geometry.strides.z;
   result[offset] = Element(sum);
 }

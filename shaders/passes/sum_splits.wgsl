@@ -1,5 +1,5 @@
-// Second stage of a forward pass or input gradient whose sums were split: adds the partial results (common/partials.wgsl),
-// and finishes them.
+// Second stage of a forward pass or input gradient whose sums were split: adds the partial results
+// (common/partials.wgsl), and finishes them.
 //
 //   result[i] = activation(sum over splits of partials[split][i] + bias[channel of i] + residual[i])
 //

@@ -120,7 +120,8 @@ fn main(
   }
 
   let size = geometry.sourceSize;
-  // Block by block, of so many steps: some channels of a tap, and then the next. The result holds what blocks before have summed.
+  // Block by block, of so many steps: some channels of a tap, and then the next. The result holds what blocks before
+  // have summed.
   var sums: array<f32, ROWS * COLUMNS>;
   var totals: array<f32, ROWS * COLUMNS>;
   var visitNumber = firstBlock * geometry.stepsPerBlock / geometry.chunks;

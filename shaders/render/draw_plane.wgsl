@@ -45,7 +45,8 @@ fn paint(@builtin(position) place: vec4<f32>) -> @location(0) vec4<f32> {
   let red = valueAt(geometry.elements.x + offset);
   let green = valueAt(geometry.elements.y + offset);
   let blue = valueAt(geometry.elements.z + offset);
-  let shades = clamp((vec3<f32>(red, green, blue) - geometry.range.x) * geometry.range.y, vec3<f32>(0.0), vec3<f32>(1.0));
+  let scaled = (vec3<f32>(red, green, blue) - geometry.range.x) * geometry.range.y;
+  let shades = clamp(scaled, vec3<f32>(0.0), vec3<f32>(1.0));
   if (DIVERGING) {
     let signed = shades.x * 2.0 - 1.0;
     return vec4<f32>(1.0 - max(-signed, 0.0), 1.0 - abs(signed), 1.0 - max(signed, 0.0), 1.0);

@@ -1,15 +1,16 @@
 // Convolution by rolling windows, for few channels a group (depthwise layers): forward pass and input gradient.
 //
-//   result[n, r, p] = sum over source channels s of the group and taps k of weight[r, s, k] * source[n, s, p * S + k * D - P]
+//   result[n, r, p] = sum over source channels s of the group and taps k of
+//                     weight[r, s, k] * source[n, s, p * S + k * D - P]
 //
-// Each thread walks down COLUMNS neighbouring columns of results, in ROWS result channels, and meets all CHANNELS source
-// channels of the group. It keeps the sources below the filter: from line to line those that stay move up, and only the new
-// ones are loaded. Weights are loaded once. An input gradient gathers with the filter flipped (FLIPPED), and the host's
-// padding is what that takes.
+// Each thread walks down COLUMNS neighbouring columns of results, in ROWS result channels, and meets all CHANNELS
+// source channels of the group. It keeps the sources below the filter: from line to line those that stay move up, and
+// only the new ones are loaded. Weights are loaded once. An input gradient gathers with the filter flipped (FLIPPED),
+// and the host's padding is what that takes.
 //
 // The input gradient of a layer with a stride is taken in phases: results RESULT_STRIDE apart meet the same taps, every
-// RESULT_STRIDE-th of the filter from a first one on, and are the results of a filter of those at stride 1. A thread walks
-// over one phase.
+// RESULT_STRIDE-th of the filter from a first one on, and are the results of a filter of those at stride 1. A thread
+// walks over one phase.
 // Dispatch: ceil(batch * groups * rowBlocks * phases * lineBlocks * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
@@ -64,13 +65,14 @@ struct Geometry {
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(3) var<storage, read> weight: array<Element>;
 
-// The weight that meets place `k` of the window; 0 where the phase has fewer taps than others (an infinite source makes NaN
-// of it, as an infinite weight does of padding).
+// The weight that meets place `k` of the window; 0 where the phase has fewer taps than others (an infinite source makes
+// NaN of it, as an infinite weight does of padding).
 fn factorAt(base: u32, k: u32, first: vec2<u32>) -> f32 {
   let place = vec2<u32>(k / TAPS_WIDTH, k % TAPS_WIDTH);
   let turned = vec2<u32>(TAPS_HEIGHT, TAPS_WIDTH) - 1u - place;
   let tap = first + select(place, turned, FLIPPED) * vec2<u32>(RESULT_STRIDE_HEIGHT, RESULT_STRIDE_WIDTH);
-  let value = f32(weight[base + min(tap.x * KERNEL_WIDTH + tap.y, KERNEL_HEIGHT * KERNEL_WIDTH - 1u) * geometry.weightStrides.z]);
+  let number = min(tap.x * KERNEL_WIDTH + tap.y, KERNEL_HEIGHT * KERNEL_WIDTH - 1u);
+  let value = f32(weight[base + number * geometry.weightStrides.z]);
   return select(0.0, value, !PHASED || (tap.x < KERNEL_HEIGHT && tap.y < KERNEL_WIDTH));
 }
 
@@ -129,7 +131,8 @@ fn main(
   let zero = f32(geometry.walks >> 31u);
   // The first steps only fill the window.
   let linePitch = size.z * geometry.sourceStrides.z;
-  let lines = min(geometry.lines, (geometry.resultSize.y + RESULT_STRIDE_HEIGHT - 1u) / RESULT_STRIDE_HEIGHT - firstLine);
+  let phaseLines = (geometry.resultSize.y + RESULT_STRIDE_HEIGHT - 1u) / RESULT_STRIDE_HEIGHT;
+  let lines = min(geometry.lines, phaseLines - firstLine);
   var next = i32((firstLine - FILLING) * STRIDE_HEIGHT + KEPT) - padding.x;
   var window: array<f32, CHANNELS * HEIGHT * WIDTH>;
   for (var step = 0u; step < FILLING + lines; step++) {

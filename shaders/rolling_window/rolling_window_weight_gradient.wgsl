@@ -2,9 +2,9 @@
 //
 //   partials[split][g, row, column] = sum over output lines of the split of dy[row, p] * patch[column, p]
 //
-// Each thread holds all taps of one input channel, for ROWS output channels of its group. It walks down the lines of its split,
-// COLUMNS columns at a time. It keeps the inputs below the filter: from line to line those that stay move up, and only the new
-// ones are loaded; so does it for all of them where another sample begins.
+// Each thread holds all taps of one input channel, for ROWS output channels of its group. It walks down the lines of
+// its split, COLUMNS columns at a time. It keeps the inputs below the filter: from line to line those that stay move
+// up, and only the new ones are loaded; so does it for all of them where another sample begins.
 // Rows, columns and partials: common/weight_columns.wgsl. Neighbouring threads take neighbouring splits.
 // Dispatch: ceil(splits * groups * rowBlocks * inputChannels / 64) workgroups, folded.
 import package::common::epilogue::HAS_BIAS;

@@ -1,10 +1,11 @@
 // Convolution in strips, for few channels a group (depthwise layers): forward pass, and input gradient at stride 1.
 //
-//   result[n, r, p] = sum over source channels s of the group and taps k of weight[r, s, k] * source[n, s, p * S + k * D - P]
+//   result[n, r, p] = sum over source channels s of the group and taps k of
+//                     weight[r, s, k] * source[n, s, p * S + k * D - P]
 //
-// Each thread holds COLUMNS neighbouring results of a line, in ROWS result channels. For each row of the filter it loads
-// the strip of sources that they meet once, and uses each value for every tap and result that it belongs to. An input gradient gathers with the
-// filter flipped (FLIPPED), and the host's padding is what that takes.
+// Each thread holds COLUMNS neighbouring results of a line, in ROWS result channels. For each row of the filter it
+// loads the strip of sources that they meet once, and uses each value for every tap and result that it belongs to. An
+// input gradient gathers with the filter flipped (FLIPPED), and the host's padding is what that takes.
 // Dispatch: ceil(splits * batch * groups * rowBlocks * lines * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
@@ -87,7 +88,8 @@ fn main(
   let sample = plane / (geometry.rowBlocks * geometry.groups);
 
   let size = geometry.sourceSize;
-  let origin = vec3<i32>(vec3<u32>(slice * STRIDE_DEPTH, row * STRIDE_HEIGHT, firstColumn * STRIDE_WIDTH)) - geometry.padBegin;
+  let corner = vec3<u32>(slice * STRIDE_DEPTH, row * STRIDE_HEIGHT, firstColumn * STRIDE_WIDTH);
+  let origin = vec3<i32>(corner) - geometry.padBegin;
   var places: array<u32, SPAN>;
   for (var i = 0u; i < SPAN; i++) { // @unroll
     places[i] = paddedSource(origin.z + i32(i), size.z);
@@ -100,8 +102,8 @@ fn main(
   }
   let resultBase = sample * geometry.resultStrides.x
     + flatten(vec3<u32>(slice, row, firstColumn), geometry.resultSize) * geometry.resultStrides.z;
-  // Block by block, of so many steps: some channels of a row of the filter, and then the next. The result holds what blocks
-  // before have summed.
+  // Block by block, of so many steps: some channels of a row of the filter, and then the next. The result holds what
+  // blocks before have summed.
   var sums: array<f32, ROWS * COLUMNS>;
   var totals: array<f32, ROWS * COLUMNS>;
   var filterRow = firstBlock * geometry.stepsPerBlock / geometry.chunks;
@@ -154,7 +156,8 @@ fn main(
         // Reads beyond the last row and column mean nothing, and are not stored.
         for (var r = 0u; r < ROWS; r++) { // @unroll
           let exists = number + 1u < blocks && firstRow + r < geometry.resultChannels;
-          let base = firstResult + resultBase + (group * geometry.resultChannels + firstRow + r) * geometry.resultStrides.y;
+          let channel = group * geometry.resultChannels + firstRow + r;
+          let base = firstResult + resultBase + channel * geometry.resultStrides.y;
           if (VECTOR_RESULT) { // @static
             for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
               let first = r * COLUMNS + v * 4u;

@@ -2,9 +2,9 @@
 //
 //   partials[split][g, row, column] = sum over segments of output lines of the split of dy[row, p] * patch[column, p]
 //
-// Each thread holds the taps of one pair of output and input channel: all of them, or FILTER_ROWS rows of a large filter. It
-// walks along the segments of lines of its split, COLUMNS positions at a time, and uses each gradient for every tap, and each
-// source for every position that meets it.
+// Each thread holds the taps of one pair of output and input channel: all of them, or FILTER_ROWS rows of a large
+// filter. It walks along the segments of lines of its split, COLUMNS positions at a time, and uses each gradient for
+// every tap, and each source for every position that meets it.
 // Rows, columns and partials: common/weight_columns.wgsl. Neighbouring threads take neighbouring splits.
 // Dispatch: ceil(splits * rowBlocks * outputChannels * inputChannels / 64) workgroups, folded.
 import package::common::epilogue::HAS_BIAS;

@@ -1,10 +1,11 @@
 // Lays out the sources of a convolution for vector_tile.wgsl: those of four neighbouring results in a vector.
 //
-//   result[sample][channel][phase][visit][vector][i] = what result position 4 * vector + i of the phase meets at the visit
+//   result[sample][channel][phase][visit][vector][i] = what result position 4 * vector + i of the phase meets
+//                                                      at the visit
 //
-// Zero where it meets nothing; nothing is written for visits that a phase skips. Visits and phases: common/taps.wgsl.
-// A thread lays out one vector for all visits of a row of taps. Where its four results lie in one line, it loads what they
-// meet once (ON_LINE): each next result begins RESULT_STEP further, each next visit SOURCE_STEP_WIDTH.
+// Zero where it meets nothing; nothing is written for visits that a phase skips. Visits and phases: common/taps.wgsl. A
+// thread lays out one vector for all visits of a row of taps. Where its four results lie in one line, it loads what
+// they meet once (ON_LINE): each next result begins RESULT_STEP further, each next visit SOURCE_STEP_WIDTH.
 // Dispatch: ceil(batch * channels * phases * visitRows * rowVectors / 64) workgroups, folded; neighbouring threads take
 // neighbouring vectors.
 import package::common::grid::workgroupIndex;
@@ -64,7 +65,8 @@ fn main(
   let offset = phaseOffset(outer % geometry.phaseCount, geometry.phases);
   let plane = outer / geometry.phaseCount;
   let first = firstTap(offset, geometry.padBegin);
-  let base = (plane / geometry.channels) * geometry.sourceStrides.x + (plane % geometry.channels) * geometry.sourceStrides.y;
+  let base = (plane / geometry.channels) * geometry.sourceStrides.x
+    + (plane % geometry.channels) * geometry.sourceStrides.y;
   let place = row * VISITS_WIDTH * geometry.rowVectors + vector;
   var origins: array<vec3<i32>, 4>;
   for (var i = 0u; i < 4u; i++) { // @unroll

@@ -2,10 +2,10 @@
 //
 //   result[n, r, p] = sum over taps k, source channels s of weight[r, s, k] * source[n, s, k, p]
 //
-// Each thread holds ROWS result channels x VECTORS vectors of four neighbouring positions, and loads a vector of sources
-// at once: those of a plain 1x1 layer lie so, others are laid out so by unfold.wgsl. Neighbouring threads hold
-// neighbouring vectors. Positions of a phase (common/phases.wgsl) are cut into vectors sample by sample.
-// With SHARED above 1, the lanes of a subgroup load the weights of as many channels, one each, and pass them around.
+// Each thread holds ROWS result channels x VECTORS vectors of four neighbouring positions, and loads a vector of
+// sources at once: those of a plain 1x1 layer lie so, others are laid out so by unfold.wgsl. Neighbouring threads hold
+// neighbouring vectors. Positions of a phase (common/phases.wgsl) are cut into vectors sample by sample. With SHARED
+// above 1, the lanes of a subgroup load the weights of as many channels, one each, and pass them around.
 // Dispatch: splits x phases x groups x ceil(resultChannels / ROWS) x ceil(columns / (THREADS * VECTORS)), folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
@@ -138,7 +138,8 @@ fn main(
       + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x + lane * geometry.weightStrides.y;
   }
 
-  // Block by block, of so many steps: some channels of a tap, and then the next. The result holds what blocks before have summed.
+  // Block by block, of so many steps: some channels of a tap, and then the next. The result holds what blocks before
+  // have summed.
   var sums: array<vec4<f32>, ROWS * VECTORS>;
   var totals: array<vec4<f32>, ROWS * VECTORS>;
   var visitNumber = firstBlock * geometry.stepsPerBlock / geometry.chunks;
@@ -250,7 +251,8 @@ fn main(
         for (var r = 0u; r < ROWS; r++) { // @unroll
           if (firstRow + r < geometry.resultChannels) {
             let channel = group * geometry.resultChannels + firstRow + r;
-            storeResult(sums[r * VECTORS + j], channel, (base + channel * geometry.resultStrides.y) / 4u, firstResult / 4u);
+            let place = (base + channel * geometry.resultStrides.y) / 4u;
+            storeResult(sums[r * VECTORS + j], channel, place, firstResult / 4u);
           }
         }
       }

@@ -1,6 +1,7 @@
 // Winograd's transforms of patches, and of tiles' gradients (common/winograd.wgsl): one thread a patch of one channel.
 //
-//   result[p * channels + c, t] = product p of B^T d B, d the patch of tile t in channel c; neighbouring patches overlap by KERNEL - 1
+//   result[p * channels + c, t] = product p of B^T d B, d the patch of tile t in channel c;
+//                                 neighbouring patches overlap by KERNEL - 1
 //
 // or, with GRADIENTS, of A d A^T, d the tile's EXTENT x EXTENT gradients.
 // Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
