@@ -2,8 +2,8 @@
  * What a class of devices wants, as numbers: how much work keeps it busy, and from where on a solver pays. Solvers read
  * these and never ask what the device is. A further class is one more record, and a line of {@link policyOf}.
  *
- * What limits a kernel on every device (registers, steps written out, chains of sums) stays with its solver.
- * Numbers in brackets are entries of docs/performance-log.md. Those of GPUs are reckoned, and measured on none.
+ * What limits a kernel on every device (registers, unrolled steps, chains of additions) stays with its solver.
+ * Numbers in brackets are entries of docs/performance-log.md. Those of GPUs are estimates: no GPU has been measured.
  */
 import type { Capabilities } from "./capabilities.js";
 
@@ -22,14 +22,14 @@ export interface DevicePolicy {
   /** Workgroups below which implicit GEMM takes a smaller tile. [14] */
   readonly busyTileWorkgroups: number;
 
-  // Terms of a sum below which a split is not worth the partial result that it writes. [14]
+  // The least K (terms of a sum) for each part of a split: a part with fewer is not worth the partial result that it writes. [14]
 
   /** Of a forward pass, an input gradient, or a weight gradient by implicit GEMM. */
-  readonly splitTerms: number;
+  readonly splitLeastK: number;
   /** Of other weight gradients. */
-  readonly splitTermsGradient: number;
+  readonly splitLeastKGradient: number;
   /** Of a channel's sum: a bias gradient, or that of a prelu's slope. */
-  readonly splitTermsChannelSum: number;
+  readonly splitLeastKChannelSum: number;
 
   // What loads, registers and workgroup memory cost.
 
@@ -38,8 +38,8 @@ export interface DevicePolicy {
   /** Whether vector tiles, their sources laid out first (im2col), beat tiles in workgroup memory. [5, 22] */
   readonly vectorTilesPay: boolean;
   /**
-   * Multiply-adds in whose time a lane loads a value, where lanes load one after the other: shapes that load least come
-   * first then. Undefined where neighbouring lanes load together: the largest shape that keeps the device busy comes first. [24]
+   * What a load costs, in multiply-adds, where lanes load one after the other: the shape that loads least comes first then.
+   * Undefined where neighbouring lanes load together: the largest shape that keeps the device busy comes first. [24]
    */
   readonly loadCost: number | undefined;
   /** Sums that a thread can hold a second time in registers, those of a block and those of all blocks. [27] */
@@ -61,7 +61,7 @@ export interface DevicePolicy {
   readonly rollingGradientMostIn: number;
   /** Output channels of a group that are few there. [12] */
   readonly rollingGradientMostOut: number;
-  /** Input channels of a group from which it beats them again, whatever the output channels. [15] */
+  /** Input channels of a group from which it beats tiles again, whatever the output channels. [15] */
   readonly rollingGradientManyIn: number;
   /** Result channels of a group up to which strips beat tiles. [4, 7] */
   readonly stripMostChannels: number;
@@ -71,8 +71,8 @@ export interface DevicePolicy {
   readonly stripFewPointwise: number;
   /** Threads below which strips leave the device idle, where each has a long sum. [14] */
   readonly stripFewestThreads: number;
-  /** Terms of a long sum there. [14] */
-  readonly stripLongSum: number;
+  /** The K from which a sum is long there. [14] */
+  readonly stripLongK: number;
   /** Input channels of a group up to which a weight gradient by strips beats tiles. [7] */
   readonly stripGradientMostIn: number;
   /** Likewise output channels. [7] */
@@ -92,9 +92,9 @@ const GPU: DevicePolicy = {
   busyGradientWorkgroups: 512,
   busyResultWorkgroups: 256,
   busyTileWorkgroups: 256,
-  splitTerms: 256,
-  splitTermsGradient: 64,
-  splitTermsChannelSum: 4096,
+  splitLeastK: 256,
+  splitLeastKGradient: 64,
+  splitLeastKChannelSum: 4096,
   workgroupMemoryPays: true,
   vectorTilesPay: false,
   loadCost: undefined,
@@ -111,7 +111,7 @@ const GPU: DevicePolicy = {
   stripFewPositions: 0,
   stripFewPointwise: 0,
   stripFewestThreads: 4096,
-  stripLongSum: 512,
+  stripLongK: 512,
   stripGradientMostIn: 4,
   stripGradientMostOut: 4,
   unfoldFewestPointwise: 16,
@@ -119,7 +119,10 @@ const GPU: DevicePolicy = {
   unfoldFewestChannels: 128,
 };
 
-/** Devices that run on the CPU, measured on SwiftShader and lavapipe: few threads, and lanes that load one by one. The rest is as on a GPU. */
+/**
+ * Devices that run on the CPU, measured on SwiftShader and lavapipe: few threads, and lanes that load one by one. Other
+ * numbers are a GPU's.
+ */
 const SOFTWARE: DevicePolicy = {
   ...GPU,
   name: "software",
@@ -138,5 +141,5 @@ const SOFTWARE: DevicePolicy = {
   stripGradientMostIn: Infinity,
 };
 
-/** The policy of a device: the one place that asks of which class it is. */
+/** The policy of a device. Nothing else asks for its class. */
 export const policyOf = ({ software }: Capabilities): DevicePolicy => (software ? SOFTWARE : GPU);

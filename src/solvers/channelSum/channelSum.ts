@@ -20,7 +20,7 @@ export const channelSum: Solver<NoKnobs> = {
     const slopes = direction === "slopeGradient";
     const { batch, outChannels, outputPositions } = problem;
     const depth = batch * outputPositions;
-    const { busyGradientWorkgroups: busy, splitTermsChannelSum: leastDepth } = policyOf(capabilities);
+    const { busyGradientWorkgroups: busy, splitLeastKChannelSum: leastDepth } = policyOf(capabilities);
     const splits = chooseSplits({ tasks: outChannels, busy, elements: outChannels, depth, leastDepth }, capabilities);
     const sums = channelSums(operation, splits, capabilities);
     const first = dispatch(kernel, {

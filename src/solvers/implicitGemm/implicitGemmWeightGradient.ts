@@ -35,7 +35,7 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
     const policy = policyOf(capabilities);
     const { problem } = operation;
     const { columns } = gradientMatrix(operation);
-    const splits = Math.max(1, Math.floor((problem.batch * problem.outputPositions) / policy.splitTerms));
+    const splits = Math.max(1, Math.floor((problem.batch * problem.outputPositions) / policy.splitLeastK));
     return candidateTiles(problem.outChannelsPerGroup, columns, problem.groups * splits, policy);
   },
 
@@ -53,8 +53,8 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
     const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
 
     const depth = problem.batch * problem.outputPositions;
-    const { busyGradientWorkgroups: busy, splitTerms } = policyOf(capabilities);
-    const limits = { leastDepth: splitTerms, mostDepth: MOST_TERMS };
+    const { busyGradientWorkgroups: busy, splitLeastK } = policyOf(capabilities);
+    const limits = { leastDepth: splitLeastK, mostDepth: MOST_TERMS };
     const wanted = chooseSplits({ tasks: tasksPerSplit, busy, elements, depth, ...limits }, capabilities);
     const { tileDepth } = config;
     const { perSplit: depthPerSplit, splits } = dealOut(depth, wanted, tileDepth);

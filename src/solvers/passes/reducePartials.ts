@@ -70,8 +70,8 @@ function dealLines(
 ) {
   const tasks = Math.ceil(threads / threadsPerTask);
   const { elements } = gradientMatrix(operation);
-  const { busyGradientWorkgroups: busy, splitTermsGradient } = policyOf(capabilities);
-  const leastDepth = Math.ceil(splitTermsGradient / sum.positions);
+  const { busyGradientWorkgroups: busy, splitLeastKGradient } = policyOf(capabilities);
+  const leastDepth = Math.ceil(splitLeastKGradient / sum.positions);
   return dealOut(sum.depth, chooseSplits({ tasks, busy, elements, leastDepth, ...sum }, capabilities));
 }
 

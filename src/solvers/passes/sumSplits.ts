@@ -65,14 +65,14 @@ export function resultSplits(
   { tasks, depth }: { readonly tasks: number; readonly depth: number },
   capabilities: Capabilities,
 ): number {
-  const { busyResultWorkgroups: busy, splitTerms } = policyOf(capabilities);
+  const { busyResultWorkgroups: busy, splitLeastK } = policyOf(capabilities);
   if (2 * tasks >= busy) return 1;
-  return chooseSplits({ tasks, busy, elements: elementsOf(operation), depth, leastDepth: splitTerms }, capabilities);
+  return chooseSplits({ tasks, busy, elements: elementsOf(operation), depth, leastDepth: splitLeastK }, capabilities);
 }
 
 /** Splits that the sums of a pass have terms for. */
-export const mostSplits = ({ depth }: Gather, { splitTerms }: DevicePolicy): number =>
-  Math.max(1, Math.floor(depth / splitTerms));
+export const mostSplits = ({ depth }: Gather, { splitLeastK }: DevicePolicy): number =>
+  Math.max(1, Math.floor(depth / splitLeastK));
 
 /** Why an operation cannot be split so many ways; undefined when it can. */
 export const resultSplitsRefusal = (

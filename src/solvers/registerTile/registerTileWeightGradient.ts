@@ -93,8 +93,8 @@ export const registerTileWeightGradient: Solver<RegisterTileGradientConfig> = {
     const segmentLength = Math.ceil(width / segmentsPerRow);
     const segments = problem.batch * problem.output[0] * problem.output[1] * segmentsPerRow;
     const segmentsPerBlock = stepsPerBlock(segmentLength);
-    const { busyGradientWorkgroups: busy, splitTermsGradient } = policyOf(capabilities);
-    const leastDepth = Math.max(1, Math.ceil(splitTermsGradient / segmentLength));
+    const { busyGradientWorkgroups: busy, splitLeastKGradient } = policyOf(capabilities);
+    const leastDepth = Math.max(1, Math.ceil(splitLeastKGradient / segmentLength));
     const wanted = chooseSplits(
       {
         tasks: tasksPerSplit,

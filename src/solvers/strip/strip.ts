@@ -104,7 +104,7 @@ export const strip: Solver<StripConfig> = {
     if (isPointwise) return "with one tap a row there is nothing to use twice";
     const [config] = strip.configs(operation, capabilities);
     const threads = threadsOf(operation, config);
-    return threads < policy.stripFewestThreads && depth >= policy.stripLongSum
+    return threads < policy.stripFewestThreads && depth >= policy.stripLongK
       ? `${String(threads)} threads would each sum ${String(depth)} terms: tiles whose sums are split keep a GPU busy`
       : undefined;
   },
