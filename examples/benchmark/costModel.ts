@@ -38,7 +38,7 @@ export function referenceSeconds(problem: ConvProblem, { referenceFlops }: Devic
   return (3 * REFERENCE_RUNS * 2 * problem.multiplyAdds * insideShare(problem) * overhead) / referenceFlops;
 }
 
-/** The share of multiply-adds that meet the input and not its padding: the reference leaves the others out. */
+/** The share of multiply-adds that read the input and not its padding: the reference leaves the others out. */
 export function insideShare({ input, output, kernel, stride, dilation, padBegin }: ConvProblem): number {
   let share = 1;
   for (let axis = 0; axis < input.length; axis++) {

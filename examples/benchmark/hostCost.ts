@@ -14,7 +14,7 @@ export interface HostCost {
   readonly replayedSubmittedMicroseconds: number;
 }
 
-/** Calls a batch: fewer than make the engine submit by itself, so that the two costs can be told apart. */
+/** Calls a batch: fewer than make the engine submit by itself, so that the two costs can be distinguished. */
 const CALLS = 50;
 const BATCHES = 60;
 /** The first batches compile, fill the caches and let the JavaScript engine optimise. */

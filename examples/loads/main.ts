@@ -6,7 +6,7 @@ import { createEngine } from "webgpu-conv/node";
 
 const WORKGROUPS = 4096;
 const THREADS = 64;
-/** Apart from each other, so that every access is one of its own. */
+/** Far from each other, so that every access is one of its own. */
 const PITCH = 1000;
 const COUNT = 8;
 const DISPATCHES = 10;

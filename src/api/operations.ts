@@ -160,7 +160,7 @@ export abstract class Operations {
   }
 
   /**
-   * 2D transposed convolution: every x spreads over `w * x`, `stride` apart; the adjoint of a convolution.
+   * 2D transposed convolution: every x spreads over `w * x`, at steps of `stride`; the adjoint of a convolution.
    *
    * @param x input `[N, in, H, W]`; without N for one sample, N may be 0
    * @param w weight `[in, out / groups, kh, kw]`, or as `options.weightLayout` says ("IOHW" and its like)

@@ -24,7 +24,7 @@ export function tensorRefusal(
   return `${name} of shape ${show([...shape])} needs ${bytes.toLocaleString("en")} bytes; ${most}${named}`;
 }
 
-/** The WebGPU limit that a tensor meets first. */
+/** The WebGPU limit that a growing tensor exceeds first. */
 const bindingLimit = ({ limits }: Capabilities): string =>
   limits.maxBufferSize < limits.maxStorageBufferBindingSize ? "maxBufferSize" : "maxStorageBufferBindingSize";
 

@@ -2,14 +2,14 @@
  * The same convolution with hyperparameters bounded by sizes, so that index arithmetic stays within 32 bits and no plan
  * costs more than its tensors are worth.
  *
- * Along an axis, tap k of output o meets input `o * stride + k * dilation - padBegin`. Of those that lie outside the input
- * only the side matters. Where steps are so long that at most one of them meets the input at all, shorter ones do as well:
- * what met the input meets it where it did, what lay before it lies before it, and what lay beyond lies beyond.
+ * Along an axis, tap k of output o reads position `o * stride + k * dilation - padBegin`. Of positions outside the input only
+ * the side matters. Where steps are so long that at most one of them reaches the input, shorter ones do as well: positions
+ * within the input stay where they are, and the others stay on their side.
  */
 import { show } from "../base/errors.js";
 import type { ConvProblem, Triple } from "./problem.js";
 
-/** An axis, as far as meetings depend on it. */
+/** An axis: all that decides which positions are read. */
 export interface Axis {
   readonly input: number;
   readonly output: number;
@@ -19,7 +19,7 @@ export interface Axis {
   readonly padBegin: number;
 }
 
-/** Positions `n * step + j * rest - pad`, j below `count`: those of a step are `rest` apart. */
+/** Positions `n * step + j * rest - pad`, j below `count`. */
 interface Steps {
   readonly step: number;
   readonly rest: number;
@@ -27,21 +27,21 @@ interface Steps {
   readonly pad: number;
 }
 
-/** Shorter steps with the same meetings, where no two steps meet the input; undefined where they cannot be shorter. */
+/** Shorter steps that read the same, where no two steps reach the input; undefined where they cannot be shorter. */
 function shorten({ step, rest, count, pad }: Steps, input: number): { step: number; pad: number } | undefined {
   const span = (count - 1) * Math.abs(rest);
   const shorter = input + span + 1;
   if (step <= shorter) return undefined;
   const [lowest, highest] = rest < 0 ? [-span, 0] : [0, span];
-  // The first step whose highest position is not before the input; where none of it meets the input, it begins right behind.
+  // The first step whose highest position is not before the input. Where none of its positions is within, it begins right behind.
   const first = Math.ceil((pad - highest) / step);
   const at = Math.min(first * step - pad, input - lowest);
   return { step: shorter, pad: first * shorter - at };
 }
 
 /**
- * Shortens one of two steps by which positions `i * long + j * other - pad` lie apart, i and j counted. `other` is taken
- * as a multiple of `long` and a rest: what is counted by the multiple belongs to the other's steps.
+ * Shortens `long`, one of the two steps of positions `i * long + j * other - pad`. `other` is taken as a multiple of `long` and
+ * a rest: the multiple counts as steps of `long`.
  */
 function shortenOne(long: number, other: number, count: number, pad: number, input: number) {
   const multiple = count > 1 ? Math.round(other / long) : 0;
@@ -50,7 +50,7 @@ function shortenOne(long: number, other: number, count: number, pad: number, inp
   return shorter && { long: shorter.step, other: count > 1 ? multiple * shorter.step + rest : other, pad: shorter.pad };
 }
 
-/** An axis with the same meetings, in steps no longer than they need be. */
+/** An axis that reads the same positions, in steps no longer than they need be. */
 export function boundAxis(axis: Axis): Axis {
   const { input, output, kernel } = axis;
   let { stride, dilation, padBegin } = axis;

@@ -17,7 +17,7 @@ export function requireInteger(name: string, value: unknown, minimum: number): a
   });
 }
 
-/** Extent that a filter of `kernel` taps spans when `dilation` apart: `D * (F - 1) + 1`. */
+/** Extent that a filter of `kernel` taps spans when they are `dilation` positions from each other: `D * (F - 1) + 1`. */
 export function dilatedExtent(kernel: number, dilation = 1): number {
   requireInteger("kernel", kernel, 1);
   requireInteger("dilation", dilation, 1);

@@ -1,14 +1,14 @@
 /** Pointwise problems: 1x1 layers at stride 1 without padding. */
 import type { ConvProblem, Triple } from "./problem.js";
 
-/** Whether each output position meets the input position at its own place alone: a 1x1 filter, stride 1, no padding. */
+/** Whether each output position reads one input position, the one at its own place: a 1x1 filter, stride 1, no padding. */
 export function isPointwise({ taps, stride, padBegin, padEnd }: ConvProblem): boolean {
   return taps === 1 && stride.every((s) => s === 1) && [...padBegin, ...padEnd].every((pad) => pad === 0);
 }
 
 /**
- * A pointwise problem with each sample's positions in one line, which takes kernels fewer divisions than planes and leaves
- * fewer ends of lines; others as they are. Elements lie where they lay, and shapes stay the caller's.
+ * A pointwise problem with each sample's positions in one row: kernels then divide less, and fewer of their tiles end with
+ * a row. Other problems come back as they are. Elements stay where they are, and shapes stay the caller's.
  */
 export function asLine(problem: ConvProblem): ConvProblem {
   if (problem.rank === 1 || problem.weightPositionStride > 0 || !isPointwise(problem)) return problem;

@@ -1,11 +1,11 @@
 /**
  * How far a correct float32 result may lie from the float64 one.
  *
- * A sum of products errs by at most c * u * sum|products| to first order, with u = 2^-24 the unit roundoff of float32 and c the
- * roundings that a product meets on its way into the result, at most: its own, and one for each addition (Higham, "Accuracy and
- * Stability of Numerical Algorithms", 2nd ed., sections 3.1 and 4.2; a fused multiply-add only lowers it). Where n terms are
- * added one after the other c is n. Solvers cut long sums ({@link longestChain}), so that c hardly grows with n.
- * sum|products| is the same pass over the absolute values.
+ * A sum of products errs by at most c * u * sum|products| to first order. u = 2^-24 is the unit roundoff of float32. c is the
+ * most roundings that a product goes through on its way into the result: its own, and one for each addition (Higham,
+ * "Accuracy and Stability of Numerical Algorithms", 2nd ed., sections 3.1 and 4.2; a fused multiply-add only lowers it).
+ * Where K terms are added one after the other c is K. Solvers cut long sums ({@link longestChain}), so that c hardly grows
+ * with K. sum|products| is the same pass over the absolute values.
  */
 import type { ConvProblem } from "../problem/problem.js";
 import { requireWord } from "../base/spelling.js";
@@ -35,10 +35,10 @@ export function termsOf(problem: ConvProblem, direction: PassDirection): number 
 }
 
 /**
- * Roundings that a product meets on its way into a sum of so many, at most, whatever the solver. Up to 256 terms are summed one
- * after the other. Longer sums are cut into blocks of 256 at most, and 128 blocks at most are added one after the other. What
- * more there is, parts of a sum that was split, is added in runs of 16, these in runs of 16, and these one after the other,
- * 2^20 terms or more each. (A device whose buffers cannot hold the parts gets fewer: src/solvers/shared/splits.ts.)
+ * The most roundings that a product goes through on its way into a sum of `terms` products, whatever the solver. Up to 256
+ * terms are added one after the other. Longer sums are cut into blocks of at most 256, and at most 128 blocks are added one
+ * after the other. Still longer sums are split. Their parts are added in runs of 16, these in runs of 16, and these one after
+ * the other, 2^20 terms or more each. (A device whose buffers cannot hold the parts gets fewer: src/solvers/shared/splits.ts.)
  */
 export function longestChain(terms: number): number {
   if (terms <= BLOCK) return terms;

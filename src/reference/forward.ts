@@ -5,7 +5,7 @@ import { applyActivation } from "./activations.js";
 import { requireOperands } from "./checks.js";
 import type { ForwardExtras } from "./passes.js";
 import { plainView } from "./plain.js";
-import { visitRows } from "./rows.js";
+import { forEachRow } from "./rows.js";
 
 /**
  * @param x values shaped as `problem.inputShape`
@@ -25,7 +25,7 @@ export function forward(
   const weight = view.wIn(w);
   const output = new Float64Array(problem.batch * outChannels * outputPositions);
   fillWithBias(output, extras.bias, outChannels, outputPositions);
-  visitRows(problem, (yStart, xStart, xStep, wIndex, count) => {
+  forEachRow(problem, (yStart, xStart, xStep, wIndex, count) => {
     const factor = weight[wIndex];
     for (let i = 0; i < count; i++) output[yStart + i] += factor * input[xStart + i * xStep];
   });

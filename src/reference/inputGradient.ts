@@ -4,7 +4,7 @@ import { requireOperands } from "./checks.js";
 import { fillWithBias, finish } from "./forward.js";
 import type { ForwardExtras } from "./passes.js";
 import { plainView } from "./plain.js";
-import { visitRows } from "./rows.js";
+import { forEachRow } from "./rows.js";
 
 /**
  * @param dy values shaped as `problem.outputShape`
@@ -24,7 +24,7 @@ export function inputGradient(
   const weight = view.wIn(w);
   const result = new Float64Array(problem.batch * problem.inChannels * problem.inputPositions);
   fillWithBias(result, extras.bias, problem.inChannels, problem.inputPositions);
-  visitRows(problem, (yStart, xStart, xStep, wIndex, count) => {
+  forEachRow(problem, (yStart, xStart, xStep, wIndex, count) => {
     const factor = weight[wIndex];
     for (let i = 0; i < count; i++) result[xStart + i * xStep] += factor * outputGradient[yStart + i];
   });

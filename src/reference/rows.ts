@@ -1,14 +1,14 @@
-/** The walk that the reference passes share: every (output row, filter tap) pair once. */
+/** The loops that the reference passes share: every product of a convolution once, in runs along output rows. */
 import { paddedSource, type PaddingMode } from "../problem/padding.js";
 import type { ConvProblem } from "../problem/problem.js";
 
 /**
- * Called with `count` products along one output row: product i joins `y[yStart + i]`,
- * `x[xStart + i * xStep]` and `w[wIndex]`.
+ * Takes `count` products along one output row. Product i belongs to `y[yStart + i]`, `x[xStart + i * xStep]` and
+ * `w[wIndex]`.
  */
-export type RowVisitor = (yStart: number, xStart: number, xStep: number, wIndex: number, count: number) => void;
+export type RowCallback = (yStart: number, xStart: number, xStep: number, wIndex: number, count: number) => void;
 
-/** Outputs that meet inputs at even steps: output `first + i` meets input `start + i * step`, i below `count`. */
+/** Outputs that read inputs at even steps: output `first + i` reads input `start + i * step`, i below `count`. */
 interface Run {
   readonly first: number;
   readonly count: number;
@@ -16,7 +16,7 @@ interface Run {
   readonly step: number;
 }
 
-/** Of an axis, as one tap sees it: output o meets what lies at `o * stride + offset`. */
+/** An axis as one tap sees it: output o reads position `o * stride + offset`. */
 interface TapAxis {
   readonly outputs: number;
   readonly inputs: number;
@@ -29,7 +29,7 @@ const STEP_BEYOND = { reflect: -1, symmetric: -1, replicate: 0, circular: 1 } as
 
 const within = (value: number, lowest: number, highest: number): number => Math.min(Math.max(value, lowest), highest);
 
-/** All meetings of a tap along an axis: with the input itself and, but with zeros, with what lies before and beyond it. */
+/** What a tap reads along an axis: the input itself and, unless padding is zeros, what lies before and beyond it. */
 export function runsAlong({ outputs, inputs, stride, offset }: TapAxis, mode: PaddingMode): Run[] {
   const begin = within(Math.ceil(-offset / stride), 0, outputs);
   const end = within(Math.floor((inputs - 1 - offset) / stride) + 1, begin, outputs);
@@ -42,18 +42,18 @@ export function runsAlong({ outputs, inputs, stride, offset }: TapAxis, mode: Pa
   return [outside(0, begin), inside, outside(end, outputs - end)].filter(({ count }) => count > 0);
 }
 
-/** Calls `visit` with each output of the runs and the input that it meets. */
-function visitRuns(runs: readonly Run[], visit: (output: number, input: number) => void): void {
+/** Calls `use` with each output of the runs and the input that it reads. */
+function forEachPair(runs: readonly Run[], use: (output: number, input: number) => void): void {
   for (const { first, count, start, step } of runs) {
-    for (let i = 0; i < count; i++) visit(first + i, start + i * step);
+    for (let i = 0; i < count; i++) use(first + i, start + i * step);
   }
 }
 
 /**
- * Visits every product that the convolution sums, row by row, with zero padding left out. Channels-first
- * tensors: x `[N, C, D, H, W]`, w `[O, C / G, KD, KH, KW]`, y `[N, O, OD, OH, OW]`.
+ * Calls `use` with all products that the convolution sums, one output row and tap at a time. Zero padding is left out.
+ * Tensors are channels-first: x `[N, C, D, H, W]`, w `[O, C / G, KD, KH, KW]`, y `[N, O, OD, OH, OW]`.
  */
-export function visitRows(problem: ConvProblem, visit: RowVisitor): void {
+export function forEachRow(problem: ConvProblem, use: RowCallback): void {
   const { batch, inChannels, outChannels, inChannelsPerGroup, outChannelsPerGroup, input, kernel, output } = problem;
   const runsOf = (axis: 0 | 1 | 2): readonly (readonly Run[])[] =>
     Array.from({ length: kernel[axis] }, (_, tap) => {
@@ -71,11 +71,11 @@ export function visitRows(problem: ConvProblem, visit: RowVisitor): void {
         const wPlane = (o * inChannelsPerGroup + c) * problem.taps;
         for (let tap = 0; tap < problem.taps; tap++) {
           const row = Math.floor(tap / kernel[2]);
-          visitRuns(depths[Math.floor(row / kernel[1])], (od, id) => {
-            visitRuns(heights[row % kernel[1]], (oh, ih) => {
+          forEachPair(depths[Math.floor(row / kernel[1])], (od, id) => {
+            forEachPair(heights[row % kernel[1]], (oh, ih) => {
               for (const { first, count, start, step } of widths[tap % kernel[2]]) {
                 const yStart = yPlane + (od * output[1] + oh) * output[2] + first;
-                visit(yStart, xPlane + (id * input[1] + ih) * input[2] + start, step, wPlane + tap, count);
+                use(yStart, xPlane + (id * input[1] + ih) * input[2] + start, step, wPlane + tap, count);
               }
             });
           });

@@ -4,17 +4,17 @@ import { fillWithBias, finish } from "./forward.js";
 import type { ForwardExtras } from "./passes.js";
 import type { ConvProblem } from "../problem/problem.js";
 import { plainView } from "./plain.js";
-import { type RowVisitor, visitRows } from "./rows.js";
+import { forEachRow, type RowCallback } from "./rows.js";
 
-/** Visits every product: `y[yIndex]`, `x[xIndex]` and `w[wIndex]` belong together. */
-function visitProducts(problem: ConvProblem, visit: (yIndex: number, xIndex: number, wIndex: number) => void): void {
-  const visitRow: RowVisitor = (yStart, xStart, xStep, wIndex, count) => {
+/** Calls `use` with every product, of `y[yIndex]`, `x[xIndex]` and `w[wIndex]`. */
+function forEachProduct(problem: ConvProblem, use: (yIndex: number, xIndex: number, wIndex: number) => void): void {
+  const useRow: RowCallback = (yStart, xStart, xStep, wIndex, count) => {
     for (let i = 0; i < count; i++) {
       const position = (yStart + i) % problem.outputPositions;
-      visit(yStart + i, xStart + i * xStep, position * problem.weightPositionStride + wIndex);
+      use(yStart + i, xStart + i * xStep, position * problem.weightPositionStride + wIndex);
     }
   };
-  visitRows(problem, visitRow);
+  forEachRow(problem, useRow);
 }
 
 /** @param w values shaped as `problem.weightShape`, `[...output, out, in / groups, ...kernel]` */
@@ -29,7 +29,7 @@ export function unsharedForward(
   const input = view.xIn(x);
   const output = new Float64Array(problem.batch * problem.outChannels * problem.outputPositions);
   fillWithBias(output, extras.bias, problem.outChannels, problem.outputPositions);
-  visitProducts(problem, (yIndex, xIndex, wIndex) => (output[yIndex] += w[wIndex] * input[xIndex]));
+  forEachProduct(problem, (yIndex, xIndex, wIndex) => (output[yIndex] += w[wIndex] * input[xIndex]));
   return finish(view.yOut(output), extras, problem.outChannels, problem.outputStrides);
 }
 
@@ -38,7 +38,7 @@ export function unsharedInputGradient(problem: ConvProblem, dy: ArrayLike<number
   const view = plainView(problem);
   const outputGradient = view.yIn(dy);
   const result = new Float64Array(problem.batch * problem.inChannels * problem.inputPositions);
-  visitProducts(problem, (yIndex, xIndex, wIndex) => (result[xIndex] += w[wIndex] * outputGradient[yIndex]));
+  forEachProduct(problem, (yIndex, xIndex, wIndex) => (result[xIndex] += w[wIndex] * outputGradient[yIndex]));
   return view.xOut(result);
 }
 
@@ -52,6 +52,6 @@ export function unsharedWeightGradient(
   const outputGradient = view.yIn(dy);
   const input = view.xIn(x);
   const result = new Float64Array(problem.outputPositions * problem.weightPositionStride);
-  visitProducts(problem, (yIndex, xIndex, wIndex) => (result[wIndex] += outputGradient[yIndex] * input[xIndex]));
+  forEachProduct(problem, (yIndex, xIndex, wIndex) => (result[wIndex] += outputGradient[yIndex] * input[xIndex]));
   return result;
 }

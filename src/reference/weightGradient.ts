@@ -2,7 +2,7 @@
 import type { ConvProblem } from "../problem/problem.js";
 import { requireOperands } from "./checks.js";
 import { plainView } from "./plain.js";
-import { visitRows } from "./rows.js";
+import { forEachRow } from "./rows.js";
 
 /**
  * @param dy values shaped as `problem.outputShape`
@@ -15,7 +15,7 @@ export function weightGradient(problem: ConvProblem, dy: ArrayLike<number>, x: A
   const outputGradient = view.yIn(dy);
   const input = view.xIn(x);
   const result = new Float64Array(problem.outChannels * problem.inChannelsPerGroup * problem.taps);
-  visitRows(problem, (yStart, xStart, xStep, wIndex, count) => {
+  forEachRow(problem, (yStart, xStart, xStep, wIndex, count) => {
     let sum = 0;
     for (let i = 0; i < count; i++) sum += outputGradient[yStart + i] * input[xStart + i * xStep];
     result[wIndex] += sum;

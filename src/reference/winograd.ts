@@ -110,7 +110,7 @@ export function winogradErrorBound(
   return toLayout(sums).map((sum, i) => factor * sum + rest[i]);
 }
 
-/** A tile's rows and columns: neighbours in it lie as far apart as the filter's taps. */
+/** A tile's rows and columns: its neighbours are a dilation from each other, as the filter's taps are. */
 interface Tile {
   readonly rows: readonly number[];
   readonly columns: readonly number[];

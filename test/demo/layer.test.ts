@@ -221,7 +221,7 @@ describe("settings", () => {
     await setSlider(page, "Stride", 1);
     await setSlider(page, "Padding", 2);
     await setSlider(page, "Filters", 3);
-    await setSlider(page, "Input depth", 2);
+    await setSlider(page, "Input channels", 2);
     await setSlider(page, "Input size", 6);
     await page.getByRole("combobox", { name: "Padding mode" }).selectOption("circular");
     await page.waitForURL(/mode=circular/);

@@ -103,7 +103,7 @@ describe("what fits", () => {
 
 describe("the gradient of the input", () => {
   /**
-   * Where the windows over the spread dy stand, counted out: a row of the (padded, where it is folded) input meets tap k
+   * Where the windows over the spread dy stand, counted out: a row of the (padded, where it is folded) input lies under tap k
    * of output o at `o S + k D`, less the padding. Positions are those of dy spread, whose element o is at `o S`.
    */
   function counted({ W, F, P, D, S, mode }: FitSettings, O: number) {

@@ -96,7 +96,7 @@ describe("the engine's own choice", () => {
     expect(y.shape).toEqual([1, 1, 2]);
   });
 
-  gpuTest("stride 2^30 with the most padding meets what lies at 2^30 and 2^31", async ({ engine }) => {
+  gpuTest("stride 2^30 with the most padding reads what lies at 2^30 and 2^31", async ({ engine }) => {
     const options = { stride: 2 ** 30, padding: LARGEST };
     const problem = makeProblem(2, input, weight, options);
     const dy = smallIntegers(new Random(2), 25);

@@ -45,18 +45,18 @@ describe("1D", () => {
     });
   });
 
-  gpuTest("transposed: a result is computed from the taps that meet it, and no others", ({ engine }) => {
+  gpuTest("transposed: a result is computed from the taps that reach it, and no others", ({ engine }) => {
     const explanation = engine.explain(
       "convTranspose1d",
       { input: [1, 512, 400], weight: [512, 1, 4098] },
       { stride: 1024, solver: "register-tile" },
     );
-    // One launch, in phases: each visits every 1,024th tap, 5 of 4,098.
+    // One launch, in phases: each takes every 1,024th tap, 5 of 4,098.
     expect(explanation.dispatches).toHaveLength(1);
     expect(explanation.dispatches[0].constants).toMatchObject({ KERNEL_WIDTH: 4098, TAP_STEP_WIDTH: 1024 });
     const { THREADS, ROWS, COLUMNS } = explanation.dispatches[0].constants as Readonly<Record<string, number>>;
-    const visits = Math.ceil(4098 / 1024) * 512;
-    const multiplyAdds = product(explanation.dispatches[0].workgroups) * THREADS * ROWS * COLUMNS * visits;
+    const terms = Math.ceil(4098 / 1024) * 512;
+    const multiplyAdds = product(explanation.dispatches[0].workgroups) * THREADS * ROWS * COLUMNS * terms;
     expect(multiplyAdds).toBeLessThan(2 * (explanation.flops / 2));
   });
 });

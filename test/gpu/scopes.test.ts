@@ -158,12 +158,12 @@ gpuTest("gradients are disposed of as a whole", async ({ engine }) => {
 
 function disposeAll(value: unknown): void {
   const seen = new Set<unknown>();
-  const visit = (one: unknown): void => {
+  const disposeOne = (one: unknown): void => {
     if (typeof one !== "object" || one === null || seen.has(one)) return;
     seen.add(one);
     if ("shape" in one && "dispose" in one) (one as Tensor).dispose();
-    else if (one instanceof Map || one instanceof Set) [...one.values()].forEach(visit);
-    else Object.values(one).forEach(visit);
+    else if (one instanceof Map || one instanceof Set) [...one.values()].forEach(disposeOne);
+    else Object.values(one).forEach(disposeOne);
   };
-  visit(value);
+  disposeOne(value);
 }

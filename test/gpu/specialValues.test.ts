@@ -58,7 +58,7 @@ describe.each(["float32", "float16"] as const)("alone, in %s", (dtype) => {
   for (const { name, activation, value, slope, from } of FORMULAS) {
     gpuTest(`${name}, on the device and on the CPU`, async ({ engine }) => {
       const results = Array.from(values, value);
-      // Each dy meets each value: NaN in either is NaN, and 0 times infinity is.
+      // Each dy is multiplied with each derivative: NaN in either is NaN, and 0 times infinity is.
       const dys = [NaN, NEGATIVE_NAN, Infinity, 1, 0];
       using cpu = await createEngine({ backend: "cpu" });
       for (const on of [engine, cpu]) {

@@ -17,8 +17,8 @@ interface Axis {
 
 type Values = readonly number[] | Float32Array;
 
-/** Every product `x[i, j] * w[k, l]` of two planes, and the position of the result that it goes to, if there is one. */
-function visit(
+/** Calls `use` with every product `x[i, j] * w[k, l]` of two planes, and the result position that it goes to, if there is one. */
+function forEachProduct(
   [height, width]: readonly number[],
   [kh, kw]: readonly number[],
   [rows, columns]: readonly [Axis, Axis],
@@ -157,7 +157,7 @@ describe("transposed convolutions end where they should", () => {
         dx: new Float32Array(x.length),
         dw: new Float32Array(w.length),
       };
-      visit(input, kernel, axes, (at, tap, to) => {
+      forEachProduct(input, kernel, axes, (at, tap, to) => {
         expected.y[to] += x[at] * w[tap];
         expected.dx[at] += dy[to] * w[tap];
         expected.dw[tap] += dy[to] * x[at];

@@ -18,15 +18,15 @@ interface Axis {
 
 const outputsOf = ({ input, ...axis }: Axis): number => outputSize(input, axis);
 
-/** Padding that lets some tap of some output meet the input, or nearly; of any size where it may fall as it will. */
+/** Padding that lets some tap of some output read the input, or nearly; of any size where it may fall as it will. */
 function randomPadding(random: Random, mode: PaddingMode, axis: Omit<Axis, "padding">): readonly [number, number] {
   const { input, kernel, stride, dilation } = axis;
   if (mode !== "zeros" && mode !== "replicate") {
     const most = mode === "reflect" ? input - 1 : input;
     return [random.integer(-1, most), random.integer(-1, most)];
   }
-  const met = random.integer(0, 3) * stride + random.integer(0, kernel - 1) * dilation;
-  const begin = random.pick([met - random.integer(-2, input), met - random.integer(-2, input), random.pick(STEPS)]);
+  const read = random.integer(0, 3) * stride + random.integer(0, kernel - 1) * dilation;
+  const begin = random.pick([read - random.integer(-2, input), read - random.integer(-2, input), random.pick(STEPS)]);
   const end = random.pick([random.pick(STEPS), dilatedExtent(kernel, dilation), stride, 0]);
   return [begin, end];
 }

@@ -7,7 +7,7 @@ import { makeProblem, type Rank } from "webgpu-conv/reference";
 import type { ConvProblem } from "../../src/problem/problem.js";
 
 /** One product of the sum: y[yIndex] += w[wIndex] * x[xIndex]. */
-type Visit = (yIndex: number, wIndex: number, xIndex: number) => void;
+type UseProduct = (yIndex: number, wIndex: number, xIndex: number) => void;
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
@@ -25,7 +25,7 @@ const flat = (at: readonly number[], extents: readonly number[]): number =>
   at.reduce((index, i, axis) => index * extents[axis] + i, 0);
 
 /** Batch, output channel, position, input channel, tap: in any rank. */
-function visitProducts(problem: ConvProblem, visit: Visit): void {
+function forEachProduct(problem: ConvProblem, use: UseProduct): void {
   const { batch, groups, inChannels, outChannels, input, kernel, output, stride, dilation, padBegin } = problem;
   const perGroup = inChannels / groups;
   for (const n of range(batch)) {
@@ -36,7 +36,7 @@ function visitProducts(problem: ConvProblem, visit: Visit): void {
           for (const tap of cells(kernel)) {
             const at = position.map((p, axis) => p * stride[axis] + tap[axis] * dilation[axis] - padBegin[axis]);
             if (at.some((i, axis) => i < 0 || i >= input[axis])) continue;
-            visit(
+            use(
               flat([n, o, ...position], [batch, outChannels, ...output]),
               flat([o, c, ...tap], [outChannels, perGroup, ...kernel]),
               flat([n, group * perGroup + c, ...at], [batch, inChannels, ...input]),
@@ -52,19 +52,19 @@ const zeros = (shape: readonly number[]): number[] => range(shape.reduce((a, b) 
 
 export function naiveForward(problem: ConvProblem, x: ArrayLike<number>, w: ArrayLike<number>): number[] {
   const y = zeros(problem.outputShape);
-  visitProducts(problem, (yIndex, wIndex, xIndex) => (y[yIndex] += w[wIndex] * x[xIndex]));
+  forEachProduct(problem, (yIndex, wIndex, xIndex) => (y[yIndex] += w[wIndex] * x[xIndex]));
   return y;
 }
 
 export function naiveInputGradient(problem: ConvProblem, dy: ArrayLike<number>, w: ArrayLike<number>): number[] {
   const dx = zeros(problem.inputShape);
-  visitProducts(problem, (yIndex, wIndex, xIndex) => (dx[xIndex] += w[wIndex] * dy[yIndex]));
+  forEachProduct(problem, (yIndex, wIndex, xIndex) => (dx[xIndex] += w[wIndex] * dy[yIndex]));
   return dx;
 }
 
 export function naiveWeightGradient(problem: ConvProblem, dy: ArrayLike<number>, x: ArrayLike<number>): number[] {
   const dw = zeros(problem.weightShape);
-  visitProducts(problem, (yIndex, wIndex, xIndex) => (dw[wIndex] += x[xIndex] * dy[yIndex]));
+  forEachProduct(problem, (yIndex, wIndex, xIndex) => (dw[wIndex] += x[xIndex] * dy[yIndex]));
   return dw;
 }
 

@@ -1,4 +1,4 @@
-/** Hyperparameters bounded by sizes: the same taps meet the same inputs, and no step is longer than it need be. */
+/** Hyperparameters bounded by sizes: the same taps read the same inputs, and no step is longer than it need be. */
 import { describe, expect, test } from "vitest";
 import { makeProblem } from "webgpu-conv/reference";
 import { type Axis, boundAxis, bounded, reachRefusal } from "../../src/problem/bounded.js";
@@ -8,7 +8,7 @@ const LARGEST = 2 ** 31 - 1;
 const STEPS = [1, 2, 3, 4, 5, 7, 8, 12, 100, 1000, 3000, 1e6, 2 ** 30, 2 ** 30 + 1, LARGEST];
 
 /** Where each tap of each output lies: before the input, beyond it, or on which of its elements. */
-function meetings({ input, output, kernel, stride, dilation, padBegin }: Axis): (number | string)[] {
+function readsOf({ input, output, kernel, stride, dilation, padBegin }: Axis): (number | string)[] {
   const all: (number | string)[] = [];
   for (let o = 0; o < output; o++) {
     for (let k = 0; k < kernel; k++) {
@@ -23,18 +23,18 @@ function meetings({ input, output, kernel, stride, dilation, padBegin }: Axis): 
 function randomAxis(random: Random): Axis {
   const [input, output, kernel] = [random.integer(1, 9), random.integer(1, 6), random.integer(1, 4)];
   const [stride, dilation] = [random.pick(STEPS), random.pick(STEPS)];
-  // Beginning where some tap of some output meets the input, or nearly.
-  const met = random.integer(0, output - 1) * stride + random.integer(0, kernel - 1) * dilation;
-  return { input, output, kernel, stride, dilation, padBegin: met - random.integer(-3, input + 3) };
+  // Beginning where some tap of some output reads the input, or nearly.
+  const read = random.integer(0, output - 1) * stride + random.integer(0, kernel - 1) * dilation;
+  return { input, output, kernel, stride, dilation, padBegin: read - random.integer(-3, input + 3) };
 }
 
-test("every tap of every output meets what it met", () => {
+test("every tap of every output reads what it read", () => {
   const random = new Random(1);
   let shortened = 0;
   for (let i = 0; i < 20_000; i++) {
     const axis = randomAxis(random);
     const short = boundAxis(axis);
-    expect(meetings(short), JSON.stringify([axis, short])).toEqual(meetings(axis));
+    expect(readsOf(short), JSON.stringify([axis, short])).toEqual(readsOf(axis));
     expect(short.stride).toBeGreaterThanOrEqual(1);
     expect(short.dilation).toBeGreaterThanOrEqual(1);
     expect(short.stride).toBeLessThanOrEqual(axis.stride);
@@ -45,7 +45,7 @@ test("every tap of every output meets what it met", () => {
   expect(shortened).toBeGreaterThan(10_000);
 });
 
-describe("steps that no two of meet the input", () => {
+describe("steps of which no two read the input", () => {
   const base = { input: 8, output: 3, kernel: 1, stride: 1, dilation: 1, padBegin: 0 };
 
   test.each([

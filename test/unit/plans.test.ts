@@ -187,17 +187,17 @@ describe("each solver of the list, in each of its directions,", () => {
     const device = { ...DEFAULT_CAPABILITIES, subgroupLanes: 8 };
     const named = CASES.map(({ input, weight, options }) => makeProblem(2, input, weight, options));
     const random = SEEDS.map((seed) => randomOperation(new Random(seed)).problem);
-    let met = 0;
+    let planned = 0;
     for (const problem of [...named, ...random]) {
-      if (met === 3) break;
+      if (planned === 3) break;
       const operation = plainOperation(direction, problem, { dtype: "float32" });
       const [solver] = solversFor(operation).filter((candidate) => candidate.name === name);
       const [config] = solver.configs(operation, device);
       if (isRefusal(planFor(solver, operation, device, config))) continue;
       checkPlans(operation, device);
-      met++;
+      planned++;
     }
-    expect(met).toBeGreaterThan(0);
+    expect(planned).toBeGreaterThan(0);
   });
 });
 

@@ -91,7 +91,7 @@ test("the name says the size where it is not the network's", () => {
   expect(scaledName(STEM, { batch: 8, extent: 224 })).toBe("ResNet-50 stem 7x7/2 3->64 224x224 [224x224, batch 8]");
 });
 
-test("the share inside counts what meets the input, not its padding", () => {
+test("the share inside counts what reads the input, not its padding", () => {
   // 3x3 over 2x2 with padding 1: along an axis, 2 of 3 taps at both positions.
   const square = named("ResNet-50 conv2_x 3x3");
   expect(insideShare(scaledProblem(square, { batch: 1, extent: 2 }))).toBeCloseTo(4 / 9, 12);

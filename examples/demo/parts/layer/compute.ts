@@ -30,8 +30,8 @@ const product = (extents: readonly number[]): number => extents.reduce((all, ext
 export const identity = (engine: Engine, channels: number): Tensor =>
   engine.tensor(new Float32Array(channels).fill(1), [channels, 1, 1, 1]);
 
-/** The same filters for a convolution that keeps channels apart: `[C * K, 1, h, w]`, channel by channel. */
-function apart(filters: Float32Array, [K, C, h, w]: Correlation["filtersShape"]): Float32Array {
+/** The same filters for a depthwise convolution: `[C * K, 1, h, w]`, channel by channel. */
+function depthwise(filters: Float32Array, [K, C, h, w]: Correlation["filtersShape"]): Float32Array {
   const taps = h * w;
   return Float32Array.from({ length: K * C * taps }, (_, i) => {
     const [row, tap] = [Math.floor(i / taps), i % taps];
@@ -51,7 +51,7 @@ export async function computeInTerms(engine: Engine, correlation: Correlation): 
   const { source, filters, filtersShape, stride, dilation, biases } = correlation;
   const [K, C, h, w] = filtersShape;
   const taps = h * w;
-  const separate = apart(filters, filtersShape);
+  const separate = depthwise(filters, filtersShape);
   using all = engine.tensor(filters, filtersShape);
   using slices = engine.tensor(separate, [C * K, 1, h, w]);
   using single = engine.tensor(tapByTap(separate, taps), [C * K * taps, 1, h, w]);

@@ -34,7 +34,7 @@ export interface Place {
   readonly filter: number;
   readonly row: number;
   readonly column: number;
-  /** Source slices that are summed over, and those of the filter that they meet. */
+  /** Source slices that are summed over, and those of the filter that they are multiplied with. */
   readonly sourceSlices: readonly number[];
 }
 

@@ -7,7 +7,7 @@ import type { LayerSettings } from "./numbers.js";
 
 const SLIDERS = [
   { name: "W", label: "Input size" },
-  { name: "C", label: "Input depth" },
+  { name: "C", label: "Input channels" },
   { name: "F", label: "Filter size" },
   { name: "K", label: "Filters" },
   { name: "S", label: "Stride" },

@@ -30,7 +30,7 @@ export function Stage(props: StageProps): ComponentChild {
   const [pointed, setPointed] = useState<Pointed>();
   const place = placeAt(scene, at);
   const rows = scene.source.titles.length;
-  // A filter of one slice meets every source slice by itself, and stands beside all of them.
+  // A filter of one slice is applied to every source slice by itself, and stands beside all of them.
   const spans = scene.filters[0].titles.length === 1 && rows > 1;
   const longest = useMemo(() => longestNumber(scene), [scene]);
   const allRows = `1 / span ${String(rows + (scene.biases ? 1 : 0))}`;

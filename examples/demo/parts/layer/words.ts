@@ -1,4 +1,4 @@
-/** What the views show, in words. Each sentence holds for the layer at hand. */
+/** What the views show, in words. Each sentence holds for the layer that is shown. */
 import { formatAtMost, plural } from "../../format.js";
 import { leftOver } from "./fit.js";
 import type { View } from "./limits.js";
