@@ -12,6 +12,7 @@ import { specialize } from "../kernels/specialize.js";
 import { packingOf } from "../planning/packing.js";
 import type { ConvProblem } from "../problem/problem.js";
 import { type Dispatch, type SolverConfig, workspaceBytes, type Workgroups } from "../planning/solver.js";
+import { usefulShare } from "../planning/work.js";
 
 /** Shapes of the forward pass' tensors, whichever pass is asked about. */
 export interface ExplainShapes {
@@ -27,6 +28,8 @@ export interface ExplainedDispatch {
   readonly workgroups: Workgroups;
   /** Whether it depends on nothing but the weights: what it writes may be kept, and is then reused until they change. */
   readonly packsWeights: boolean;
+  /** Multiply-adds that its threads execute, with those in vain; 0 where it sums no products. */
+  readonly multiplyAdds: number;
   /**
    * The WGSL that the device is given, for reading: constants and types set, loops written out, indented. Loaded when it is
    * asked for; not among the properties that JSON and spreading copy.
@@ -39,6 +42,7 @@ class ExplainedStep implements ExplainedDispatch {
   readonly constants: ExplainedDispatch["constants"];
   readonly workgroups: Workgroups;
   readonly packsWeights: boolean;
+  readonly multiplyAdds: number;
   readonly #dispatch: Dispatch;
 
   constructor(dispatch: Dispatch, packsWeights: boolean) {
@@ -46,6 +50,7 @@ class ExplainedStep implements ExplainedDispatch {
     this.constants = dispatch.constants;
     this.workgroups = dispatch.workgroups;
     this.packsWeights = packsWeights;
+    this.multiplyAdds = dispatch.multiplyAdds ?? 0;
     this.#dispatch = dispatch;
   }
 
@@ -71,6 +76,11 @@ export interface Explanation {
   readonly dispatches: readonly ExplainedDispatch[];
   /** Two for each multiply-add, padding counted. */
   readonly flops: number;
+  /**
+   * The share of the multiply-adds executed that the algorithm needs: what is beyond the edges of tiles is in vain. Winograd
+   * needs fewer than `flops` says. Undefined where no products are summed.
+   */
+  readonly usefulShare: number | undefined;
   /** Bytes of every operand and result, each once. */
   readonly bytes: number;
   /** flops / bytes */
@@ -134,6 +144,7 @@ export function explain(
     refused: passedOver,
     dispatches,
     flops,
+    usefulShare: usefulShare(operation, plan),
     bytes,
     arithmeticIntensity: flops / bytes,
     workspaceBytes: workspaceBytes(plan),
@@ -145,7 +156,8 @@ export function explain(
 
 function inWords(explanation: Omit<Explanation, "toString">): string {
   const { direction, problem, solver, config, chosenBy, refused, dispatches, conversions } = explanation;
-  const { flops, bytes, arithmeticIntensity, workspaceBytes, limit } = explanation;
+  const { flops, usefulShare, bytes, arithmeticIntensity, workspaceBytes, limit } = explanation;
+  const executed = dispatches.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0);
   const settings = Object.entries(config).map(([name, value]) => `${name} ${String(value)}`);
   const geometry =
     `x [${problem.inputShape.join(", ")}], w [${problem.weightShape.join(", ")}], y [${problem.outputShape.join(", ")}], ` +
@@ -161,6 +173,11 @@ function inWords(explanation: Omit<Explanation, "toString">): string {
     }),
     `${flops.toLocaleString("en")} FLOPs, ${bytes.toLocaleString("en")} bytes, ${arithmeticIntensity.toFixed(1)} FLOPs a byte, ` +
       `${workspaceBytes.toLocaleString("en")} bytes of workspace`,
+    ...(usefulShare === undefined
+      ? []
+      : [
+          `${executed.toLocaleString("en")} multiply-adds executed, ${(100 * usefulShare).toFixed(1)} % of them needed`,
+        ]),
     ...refused.map(({ solver: other, reason }) => `not ${other}: ${reason}`),
   ].join("\n");
 }

@@ -32,6 +32,11 @@ export interface Dispatch {
   readonly uniforms: UniformValues;
   readonly bindings: Readonly<Record<string, BindingSource>>;
   readonly workgroups: Workgroups;
+  /**
+   * Multiply-adds of all its workgroups' threads, with those in vain: beyond the edge of a tile, of a tap that a phase lacks, of
+   * threads without a result. Absent where it sums no products.
+   */
+  readonly multiplyAdds?: number;
 }
 
 export type Scratch = Readonly<Partial<Record<ScratchName, number>>>;
@@ -50,6 +55,8 @@ export interface SolverPlan {
   readonly dispatches: readonly Dispatch[];
   /** Bytes of scratch memory, which lives only while the dispatches run. */
   readonly scratchBytes: Scratch;
+  /** Multiply-adds that its algorithm needs, where these are not the problem's. */
+  readonly neededMultiplyAdds?: number;
   /** Tensors that are copied into another form first, or afterwards, in words; none when absent. */
   readonly conversions?: readonly string[];
 }
@@ -60,7 +67,7 @@ export interface Refusal {
 }
 
 /** What a solver dispatches. The list adds whose plan it is. */
-export type Steps = Pick<SolverPlan, "dispatches" | "scratchBytes">;
+export type Steps = Pick<SolverPlan, "dispatches" | "scratchBytes" | "neededMultiplyAdds">;
 
 interface SolverTraits {
   readonly name: string;
@@ -140,6 +147,7 @@ export function dispatch<
     readonly uniforms: Exactly<Uniforms, Values<NoInfer<Field>, number | readonly number[]>>;
     readonly bindings: Exactly<Bindings, Values<NoInfer<Binding>, BindingSource>>;
     readonly workgroups: Workgroups;
+    readonly multiplyAdds?: number;
   },
 ): Dispatch {
   return { kernel, ...parts };

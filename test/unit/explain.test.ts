@@ -45,8 +45,9 @@ describe("an explanation", () => {
       solver: "direct",
       config: {},
       refused: others.map((solver) => ({ solver, reason: "direct was asked for" })),
-      dispatches: [{ kernel: "direct", workgroups: [3, 1, 1], packsWeights: false }],
+      dispatches: [{ kernel: "direct", workgroups: [3, 1, 1], packsWeights: false, multiplyAdds: 3456 }],
       flops: 5184,
+      usefulShare: 0.75,
       bytes: 2592,
       arithmeticIntensity: 2,
       workspaceBytes: 0,
@@ -64,7 +65,7 @@ describe("an explanation", () => {
     expect(code).toMatch(/^const KERNEL_HEIGHT: u32 = 3u;$/m);
     expect(code).toMatch(/^ {4}\S/m);
     expect(code).not.toMatch(/\/\/|\n\n\n/);
-    expect(Object.keys({ ...step })).toEqual(["kernel", "constants", "workgroups", "packsWeights"]);
+    expect(Object.keys({ ...step })).toEqual(["kernel", "constants", "workgroups", "packsWeights", "multiplyAdds"]);
     expect(JSON.stringify(step)).not.toContain("code");
   });
 
@@ -75,6 +76,7 @@ describe("an explanation", () => {
         "solver direct",
         "  dispatch direct: 3 x 1 x 1 workgroups",
         "5,184 FLOPs, 2,592 bytes, 2.0 FLOPs a byte, 0 bytes of workspace",
+        "3,456 multiply-adds executed, 75.0 % of them needed",
         ...others.map((name) => `not ${name}: direct was asked for`),
       ].join("\n"),
     );

@@ -4,9 +4,9 @@ import { product } from "../../problem/geometry.js";
 import type { NoKnobs } from "../../planning/knobs.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
-import { elementTypes, vectorResults } from "../shared/constants.js";
+import { elementTypes, vectorResults, wholeWorkgroups } from "../shared/constants.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
-import { describeGather } from "../shared/gather.js";
+import { describeGather, meanDepth } from "../shared/gather.js";
 
 const THREADS = 64;
 
@@ -34,6 +34,7 @@ export const direct: Solver<NoKnobs> = {
       },
       bindings: gather.bindings,
       workgroups: foldWorkgroups(Math.ceil(resultElements / THREADS), capabilities),
+      multiplyAdds: wholeWorkgroups(resultElements, THREADS) * meanDepth(operation, gather),
     });
     return {
       dispatches: [step, ...borderDispatches(operation, capabilities)],

@@ -3,7 +3,7 @@ import kernel from "../../../shaders/direct/direct_weight_gradient.wgsl";
 import type { NoKnobs } from "../../planning/knobs.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
-import { elementTypes } from "../shared/constants.js";
+import { elementTypes, wholeWorkgroups } from "../shared/constants.js";
 import {
   gradientBindings,
   gradientConstants,
@@ -43,6 +43,7 @@ export const directWeightGradient: Solver<NoKnobs> = {
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },
       workgroups: foldWorkgroups(Math.ceil((splits * elements) / THREADS), capabilities),
+      multiplyAdds: wholeWorkgroups(elements, THREADS) * depth,
     });
     return twoStages(first, sums);
   },

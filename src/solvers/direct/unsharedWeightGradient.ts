@@ -4,7 +4,7 @@ import type { Capabilities } from "../../planning/capabilities.js";
 import { product } from "../../problem/geometry.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { dispatch, foldWorkgroups, type Steps } from "../../planning/solver.js";
-import { elementTypes, paddingConstant, tapConstants } from "../shared/constants.js";
+import { elementTypes, paddingConstant, tapConstants, wholeWorkgroups } from "../shared/constants.js";
 import { gradientBindings, gradientUniforms } from "../passes/reducePartials.js";
 
 const THREADS = 64;
@@ -23,6 +23,7 @@ export function planUnshared(operation: ConvOperation, capabilities: Capabilitie
     uniforms: { ...gradientUniforms(operation), batch: problem.batch, elements },
     bindings: { ...gradientBindings(operation), result: "w" },
     workgroups: foldWorkgroups(Math.ceil(elements / THREADS), capabilities),
+    multiplyAdds: wholeWorkgroups(elements, THREADS) * problem.batch,
   });
   return { dispatches: [step], scratchBytes: {} };
 }

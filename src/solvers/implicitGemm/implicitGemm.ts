@@ -17,6 +17,7 @@ import {
   tileConstants,
   tileCount,
   tileDiscouraged,
+  tileMultiplyAdds,
   tileRefusal,
   tileRows,
   tileSums,
@@ -115,6 +116,10 @@ export const implicitGemm: Solver<ImplicitGemmConfig> = {
         sourceVectors: sourcesInVectors ? gather.bindings.source : "unused",
       },
       workgroups: foldWorkgroups(tasks, capabilities),
+      multiplyAdds:
+        gather.phaseCount *
+        operation.problem.groups *
+        tileMultiplyAdds(config, gather.resultChannels, gather.columns, gather.depth),
     });
     return {
       dispatches: [step, ...sums.reduction, ...borderDispatches(operation, capabilities)],

@@ -19,6 +19,7 @@ import {
   tileColumns,
   tileConstants,
   tileDiscouraged,
+  tileMultiplyAdds,
   tileRefusal,
   tileRows,
   tileSums,
@@ -92,6 +93,7 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
         partials: sums.target,
       },
       workgroups: foldWorkgroups(tasks, capabilities),
+      multiplyAdds: problem.groups * tileMultiplyAdds(config, problem.outChannelsPerGroup, columns, depth),
     });
     return twoStages(first, sums);
   },

@@ -51,6 +51,12 @@ export function tileCount(tile: WorkgroupTile, rows: number, columns: number): n
   return Math.ceil(rows / tileRows(tile)) * Math.ceil(columns / tileColumns(tile));
 }
 
+/** Multiply-adds of a product of `rows` by `columns` over `depth`, in whole tiles. */
+export function tileMultiplyAdds(tile: WorkgroupTile, rows: number, columns: number, depth: number): number {
+  const results = tileCount(tile, rows, columns) * tileRows(tile) * tileColumns(tile);
+  return results * tile.tileDepth * Math.ceil(depth / tile.tileDepth);
+}
+
 /** The same results and fewer barriers; or fewer turns of the inner loop, and more instructions to hold. */
 function variantsOf(tile: WorkgroupTile): readonly WorkgroupTile[] {
   const deeper = tile.vectors > 1 ? [{ ...tile, tileDepth: 2 * tile.tileDepth }] : [];

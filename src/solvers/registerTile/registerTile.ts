@@ -14,7 +14,7 @@ import {
 } from "../shared/constants.js";
 import { laneCost } from "../shared/laneCost.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
-import { describeGather, phaseUniforms } from "../shared/gather.js";
+import { describeGather, meanDepth, phaseUniforms } from "../shared/gather.js";
 import { blocksOf, resultSplits, resultSplitsRefusal, resultSums } from "../passes/sumSplits.js";
 
 /** The product is of M rows (result channels) by N columns (positions), over K terms. */
@@ -100,6 +100,7 @@ export const registerTile: Solver<RegisterTileConfig> = {
       },
       bindings: { ...gather.bindings, ...sums.bindings },
       workgroups: foldWorkgroups(tasks, capabilities),
+      multiplyAdds: tasksPerSplit * workgroupThreads * rows * columns * meanDepth(operation, gather),
     });
     return {
       dispatches: [step, ...sums.reduction, ...borderDispatches(operation, capabilities)],

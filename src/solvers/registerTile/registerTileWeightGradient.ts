@@ -135,6 +135,8 @@ export const registerTileWeightGradient: Solver<RegisterTileGradientConfig> = {
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },
       workgroups: foldWorkgroups(tasks, capabilities),
+      multiplyAdds:
+        tasksPerSplit * workgroupThreads * rows * columns * segments * shared * Math.ceil(segmentLength / shared),
     });
     return twoStages(first, sums);
   },

@@ -13,6 +13,7 @@ import {
   preferring,
   unsharedRefusal,
   vectorResults,
+  wholeWorkgroups,
 } from "../shared/constants.js";
 import { describeFlipped, describeGather, type Gather, liesInVectors } from "../shared/gather.js";
 import {
@@ -70,6 +71,14 @@ function threadsOf({ problem }: ConvOperation, gather: Gather, walk: Walk, confi
   const { batch, groups } = problem;
   const blocks = product(walk.phases) * Math.ceil(walk.grid[1] / lines) * Math.ceil(walk.grid[2] / columns);
   return batch * groups * Math.ceil(gather.resultChannels / rows) * blocks;
+}
+
+/** Multiply-adds of a pass, those of taps that a phase lacks with them. */
+function multiplyAddsOf(operation: ConvOperation, gather: Gather, walk: Walk, config: RollingWindowConfig): number {
+  const lineBlocks = Math.ceil(walk.grid[1] / config.lines);
+  const threads = wholeWorkgroups(threadsOf(operation, gather, walk, config), THREADS);
+  const resultsOfThread = (config.rows * config.columns * walk.grid[1]) / lineBlocks;
+  return threads * resultsOfThread * gather.sourceChannels * product(walk.filter.kernel);
 }
 
 /** Whether each four results of a line lie in a vector. */
@@ -187,6 +196,7 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
       },
       bindings: gather.bindings,
       workgroups: foldWorkgroups(Math.ceil(walks / THREADS), capabilities),
+      multiplyAdds: multiplyAddsOf(operation, gather, walk, config),
     });
     const dispatches = [step, ...borderDispatches(operation, capabilities)];
     return { dispatches, scratchBytes: {} };

@@ -109,6 +109,7 @@ export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = 
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },
       workgroups: foldWorkgroups(Math.ceil(walks / THREADS), capabilities),
+      multiplyAdds: pairs * rows * problem.taps * split.lines * split.segmentsPerLine * split.columnBlocks * columns,
     });
     return twoStages(first, sums);
   },

@@ -138,6 +138,9 @@ export function dealtEvenly(channels: number, most: readonly number[]): readonly
   return [...new Set(most.map((count) => Math.ceil(channels / Math.ceil(channels / count))))];
 }
 
+/** Threads of whole workgroups: those without work wait for the others. */
+export const wholeWorkgroups = (threads: number, each: number): number => each * Math.ceil(threads / each);
+
 /** Candidates with the first one that will do before the others; the last one where none will. */
 export function preferring<Item>(items: readonly Item[], willDo: (item: Item) => boolean): readonly Item[] {
   const preferred = items.find(willDo) ?? items[items.length - 1];

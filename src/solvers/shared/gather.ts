@@ -66,6 +66,10 @@ export function describeGather(operation: ConvOperation): Gather {
   };
 }
 
+/** Terms of a sum, the mean of all phases: those that a phase lacks not counted. */
+export const meanDepth = ({ problem }: ConvOperation, { sourceChannels, phaseCount }: Gather): number =>
+  (sourceChannels * problem.taps) / phaseCount;
+
 /** Whether each run of `length` neighbouring results lies in whole, aligned vectors of four. */
 export function liesInVectors({ uniforms: { resultStrides } }: Gather, length: number): boolean {
   const [batch, channel, position] = resultStrides;

@@ -13,6 +13,7 @@ import {
   unsharedRefusal,
   preferring,
   vectorResults,
+  wholeWorkgroups,
 } from "../shared/constants.js";
 import { blocksOf, resultSums } from "../passes/sumSplits.js";
 import { laneCost } from "../shared/laneCost.js";
@@ -147,6 +148,7 @@ export const strip: Solver<StripConfig> = {
       },
       bindings: { ...gather.bindings, ...sums.bindings },
       workgroups: foldWorkgroups(Math.ceil(strips / THREADS), capabilities),
+      multiplyAdds: wholeWorkgroups(stripsPerSplit, THREADS) * rows * columns * gather.depth,
     });
     const dispatches = [step, ...sums.reduction, ...borderDispatches(operation, capabilities)];
     return { dispatches, scratchBytes: sums.scratchBytes };

@@ -111,6 +111,7 @@ export const stripWeightGradient: Solver<StripGradientConfig> = {
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },
       workgroups: foldWorkgroups(Math.ceil((split.splits * threads) / THREADS), capabilities),
+      multiplyAdds: threads * filterRows * problem.kernel[2] * split.segments * split.columnBlocks * columns,
     });
     return twoStages(first, sums);
   },

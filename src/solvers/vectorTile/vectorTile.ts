@@ -16,7 +16,7 @@ import {
   preferring,
   vectorResults,
 } from "../shared/constants.js";
-import { liesInVectors, slopesOf } from "../shared/gather.js";
+import { liesInVectors, meanDepth, slopesOf } from "../shared/gather.js";
 import { blocksOf, resultSums } from "../passes/sumSplits.js";
 import { unfoldDispatch, unfoldedBytes } from "./unfold.js";
 import { describeVectors, VECTOR, type Vectors } from "./vectors.js";
@@ -181,6 +181,14 @@ function planTiles(
       ...sums.bindings,
     },
     workgroups: foldWorkgroups(tasks, capabilities),
+    multiplyAdds:
+      tasksPerSplit *
+      workgroupThreads *
+      rows *
+      vectors *
+      VECTOR *
+      meanDepth(operation, gather) *
+      ((shared * Math.ceil(terms / shared)) / terms),
   });
   return { dispatches: [step, ...sums.reduction], scratchBytes: sums.scratchBytes };
 }

@@ -20,6 +20,7 @@ import {
   BYTES,
   describeTiling,
   isExact,
+  neededMultiplyAdds,
   rebind,
   shapeRefusal,
   tileConfigs,
@@ -67,7 +68,11 @@ export const winograd: Solver<WinogradConfig> = {
       resultDispatch(operation, tiling, config, capabilities),
       ...borderDispatches(operation, capabilities),
     ];
-    return { dispatches, scratchBytes: { ...scratchBytes, ...product.scratchBytes } };
+    return {
+      dispatches,
+      scratchBytes: { ...scratchBytes, ...product.scratchBytes },
+      neededMultiplyAdds: neededMultiplyAdds(operation, tiling, config),
+    };
   },
 };
 

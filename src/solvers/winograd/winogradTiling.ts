@@ -71,6 +71,13 @@ export function describeTiling(operation: ConvOperation, tile: number): Tiling {
   };
 }
 
+/** Multiply-adds that the products of a layer need, results beyond the edge of a tile not counted. */
+export const neededMultiplyAdds = (
+  { problem }: ConvOperation,
+  { products }: Tiling,
+  { tile }: WinogradConfig,
+): number => (problem.multiplyAdds * products) / (tile ** 2 * problem.taps);
+
 /** Constants of the kernels: which transforms. */
 export const transformConstants = ({ problem }: ConvOperation, { tile }: WinogradConfig) => ({
   TILE: tile,

@@ -15,6 +15,7 @@ import {
   BYTES,
   describeTiling,
   isExact,
+  neededMultiplyAdds,
   rebind,
   shapeRefusal,
   tileConfigs,
@@ -78,7 +79,7 @@ export const winogradWeightGradient: Solver<WinogradConfig> = {
       filterGradientDispatch(operation, tiling, config, capabilities),
       ...(operation.bias ? bias.dispatches : []),
     ];
-    return { dispatches, scratchBytes };
+    return { dispatches, scratchBytes, neededMultiplyAdds: neededMultiplyAdds(operation, tiling, config) };
   },
 };
 
