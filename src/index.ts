@@ -47,11 +47,12 @@ export type { Direction } from "./problem/operation.js";
 export { Compiled, type Encoded } from "./api/recording.js";
 export { Tensor } from "./tensor/tensor.js";
 export { VERSION } from "./base/version.js";
-export type { Candidate } from "./tuner/candidates.js";
+export type { Candidate } from "./tuner/ownCandidate.js";
 export { indexedDbStore } from "./tuner/indexedDbStore.js";
 export { memoryStore, type TuningData, type TuningEntry, type TuningStore } from "./tuner/store.js";
 export type { Verdict } from "./tuner/trial.js";
-export type { TuneMode, Tuning, TuningReport } from "./tuner/tuning.js";
+export type { TuningReport } from "./tuner/measure.js";
+export type { TuneMode, Tuning } from "./tuner/tuning.js";
 
 /**
  * Makes an engine on this page's, worker's or Deno's GPU.

@@ -2,41 +2,12 @@
 import type { Capabilities } from "../planning/capabilities.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { select, solversFor } from "../solvers/select.js";
-import { policyOf } from "../planning/policy.js";
-import { isRefusal, type ListedSolver, type SolverConfig } from "../planning/solver.js";
+import { isRefusal, type ListedSolver } from "../planning/solver.js";
 import { planFor } from "../solvers/passes/conversions.js";
-
-export interface Candidate {
-  readonly name: string;
-  readonly config: SolverConfig;
-}
+import { type Candidate, isSame, isTooSlow } from "./ownCandidate.js";
 
 /** Candidates of an operation, at most. */
 export const MOST_CANDIDATES = 16;
-
-/** Whether two candidates are one, in whatever order their constants come. */
-export function isSame(a: Candidate, b: Candidate): boolean {
-  const names = Object.keys(a.config);
-  if (a.name !== b.name || names.length !== Object.keys(b.config).length) return false;
-  return names.every((name) => Object.hasOwn(b.config, name) && a.config[name] === b.config[name]);
-}
-
-/** The solver's own tuning candidate that equals `wanted`; undefined where it has none, or refuses it. */
-export function ownCandidate(
-  operation: ConvOperation,
-  capabilities: Capabilities,
-  wanted: Candidate,
-): Candidate | undefined {
-  const solver = solversFor(operation).find(({ name }) => name === wanted.name);
-  if (!solver || isTooSlow(solver, capabilities)) return undefined;
-  const candidates = solver.configs(operation, capabilities).map((config) => ({ name: solver.name, config }));
-  const own = candidates.find((candidate) => isSame(candidate, wanted));
-  return own && !isRefusal(planFor(solver, operation, capabilities, own.config)) ? own : undefined;
-}
-
-/** Kernels in workgroup memory take a software device tens of seconds to compile, to lose by several times. */
-const isTooSlow = ({ usesWorkgroupMemory = false }: ListedSolver, capabilities: Capabilities): boolean =>
-  usesWorkgroupMemory && !policyOf(capabilities).workgroupMemoryPays;
 
 /** What the model chooses: the candidate to beat. */
 export function modelChoice(operation: ConvOperation, capabilities: Capabilities): Candidate {

@@ -7,7 +7,8 @@ import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../p
 import { withBatch } from "../problem/problem.js";
 import { solversFor } from "../solvers/select.js";
 import { workspaceBytes } from "../planning/solver.js";
-import { type Candidate, generalSolver } from "./candidates.js";
+import { generalSolver } from "./candidates.js";
+import type { Candidate } from "./ownCandidate.js";
 import { race } from "./race.js";
 
 /** What became of a candidate. */

@@ -6,8 +6,10 @@ import type { ExplainShapes } from "../calls/explain.js";
 import { type ConvOperation, keyOf } from "../problem/operation.js";
 import type { OperationName } from "../problem/operationNames.js";
 import { Waits } from "../base/waits.js";
-import { type Candidate, candidatesFor, isSame, modelChoice, ownCandidate } from "./candidates.js";
+import { loadLate } from "../base/late.js";
 import { adapterKey, bucketOf } from "./key.js";
+import type { TuningReport } from "./measure.js";
+import { type Candidate, ownCandidate } from "./ownCandidate.js";
 import { oneAtATime } from "./queue.js";
 import {
   MOST_ENTRIES,
@@ -17,7 +19,7 @@ import {
   type TuningEntry,
   type TuningStore,
 } from "./store.js";
-import { type TrialOptions, tryOut, type Verdict } from "./trial.js";
+import type { Verdict } from "./trial.js";
 
 /**
  * When operations are tuned: never, "off", though choices that are known are used; each when it is first called,
@@ -26,29 +28,10 @@ import { type TrialOptions, tryOut, type Verdict } from "./trial.js";
 export type TuneMode = "off" | "first-use" | "background";
 export const TUNE_MODES: readonly TuneMode[] = ["off", "first-use", "background"];
 
-/** What {@link Tuning.tune} found. */
-export interface TuningReport {
-  /** What would have been chosen without measuring. */
-  readonly model: Candidate;
-  /** What is chosen from now on; undefined where nothing could be measured. */
-  readonly winner: Verdict | undefined;
-  readonly candidates: readonly Verdict[];
-  /** Samples measured: the operation's, or fewer where those would take too long or too much memory; 0 if skipped. */
-  readonly batch: number;
-  /** Why nothing was measured. */
-  readonly skipped?: string;
-}
-
-const ROUNDS = 7;
-/** Of the time of the model's choice, what another must take at most to be taken in its place. */
-const WORTH_IT = 0.95;
 /** Operations whose tuning fails one after the other before no more are tuned: then it is the device that fails. */
 const MOST_FAILURES = 3;
-const STRETCH_MILLISECONDS = 50;
 /** The engine has nothing to do when nothing was called for so long. */
 const IDLE_MILLISECONDS = 200;
-/** Operands, results and scratch memory of a trial may take so much. */
-const MOST_BYTES = 2 ** 27;
 
 /** Operations whose choice is remembered; then all are looked up anew. */
 const MOST_CHOICES = 4096;
@@ -217,48 +200,14 @@ export class Tuning {
 
   /** @param patient whether it waits until the engine has nothing else to do */
   async #tuneOperation(operation: ConvOperation, patient: boolean): Promise<TuningReport> {
-    const { capabilities } = this.#backend;
-    if (!capabilities) throw new DeviceError("tuning needs a WebGPU device");
-    const model = modelChoice(operation, capabilities);
-    const options: TrialOptions = {
-      rounds: ROUNDS,
-      stretchMilliseconds: STRETCH_MILLISECONDS,
-      mostBytes: MOST_BYTES,
-      pause: async () => {
-        await pause();
-        if (patient) await this.#untilIdle();
-        if (this.#waits.ended) throw new DeviceError("the engine was disposed while it was tuning");
-      },
-    };
-    const ways = candidatesFor(operation, capabilities);
-    const nothing = { model, winner: undefined, candidates: [], batch: 0 };
-    if (ways.length < 2) return { ...nothing, skipped: "there is one way only" };
-    const { verdicts: candidates, batch } = await this.#isolated(() => tryOut(this.#backend, operation, options, ways));
-    const measured = candidates.filter(({ milliseconds }) => milliseconds !== undefined);
-    const [quickest] = [...measured].sort((a, b) => (a.milliseconds ?? 0) - (b.milliseconds ?? 0));
-    if (measured.length === 0) {
-      const skipped =
-        candidates.length > 0 ? "no candidate may win" : `one sample takes more than ${String(MOST_BYTES)} bytes`;
-      return { ...nothing, candidates, skipped };
-    }
-    const own = measured.find((candidate) => isSame(candidate, model));
-    const { milliseconds = 0 } = quickest;
-    // What is hardly faster may be luck: then the model stays.
-    const winner = own?.milliseconds !== undefined && milliseconds > WORTH_IT * own.milliseconds ? own : quickest;
-    this.#keep(operation, winner, own?.milliseconds ?? milliseconds);
-    return { model, winner, candidates, batch };
-  }
-
-  /** What went wrong before is for the caller to hear of, and not for a trial. */
-  async #isolated<Result>(run: () => Promise<Result>): Promise<Result> {
-    const [earlier] = await Promise.allSettled([this.#backend.finish()]);
-    try {
-      return await run();
-    } finally {
-      // What a candidate did wrong is in its verdict.
-      await this.#backend.finish().catch(() => undefined);
-      if (earlier.status === "rejected") this.#backend.report(earlier.reason as Error);
-    }
+    const { measure } = await loadLate("the tuner", () => import("./measure.js"));
+    const { report, modelMilliseconds } = await measure(this.#backend, operation, async () => {
+      await pause();
+      if (patient) await this.#untilIdle();
+      if (this.#waits.ended) throw new DeviceError("the engine was disposed while it was tuning");
+    });
+    if (report.winner) this.#keep(operation, report.winner, modelMilliseconds);
+    return report;
   }
 
   #keep(operation: ConvOperation, winner: Verdict, modelMilliseconds: number): void {

@@ -9,7 +9,8 @@ import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/planning/capa
 import { fileStore } from "../../src/node/fileStore.js";
 import { DIRECTIONS } from "../../src/problem/operation.js";
 import { select } from "../../src/solvers/select.js";
-import { candidatesFor, isSame, modelChoice, MOST_CANDIDATES, ownCandidate } from "../../src/tuner/candidates.js";
+import { candidatesFor, modelChoice, MOST_CANDIDATES } from "../../src/tuner/candidates.js";
+import { isSame, ownCandidate } from "../../src/tuner/ownCandidate.js";
 import { adapterKey, anchor, bucketOf } from "../../src/tuner/key.js";
 import { race } from "../../src/tuner/race.js";
 import { memoryStore, MOST_ENTRIES, readTuningData, tuningData, type TuningEntry } from "../../src/tuner/store.js";

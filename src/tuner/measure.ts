@@ -1,0 +1,79 @@
+/** Measures the ways of running an operation: what a page loads when something is to be tuned, and not before. */
+import type { Backend } from "../backend/backend.js";
+import { DeviceError } from "../base/errors.js";
+import type { ConvOperation } from "../problem/operation.js";
+import { candidatesFor, modelChoice } from "./candidates.js";
+import { type Candidate, isSame } from "./ownCandidate.js";
+import { type TrialOptions, tryOut, type Verdict } from "./trial.js";
+
+/** What {@link Tuning.tune} found. */
+export interface TuningReport {
+  /** What would have been chosen without measuring. */
+  readonly model: Candidate;
+  /** What is chosen from now on; undefined where nothing could be measured. */
+  readonly winner: Verdict | undefined;
+  readonly candidates: readonly Verdict[];
+  /** Samples measured: the operation's, or fewer where those would take too long or too much memory; 0 if skipped. */
+  readonly batch: number;
+  /** Why nothing was measured. */
+  readonly skipped?: string;
+}
+
+const ROUNDS = 7;
+/** Of the time of the model's choice, what another must take at most to be taken in its place. */
+const WORTH_IT = 0.95;
+const STRETCH_MILLISECONDS = 50;
+/** Operands, results and scratch memory of a trial may take so much. */
+const MOST_BYTES = 2 ** 27;
+
+export interface Measured {
+  readonly report: TuningReport;
+  /** Of the model's choice, where it was measured; else of the winner. */
+  readonly modelMilliseconds: number;
+}
+
+/** @param pause awaited between measurements; may throw to end them */
+export async function measure(
+  backend: Backend,
+  operation: ConvOperation,
+  pause: () => Promise<void>,
+): Promise<Measured> {
+  const { capabilities } = backend;
+  if (!capabilities) throw new DeviceError("tuning needs a WebGPU device");
+  const model = modelChoice(operation, capabilities);
+  const options: TrialOptions = {
+    rounds: ROUNDS,
+    stretchMilliseconds: STRETCH_MILLISECONDS,
+    mostBytes: MOST_BYTES,
+    pause,
+  };
+  const ways = candidatesFor(operation, capabilities);
+  const without = (skipped: string, candidates: readonly Verdict[] = []): Measured => {
+    return { report: { model, winner: undefined, candidates, batch: 0, skipped }, modelMilliseconds: 0 };
+  };
+  if (ways.length < 2) return without("there is one way only");
+  const { verdicts: candidates, batch } = await isolated(backend, () => tryOut(backend, operation, options, ways));
+  const measured = candidates.filter(({ milliseconds }) => milliseconds !== undefined);
+  const [quickest] = [...measured].sort((a, b) => (a.milliseconds ?? 0) - (b.milliseconds ?? 0));
+  if (measured.length === 0) {
+    const tooLarge = `one sample takes more than ${String(MOST_BYTES)} bytes`;
+    return without(candidates.length > 0 ? "no candidate may win" : tooLarge, candidates);
+  }
+  const own = measured.find((candidate) => isSame(candidate, model));
+  const { milliseconds = 0 } = quickest;
+  // What is hardly faster may be luck: then the model stays.
+  const winner = own?.milliseconds !== undefined && milliseconds > WORTH_IT * own.milliseconds ? own : quickest;
+  return { report: { model, winner, candidates, batch }, modelMilliseconds: own?.milliseconds ?? milliseconds };
+}
+
+/** What went wrong before is for the caller to hear of, and not for a trial. */
+async function isolated<Result>(backend: Backend, run: () => Promise<Result>): Promise<Result> {
+  const [earlier] = await Promise.allSettled([backend.finish()]);
+  try {
+    return await run();
+  } finally {
+    // What a candidate did wrong is in its verdict.
+    await backend.finish().catch(() => undefined);
+    if (earlier.status === "rejected") backend.report(earlier.reason as Error);
+  }
+}

@@ -1,0 +1,36 @@
+/** What is chosen for an operation, where it is one of the solver's own tuning candidates. */
+import type { Capabilities } from "../planning/capabilities.js";
+import { policyOf } from "../planning/policy.js";
+import { isRefusal, type ListedSolver, type SolverConfig } from "../planning/solver.js";
+import type { ConvOperation } from "../problem/operation.js";
+import { planFor } from "../solvers/passes/conversions.js";
+import { solversFor } from "../solvers/select.js";
+
+export interface Candidate {
+  readonly name: string;
+  readonly config: SolverConfig;
+}
+
+/** Whether two candidates are one, in whatever order their constants come. */
+export function isSame(a: Candidate, b: Candidate): boolean {
+  const names = Object.keys(a.config);
+  if (a.name !== b.name || names.length !== Object.keys(b.config).length) return false;
+  return names.every((name) => Object.hasOwn(b.config, name) && a.config[name] === b.config[name]);
+}
+
+/** The solver's own tuning candidate that equals `wanted`; undefined where it has none, or refuses it. */
+export function ownCandidate(
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  wanted: Candidate,
+): Candidate | undefined {
+  const solver = solversFor(operation).find(({ name }) => name === wanted.name);
+  if (!solver || isTooSlow(solver, capabilities)) return undefined;
+  const candidates = solver.configs(operation, capabilities).map((config) => ({ name: solver.name, config }));
+  const own = candidates.find((candidate) => isSame(candidate, wanted));
+  return own && !isRefusal(planFor(solver, operation, capabilities, own.config)) ? own : undefined;
+}
+
+/** Kernels in workgroup memory take a software device tens of seconds to compile, to lose by several times. */
+export const isTooSlow = ({ usesWorkgroupMemory = false }: ListedSolver, capabilities: Capabilities): boolean =>
+  usesWorkgroupMemory && !policyOf(capabilities).workgroupMemoryPays;
