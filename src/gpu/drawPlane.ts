@@ -57,8 +57,9 @@ export class Painter {
     return texture;
   }
 
-  /** The pipeline for a storage and a target's format: at once where it was made before. */
-  pipelineFor(storage: GpuStorage, planes: Planes, format: GPUTextureFormat): RenderEntry {
+  /** The pipeline for a storage and a target: at once where one was made for its format before. */
+  entryFor(storage: GpuStorage, planes: Planes, target: DrawTarget): RenderEntry {
+    const { format } = this.textureOf(target);
     const constants = { ...pixelConstants(storage), HALF: storage.dtype === "float16", DIVERGING: planes.diverging };
     const key = `${format} ${JSON.stringify(constants)}`;
     const known = this.#pipelines.get(key);

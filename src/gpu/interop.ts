@@ -3,9 +3,10 @@ import type { Interop, Sequence } from "../backend/backend.js";
 import type { DrawTarget, Planes } from "../backend/draw.js";
 import type { DType } from "../problem/dtype.js";
 import { DeviceError, require, show, TensorError } from "../base/errors.js";
+import { loadLate } from "../base/late.js";
 import { product } from "../problem/geometry.js";
 import type { BufferPool } from "./bufferPool.js";
-import { Painter } from "./drawPlane.js";
+import type { Painter } from "./drawPlane.js";
 import { popReason } from "./allocation.js";
 import type { DeviceLife } from "./deviceLife.js";
 import { bytesOfValues, errorOf, type GpuStorage, makeStorage } from "./batch.js";
@@ -16,7 +17,7 @@ export class GpuInterop implements Interop<GpuStorage> {
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   readonly #recorder: Recorder;
-  readonly #painter: Painter;
+  #painter: Painter | undefined;
   readonly #life: DeviceLife;
   readonly #onExposed: (storage: GpuStorage) => void;
 
@@ -31,7 +32,6 @@ export class GpuInterop implements Interop<GpuStorage> {
     this.#device = device;
     this.#pool = pool;
     this.#recorder = recorder;
-    this.#painter = new Painter(device);
     this.#life = life;
     this.#onExposed = onExposed;
   }
@@ -97,14 +97,13 @@ export class GpuInterop implements Interop<GpuStorage> {
   async #draw(source: GpuStorage, planes: Planes, target: DrawTarget): Promise<void> {
     this.#life.require();
     this.#recorder.requireUsable(source);
-    const { format } = this.#painter.textureOf(target);
+    const entry = this.#painter?.entryFor(source, planes, target);
     const waiting = this.#recorder.flush() ?? source.pooled.arriving;
-    const entry = this.#painter.pipelineFor(source, planes, format);
     // Nothing is awaited unless it must be: a page draws many maps into one frame of its canvas.
-    if (!waiting && entry.pipeline) {
+    if (this.#painter && entry?.pipeline && !waiting) {
       const error = errorOf(source);
       if (error) throw error;
-      await this.#paint(entry.pipeline, source, planes, target);
+      await this.#paint(this.#painter, entry.pipeline, source, planes, target);
       await this.#recorder.settled();
       if (source.error) throw source.error;
       return;
@@ -112,13 +111,21 @@ export class GpuInterop implements Interop<GpuStorage> {
     const snapshot = this.#snapshot(source);
     try {
       await this.#recorder.submit();
-      const [error, pipeline] = await Promise.all([snapshot.error, entry.ready]);
+      const painter = await this.#loadPainter();
+      const { ready } = entry ?? painter.entryFor(source, planes, target);
+      const [error, pipeline] = await Promise.all([snapshot.error, ready]);
       this.#life.require();
       if (error) throw error;
-      await this.#paint(pipeline, snapshot.storage, planes, target);
+      await this.#paint(painter, pipeline, snapshot.storage, planes, target);
     } finally {
       snapshot.release();
     }
+  }
+
+  /** What draws is loaded with the first drawing. */
+  async #loadPainter(): Promise<Painter> {
+    const { Painter } = await loadLate("drawing", () => import("./drawPlane.js"));
+    return (this.#painter ??= new Painter(this.#device));
   }
 
   /**
@@ -140,12 +147,18 @@ export class GpuInterop implements Interop<GpuStorage> {
   }
 
   /** Submits the drawing at once; rejects if the device refuses it. */
-  async #paint(pipeline: GPURenderPipeline, source: GpuStorage, planes: Planes, target: DrawTarget): Promise<void> {
+  async #paint(
+    painter: Painter,
+    pipeline: GPURenderPipeline,
+    source: GpuStorage,
+    planes: Planes,
+    target: DrawTarget,
+  ): Promise<void> {
     const device = this.#device;
     device.pushErrorScope("validation");
     let reason: Promise<string | undefined>;
     try {
-      this.#painter.paint(pipeline, source, planes, this.#painter.textureOf(target));
+      painter.paint(pipeline, source, planes, painter.textureOf(target));
     } finally {
       reason = popReason(device);
     }
