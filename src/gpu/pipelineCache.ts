@@ -1,5 +1,6 @@
 /** Compute pipelines: their text is loaded when it is first asked for, and compiled asynchronously; kept by that text. */
 import { DeviceError, textOf } from "../base/errors.js";
+import { dataKey } from "../base/keys.js";
 import { type Kernel, loadKernel } from "../kernels/kernel.js";
 import { type AliasTypes, type ConstantValues, specialize } from "../kernels/specialize.js";
 import { compile } from "./compile.js";
@@ -43,7 +44,7 @@ export class PipelineCache {
   get(kernel: Kernel, constants: ConstantValues, types: AliasTypes = {}, label = kernel.name): PipelineEntry {
     const entries: Specialised = this.#entries.get(kernel) ?? new Map<string, PipelineEntry>();
     this.#entries.set(kernel, entries);
-    const key = JSON.stringify([label, constants, types]);
+    const key = dataKey([label, constants, types]);
     const known = entries.get(key);
     if (known) return known;
     const { bindGroup, pipeline: layout } = this.#layoutOf(kernel);

@@ -3,6 +3,7 @@
  * write changes only when the weights do, so it can be kept for later operations.
  */
 import { entriesOf } from "../base/entries.js";
+import { dataKey } from "../base/keys.js";
 import type { BindingSource, Dispatch, Scratch, SolverPlan } from "./solver.js";
 
 export interface Packing {
@@ -43,6 +44,6 @@ export function packingOf({ dispatches, scratchBytes }: SolverPlan): Packing | u
       entriesOf(scratchBytes).filter(([name]) => written.has(name) && readByOthers.has(name) === wanted),
     );
   const packed = chosen(true);
-  const key = JSON.stringify([packed, steps.map(({ kernel, ...step }) => ({ kernel: kernel.name, ...step }))]);
+  const key = dataKey([packed, steps.map(({ kernel, ...step }) => ({ kernel: kernel.name, ...step }))]);
   return { key, steps, packed, between: chosen(false) };
 }

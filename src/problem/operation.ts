@@ -1,6 +1,7 @@
 /** A pass over a ConvProblem together with what is fused into it: what solvers plan for. */
 import { type ActivationSpec, NO_ACTIVATION, parametersOf } from "./activation.js";
 import type { DType } from "./dtype.js";
+import { dataKey, numberKey } from "../base/keys.js";
 import type { Pixels } from "./pixels.js";
 import type { ConvProblem } from "./problem.js";
 
@@ -62,8 +63,8 @@ export function keyOf({
   pixels,
 }: ConvOperation): string {
   const [first, second] = parametersOf(activation);
-  const image = pixels ? ` ${JSON.stringify(pixels)}` : "";
-  return `${direction} ${dtype} ${String(bias)} ${String(residual)} ${activation.name} ${String(first)} ${String(second)} ${String(masked)} ${problem.key}${image}`;
+  const image = pixels ? ` ${dataKey(pixels)}` : "";
+  return `${direction} ${dtype} ${String(bias)} ${String(residual)} ${activation.name} ${numberKey(first)} ${numberKey(second)} ${String(masked)} ${problem.key}${image}`;
 }
 
 /**
