@@ -12,7 +12,14 @@ import { link } from "wesl";
 import type { StructInfo, TemplateInfo, TypeInfo } from "wgsl_reflect";
 // The package has no "exports": Node would take its CommonJS "main".
 import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
-import { type Kernel, type LoadedKernel, readDeclarations, type UniformField } from "../src/kernels/kernel.js";
+import {
+  type Kernel,
+  type LoadedKernel,
+  readDeclarations,
+  settableNames,
+  type UniformField,
+} from "../src/kernels/kernel.js";
+import { decideConditions } from "../src/kernels/specialize.js";
 import { isTextModule, kernelModule, SHARED_MODULE, TEXT_MODULE, textModule } from "./kernelModules.js";
 import { nameShared, sharedModule } from "./sharedText.js";
 
@@ -50,17 +57,29 @@ function readUniforms(struct: StructInfo): Kernel["uniforms"] {
 
 /** Comments and indents are for readers of the files; only marks that specialising looks for stay in what is shipped. */
 function withoutComments(code: string): string {
-  const plain = code.replace(/[ \t]*\/\/(?! @(?:specialize|static|subgroups|unroll)\b).*$/gm, "");
+  const plain = code.replace(/[ \t]*\/\/(?! @(?:specialize|unroll)\b).*$/gm, "");
   return plain.replace(/\n\s+/g, "\n").trim() + "\n";
+}
+
+/**
+ * WESL's conditions are decided when a kernel is specialised, for what a plan wants is known then: they stay in the text.
+ * The linker would decide them; it sees comments, which it leaves where they are.
+ */
+async function linkKeepingConditions(file: string, shaders: Record<string, string>): Promise<string> {
+  const hide = (text: string): string => text.replace(/@if\([^)]*\)|@else\b/g, "/*$&*/");
+  const hidden = Object.entries(shaders).map(([path, text]) => [path, hide(text)]);
+  const { dest } = await link({ weslSrc: Object.fromEntries(hidden) as Record<string, string>, rootModuleName: file });
+  return dest.replace(/\/\*(@if\([^)]*\)|@else)\*\/\s*/g, "$1 ");
 }
 
 /** Links one kernel file with what it imports and reflects the result. */
 export async function buildKernel(file: string, shaders: Record<string, string>): Promise<LoadedKernel> {
   const name = basename(file, ".wgsl");
-  const linked = await link({ weslSrc: shaders, rootModuleName: file });
-  const code = withoutComments(linked.dest);
+  const code = withoutComments(await linkKeepingConditions(file, shaders));
   checkConstants(code);
-  const reflection = new WgslReflect(code);
+  const plain = decideConditions(code, () => false);
+  if (/@if|@else/.test(plain)) throw new Error(`${file}: expected @if(NAME), and @else behind what follows it alone`);
+  const reflection = new WgslReflect(plain);
   const [uniform] = reflection.uniforms;
   if (reflection.uniforms.length !== 1 || uniform.binding !== 0)
     throw new Error(`${file}: expected one uniform, at binding 0`);
@@ -88,7 +107,7 @@ function declare(kernel: LoadedKernel, file: string): string {
 import type { Kernel } from "${"../".repeat(file.split("/").length)}src/kernels/kernel.js";
 
 declare const kernel: Kernel<
-  ${union([...kernel.constants])},
+  ${union([...settableNames(kernel)])},
   ${union(Object.keys(kernel.uniforms.fields))},
   ${union(Object.keys(kernel.bindings))},
   ${union([...kernel.aliases])}

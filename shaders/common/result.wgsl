@@ -3,8 +3,7 @@ import package::common::element::Element;
 import package::common::epilogue::{activate, activateVector, slopeIndex, ACTIVATION, HAS_BIAS, HAS_RESIDUAL, PRELU};
 import package::common::source::activated;
 
-// Four neighbouring results lie in one aligned vector: they are written at once.
-const VECTOR_RESULT: bool = false; // @specialize
+// Condition VECTOR_RESULT: four neighbouring results lie in one aligned vector, and are written at once.
 // One result, or four: as they are stored, and as they are summed.
 alias Result = Element; // @specialize
 alias Sum = f32; // @specialize
@@ -18,11 +17,8 @@ fn prelu(value: Sum, slope: f32) -> Sum {
 }
 
 fn activateSum(value: Sum) -> Sum {
-  if (VECTOR_RESULT) { // @static
-    return activateVector(value);
-  } else {
-    return activate(value);
-  }
+  @if(VECTOR_RESULT) return activateVector(value);
+  @else return activate(value);
 }
 
 // Of a channel the sums at `place`, counted in what is stored. A partial result begins `firstResult` further on.

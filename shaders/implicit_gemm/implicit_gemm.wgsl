@@ -12,7 +12,7 @@ import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::phases::{isOfPhase, phaseCount, phaseIndex, phaseOffset, phasePosition};
-import package::common::result::{result, storeResult, Result, VECTOR_RESULT};
+import package::common::result::{result, storeResult, Result};
 import package::common::source::sourceOrPixelAt;
 import package::common::space::flatten;
 import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf, visitAt, VISITS};
@@ -30,10 +30,8 @@ const VECTOR_WEIGHT: bool = false; // @specialize
 const VECTOR_SOURCE: bool = false; // @specialize
 // The depth is dealt out to splits: what each sums goes to a partial result (sum_splits.wgsl adds them).
 const SPLIT: bool = false; // @specialize
-// Sums are longer than a block: what several of them make is added up in the result, which is float32 then,
-const BLOCKED: bool = false; // @specialize
-// or in registers, where there are enough.
-const IN_REGISTERS: bool = false; // @specialize
+// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the result, which is
+// float32 then, or, on condition IN_REGISTERS, in registers.
 
 const THREADS: u32 = THREADS_X * THREADS_Y;
 const TILE_ROWS: u32 = THREADS_Y * ROWS;
@@ -216,19 +214,19 @@ fn main(
       workgroupBarrier();
     }
 
-    if (BLOCKED) { // @static
-      if (IN_REGISTERS) { // @static
+    @if(BLOCKED) {
+      @if(IN_REGISTERS) {
         for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
           totals[i] += sums[i];
           sums[i] = totals[i];
         }
-      } else {
+      } @else {
         // Reads beyond the last row mean nothing, and are not stored.
         for (var v = 0u; v < VECTORS; v++) { // @unroll
           let column = firstColumn + (v * THREADS_X + local.x) * 4u;
           let row = firstRow + local.y * ROWS;
           let channel = group * geometry.resultChannels + row;
-          if (VECTOR_RESULT) { // @static
+          @if(VECTOR_RESULT) {
             let base = (firstResult + resultPlace(column, channel, phase)) / 4u;
             if (blockTile > firstTile) {
               for (var r = 0u; r < ROWS; r++) { // @unroll
@@ -242,7 +240,7 @@ fn main(
                 }
               }
             }
-          } else {
+          } @else {
             for (var j = 0u; j < 4u; j++) { // @unroll
               let base = firstResult + resultPlace(column + j, channel, phase);
               if (blockTile > firstTile) {
@@ -261,13 +259,13 @@ fn main(
           }
         }
       }
-    } else {
+    } @else {
       break;
     }
   }
 
   for (var v = 0u; v < VECTORS; v++) { // @unroll
-    if (VECTOR_RESULT) { // @static
+    @if(VECTOR_RESULT) {
       let column = firstColumn + (v * THREADS_X + local.x) * 4u;
       if (column < geometry.columns) {
         let base = (column / geometry.gridPositions) * geometry.resultStrides.x + column % geometry.gridPositions;
@@ -280,7 +278,7 @@ fn main(
           }
         }
       }
-    } else {
+    } @else {
       for (var j = 0u; j < 4u; j++) { // @unroll
         let column = firstColumn + (v * THREADS_X + local.x) * 4u + j;
         if (isResult(column, phase)) {

@@ -26,10 +26,8 @@ const UNROLL: u32 = 1u; // @specialize
 const VECTOR_GRADIENT: bool = false; // @specialize
 // Neighbouring threads load neighbouring positions, where these lie together, and not neighbouring columns.
 const ALONG_DEPTH: bool = true; // @specialize
-// Sums are longer than a block: what several of them make is added up in the partial result,
-const BLOCKED: bool = false; // @specialize
-// or in registers, where there are enough.
-const IN_REGISTERS: bool = false; // @specialize
+// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the partial result or, on
+// condition IN_REGISTERS, in registers.
 
 const THREADS: u32 = THREADS_X * THREADS_Y;
 const TILE_ROWS: u32 = THREADS_Y * ROWS;
@@ -178,13 +176,13 @@ fn main(
       workgroupBarrier();
     }
 
-    if (BLOCKED) { // @static
-      if (IN_REGISTERS) { // @static
+    @if(BLOCKED) {
+      @if(IN_REGISTERS) {
         for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
           totals[i] += sums[i];
           sums[i] = totals[i];
         }
-      } else {
+      } @else {
         // Row by row. Reads beyond the end of one mean nothing, and are not stored.
         for (var r = 0u; r < ROWS; r++) { // @unroll
           let row = firstRow + local.y * ROWS + r;
@@ -207,7 +205,7 @@ fn main(
           }
         }
       }
-    } else {
+    } @else {
       break;
     }
   }

@@ -22,10 +22,8 @@ const ROWS: u32 = 4u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 // Blocks of the sums are dealt out to splits: what each makes goes to a partial result (sum_splits.wgsl adds them).
 const SPLIT: bool = false; // @specialize
-// Sums are longer than a block: what several of them make is added up in the result, which is float32 then,
-const BLOCKED: bool = false; // @specialize
-// or in registers, where there are enough.
-const IN_REGISTERS: bool = false; // @specialize
+// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the result, which is
+// float32 then, or, on condition IN_REGISTERS, in registers.
 
 // More channels than any buffer holds: a loop with a constant bound and a break needs no guard counter.
 const MOST_CHANNELS: u32 = 0x40000000u;
@@ -172,13 +170,13 @@ fn main(
         visitNumber++;
       }
     }
-    if (BLOCKED) { // @static
-      if (IN_REGISTERS) { // @static
+    @if(BLOCKED) {
+      @if(IN_REGISTERS) {
         for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
           totals[i] += sums[i];
           sums[i] = totals[i];
         }
-      } else {
+      } @else {
         // Reads beyond the last row mean nothing, and are not stored.
         for (var j = 0u; j < COLUMNS; j++) { // @unroll
           let column = firstColumn + j * THREADS;
@@ -197,7 +195,7 @@ fn main(
           }
         }
       }
-    } else {
+    } @else {
       break;
     }
   }

@@ -2,25 +2,24 @@
 //
 //   partials[split][g, row, column] = sum over positions of the split of dy[row, p] * patch[column, p]
 //
-// Each thread holds ROWS x COLUMNS sums. The depth is cut into segments of one output row each, so that
-// the innermost loop walks along the width with no division. Rows, columns, partials: common/weight_columns.wgsl.
-// With SHARED above 1, the lanes of a subgroup load the gradients of as many positions, one each, and pass them around.
+// Each thread holds ROWS x COLUMNS sums. The depth is cut into segments of one output row each, so that the innermost
+// loop walks along the width with no division. Rows, columns, partials: common/weight_columns.wgsl. With SHARED above
+// 1, and the condition SUBGROUPS, the lanes of a subgroup load the gradients of as many positions, one each, and pass
+// them around.
 // Dispatch: splits x groups x rowBlocks x columnBlocks workgroups of THREADS columns, folded.
 import package::common::grid::workgroupIndex;
 import package::common::taps::TAPS;
 import package::common::weight_columns::{columnOrigin, inputDepth, inputHeight, inputWidth};
 import package::common::epilogue::HAS_BIAS;
 import package::common::gradient::{gradientAt, input};
-enable subgroups; // @subgroups
+@if(SUBGROUPS) enable subgroups;
 
 const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const SHARED: u32 = 1u; // @specialize
-// Sums are longer than a block: what several of them make is added up in the partial result,
-const BLOCKED: bool = false; // @specialize
-// or in registers, where there are enough.
-const IN_REGISTERS: bool = false; // @specialize
+// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the partial result or, on
+// condition IN_REGISTERS, in registers.
 const MOST_POSITIONS: u32 = 0x40000000u;
 
 struct Geometry {
@@ -47,7 +46,7 @@ struct Geometry {
 
 struct Invocation {
   @builtin(local_invocation_index) thread: u32,
-  @builtin(subgroup_invocation_id) lane: u32, // @subgroups
+  @if(SUBGROUPS) @builtin(subgroup_invocation_id) lane: u32,
 }
 
 @compute @workgroup_size(THREADS)
@@ -57,7 +56,7 @@ fn main(
   place: Invocation,
 ) {
   var lane = 0u;
-  lane = place.lane % SHARED; // @subgroups
+  @if(SUBGROUPS) lane = place.lane % SHARED;
   let task = workgroupIndex(workgroupId, grid);
   if (task >= geometry.tasks) {
     return;
@@ -139,7 +138,7 @@ fn main(
         for (var s = 0u; s < SHARED; s++) { // @unroll
           for (var r = 0u; r < ROWS; r++) { // @unroll
             var gradient = gradients[r];
-            gradient = subgroupBroadcast(gradients[r], s); // @subgroups
+            @if(SUBGROUPS) gradient = subgroupBroadcast(gradients[r], s);
             for (var j = 0u; j < COLUMNS; j++) { // @unroll
               sums[r * COLUMNS + j] += gradient * patches[j * SHARED + s];
             }
@@ -148,13 +147,13 @@ fn main(
       }
     }
 
-    if (BLOCKED) { // @static
-      if (IN_REGISTERS) { // @static
+    @if(BLOCKED) {
+      @if(IN_REGISTERS) {
         for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
           totals[i] += sums[i];
           sums[i] = totals[i];
         }
-      } else {
+      } @else {
         // Row by row. Reads beyond the end of one mean nothing, and are not stored.
         for (var r = 0u; r < ROWS; r++) { // @unroll
           let base = (outer * geometry.rows + firstRow + r) * columns + firstColumn;
@@ -172,7 +171,7 @@ fn main(
           }
         }
       }
-    } else {
+    } @else {
       break;
     }
   }

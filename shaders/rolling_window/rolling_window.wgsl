@@ -15,7 +15,7 @@
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
-import package::common::result::{storeResult, VECTOR_RESULT};
+import package::common::result::storeResult;
 import package::common::source::loadSource;
 import package::common::taps::{
   KERNEL_HEIGHT, KERNEL_WIDTH, DILATION_HEIGHT, DILATION_WIDTH, STRIDE_HEIGHT, STRIDE_WIDTH
@@ -168,7 +168,7 @@ fn main(
         if (firstRow + r < geometry.resultChannels) {
           let channel = group * geometry.resultChannels + firstRow + r;
           let base = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y;
-          if (VECTOR_RESULT) { // @static
+          @if(VECTOR_RESULT) {
             for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
               let column = firstColumn + v * 4u;
               if (column < geometry.resultSize.z) {
@@ -177,7 +177,7 @@ fn main(
                 storeResult(sum, channel, (base + line * geometry.resultSize.z + column) / 4u, 0u);
               }
             }
-          } else {
+          } @else {
             for (var j = 0u; j < COLUMNS; j++) { // @unroll
               let column = (firstColumn + j) * RESULT_STRIDE_WIDTH + phase.y;
               if ((column < geometry.resultSize.z) & (!PHASED || line < geometry.resultSize.y)) {

@@ -20,10 +20,8 @@ const ROWS: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 // Long lines are cut. Where they are not, all threads are at the same columns.
 const SEGMENTED: bool = false; // @specialize
-// Sums are longer than a block: what several of them make is added up in the partial result,
-const BLOCKED: bool = false; // @specialize
-// or in registers, where there are enough.
-const IN_REGISTERS: bool = false; // @specialize
+// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the partial result or, on
+// condition IN_REGISTERS, in registers.
 
 const HEIGHT: u32 = (KERNEL_HEIGHT - 1u) * DILATION_HEIGHT + 1u;
 const WIDTH: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (KERNEL_WIDTH - 1u) * DILATION_WIDTH + 1u;
@@ -132,7 +130,7 @@ fn main(
           }
         }
       }
-      if (BLOCKED) { // @static
+      @if(BLOCKED) {
         held++;
         if (held == geometry.linesPerBlock) {
           held = 0u;
@@ -140,12 +138,12 @@ fn main(
             biasTotals[r] += biasSums[r];
             biasSums[r] = 0.0;
           }
-          if (IN_REGISTERS) { // @static
+          @if(IN_REGISTERS) {
             for (var i = 0u; i < ROWS * TAPS; i++) { // @unroll
               totals[i] += sums[i];
               sums[i] = 0.0;
             }
-          } else {
+          } @else {
             // Reads beyond the last row mean nothing, and are not stored.
             for (var r = 0u; r < ROWS; r++) { // @unroll
               for (var kh = 0u; kh < KERNEL_HEIGHT; kh++) { // @unroll
@@ -168,7 +166,7 @@ fn main(
             hasStored = true;
           }
         }
-      } else { }
+      }
       height++;
       fresh = min(STRIDE_HEIGHT, HEIGHT);
       if (height == geometry.outputSize.y) {
@@ -184,15 +182,15 @@ fn main(
       let place = partialPlace(split, group, firstRow + r);
       for (var tap = 0u; tap < TAPS; tap++) { // @unroll
         var sum = sums[r * TAPS + tap];
-        if (BLOCKED) { // @static
-          if (IN_REGISTERS) { // @static
+        @if(BLOCKED) {
+          @if(IN_REGISTERS) {
             sum += totals[r * TAPS + tap];
-          } else {
+          } @else {
             if (hasStored) {
               sum += partials[place + channel * TAPS + tap];
             }
           }
-        } else { }
+        }
         partials[place + channel * TAPS + tap] = sum;
       }
       if (HAS_BIAS && channel == 0u) {

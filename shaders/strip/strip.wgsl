@@ -10,7 +10,7 @@
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
-import package::common::result::{result, storeResult, Result, VECTOR_RESULT};
+import package::common::result::{result, storeResult, Result};
 import package::common::source::loadSource;
 import package::common::space::flatten;
 import package::common::taps::{
@@ -24,10 +24,8 @@ const COLUMNS: u32 = 4u; // @specialize
 const FLIPPED: bool = false; // @specialize
 // Blocks of the sums are dealt out to splits: what each makes goes to a partial result (sum_splits.wgsl adds them).
 const SPLIT: bool = false; // @specialize
-// Sums are longer than a block: what several of them make is added up in the result, which is float32 then,
-const BLOCKED: bool = false; // @specialize
-// or in registers, where there are enough.
-const IN_REGISTERS: bool = false; // @specialize
+// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the result, which is
+// float32 then, or, on condition IN_REGISTERS, in registers.
 
 const SPAN: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (KERNEL_WIDTH - 1u) * DILATION_WIDTH + 1u;
 
@@ -146,19 +144,19 @@ fn main(
         filterRow++;
       }
     }
-    if (BLOCKED) { // @static
-      if (IN_REGISTERS) { // @static
+    @if(BLOCKED) {
+      @if(IN_REGISTERS) {
         for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
           totals[i] += sums[i];
           sums[i] = totals[i];
         }
-      } else {
+      } @else {
         // Reads beyond the last row and column mean nothing, and are not stored.
         for (var r = 0u; r < ROWS; r++) { // @unroll
           let exists = number + 1u < blocks && firstRow + r < geometry.resultChannels;
           let channel = group * geometry.resultChannels + firstRow + r;
           let base = firstResult + resultBase + channel * geometry.resultStrides.y;
-          if (VECTOR_RESULT) { // @static
+          @if(VECTOR_RESULT) {
             for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
               let first = r * COLUMNS + v * 4u;
               var sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
@@ -172,7 +170,7 @@ fn main(
                 result[base / 4u + v] = Result(sum);
               }
             }
-          } else {
+          } @else {
             if (number > firstBlock) {
               for (var j = 0u; j < COLUMNS; j++) { // @unroll
                 sums[r * COLUMNS + j] += f32(result[base + j * geometry.resultStrides.z]);
@@ -188,7 +186,7 @@ fn main(
           }
         }
       }
-    } else {
+    } @else {
       break;
     }
   }
@@ -197,7 +195,7 @@ fn main(
     if (firstRow + r < geometry.resultChannels) {
       let channel = group * geometry.resultChannels + firstRow + r;
       let base = resultBase + channel * geometry.resultStrides.y;
-      if (VECTOR_RESULT) { // @static
+      @if(VECTOR_RESULT) {
         for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
           if (firstColumn + v * 4u < geometry.resultSize.z) {
             let first = r * COLUMNS + v * 4u;
@@ -205,7 +203,7 @@ fn main(
             storeResult(sum, channel, base / 4u + v, firstResult / 4u);
           }
         }
-      } else {
+      } @else {
         for (var j = 0u; j < COLUMNS; j++) { // @unroll
           if (firstColumn + j < geometry.resultSize.z) {
             storeResult(sums[r * COLUMNS + j], channel, base + j * geometry.resultStrides.z, firstResult);

@@ -21,10 +21,8 @@ const THREADS: u32 = 64u;
 const COLUMNS: u32 = 4u; // @specialize
 // Of KERNEL_DEPTH * KERNEL_HEIGHT.
 const FILTER_ROWS: u32 = 3u; // @specialize
-// Sums are longer than a block: what several of them make is added up in the partial result,
-const BLOCKED: bool = false; // @specialize
-// or in registers, where there are enough.
-const IN_REGISTERS: bool = false; // @specialize
+// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the partial result or, on
+// condition IN_REGISTERS, in registers.
 
 const ALL_ROWS: u32 = KERNEL_DEPTH * KERNEL_HEIGHT;
 const ROW_BLOCKS: u32 = (ALL_ROWS + FILTER_ROWS - 1u) / FILTER_ROWS;
@@ -131,15 +129,15 @@ fn main(
       }
     }
 
-    if (BLOCKED) { // @static
-      if (IN_REGISTERS) { // @static
+    @if(BLOCKED) {
+      @if(IN_REGISTERS) {
         for (var i = 0u; i < FILTER_ROWS * KERNEL_WIDTH; i++) { // @unroll
           totals[i] += sums[i];
           sums[i] = totals[i];
         }
         biasTotal += biasSum;
         biasSum = biasTotal;
-      } else {
+      } @else {
         // The last rows may lie beyond the filter: what is read there means nothing, and is not stored.
         for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
           if (first > begin) {
@@ -156,7 +154,7 @@ fn main(
         biasTotal += biasSum;
         biasSum = biasTotal;
       }
-    } else {
+    } @else {
       break;
     }
   }

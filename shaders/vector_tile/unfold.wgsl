@@ -5,7 +5,7 @@
 //
 // Zero where it meets nothing; nothing is written for visits that a phase skips. Visits and phases: common/taps.wgsl. A
 // thread lays out one vector for all visits of a row of taps. Where its four results lie in one line, it loads what
-// they meet once (ON_LINE): each next result begins RESULT_STEP further, each next visit SOURCE_STEP_WIDTH.
+// they meet once (condition ON_LINE): each next result begins RESULT_STEP further, each next visit SOURCE_STEP_WIDTH.
 // Dispatch: ceil(batch * channels * phases * visitRows * rowVectors / 64) workgroups, folded; neighbouring threads take
 // neighbouring vectors.
 import package::common::grid::workgroupIndex;
@@ -17,7 +17,6 @@ import package::common::taps::{
   firstTap, gatherAt, gatherOrigin, isInside, isTap, tapOf, visitAt, SOURCE_STEP_WIDTH, TRANSPOSED, VISITS, VISITS_WIDTH
 };
 
-const ON_LINE: bool = false; // @specialize
 const RESULT_STEP: u32 = 1u; // @specialize
 
 const THREADS: u32 = 64u;
@@ -73,7 +72,7 @@ fn main(
     let position = phasePosition(4u * vector + i, geometry.gridSize, offset);
     origins[i] = gatherOrigin(vec3<i32>(position), geometry.padBegin, first);
   }
-  if (ON_LINE) { // @static
+  @if(ON_LINE) {
     let line = gatherAt(origins[0], visitAt(firstVisit), geometry.sourceSize);
     let left = origins[0].z - select(0, i32((VISITS_WIDTH - 1u) * SOURCE_STEP_WIDTH), TRANSPOSED);
     var sources: array<f32, SPAN>;
@@ -92,7 +91,7 @@ fn main(
         );
       }
     }
-  } else {
+  } @else {
     for (var v = 0u; v < VISITS_WIDTH; v++) {
       let visit = visitAt(firstVisit + v);
       if (!isTap(tapOf(first, visit))) {

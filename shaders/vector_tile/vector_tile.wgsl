@@ -14,8 +14,8 @@ import package::common::taps::{
   firstTap, isTap, tapNumber, tapOf, visitAt, VISITS
 };
 import package::common::epilogue::{maskGradients, MASKED};
-import package::common::result::{result, storeResult, Result, VECTOR_RESULT};
-enable subgroups; // @subgroups
+import package::common::result::{result, storeResult, Result};
+@if(SUBGROUPS) enable subgroups;
 
 const THREADS: u32 = 64u; // @specialize
 const ROWS: u32 = 4u; // @specialize
@@ -26,10 +26,8 @@ const TAIL: bool = false; // @specialize
 alias SourceVector = vec4f; // @specialize
 // Blocks of the sums are dealt out to splits: what each makes goes to a partial result (sum_splits.wgsl adds them).
 const SPLIT: bool = false; // @specialize
-// Sums are longer than a block: what several of them make is added up in the result, which is float32 then,
-const BLOCKED: bool = false; // @specialize
-// or in registers, where there are enough.
-const IN_REGISTERS: bool = false; // @specialize
+// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the result, which is
+// float32 then, or, on condition IN_REGISTERS, in registers.
 
 // More channels than any buffer holds: a loop with a constant bound and a break needs no guard counter.
 const MOST_CHANNELS: u32 = 0x40000000u;
@@ -67,7 +65,7 @@ struct Geometry {
 
 struct Invocation {
   @builtin(local_invocation_index) thread: u32,
-  @builtin(subgroup_invocation_id) lane: u32, // @subgroups
+  @if(SUBGROUPS) @builtin(subgroup_invocation_id) lane: u32,
 }
 
 fn loadSource(place: u32) -> vec4<f32> {
@@ -99,7 +97,7 @@ fn main(
 ) {
   let thread = place.thread;
   var lane = 0u;
-  lane = place.lane % SHARED; // @subgroups
+  @if(SUBGROUPS) lane = place.lane % SHARED;
   let task = workgroupIndex(workgroupId, grid);
   if (task >= geometry.tasks) {
     return;
@@ -180,7 +178,7 @@ fn main(
             }
             for (var r = 0u; r < ROWS; r++) { // @unroll
               var factor = factors[r];
-              factor = subgroupBroadcast(factors[r], s); // @subgroups
+              @if(SUBGROUPS) factor = subgroupBroadcast(factors[r], s);
               for (var j = 0u; j < VECTORS; j++) { // @unroll
                 sums[r * VECTORS + j] = fma(vec4<f32>(factor), values[j], sums[r * VECTORS + j]);
               }
@@ -194,18 +192,18 @@ fn main(
         visitNumber++;
       }
     }
-    if (BLOCKED) { // @static
-      if (IN_REGISTERS) { // @static
+    @if(BLOCKED) {
+      @if(IN_REGISTERS) {
         for (var i = 0u; i < ROWS * VECTORS; i++) { // @unroll
           totals[i] += sums[i];
           sums[i] = totals[i];
         }
-      } else {
+      } @else {
         // Reads beyond the last row mean nothing, and are not stored.
         for (var j = 0u; j < VECTORS; j++) { // @unroll
           let column = firstColumn + j * THREADS;
           let channel = group * geometry.resultChannels + firstRow;
-          if (VECTOR_RESULT) { // @static
+          @if(VECTOR_RESULT) {
             let base = (firstResult + resultPlace(column, 0u, channel, offset)) / 4u;
             if (index > firstBlock) {
               for (var r = 0u; r < ROWS; r++) { // @unroll
@@ -219,7 +217,7 @@ fn main(
                 }
               }
             }
-          } else {
+          } @else {
             for (var i = 0u; i < 4u; i++) { // @unroll
               let base = firstResult + resultPlace(column, i, channel, offset);
               if (index > firstBlock) {
@@ -238,14 +236,14 @@ fn main(
           }
         }
       }
-    } else {
+    } @else {
       break;
     }
   }
 
   for (var j = 0u; j < VECTORS; j++) { // @unroll
     let column = firstColumn + j * THREADS;
-    if (VECTOR_RESULT) { // @static
+    @if(VECTOR_RESULT) {
       if (column < geometry.columns) {
         let base = (column / geometry.rowVectors) * geometry.resultStrides.x + 4u * (column % geometry.rowVectors);
         for (var r = 0u; r < ROWS; r++) { // @unroll
@@ -256,7 +254,7 @@ fn main(
           }
         }
       }
-    } else {
+    } @else {
       for (var i = 0u; i < 4u; i++) { // @unroll
         if (isResult(column, i, offset)) {
           let base = resultPlace(column, i, 0u, offset);

@@ -4,7 +4,7 @@
 //
 // Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
 import package::common::grid::workgroupIndex;
-import package::common::result::{storeResult, VECTOR_RESULT};
+import package::common::result::storeResult;
 import package::common::winograd::{tilePlace, transformResult, PATCH, TILE};
 
 const THREADS: u32 = 64u;
@@ -53,12 +53,12 @@ fn main(
     }
     let results = transformResult(values);
     let h = place.top + y * geometry.dilation.x;
-    if (VECTOR_RESULT) { // @static
+    @if(VECTOR_RESULT) {
       if ((h < geometry.resultHeight) & (place.left < geometry.resultWidth)) {
         let sum = vec4<f32>(results[0], results[1], results[2], results[3]);
         storeResult(sum, channel, (base + h * geometry.resultWidth + place.left) / 4u, 0u);
       }
-    } else {
+    } @else {
       for (var x = 0u; x < TILE; x++) { // @unroll
         let w = place.left + x * geometry.dilation.y;
         if ((h < geometry.resultHeight) & (w < geometry.resultWidth)) {

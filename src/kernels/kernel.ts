@@ -21,7 +21,7 @@ export interface StorageBinding {
 
 /**
  * A compute shader with the entry point `main`, one uniform struct at binding 0 and storage buffers.
- * The type parameters are the names of its constants, uniform fields, storage bindings and aliases, so that the
+ * The type parameters are the names of its constants and conditions, uniform fields, storage bindings and aliases, so that the
  * compiler finds a host that has drifted from the shader.
  */
 export interface Kernel<
@@ -31,7 +31,7 @@ export interface Kernel<
   Alias extends string = string,
 > {
   readonly name: string;
-  /** Never there: the names of constants and aliases are for the host's compiler, and come with the text. */
+  /** Never there: the names of constants, conditions and aliases are for the host's compiler, and come with the text. */
   readonly constantNames?: readonly Constant[];
   readonly aliasNames?: readonly Alias[];
   readonly uniforms: { readonly bytes: number; readonly fields: Readonly<Record<Field, UniformField>> };
@@ -45,6 +45,8 @@ export interface LoadedKernel extends Omit<Kernel, "load"> {
   readonly code: string;
   /** `const` lines marked `// @specialize`, whose values the host may replace before compiling. */
   readonly constants: readonly string[];
+  /** What its `@if(...)` ask for: true or false, given with the constants; false where it is not given. */
+  readonly conditions: readonly string[];
   /** `alias` lines marked likewise. */
   readonly aliases: readonly string[];
 }
@@ -92,8 +94,15 @@ export async function loadKernel(kernel: Kernel): Promise<LoadedKernel> {
 }
 
 /** What a kernel's text says itself: names that the host may give values. */
-export function readDeclarations(code: string): Pick<LoadedKernel, "constants" | "aliases"> {
+export function readDeclarations(code: string): Pick<LoadedKernel, "constants" | "conditions" | "aliases"> {
   const marked = (what: string): string[] =>
     [...code.matchAll(new RegExp(`^${what} (\\w+)\\b.* // @specialize$`, "gm"))].map(([, name]) => name);
-  return { constants: marked("const"), aliases: marked("alias") };
+  const conditions = new Set([...code.matchAll(/@if\((\w+)\)/g)].map(([, name]) => name));
+  return { constants: marked("const"), conditions: [...conditions], aliases: marked("alias") };
 }
+
+/** Names of constants and conditions, for which a host gives values side by side. */
+export const settableNames = ({ constants, conditions }: LoadedKernel): readonly string[] => [
+  ...constants,
+  ...conditions,
+];

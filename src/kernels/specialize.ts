@@ -1,17 +1,17 @@
 /**
- * Turns a kernel into the text that is compiled: constants get their values, marked branches are decided, marked loops
- * are written out. A file reads as it stands.
+ * Turns a kernel into the text that is compiled: constants and types get their values, WESL's conditions are decided, marked
+ * loops are written out.
  *
  * Loops are written out here and not left to the driver because it pays: WGSL compilers do not unroll, and arrays that are
  * indexed by a loop counter stay in memory on some devices (4 to 8 times slower on SwiftShader, see
- * docs/performance-log.md). Branches marked `// @static` need different types, so that one has to go; lines marked
- * `// @subgroups` are there for lanes to share what they load (SHARED above 1).
+ * docs/performance-log.md). Conditions are decided here and not by the linker, since a plan has too many combinations of
+ * them to link each; what they leave out would not compile: other types, or subgroups that the device lacks.
  */
 import { ConvError } from "../base/errors.js";
 import { evaluateInteger, integerConstants } from "./constants.js";
-import type { LoadedKernel } from "./kernel.js";
+import { type LoadedKernel, settableNames } from "./kernel.js";
 
-/** Values for a kernel's `// @specialize` constants; absent ones keep the file's value. */
+/** Values for a kernel's `// @specialize` constants, or else the file's, and for its conditions, or else false. */
 export type ConstantValues = Readonly<Record<string, number | boolean>>;
 
 function literal(type: string, value: number | boolean): string {
@@ -20,9 +20,10 @@ function literal(type: string, value: number | boolean): string {
 }
 
 function setConstants(kernel: LoadedKernel, values: ConstantValues): string {
+  const names = settableNames(kernel);
   for (const name of Object.keys(values)) {
-    if (!kernel.constants.includes(name)) {
-      throw new ConvError(`kernel ${kernel.name} has no constant ${name}; it has ${kernel.constants.join(", ")}`);
+    if (!names.includes(name)) {
+      throw new ConvError(`kernel ${kernel.name} has no constant ${name}; it has ${names.join(", ")}`);
     }
   }
   return kernel.code.replace(/^const (\w+): (\w+) = [^;]+; \/\/ @specialize/gm, (line, name: string, type: string) => {
@@ -48,24 +49,29 @@ function blockEnd(code: string, start: number): number {
   return at;
 }
 
-const STATIC_BRANCH = /if \((\w+)\) \{\s*\/\/ @static\n/;
+const CONDITION = /@if\((\w+)\) /;
 
-/** Leaves of each `if (CONSTANT) { // @static ... } else { ... }` the branch that is taken, as a block. */
-export function takeBranches(code: string): string {
-  const match = STATIC_BRANCH.exec(code);
+/** Index just past the block or the line that starts at `start`. */
+function elementEnd(code: string, start: number): number {
+  if (code[start] === "{") return blockEnd(code, start + 1);
+  const [line] = /.*/.exec(code.slice(start)) ?? [""];
+  if (!/[;,]$/.test(line))
+    throw new ConvError(`a condition of a shader is followed by "${line}"; expected a block or a line`);
+  return start + line.length;
+}
+
+/** Leaves of each `@if(CONDITION) ...`, and of an `@else ...` behind it, the block or line that is to stay. */
+export function decideConditions(code: string, isTrue: (condition: string) => boolean): string {
+  const match = CONDITION.exec(code);
   if (!match) return code;
   const [header, name] = match;
   const start = match.index + header.length;
-  const end = blockEnd(code, start);
-  const value = new RegExp(`^const ${name}: bool = (true|false);`, "m").exec(code)?.[1];
-  if (value === undefined)
-    throw new ConvError(`a shader branch marked @static asks for ${name}, which is no bool constant`);
-  const otherwise = /^ else \{[ \n]/.exec(code.slice(end));
-  if (!otherwise) throw new ConvError(`a shader branch marked @static asks for ${name} and has no other branch`);
-  const otherStart = end + otherwise[0].length;
-  const otherEnd = blockEnd(code, otherStart);
-  const taken = value === "true" ? code.slice(start, end - 1) : code.slice(otherStart, otherEnd - 1);
-  return takeBranches(`${code.slice(0, match.index)}{\n${taken}}${code.slice(otherEnd)}`);
+  const end = elementEnd(code, start);
+  const otherwise = /^\s*@else /.exec(code.slice(end));
+  const otherStart = end + (otherwise?.[0].length ?? 0);
+  const otherEnd = otherwise ? elementEnd(code, otherStart) : end;
+  const taken = isTrue(name) ? code.slice(start, end) : code.slice(otherStart, otherEnd);
+  return decideConditions(`${code.slice(0, match.index)}${taken}${code.slice(otherEnd)}`, isTrue);
 }
 
 /** Writes out each loop `for (var i = 0u; i < CONSTANT; i++) { // @unroll`, innermost ones included. */
@@ -101,15 +107,9 @@ function setAliases(kernel: LoadedKernel, code: string, types: AliasTypes): stri
   return Object.values(types).some((type) => HALF_TYPES.has(type)) ? `enable f16;\n${set}` : set;
 }
 
-/** A kernel without its lines marked `// @subgroups`, which compile only on devices that have subgroups. */
-export function withoutSubgroups(code: string): string {
-  return code.replace(/^.* \/\/ @subgroups$/gm, "");
-}
-
 /** The WGSL text of `kernel` with these constants and types. Throws for a name that the kernel does not have. */
 export function specialize(kernel: LoadedKernel, values: ConstantValues, types: AliasTypes = {}): string {
   const set = setAliases(kernel, setConstants(kernel, values), types);
-  // Lanes that share nothing need no subgroups.
-  const code = "SHARED" in values && Number(values.SHARED) > 1 ? set : withoutSubgroups(set);
-  return unrollLoops(takeBranches(code)).replace(/^\s*\/\/.*\n/gm, "");
+  const decided = decideConditions(set, (condition) => values[condition] === true);
+  return unrollLoops(decided).replace(/^\s*\/\/.*\n/gm, "");
 }

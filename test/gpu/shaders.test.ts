@@ -1,13 +1,7 @@
-/** Each kernel file compiles as it stands, its branches decided, and specialised, and its reflected interface is the compiler's own. */
+/** Each kernel file compiles without its conditions and specialised, and its reflected interface is the compiler's own. */
 import { describe, expect } from "vitest";
 import type { Kernel, LoadedKernel } from "../../src/kernels/kernel.js";
-import {
-  type AliasTypes,
-  type ConstantValues,
-  specialize,
-  takeBranches,
-  withoutSubgroups,
-} from "../../src/kernels/specialize.js";
+import { type AliasTypes, type ConstantValues, decideConditions, specialize } from "../../src/kernels/specialize.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 import { LOADED_KERNELS } from "../support/kernels.js";
 
@@ -46,15 +40,16 @@ async function pipelineError(
 const SCALAR_RESULTS: ReadonlySet<string> = new Set(["direct", "register_tile", "sum_splits"]);
 
 /** Every switch turned from its default, 2D, strided and dilated; tiles keep the file's sizes. */
-function specialised({ name, code, constants }: LoadedKernel): ConstantValues {
+function specialised({ name, code, constants, conditions }: LoadedKernel): ConstantValues {
   const shape = { RANK: 2, STRIDE_HEIGHT: 2, STRIDE_WIDTH: 3, DILATION_HEIGHT: 3, DILATION_WIDTH: 2, ACTIVATION: 1 };
+  const own = Object.entries(shape).filter(([constant]) => constants.includes(constant));
   const switches = [...code.matchAll(/^const (\w+): bool = (true|false); \/\/ @specialize$/gm)];
-  const values: Record<string, number | boolean> = {
-    ...shape,
-    ...Object.fromEntries(switches.map(([, name, value]) => [name, value === "false"])),
+  return {
+    ...Object.fromEntries(own),
+    ...Object.fromEntries(switches.map(([, constant, value]) => [constant, value === "false"])),
+    ...Object.fromEntries(conditions.map((condition) => [condition, condition !== "SUBGROUPS"])),
+    ...(SCALAR_RESULTS.has(name) && { VECTOR_RESULT: false }),
   };
-  if (SCALAR_RESULTS.has(name)) values.VECTOR_RESULT = false;
-  return Object.fromEntries(Object.entries(values).filter(([name]) => constants.includes(name)));
 }
 
 /** The types that go with these switches. */
@@ -67,17 +62,17 @@ gpuTest("there are kernels", () => {
 
 for (const kernel of LOADED_KERNELS) {
   describe(`${kernel.name}.wgsl`, () => {
-    const asItStands = takeBranches(withoutSubgroups(kernel.code));
+    const asItStands = decideConditions(kernel.code, () => false);
     const values = specialised(kernel);
 
-    gpuTest("compiles as it stands, loops as written", async ({ engine }) => {
+    gpuTest("compiles with no condition, loops as written", async ({ engine }) => {
       expect(await compileErrors(deviceOf(engine), asItStands)).toEqual([]);
       expect(await pipelineError(deviceOf(engine), kernel, asItStands, kernel.uniforms.bytes)).toBeUndefined();
     });
 
     gpuTest("compiles specialised, loops written out", async ({ engine }) => {
       const code = specialize(kernel, values, typesOf(values));
-      expect(code).not.toMatch(/@unroll|@static/);
+      expect(code).not.toMatch(/@unroll|@if|@else/);
       expect(code).not.toBe(kernel.code);
       expect(await compileErrors(deviceOf(engine), code)).toEqual([]);
       expect(await pipelineError(deviceOf(engine), kernel, code, kernel.uniforms.bytes)).toBeUndefined();
@@ -87,7 +82,7 @@ for (const kernel of LOADED_KERNELS) {
       gpuTest("compiles with lanes that share", async ({ engine, capabilities }) => {
         // Where there are no subgroups no plan asks for it.
         const SHARED = Math.min(4, capabilities.subgroupLanes);
-        const code = specialize(kernel, { ...values, SHARED }, typesOf(values));
+        const code = specialize(kernel, { ...values, SHARED, SUBGROUPS: SHARED > 1 }, typesOf(values));
         expect(code.includes("subgroupBroadcast")).toBe(SHARED > 1);
         expect(await compileErrors(deviceOf(engine), code)).toEqual([]);
         expect(await pipelineError(deviceOf(engine), kernel, code, kernel.uniforms.bytes)).toBeUndefined();

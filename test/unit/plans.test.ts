@@ -5,6 +5,7 @@ import { makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls/calls.js";
 import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
 import { integerConstants } from "../../src/kernels/constants.js";
+import { settableNames } from "../../src/kernels/kernel.js";
 import { specialize } from "../../src/kernels/specialize.js";
 import { packUniforms } from "../../src/kernels/uniforms.js";
 import { type ConvOperation, operandRoles, resultRoles } from "../../src/problem/operation.js";
@@ -91,12 +92,13 @@ const sorted = (names: Iterable<string>): string[] => [...names].sort();
 /** Everything that a kernel lets the host say is said, and nothing else; flags are booleans, and numbers numbers. */
 function checkNames({ kernel: unloaded, constants, types, uniforms }: Dispatch): void {
   const kernel = loadedKernel(unloaded);
-  expect(sorted(Object.keys(constants)), kernel.name).toEqual(sorted(kernel.constants));
+  expect(sorted(Object.keys(constants)), kernel.name).toEqual(sorted(settableNames(kernel)));
   expect(sorted(Object.keys(types)), kernel.name).toEqual(sorted(kernel.aliases));
   expect(sorted(Object.keys(uniforms)), kernel.name).toEqual(sorted(Object.keys(kernel.uniforms.fields)));
   for (const [, name, type] of kernel.code.matchAll(/^const (\w+): (\w+) = [^;]+; \/\/ @specialize/gm)) {
     expect(typeof constants[name], `${kernel.name}.${name}`).toBe(type === "bool" ? "boolean" : "number");
   }
+  for (const name of kernel.conditions) expect(typeof constants[name], `${kernel.name}.${name}`).toBe("boolean");
 }
 
 function checkUniforms({ kernel, uniforms }: Dispatch): void {

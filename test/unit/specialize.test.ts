@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { ConvError } from "../../src/base/errors.js";
 import type { LoadedKernel } from "../../src/kernels/kernel.js";
-import { specialize, unrollLoops } from "../../src/kernels/specialize.js";
+import { type ConstantValues, decideConditions, specialize, unrollLoops } from "../../src/kernels/specialize.js";
 import { loadedKernel } from "../support/kernels.js";
 
 const direct = loadedKernel({ name: "direct" });
@@ -10,8 +10,8 @@ const registerTile = loadedKernel({ name: "register_tile" });
 const vectorTile = loadedKernel({ name: "vector_tile" });
 
 /** A kernel that consists of the given text. */
-function kernelOf(code: string, constants: LoadedKernel["constants"] = []): LoadedKernel {
-  return { name: "test", code, constants, aliases: [], uniforms: { bytes: 16, fields: {} }, bindings: {} };
+function kernelOf(code: string, constants: readonly string[] = [], conditions: readonly string[] = []): LoadedKernel {
+  return { name: "test", code, constants, conditions, aliases: [], uniforms: { bytes: 16, fields: {} }, bindings: {} };
 }
 
 const withoutSpace = (code: string): string => code.replaceAll(/\s+/g, " ").trim();
@@ -110,44 +110,57 @@ for (var i = 0u; i < N / 2u; i++) { // @unroll
   });
 });
 
-describe("branches marked @static", () => {
-  const kernelWith = (value: boolean): LoadedKernel =>
-    kernelOf(
-      `const WIDE: bool = ${String(value)}; // @specialize
-const N: u32 = 2u;
+describe("conditions", () => {
+  const kernel = kernelOf(
+    `const N: u32 = 2u;
+@if(LANES) enable subgroups;
+struct S {
+a: u32,
+@if(LANES) lane: u32,
+}
 for (var i = 0u; i < N; i++) { // @unroll
-  if (WIDE) { // @static
-    if (WIDE) { // @static
-      wide(i);
-    } else {
-      never(i);
-    }
-  } else {
-    if (i > 0u) { narrow(i); }
-  }
+@if(WIDE) {
+@if(LANES) { both(i); }
+@if(LANES) lanes(i);
+@else wide(i);
+} @else {
+if (i > 0u) { narrow(i); }
+}
 }
 after();
 `,
-      ["WIDE"],
-    );
-  const head = (value: boolean): string => `const WIDE: bool = ${String(value)}; // @specialize const N: u32 = 2u;`;
+    [],
+    ["WIDE", "LANES"],
+  );
+  const text = (values: ConstantValues): string =>
+    withoutSpace(specialize(kernel, values)).replace("const N: u32 = 2u; ", "");
 
-  test("leave the one that is taken, as a block, within loops and one another", () => {
-    expect(withoutSpace(specialize(kernelWith(true), {}))).toBe(
-      `${head(true)} { { { wide(0u); } } } { { { wide(1u); } } } after();`,
+  test("leave the block or line that holds, within loops and one another", () => {
+    expect(text({ WIDE: true, LANES: true })).toBe(
+      "enable subgroups; struct S { a: u32, lane: u32, } { { { both(0u); } lanes(0u); } } { { { both(1u); } lanes(1u); } } after();",
     );
-    expect(withoutSpace(specialize(kernelWith(false), {}))).toBe(
-      `${head(false)} { { if (0u > 0u) { narrow(0u); } } } { { if (1u > 0u) { narrow(1u); } } } after();`,
-    );
-    expect(specialize(kernelWith(false), { WIDE: true })).toContain("wide(1u)");
+    expect(text({ WIDE: true })).toBe("struct S { a: u32, } { { wide(0u); } } { { wide(1u); } } after();");
   });
 
-  test("that ask for what is no bool constant, or have no other branch, throw", () => {
-    expect(() => specialize(kernelOf("if (N) { // @static\n} else {\n}\n"), {})).toThrow(
-      new ConvError("a shader branch marked @static asks for N, which is no bool constant"),
+  test("are false where they are not given", () => {
+    const plain =
+      "struct S { a: u32, } { { if (0u > 0u) { narrow(0u); } } } { { if (1u > 0u) { narrow(1u); } } } after();";
+    expect(text({})).toBe(plain);
+    expect(text({ WIDE: false, LANES: false })).toBe(plain);
+  });
+
+  test("that the kernel does not have throw", () => {
+    expect(() => specialize(kernel, { NARROW: true })).toThrow(
+      new ConvError("kernel test has no constant NARROW; it has WIDE, LANES"),
     );
-    expect(() => specialize(kernelOf("const B: bool = true;\nif (B) { // @static\n}\n"), {})).toThrow(
-      new ConvError("a shader branch marked @static asks for B and has no other branch"),
+  });
+
+  test("before anything but a block or a line throw", () => {
+    expect(() => decideConditions("@if(A) for (;;) {\n}\n", () => true)).toThrow(
+      new ConvError('a condition of a shader is followed by "for (;;) {"; expected a block or a line'),
+    );
+    expect(() => decideConditions("@if(A) {\n f();\n", () => true)).toThrow(
+      new ConvError("a marked block of a shader has no end"),
     );
   });
 
@@ -159,13 +172,13 @@ after();
     expect(vectors).toContain("return activateVector(value);");
     expect(vectors).not.toContain("return activate(value);");
   });
-});
 
-test("lines that need subgroups are there only where lanes share", () => {
-  expect(specialize(vectorTile, { SHARED: 1 })).not.toContain("subgroup");
-  const shared = specialize(vectorTile, { SHARED: 4, ROWS: 1 });
-  expect(shared).toMatch(/^enable subgroups;/);
-  expect(shared.match(/subgroupBroadcast\(factors\[0u\], [0-3]u\)/g)).toHaveLength(4);
+  test("leave what needs subgroups only where lanes share", () => {
+    expect(specialize(vectorTile, { SHARED: 4 })).not.toContain("subgroup");
+    const shared = specialize(vectorTile, { SHARED: 4, SUBGROUPS: true, ROWS: 1 });
+    expect(shared).toMatch(/^enable subgroups;/);
+    expect(shared.match(/subgroupBroadcast\(factors\[0u\], [0-3]u\)/g)).toHaveLength(4);
+  });
 });
 
 test("half vectors enable f16", () => {
@@ -178,6 +191,6 @@ test("with every constant given, the text holds no mark and no comment line", ()
   const valueOf = (text: string) => JSON.parse(text.replace(/u$/, "")) as number | boolean;
   const defaults = lines.map(([, name, value]) => [name, valueOf(value)] as const);
   const text = specialize(registerTile, Object.fromEntries(defaults));
-  expect(text).not.toMatch(/@unroll|@specialize|@static/);
+  expect(text).not.toMatch(/@unroll|@specialize|@if|@else/);
   expect(text).not.toMatch(/^\s*\/\//m);
 });

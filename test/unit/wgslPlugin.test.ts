@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { nameShared, referToShared, sharedModule, splitDeclarations } from "../../build/sharedText.js";
 import { buildKernel, buildKernels, readShaders } from "../../build/wgslPlugin.js";
-import { type Kernel, loadKernel } from "../../src/kernels/kernel.js";
+import { type Kernel, loadKernel, settableNames } from "../../src/kernels/kernel.js";
 
 const SHADER_ROOT = resolve(import.meta.dirname, "../../shaders");
 const SHADERS = readShaders(SHADER_ROOT);
@@ -101,13 +101,21 @@ describe.each(KERNEL_FILES)("%s", (file) => {
     }
   });
 
+  test("its conditions are those of the linked text, before a block or a line each", async () => {
+    const { code, conditions } = await buildKernel(file, SHADERS);
+    const asked = [...code.matchAll(/@if\((\w+)\) (?:\{\n|.*[;,]\n)/g)].map(([, name]) => name);
+    expect(asked).toHaveLength(code.split("@if").length - 1);
+    expect([...conditions].sort()).toEqual([...new Set(asked)].sort());
+  });
+
   test("its declaration beside it is up to date: it names the constants, fields, bindings and aliases", async () => {
-    const { constants, uniforms, bindings, aliases } = await buildKernel(file, SHADERS);
+    const kernel = await buildKernel(file, SHADERS);
+    const { uniforms, bindings, aliases } = kernel;
     const declaration = readFileSync(join(SHADER_ROOT, file.replace(/\.wgsl$/, ".d.wgsl.ts")), "utf8");
     const named = [...declaration.matchAll(/^ {2}(".*"|never),?$/gm)].map(([, union]) =>
       union.split(" | ").flatMap((name) => (name === "never" ? [] : [JSON.parse(name) as string])),
     );
-    expect(named).toEqual([constants, Object.keys(uniforms.fields), Object.keys(bindings), aliases]);
+    expect(named).toEqual([settableNames(kernel), Object.keys(uniforms.fields), Object.keys(bindings), aliases]);
   });
 });
 
@@ -189,6 +197,17 @@ describe("a file that the host could not use fails the build", () => {
       "a matrix in the uniforms",
       uniform.replace("a: u32", "a: u32, m: mat4x4<f32>") + body,
       /uniform fields of type .* are not supported/,
+    ],
+    [
+      "a condition of several names",
+      `${uniform}@if(A && B) const N: u32 = 2u;\n${body}`,
+      "expected @if(NAME), and @else behind what follows it alone",
+    ],
+    ["an @else alone", uniform + body.replace("{", "{ @else { return; }"), "expected @if(NAME)"],
+    [
+      "a condition of a loop",
+      uniform + body.replace("{", "{\n@if(A) for (var i = 0u; i < 2u; i++) {\n}\n"),
+      /a condition of a shader is followed by "for/,
     ],
     [
       "a tunable constant that is an expression",

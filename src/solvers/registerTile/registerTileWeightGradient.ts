@@ -118,6 +118,7 @@ export const registerTileWeightGradient: Solver<RegisterTileGradientConfig> = {
         ROWS: rows,
         COLUMNS: columns,
         SHARED: shared,
+        SUBGROUPS: shared > 1,
         BLOCKED: segmentsPerSplit > segmentsPerBlock,
         IN_REGISTERS: inRegisters(rows * columns, capabilities),
       },

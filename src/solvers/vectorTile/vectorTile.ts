@@ -146,6 +146,7 @@ function planTiles(
       ROWS: rows,
       VECTORS: vectors,
       SHARED: shared,
+      SUBGROUPS: shared > 1,
       TAIL: terms % shared !== 0,
       ...sums.constants,
       ...results.constants,
