@@ -31,7 +31,7 @@ export default defineConfig(
       "no-restricted-syntax": [
         "error",
         {
-          selector: "MemberExpression[property.name='software'], ObjectPattern > Property[key.name='software']",
+          selector: "MemberExpression[property.name='deviceClass'], ObjectPattern > Property[key.name='deviceClass']",
           message: "Solvers read numbers of a device's policy (src/planning/policy.ts), and not its class.",
         },
       ],

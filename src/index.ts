@@ -41,6 +41,7 @@ export type {
 } from "./calls/options.js";
 export type { Padding, PerAxis, TransposedSize } from "./problem/options.js";
 export type { SolverChoice } from "./planning/choice.js";
+export type { DeviceClass } from "./planning/devices.js";
 export type { ConvProblem, Rank, Triple } from "./problem/problem.js";
 export type { PassedOver } from "./solvers/select.js";
 export type { Direction } from "./problem/operation.js";

@@ -7,6 +7,7 @@ import { require, show } from "../base/errors.js";
 import { GpuBackend } from "../gpu/gpuBackend.js";
 import { loadLate } from "../base/late.js";
 import { type OptionKeys, optionKeys, requireOptions } from "../base/optionKeys.js";
+import { DEVICE_CLASSES, type DeviceClass } from "../planning/devices.js";
 import { type Platform, requestDevice } from "./platform.js";
 import { requireWord } from "../base/spelling.js";
 import type { TuningStore } from "../tuner/store.js";
@@ -26,6 +27,12 @@ export interface EngineOptions {
   readonly device?: GPUDevice;
   /** Which adapter to prefer where there are several; "high-performance" when absent. */
   readonly powerPreference?: GPUPowerPreference;
+  /**
+   * The class of devices whose plans are to be made, such as "nvidia" or "apple". When absent it is what the adapter tells;
+   * `explain` says which that is. For browsers that tell nothing, and for seeing what another device would get. Results stay
+   * right, whichever it is.
+   */
+  readonly deviceClass?: DeviceClass;
   /**
    * Device memory that may wait unused for later tensors, in bytes, and as much again for weights that were repacked
    * for a kernel and are kept so until they change (compiled sequences keep theirs besides); 512 MiB when absent.
@@ -63,6 +70,7 @@ export const ENGINE_KEYS = {
   backend: 1,
   device: 1,
   powerPreference: 1,
+  deviceClass: 1,
   poolBytes: 1,
   poison: 1,
   tune: 1,
@@ -83,20 +91,28 @@ export async function makeEngine(
 ): Promise<Engine> {
   requireOptions(options, known);
   requireSound(options);
-  const { backend = "webgpu", poolBytes = POOL_BYTES, poison = false, debug = false, tune = "off" } = options;
+  const {
+    backend = "webgpu",
+    poolBytes = POOL_BYTES,
+    poison = false,
+    debug = false,
+    tune = "off",
+    deviceClass,
+  } = options;
   if (backend === "cpu") {
     const { CpuBackend } = await loadLate("the CPU backend", () => import("../cpu/cpuBackend.js"));
     return await withTuning(new CpuBackend(), tune, options);
   }
   const labels = debug ? (await loadLate("debug", () => import("../gpu/labels.js"))).labels : undefined;
+  const onGpu = { poolBytes, poison, labels, deviceClass };
   if (options.device) {
-    const backend = new GpuBackend(options.device, { ownsDevice: false, poolBytes, poison, labels });
+    const backend = new GpuBackend(options.device, { ownsDevice: false, ...onGpu });
     return await withTuning(backend, tune, options);
   }
   const platform = await findPlatform();
   const device = await requestDevice(platform, options.powerPreference ?? "high-performance");
   try {
-    return await withTuning(new GpuBackend(device, { ownsDevice: true, poolBytes, poison, labels }), tune, options);
+    return await withTuning(new GpuBackend(device, { ownsDevice: true, ...onGpu }), tune, options);
   } catch (error) {
     device.destroy();
     throw error;
@@ -109,6 +125,7 @@ function requireSound(options: EngineOptions): void {
     backend = "webgpu",
     device,
     powerPreference,
+    deviceClass,
     poolBytes = 0,
     poison = false,
     development = false,
@@ -118,6 +135,7 @@ function requireSound(options: EngineOptions): void {
   requireWord("backend", backend, ["webgpu", "cpu"]);
   requireWord("tune", tune, TUNE_MODES);
   if (powerPreference !== undefined) requireWord("powerPreference", powerPreference, ["low-power", "high-performance"]);
+  if (deviceClass !== undefined) requireWord("deviceClass", deviceClass, DEVICE_CLASSES);
   require(typeof poolBytes === "number" && poolBytes >= 0, () => {
     return `poolBytes is ${show(poolBytes)}; expected a number of bytes, at least 0`;
   });

@@ -21,11 +21,11 @@ export function explainOperation(
   const tuned = options.solver === undefined ? tuning.choiceFor(planned) : undefined;
   const chosenBy = options.solver !== undefined ? "caller" : tuned ? "tuning" : "model";
   try {
-    return explain(operation, backend.select(planned, options.solver ?? tuned), chosenBy, limit);
+    return explain(operation, backend.select(planned, options.solver ?? tuned), chosenBy, limit, backend.capabilities);
   } catch (error) {
     // Sizes beyond the device's limits may have no plan.
     if (error instanceof SolverError || !(error instanceof ConvError)) throw error;
     if (limit === undefined && !(error instanceof LimitError)) throw error;
-    return explain(operation, NO_SELECTION, chosenBy, limit ?? error.message);
+    return explain(operation, NO_SELECTION, chosenBy, limit ?? error.message, backend.capabilities);
   }
 }

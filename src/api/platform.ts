@@ -1,6 +1,7 @@
 /** From a platform's GPU object to a device; where there is none, what stands in the way and what would help. */
 import { DeviceError, textOf } from "../base/errors.js";
-import { describeAdapter, deviceRequest } from "../planning/capabilities.js";
+import { describeAdapter } from "../planning/adapter.js";
+import { deviceRequest } from "../planning/capabilities.js";
 import type { GPU, GPUDevice, GPUPowerPreference } from "../base/webgpuTypes.js";
 
 /** Where a device may come from. */

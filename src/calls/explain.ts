@@ -9,6 +9,8 @@ import type { NumberList } from "../base/list.js";
 import { indent } from "../kernels/indent.js";
 import { loadKernel } from "../kernels/kernel.js";
 import { specialize } from "../kernels/specialize.js";
+import type { Classification } from "../planning/adapter.js";
+import type { DeviceClass } from "../planning/devices.js";
 import { packingOf } from "../planning/packing.js";
 import type { ConvProblem } from "../problem/problem.js";
 import { type Dispatch, type SolverConfig, workspaceBytes, type Workgroups } from "../planning/solver.js";
@@ -71,6 +73,10 @@ export interface Explanation {
   readonly config: SolverConfig;
   /** Who chose it: the model, without measuring; tuning on this device; or the caller, by name. */
   readonly chosenBy: ChosenBy;
+  /** The class of devices that was planned for; undefined on the CPU. */
+  readonly deviceClass: DeviceClass | undefined;
+  /** By what it was told, in words: `by the name "nvidia ampere"`; undefined on the CPU. */
+  readonly classifiedBy: string | undefined;
   /** The solvers not chosen, each with the reason. */
   readonly refused: readonly PassedOver[];
   readonly dispatches: readonly ExplainedDispatch[];
@@ -120,12 +126,14 @@ export const NO_SELECTION: Selection = {
 /**
  * @param selection for an empty batch, what one sample would get: nothing of it runs
  * @param limit of the device that keeps it from running
+ * @param classification of the device; undefined on the CPU
  */
 export function explain(
   operation: ConvOperation,
   selection: Selection,
   chosenBy: ChosenBy = "model",
   limit?: string,
+  classification?: Classification,
 ): Explanation {
   const { passedOver } = selection;
   const nothing = { dispatches: [], scratchBytes: {}, conversions: [] };
@@ -141,6 +149,8 @@ export function explain(
     solver: plan.solver,
     config: plan.config,
     chosenBy,
+    deviceClass: classification?.deviceClass,
+    classifiedBy: classification?.classifiedBy,
     refused: passedOver,
     dispatches,
     flops,
@@ -157,6 +167,7 @@ export function explain(
 function inWords(explanation: Omit<Explanation, "toString">): string {
   const { direction, problem, solver, config, chosenBy, refused, dispatches, conversions } = explanation;
   const { flops, usefulShare, bytes, arithmeticIntensity, workspaceBytes, limit } = explanation;
+  const { deviceClass, classifiedBy } = explanation;
   const executed = dispatches.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0);
   const settings = Object.entries(config).map(([name, value]) => `${name} ${String(value)}`);
   const geometry =
@@ -165,6 +176,7 @@ function inWords(explanation: Omit<Explanation, "toString">): string {
     `groups ${String(problem.groups)}`;
   return [
     `${direction}: ${geometry}`,
+    ...(deviceClass === undefined ? [] : [`device class ${deviceClass}, ${classifiedBy ?? ""}`]),
     ...(limit === undefined ? [] : [`cannot run: ${limit}`]),
     `solver ${solver}${settings.length > 0 ? ` (${settings.join(", ")})` : ""}${chosenBy === "tuning" ? ", tuned" : ""}`,
     ...conversions.map((conversion) => `  repacks ${conversion}`),

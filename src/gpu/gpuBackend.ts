@@ -17,7 +17,9 @@ import { decodePixels, type ImageSize, type ImageSource, type PixelOrder, type P
 import { select, type Selection } from "../solvers/select.js";
 import type { Scratch, SolverPlan } from "../planning/solver.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
-import { adapterInfoOf, type Capabilities, describeAdapter, readCapabilities } from "../planning/capabilities.js";
+import { adapterInfoOf, describeAdapter, isSoftware } from "../planning/adapter.js";
+import { type Capabilities, readCapabilities } from "../planning/capabilities.js";
+import type { DeviceClass } from "../planning/devices.js";
 import { pixelOrder, writeImage } from "./images.js";
 import { GpuInterop } from "./interop.js";
 import type { Labels } from "./labels.js";
@@ -45,6 +47,8 @@ export interface GpuBackendOptions {
   readonly poison: boolean;
   /** Names for what a profiler shows; undefined where none looks. */
   readonly labels?: Labels | undefined;
+  /** The class that the caller says the device is of; undefined where the adapter is to tell. */
+  readonly deviceClass?: DeviceClass | undefined;
 }
 
 export class GpuBackend implements Backend<GpuStorage> {
@@ -68,11 +72,11 @@ export class GpuBackend implements Backend<GpuStorage> {
   readonly #life: DeviceLife;
   readonly #onError: (event: GPUUncapturedErrorEvent) => void;
 
-  constructor(device: GPUDevice, { ownsDevice, poolBytes, poison, labels }: GpuBackendOptions) {
+  constructor(device: GPUDevice, { ownsDevice, poolBytes, poison, labels, deviceClass }: GpuBackendOptions) {
     this.#device = device;
     this.#labels = labels;
     this.#ownsDevice = ownsDevice;
-    this.capabilities = readCapabilities(device);
+    this.capabilities = readCapabilities(device, deviceClass);
     this.#pool = new BufferPool(device, poolBytes);
     this.#pipelines = new PipelineCache(device);
     this.#plans = new PlanCache(device, this.#pipelines, this.#pool.allocator);
@@ -371,12 +375,12 @@ function listenerFor(backend: WeakRef<GpuBackend>): (event: GPUUncapturedErrorEv
   return ({ error }) => backend.deref()?.onUncaptured(error);
 }
 
-function describe(device: GPUDevice, { software, limits }: Capabilities): AdapterDescription {
+function describe(device: GPUDevice, { limits }: Capabilities): AdapterDescription {
   const info = adapterInfoOf(device);
   return {
     description: describeAdapter(info),
     backend: "webgpu",
-    software,
+    software: isSoftware(info),
     vendor: info.vendor,
     architecture: info.architecture,
     features: [...device.features],

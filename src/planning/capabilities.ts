@@ -1,4 +1,6 @@
 /** What a device can do, as plain data: solvers see this and never the device. */
+import { adapterInfoOf, type Classification, classify } from "./adapter.js";
+import type { DeviceClass } from "./devices.js";
 
 /** The limits that planning depends on. */
 export interface CapabilityLimits {
@@ -12,9 +14,7 @@ export interface CapabilityLimits {
   readonly maxComputeWorkgroupsPerDimension: number;
 }
 
-export interface Capabilities {
-  /** Runs on the CPU: workgroup memory and barriers cost more there than they save. */
-  readonly software: boolean;
+export interface Capabilities extends Classification {
   readonly timestamps: boolean;
   /** Shaders may use f16. */
   readonly shaderF16: boolean;
@@ -36,7 +36,8 @@ const LIMIT_NAMES = [
 
 /** What every WebGPU device has: the specification's default limits. For planning without a device. */
 export const DEFAULT_CAPABILITIES: Capabilities = {
-  software: false,
+  deviceClass: "unknown",
+  classifiedBy: "nothing tells it",
   timestamps: false,
   shaderF16: false,
   subgroupLanes: 1,
@@ -67,46 +68,22 @@ export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
   };
 }
 
-/**
- * What is read of an adapter's description.
- *
- * @internal
- */
-type AdapterInfo = Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "description" | "isFallbackAdapter"> &
-  Partial<Pick<GPUAdapterInfo, "subgroupMinSize">>;
-
-const UNKNOWN: AdapterInfo = { vendor: "", architecture: "", device: "", description: "", isFallbackAdapter: false };
-
-const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp/i;
-
-/**
- * Whether the adapter runs on the CPU. Fallback adapters do; the others known to are told by name.
- *
- * @internal
- */
-export function isSoftware(info: AdapterInfo): boolean {
-  const named = SOFTWARE_NAMES.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
-  return named || info.isFallbackAdapter;
-}
-
-/**
- * What a device tells of its adapter: nothing, in browsers whose devices do not know it yet.
- *
- * @internal
- */
-export const adapterInfoOf = ({ adapterInfo }: { readonly adapterInfo?: AdapterInfo }): AdapterInfo =>
-  adapterInfo ?? UNKNOWN;
-
 /** Shaders count elements, and an image's bytes, in 32 bits: what lies in a larger buffer they would not find. */
 const MOST_BYTES = 2 ** 32 - 4;
 
-/** @internal */
-export function readCapabilities(device: GPUDevice): Capabilities {
+/**
+ * @param deviceClass what the caller says it is; what the adapter tells when absent
+ * @internal
+ */
+export function readCapabilities(device: GPUDevice, deviceClass?: DeviceClass): Capabilities {
   const limits = Object.fromEntries(
     LIMIT_NAMES.map((name) => [name, Math.min(device.limits[name], MOST_BYTES)]),
   ) as Record<keyof CapabilityLimits, number>;
+  const classification: Classification = deviceClass
+    ? { deviceClass, classifiedBy: "by the caller" }
+    : classify(adapterInfoOf(device), limits.maxComputeWorkgroupStorageSize);
   return {
-    software: isSoftware(adapterInfoOf(device)),
+    ...classification,
     timestamps: device.features.has("timestamp-query"),
     shaderF16: device.features.has("shader-f16"),
     subgroupLanes: readSubgroupLanes(device),
@@ -118,15 +95,4 @@ export function readCapabilities(device: GPUDevice): Capabilities {
 function readSubgroupLanes(device: GPUDevice): number {
   const { subgroupMinSize = 0 } = adapterInfoOf(device);
   return device.features.has("subgroups") && subgroupMinSize >= 1 ? subgroupMinSize : 1;
-}
-
-/**
- * The adapter in words, as far as the browser tells: vendor, architecture, device, description.
- *
- * @internal
- */
-export function describeAdapter(info: AdapterInfo): string {
-  const words = [info.vendor, info.architecture, info.device, info.description].filter((word) => word !== "");
-  const name = [...new Set(words)].join(" ") || "unnamed WebGPU adapter";
-  return isSoftware(info) ? `${name} (software: runs on the CPU)` : name;
 }

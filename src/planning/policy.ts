@@ -1,11 +1,12 @@
 /**
  * What a class of devices wants, as numbers: how much work keeps it busy, and from where on a solver pays. Solvers read
- * these and never ask what the device is. A further class is one more record, and a line of {@link policyOf}.
+ * these and never ask what the device is. What the device itself is, in numbers, stands in devices.ts.
  *
  * What limits a kernel on every device (registers, unrolled steps, chains of additions) stays with its solver.
  * Numbers in brackets are entries of docs/performance-log.md. Those of GPUs are estimates: no GPU has been measured.
  */
 import type { Capabilities } from "./capabilities.js";
+import { DEVICE_CLASSES, type DeviceClass, DEVICES } from "./devices.js";
 
 export interface DevicePolicy {
   /** The class, as a reason names it: "the device is ...". */
@@ -126,7 +127,7 @@ const GPU: DevicePolicy = {
 const SOFTWARE: DevicePolicy = {
   ...GPU,
   name: "software",
-  busyThreads: 64,
+  busyThreads: DEVICES.software.fillThreads,
   busyGradientWorkgroups: 16,
   busyResultWorkgroups: 4,
   workgroupMemoryPays: false,
@@ -141,5 +142,9 @@ const SOFTWARE: DevicePolicy = {
   stripGradientMostIn: Infinity,
 };
 
+const POLICIES = Object.fromEntries(
+  DEVICE_CLASSES.map((deviceClass) => [deviceClass, deviceClass === "software" ? SOFTWARE : GPU]),
+) as Readonly<Record<DeviceClass, DevicePolicy>>;
+
 /** The policy of a device. Nothing else asks for its class. */
-export const policyOf = ({ software }: Capabilities): DevicePolicy => (software ? SOFTWARE : GPU);
+export const policyOf = ({ deviceClass }: Capabilities): DevicePolicy => POLICIES[deviceClass];

@@ -6,8 +6,9 @@ import type { ConvOperation } from "../problem/operation.js";
 /** Everything about a device that planning reads, and its name. */
 export function adapterKey(adapter: AdapterDescription, capabilities: Capabilities): string {
   const { vendor, architecture, description } = adapter;
-  const { software, shaderF16, subgroupLanes, limits } = capabilities;
-  return JSON.stringify([vendor, architecture, description, software, shaderF16, subgroupLanes, Object.values(limits)]);
+  const { deviceClass, shaderF16, subgroupLanes, limits } = capabilities;
+  const read = [deviceClass, shaderF16, subgroupLanes, Object.values(limits)];
+  return JSON.stringify([vendor, architecture, description, ...read]);
 }
 
 /** The next of 1, 2, 3, 4, 6, 8, 12, 16, 24, ...: problems between the same two share a choice. */

@@ -87,6 +87,31 @@ describe("the CPU backend", () => {
   }
 });
 
+gpuTest("the class of the device is the adapter's, or the caller's", async ({ engine: told }) => {
+  const { adapter } = told;
+  const options = { padding: 1, stride: 2 };
+  const layer = { input: [1, 32, 16, 16], weight: [32, 32, 3, 3] };
+  const explained = told.explain("conv2d", layer, options);
+  expect(explained.deviceClass === "software").toBe(adapter.software);
+  const byName = `device class ${String(explained.deviceClass)}, by the name "${adapter.vendor}`;
+  if (adapter.software) expect(String(explained)).toContain(byName);
+  using engine = await createEngine({ device: deviceOf(told), deviceClass: "apple" });
+  const asked = engine.explain("conv2d", layer, options);
+  expect(asked).toMatchObject({ deviceClass: "apple", classifiedBy: "by the caller" });
+  expect(String(asked)).toContain("\ndevice class apple, by the caller\n");
+  expect(engine.adapter).toEqual(adapter);
+  if (adapter.software) expect(asked.solver).not.toBe(explained.solver);
+
+  const values = Float32Array.from({ length: 32 * 32 * 9 }, (_, i) => (i % 7) - 3);
+  const results = [told, engine].map(async (one) => {
+    using x = one.tensor(values.subarray(0, 32 * 16 * 16), layer.input);
+    using w = one.tensor(values, layer.weight);
+    using y = one === told ? one.conv2d(x, w, { ...options, solver: "direct" }) : one.conv2d(x, w, options);
+    return await y.data();
+  });
+  expect(exactMismatch(await results[1], await results[0])).toBeUndefined();
+});
+
 describe("explain", () => {
   const shapes = { input: [2, 8, 16, 16], weight: [12, 8, 3, 3] };
   const options = { stride: 2, padding: 1 };

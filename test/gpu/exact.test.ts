@@ -94,7 +94,8 @@ const isFullest = ({ direction, bias, activation, masked }: ConvOperation): bool
  * and families that differ in the kernel alone leave the solver to the engine.
  * A GPU runs all of it.
  */
-function shortened({ name, variant }: ConvCase, { software }: Capabilities) {
+function shortened({ name, variant }: ConvCase, { deviceClass }: Capabilities) {
+  const software = deviceClass === "software";
   const isAlone = KERNEL_ALONE.test(name);
   const isInTurn = variant === __CONV_VARIANT__;
   return { fullestAlone: software && (isAlone || !isInTurn), choiceAlone: software && isAlone && !isInTurn };
@@ -132,9 +133,9 @@ function unrolledMultiplyAdds(config: SolverConfig): number {
  * first case alone, on one platform of two. Nor does what is fused depend on the tile: there the candidates run with
  * nothing fused. A GPU runs all of it.
  */
-function isCheapEnough(conv: ConvCase, config: SolverConfig, { software }: Capabilities): boolean {
+function isCheapEnough(conv: ConvCase, config: SolverConfig, { deviceClass }: Capabilities): boolean {
   const takesLarge = conv.name === CANDIDATE_CASES[0] && __CONV_VARIANT__ === "plain";
-  return !software || takesLarge || unrolledMultiplyAdds(config) < 256;
+  return deviceClass !== "software" || takesLarge || unrolledMultiplyAdds(config) < 256;
 }
 
 describe("every tuning candidate is exact on small integers", () => {
@@ -143,7 +144,7 @@ describe("every tuning candidate is exact on small integers", () => {
     for (const direction of new Set(all.map((operation) => operation.direction))) {
       gpuTest(`${conv.name}, ${direction}`, async ({ engine, runner, capabilities }) => {
         const operations = all.filter((operation) => {
-          return operation.direction === direction && (isPlain(operation) || !capabilities.software);
+          return operation.direction === direction && (isPlain(operation) || capabilities.deviceClass !== "software");
         });
         await expectExact(conv, { engine, runner, capabilities }, operations, (operation) =>
           candidatesOf(operation, capabilities).filter(

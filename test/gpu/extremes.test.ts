@@ -28,7 +28,7 @@ describe("random extreme problems, each pass by every solver that takes it", () 
         const [expected] = expectedResults(operation, values);
         for (const solver of solversFor(operation)) {
           // They take a software device seconds each to compile; their index arithmetic is the others'.
-          if (capabilities.software && solver.usesWorkgroupMemory === true) continue;
+          if (capabilities.deviceClass === "software" && solver.usesWorkgroupMemory === true) continue;
           const [config] = solver.configs(operation, capabilities);
           const plan = planFor(solver, operation, capabilities, config);
           if (isRefusal(plan)) continue;

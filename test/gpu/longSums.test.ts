@@ -172,7 +172,7 @@ describe("the bound notices a defect in a sum of a million terms", () => {
       const config = { threads: 64, rows: 4, columns: 4, shared: 1 };
       const plan = listed(registerTileWeightGradient).plan(
         operation,
-        { ...capabilities, software: false, limits },
+        { ...capabilities, deviceClass: "unknown", limits },
         config,
       );
       if (isRefusal(plan)) throw new Error(plan.refused);

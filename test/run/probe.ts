@@ -1,6 +1,6 @@
 /** Prints, as JSON, the adapter that Dawn finds in this process' environment. In a process of its own: a driver may crash. */
 import { create } from "webgpu";
-import { describeAdapter, isSoftware } from "../../src/planning/capabilities.js";
+import { describeAdapter, isSoftware } from "../../src/planning/adapter.js";
 
 /** What is printed. */
 export interface Probe {

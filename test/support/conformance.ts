@@ -176,9 +176,9 @@ type Pass = (typeof PASSES)[number];
  * The passes in which layer `index` of a long list is checked here. Compiling for each takes a software device most of the
  * time: there two platforms take turns, so that each layer is checked in each pass on one of them. A GPU takes all.
  */
-export function passesInTurn(index: number, { software }: Capabilities): readonly Pass[] {
+export function passesInTurn(index: number, { deviceClass }: Capabilities): readonly Pass[] {
   const parity = __CONV_VARIANT__ === "plain" ? 0 : 1;
-  return PASSES.filter((_, pass) => !software || (index + pass) % 2 === parity);
+  return PASSES.filter((_, pass) => deviceClass !== "software" || (index + pass) % 2 === parity);
 }
 
 /** Runs passes of a layer on reals as the engine chooses, and compares them with the reference. */

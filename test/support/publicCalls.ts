@@ -158,6 +158,7 @@ export function helperCalls(): PublicCall[] {
   };
   const engineOptions = optionsOf({
     backend: part("word", "cpu"),
+    deviceClass: part("word", "unknown"),
     poolBytes: part("bytes", 0),
     poison: part("boolean", false),
     tune: part("word", "off"),

@@ -1,11 +1,11 @@
 /** What tests of selection share: devices, an operation that many solvers take, and why one was passed over. */
 import { makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls/calls.js";
-import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
 import type { ConvOperation, Direction } from "../../src/problem/operation.js";
 import type { Selection } from "../../src/solvers/select.js";
 
-export const SOFTWARE = { ...DEFAULT_CAPABILITIES, software: true };
+export const SOFTWARE: Capabilities = { ...DEFAULT_CAPABILITIES, deviceClass: "software" };
 
 /** A 7x7 layer of 64 channels. */
 export function operationOf(direction: Direction, groups = 1): ConvOperation {

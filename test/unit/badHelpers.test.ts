@@ -126,6 +126,13 @@ describe("createEngine", () => {
     [{ backend: "gpu" }, 'backend is "gpu"; expected "webgpu" or "cpu": did you mean "webgpu"?'],
     [{ backend: 5 }, "backend is 5"],
     [{ powerPreference: "high" }, 'powerPreference is "high"'],
+    [
+      { deviceClass: "radeon" },
+      'deviceClass is "radeon"; expected "nvidia", "amd-rdna", "amd-apu", "amd-gcn", "intel-xe-lp", "intel-xe-hpg", ' +
+        '"intel-xe2", "apple", "adreno", "mali", "software", "unknown"',
+    ],
+    [{ deviceClass: "Apple" }, '"unknown": did you mean "apple"?'],
+    [{ backend: "cpu", deviceClass: 7 }, "deviceClass is 7"],
     [{ powerpreference: "low-power" }, "unknown option powerpreference: did you mean powerPreference?"],
     [{ backend: "cpu", poolBytes: -1 }, "poolBytes is -1"],
     [{ backend: "cpu", poolBytes: 1n }, "poolBytes is 1n"],

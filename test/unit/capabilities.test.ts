@@ -1,47 +1,7 @@
-/** What is told of an adapter. */
-import { describe, expect, test } from "vitest";
-import {
-  adapterInfoOf,
-  DEFAULT_CAPABILITIES,
-  describeAdapter,
-  deviceRequest,
-  isSoftware,
-  readCapabilities,
-} from "../../src/planning/capabilities.js";
-
-function info(parts: Partial<Record<"vendor" | "architecture" | "device" | "description", string>>, fallback = false) {
-  const words = { vendor: "", architecture: "", device: "", description: "", ...parts };
-  return { ...words, isFallbackAdapter: fallback } as GPUAdapterInfo;
-}
-
-describe("software adapters", () => {
-  test.each([
-    ["SwiftShader", info({ vendor: "google", architecture: "swiftshader" })],
-    ["lavapipe", info({ description: "llvmpipe (LLVM 15.0.6, 256 bits)" })],
-    ["lavapipe by its driver's name", info({ device: "lavapipe" })],
-    ["Windows' basic renderer", info({ vendor: "microsoft", description: "Microsoft Basic Render Driver" })],
-    ["WARP", info({ architecture: "WARP" })],
-    ["a fallback adapter without a name", info({}, true)],
-  ])("%s", (_, adapter) => {
-    expect(isSoftware(adapter)).toBe(true);
-    expect(describeAdapter(adapter)).toMatch(/ \(software: runs on the CPU\)$/);
-  });
-
-  test.each([
-    ["NVIDIA", info({ vendor: "nvidia", architecture: "ampere", description: "NVIDIA GeForce RTX 3080" })],
-    ["Apple", info({ vendor: "apple", architecture: "common-3" })],
-    ["Intel", info({ vendor: "intel", architecture: "gen-12lp" })],
-    ["one that says nothing", info({})],
-  ])("%s is none", (_, adapter) => {
-    expect(isSoftware(adapter)).toBe(false);
-    expect(describeAdapter(adapter)).not.toContain("software");
-  });
-});
-
-test("the description says each word once, and something where there is none", () => {
-  expect(describeAdapter(info({ vendor: "intel", architecture: "xe", device: "xe" }))).toBe("intel xe");
-  expect(describeAdapter(info({}))).toBe("unnamed WebGPU adapter");
-});
+/** What is asked of an adapter, and read of a device. */
+import { expect, test } from "vitest";
+import { DEFAULT_CAPABILITIES, deviceRequest, readCapabilities } from "../../src/planning/capabilities.js";
+import { adapterInfo } from "../support/adapters.js";
 
 test("the device request asks for the adapter's limits, and for features only where it has them", () => {
   const limits = { ...DEFAULT_CAPABILITIES.limits, maxBufferSize: 2 ** 33, maxBindGroups: 4 };
@@ -58,13 +18,22 @@ test.each([
   ["one where it tells none", ["subgroups"], undefined, 1],
   ["one without the feature", [], 8, 1],
 ])("lanes of a subgroup: %s", (_, features, subgroupMinSize, lanes) => {
-  const adapterInfo = Object.assign(info({}), { subgroupMinSize });
-  const device = { features: new Set(features), limits: DEFAULT_CAPABILITIES.limits, adapterInfo };
+  const info = adapterInfo({ subgroupMinSize });
+  const device = { features: new Set(features), limits: DEFAULT_CAPABILITIES.limits, adapterInfo: info };
   expect(readCapabilities(device as never).subgroupLanes).toBe(lanes);
 });
 
-test("a device that does not know its adapter is taken to be a GPU without subgroups", () => {
+test("a device that does not know its adapter is of no known class, without subgroups", () => {
   const device = { features: new Set(["subgroups"]), limits: DEFAULT_CAPABILITIES.limits };
-  expect(readCapabilities(device as never)).toMatchObject({ software: false, subgroupLanes: 1 });
-  expect(describeAdapter(adapterInfoOf({}))).toBe("unnamed WebGPU adapter");
+  expect(readCapabilities(device as never)).toEqual({ ...DEFAULT_CAPABILITIES, subgroupLanes: 1 });
+});
+
+test("the class is the adapter's, or else the caller's", () => {
+  const info = adapterInfo({ vendor: "nvidia", architecture: "ampere" });
+  const device = { features: new Set(), limits: DEFAULT_CAPABILITIES.limits, adapterInfo: info } as never;
+  expect(readCapabilities(device)).toMatchObject({
+    deviceClass: "nvidia",
+    classifiedBy: 'by the name "nvidia ampere"',
+  });
+  expect(readCapabilities(device, "apple")).toMatchObject({ deviceClass: "apple", classifiedBy: "by the caller" });
 });

@@ -32,7 +32,7 @@ describe("counts", () => {
 
 describe("an explanation", () => {
   const operation = operationOf("forward");
-  const selection = select(operation, { ...DEFAULT_CAPABILITIES, software: true }, "direct");
+  const selection = select(operation, { ...DEFAULT_CAPABILITIES, deviceClass: "software" }, "direct");
   const explanation = explain(operation, selection);
   const others = solversFor(operation)
     .map(({ name }) => name)
@@ -82,6 +82,14 @@ describe("an explanation", () => {
     );
   });
 
+  test("tells the device's class, and by what it was told", () => {
+    const device = { deviceClass: "intel-xe2", classifiedBy: 'by the name "intel xe-2hpg"' } as const;
+    const explained = explain(operation, selection, "model", undefined, device);
+    expect(explained).toMatchObject(device);
+    expect(String(explained)).toMatch(/\ndevice class intel-xe2, by the name "intel xe-2hpg"\nsolver direct\n/);
+    expect(explanation.deviceClass).toBeUndefined();
+  });
+
   test("tells tuning constants and both stages of a split sum", () => {
     const problem = makeProblem(2, [8, 4, 64, 64], [4, 4, 3, 3], { padding: 1 });
     const split = operationOf("weightGradient", { problem });
@@ -129,7 +137,7 @@ describe("engine.explain", () => {
       (operation) => engine.explain(operation, shapes, { padding: 1, bias: true }).direction,
     );
     expect(directions).toEqual(["forward", "inputGradient", "weightGradient", "biasGradient"]);
-    expect(engine.explain("conv2d", shapes).solver).toBe("reference");
+    expect(engine.explain("conv2d", shapes)).toMatchObject({ solver: "reference", deviceClass: undefined });
   });
 
   test("refuses what it does not know, and shapes that break a rule", async () => {

@@ -25,8 +25,8 @@ const SEEDS = Array.from({ length: 150 }, (_, seed) => seed);
 
 const DEVICES: Readonly<Record<string, Capabilities>> = {
   "a device with WebGPU's default limits": DEFAULT_CAPABILITIES,
-  "a software device": { ...DEFAULT_CAPABILITIES, software: true },
-  "a software device with subgroups": { ...DEFAULT_CAPABILITIES, software: true, subgroupLanes: 8 },
+  "a software device": { ...DEFAULT_CAPABILITIES, deviceClass: "software" },
+  "a software device with subgroups": { ...DEFAULT_CAPABILITIES, deviceClass: "software", subgroupLanes: 8 },
   "a device whose grids must be folded": {
     ...DEFAULT_CAPABILITIES,
     limits: { ...DEFAULT_CAPABILITIES.limits, maxComputeWorkgroupsPerDimension: 4096 },
@@ -239,7 +239,7 @@ describe("strides, dilations and padding of any size", () => {
         const gridOf = (one: number): number[] => {
           const problem = makeProblem(2, [1, 1, 8, 8], [1, 1, 3, 3], { stride: one, padding: 1 });
           const operation = plainOperation("inputGradient", problem, { dtype: "float32" });
-          const { dispatches } = select(operation, { ...DEFAULT_CAPABILITIES, software: true }, solver).plan;
+          const { dispatches } = select(operation, { ...DEFAULT_CAPABILITIES, deviceClass: "software" }, solver).plan;
           return dispatches.map(({ workgroups }) => product(workgroups));
         };
         expect(gridOf(stride), solver).toEqual(gridOf(8));

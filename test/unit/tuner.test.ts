@@ -15,7 +15,7 @@ import { adapterKey, anchor, bucketOf } from "../../src/tuner/key.js";
 import { race } from "../../src/tuner/race.js";
 import { memoryStore, MOST_ENTRIES, readTuningData, tuningData, type TuningEntry } from "../../src/tuner/store.js";
 
-const SOFTWARE: Capabilities = { ...DEFAULT_CAPABILITIES, software: true, subgroupLanes: 8 };
+const SOFTWARE: Capabilities = { ...DEFAULT_CAPABILITIES, deviceClass: "software", subgroupLanes: 8 };
 
 const layer = (channels: number, size: number, options = {}) =>
   plainOperation("forward", makeProblem(2, [1, channels, size, size], [64, channels, 3, 3], options), {
@@ -206,10 +206,11 @@ describe("keys", () => {
       adapterKey(adapter, DEFAULT_CAPABILITIES),
       adapterKey({ ...adapter, description: "b" }, DEFAULT_CAPABILITIES),
       adapterKey(adapter, { ...DEFAULT_CAPABILITIES, subgroupLanes: 32 }),
+      adapterKey(adapter, { ...DEFAULT_CAPABILITIES, deviceClass: "apple" }),
       adapterKey(adapter, { ...DEFAULT_CAPABILITIES, limits: { ...DEFAULT_CAPABILITIES.limits, maxBufferSize: 1 } }),
     ];
     expect(new Set(keys).size).toBe(keys.length);
-    expect(adapterKey({ ...adapter }, { ...DEFAULT_CAPABILITIES })).toBe(keys[0]);
+    expect(adapterKey({ ...adapter }, { ...DEFAULT_CAPABILITIES, classifiedBy: "by the caller" })).toBe(keys[0]);
   });
 });
 
