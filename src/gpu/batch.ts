@@ -1,67 +1,10 @@
 /** What the recorder collects: operations on the device, writes from the host, and copies out. */
-import type { TensorStorage } from "../backend/backend.js";
-import { BYTES_PER_ELEMENT, type DType } from "../problem/dtype.js";
-import { DeviceError, show } from "../base/errors.js";
-import { product } from "../problem/geometry.js";
-import type { Pixels } from "../problem/pixels.js";
+import type { DeviceError } from "../base/errors.js";
 import type { ScratchName } from "../planning/solver.js";
 import type { Allocation } from "./allocation.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { PipelineEntry } from "./pipelineCache.js";
-
-/** Memory of a tensor on the device. */
-export interface GpuStorage extends TensorStorage {
-  readonly pooled: PooledBuffer;
-  /** Extents of the tensor, for messages. */
-  readonly shape: readonly number[];
-  /** Bytes of the values in whole 32-bit words, at most those of the buffer. */
-  readonly bytes: number;
-  /** Why the values are not there: what should have computed them failed. */
-  error: DeviceError | undefined;
-  readonly pixels: Pixels | undefined;
-  /** The batch that computes the values, of a caller's encoder or of a sequence, until that was submitted or has run. */
-  unsubmitted: Batch | undefined;
-  /** Whether the tensor was disposed of: the memory may serve others. */
-  released: boolean;
-  /** Counts the times that the values were replaced. */
-  version: number;
-  /** Whether the caller has the buffer, and may change the values unseen. */
-  exposed: boolean;
-}
-
-const WORD_BYTES = 4;
-
-/** Bytes of values in whole 32-bit words. */
-export const bytesOfValues = (size: number, dtype: DType): number =>
-  WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
-
-/** Storage of values of that shape in `pooled`, nothing known of them. */
-export function makeStorage(pooled: PooledBuffer, dtype: DType, shape: readonly number[]): GpuStorage {
-  const size = product(shape);
-  return {
-    pooled,
-    dtype,
-    shape,
-    size,
-    bytes: bytesOfValues(size, dtype),
-    error: undefined,
-    pixels: undefined,
-    unsubmitted: undefined,
-    released: false,
-    version: 0,
-    exposed: pooled.borrowed,
-  };
-}
-
-/** Why a storage has no values: what should have computed them failed, or it has no memory. */
-export function errorOf(storage: GpuStorage): DeviceError | undefined {
-  const { error, pooled } = storage;
-  if (error) return error;
-  return pooled.error && memoryError(`a tensor of shape ${show([...storage.shape])} in ${storage.dtype}`, pooled.error);
-}
-
-export const memoryError = (what: string, cause: DeviceError): DeviceError =>
-  new DeviceError(`${what}: ${cause.message}`, { cause });
+import type { GpuStorage } from "./storage.js";
 
 /** A kernel to start. It is bound when it is encoded: until then its buffers may be made once more. */
 export interface RecordedDispatch {
@@ -187,9 +130,4 @@ export class Batch {
   abandon(error: DeviceError): void {
     for (const { settle } of this.copies) settle(error);
   }
-}
-
-export function failStorage(storage: GpuStorage, error: DeviceError): void {
-  storage.error = error;
-  storage.unsubmitted = undefined;
 }

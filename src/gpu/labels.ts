@@ -9,7 +9,7 @@ import {
   type TensorRole,
 } from "../problem/operation.js";
 import type { ConvProblem } from "../problem/problem.js";
-import type { GpuStorage } from "./batch.js";
+import type { GpuStorage } from "./storage.js";
 import type { OperationBuffers } from "./prepared.js";
 
 export interface Labels {

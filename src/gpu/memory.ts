@@ -1,7 +1,7 @@
 /** Memory for tensors and workspace: where it comes from, and what is in it at first. */
 import type { DType } from "../problem/dtype.js";
 import { product } from "../problem/geometry.js";
-import { bytesOfValues, type GpuStorage, makeStorage } from "./batch.js";
+import { bytesOfValues, type GpuStorage, makeStorage } from "./storage.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { Recorder } from "./recorder.js";
 

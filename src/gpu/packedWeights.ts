@@ -8,7 +8,8 @@
 import { entriesOf } from "../base/entries.js";
 import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
 import type { Packing } from "../planning/packing.js";
-import { type Batch, errorOf, type GpuStorage, isCurrent, type PackedForm } from "./batch.js";
+import { type Batch, isCurrent, type PackedForm } from "./batch.js";
+import { errorOf, type GpuStorage } from "./storage.js";
 import type { DeviceMemory } from "./memory.js";
 import type { Recorder } from "./recorder.js";
 

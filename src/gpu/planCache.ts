@@ -1,6 +1,7 @@
 /** Plans made ready for the device, kept by what they are plans of. */
 import type { SolverPlan } from "../planning/solver.js";
 import type { Allocator } from "./allocation.js";
+import type { DeviceLife } from "./deviceLife.js";
 import type { PipelineCache } from "./pipelineCache.js";
 import { PreparedPlan } from "./prepared.js";
 
@@ -11,20 +12,27 @@ export class PlanCache {
   readonly #device: GPUDevice;
   readonly #pipelines: PipelineCache;
   readonly #allocator: Allocator;
+  readonly #life: DeviceLife;
   readonly #plans = new Map<string, PreparedPlan>();
 
-  constructor(device: GPUDevice, pipelines: PipelineCache, allocator: Allocator) {
+  constructor(device: GPUDevice, pipelines: PipelineCache, allocator: Allocator, life: DeviceLife) {
     this.#device = device;
     this.#pipelines = pipelines;
     this.#allocator = allocator;
+    this.#life = life;
   }
 
   /**
    * The plan of that key; made by `makePlan` if it is new, or if what it needs failed: a kernel, its uniforms.
    *
    * @param label gives the operation's, where profilers are to show it
+   * @throws whatever `makePlan` throws; DeviceError where the device does.
    */
   get(key: string, makePlan: () => SolverPlan, label: (() => string) | undefined): PreparedPlan {
+    return this.#life.attempt(() => this.#find(key, makePlan, label));
+  }
+
+  #find(key: string, makePlan: () => SolverPlan, label: (() => string) | undefined): PreparedPlan {
     const known = this.#plans.get(key);
     if (known && !known.failed) return known;
     // One whose kernel failed is left to whoever holds it: its packing may be recorded, and not submitted yet.

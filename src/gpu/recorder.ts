@@ -9,7 +9,8 @@
  */
 import { DeviceError, require, TensorError, textOf } from "../base/errors.js";
 import type { Allocation } from "./allocation.js";
-import { Batch, failStorage, type GpuStorage, isCurrent, type RecordedOperation } from "./batch.js";
+import { Batch, isCurrent, type RecordedOperation } from "./batch.js";
+import { failStorage, type GpuStorage } from "./storage.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import { disposedError } from "./deviceErrors.js";
 import { OpenEncoders } from "./openEncoders.js";

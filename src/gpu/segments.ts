@@ -3,7 +3,8 @@
  * The device refuses a command buffer as a whole, and a caller's own buffer may be gone or mapped by then. So operations on
  * such buffers have segments of their own.
  */
-import type { Batch, GpuStorage, RecordedCopy, RecordedOperation, RecordedUpload } from "./batch.js";
+import type { Batch, RecordedCopy, RecordedOperation, RecordedUpload } from "./batch.js";
+import type { GpuStorage } from "./storage.js";
 
 /** Where the begin and the end of all passes of a batch are written. */
 export interface BatchTiming {

@@ -1,7 +1,8 @@
 /** Operations recorded once and replayed: bound, planned and compiled already, they cost the host only their encoding. */
 import type { Sequence } from "../backend/backend.js";
 import { require, TensorError } from "../base/errors.js";
-import { type Batch, failStorage, type GpuStorage } from "./batch.js";
+import type { Batch } from "./batch.js";
+import { failStorage, type GpuStorage } from "./storage.js";
 import type { Recorder } from "./recorder.js";
 
 export class GpuSequence implements Sequence {

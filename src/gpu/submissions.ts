@@ -6,14 +6,8 @@
  */
 import { DeviceError } from "../base/errors.js";
 import { popReason } from "./allocation.js";
-import {
-  errorOf,
-  failStorage,
-  type GpuStorage,
-  memoryError,
-  type RecordedCopy,
-  type RecordedOperation,
-} from "./batch.js";
+import type { RecordedCopy, RecordedOperation } from "./batch.js";
+import { errorOf, failStorage, type GpuStorage, memoryError } from "./storage.js";
 import type { PassTiming, Segment } from "./segments.js";
 
 const NOTHING = new Uint8Array();

@@ -7,7 +7,7 @@ import { BufferPool, type PooledBuffer } from "../../src/gpu/bufferPool.js";
 import { PipelineCache } from "../../src/gpu/pipelineCache.js";
 import { type OperationBuffers, PreparedPlan } from "../../src/gpu/prepared.js";
 import { ReadbackRing } from "../../src/gpu/readback.js";
-import { type GpuStorage, makeStorage } from "../../src/gpu/batch.js";
+import { type GpuStorage, makeStorage } from "../../src/gpu/storage.js";
 import { Recorder } from "../../src/gpu/recorder.js";
 import {
   type ConvOperation,

@@ -1,0 +1,92 @@
+/** Draws tensors onto textures and canvases, among the work that is recorded. */
+import type { DrawTarget, Planes } from "../backend/draw.js";
+import { DeviceError } from "../base/errors.js";
+import { loadLate } from "../base/late.js";
+import { popReason } from "./allocation.js";
+import type { Painter } from "./drawPlane.js";
+import type { DeviceParts } from "./parts.js";
+import { errorOf, type GpuStorage } from "./storage.js";
+
+export class Drawing {
+  readonly #parts: DeviceParts;
+  #painter: Painter | undefined;
+
+  constructor(parts: DeviceParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves once the drawing is submitted, and the device took it. */
+  async draw(source: GpuStorage, planes: Planes, target: DrawTarget): Promise<void> {
+    const { life, recorder } = this.#parts;
+    life.require();
+    recorder.requireUsable(source);
+    const entry = this.#painter?.entryFor(source, planes, target);
+    const waiting = recorder.flush() ?? source.pooled.arriving;
+    // Nothing is awaited unless it must be: a page draws many maps into one frame of its canvas.
+    if (this.#painter && entry?.pipeline && !waiting) {
+      const error = errorOf(source);
+      if (error) throw error;
+      await this.#paint(this.#painter, entry.pipeline, source, planes, target);
+      await recorder.settled();
+      if (source.error) throw source.error;
+      return;
+    }
+    const snapshot = this.#snapshot(source);
+    try {
+      await recorder.submit();
+      const painter = await this.#loadPainter();
+      const { ready } = entry ?? painter.entryFor(source, planes, target);
+      const [error, pipeline] = await Promise.all([snapshot.error, ready]);
+      life.require();
+      if (error) throw error;
+      await this.#paint(painter, pipeline, snapshot.storage, planes, target);
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  /** Loaded with the first drawing. */
+  async #loadPainter(): Promise<Painter> {
+    const { Painter } = await loadLate("drawing", () => import("./drawPlane.js"));
+    return (this.#painter ??= new Painter(this.#parts.device));
+  }
+
+  /**
+   * The values as they are when what was recorded so far has run, for as long as it takes: the tensor may be disposed of
+   * meanwhile, or written to. A caller's buffer that cannot be copied is read as it is by then.
+   */
+  #snapshot(source: GpuStorage): {
+    readonly storage: GpuStorage;
+    readonly error: Promise<DeviceError | undefined>;
+    readonly release: () => void;
+  } {
+    const { pooled, bytes } = source;
+    if (pooled.borrowed && (pooled.buffer.usage & GPUBufferUsage.COPY_SRC) === 0) {
+      return { storage: source, error: Promise.resolve(source.error), release: () => undefined };
+    }
+    const { pool, recorder } = this.#parts;
+    const copy = pool.acquire(bytes);
+    const error = recorder.copy(source, copy);
+    return { storage: { ...source, pooled: copy }, error, release: () => recorder.release(copy) };
+  }
+
+  /** Submits the drawing at once; rejects if the device refuses it. */
+  async #paint(
+    painter: Painter,
+    pipeline: GPURenderPipeline,
+    source: GpuStorage,
+    planes: Planes,
+    target: DrawTarget,
+  ): Promise<void> {
+    const { device } = this.#parts;
+    device.pushErrorScope("validation");
+    let reason: Promise<string | undefined>;
+    try {
+      painter.paint(pipeline, source, planes, painter.textureOf(target));
+    } finally {
+      reason = popReason(device);
+    }
+    const message = await reason;
+    if (message !== undefined) throw new DeviceError(`the device refused the drawing: ${message}`);
+  }
+}

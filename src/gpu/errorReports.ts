@@ -1,0 +1,44 @@
+/** Errors of a device that no call can throw: they are kept for the next wait for the device. */
+import { DeviceError } from "../base/errors.js";
+
+export class ErrorReports {
+  readonly #device: GPUDevice;
+  readonly #onFailure: () => void;
+  readonly #listener: (event: GPUUncapturedErrorEvent) => void;
+  /** The first since they were last asked for. */
+  #reported: Error | undefined;
+
+  /** @param onFailure called where recorded work may not have run */
+  constructor(device: GPUDevice, onFailure: () => void) {
+    this.#device = device;
+    this.#onFailure = onFailure;
+    this.#listener = listenerFor(new WeakRef(this));
+    device.addEventListener("uncapturederror", this.#listener);
+  }
+
+  report(error: Error): void {
+    this.#reported ??= error;
+  }
+
+  /** Reports an operation or a submission that failed. */
+  fail(error: Error): void {
+    this.report(error);
+    this.#onFailure();
+  }
+
+  /** Throws what was reported first, if anything was, and forgets it. */
+  throwReported(): void {
+    const reported = this.#reported;
+    this.#reported = undefined;
+    if (reported) throw reported;
+  }
+
+  dispose(): void {
+    this.#device.removeEventListener("uncapturederror", this.#listener);
+  }
+}
+
+/** Listens for errors that no scope caught. In Node a listener is never collected: it must not lead to an engine or to a device. */
+function listenerFor(reports: WeakRef<ErrorReports>): (event: GPUUncapturedErrorEvent) => void {
+  return ({ error }) => reports.deref()?.fail(new DeviceError(`the device reported: ${error.message}`));
+}

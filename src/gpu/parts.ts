@@ -1,0 +1,71 @@
+/** What a backend's work is divided among, put together for one device. */
+import type { Capabilities } from "../planning/capabilities.js";
+import { BufferPool, type PooledBuffer } from "./bufferPool.js";
+import { DeviceLife } from "./deviceLife.js";
+import { ErrorReports } from "./errorReports.js";
+import type { Labels } from "./labels.js";
+import { DeviceMemory } from "./memory.js";
+import { PackedWeights } from "./packedWeights.js";
+import { PipelineCache } from "./pipelineCache.js";
+import { PlanCache } from "./planCache.js";
+import { ReadbackRing } from "./readback.js";
+import { Recorder } from "./recorder.js";
+
+/** Bound in place of tensors that a kernel declares but does not touch. */
+const UNUSED_BYTES = 256;
+
+export interface PartOptions {
+  /** How much device memory may wait unused for later tensors. */
+  readonly poolBytes: number;
+  /** Whether results and workspace are filled with NaN before use. */
+  readonly poison: boolean;
+  /** Names for what a profiler shows; undefined where none looks. */
+  readonly labels?: Labels | undefined;
+}
+
+export interface DeviceParts {
+  readonly device: GPUDevice;
+  readonly capabilities: Capabilities;
+  readonly labels: Labels | undefined;
+  readonly life: DeviceLife;
+  readonly reports: ErrorReports;
+  readonly pool: BufferPool;
+  readonly memory: DeviceMemory;
+  readonly readback: ReadbackRing;
+  readonly recorder: Recorder;
+  readonly plans: PlanCache;
+  readonly packed: PackedWeights;
+  readonly unused: PooledBuffer;
+}
+
+export function makeParts(
+  device: GPUDevice,
+  capabilities: Capabilities,
+  { poolBytes, poison, labels }: PartOptions,
+): DeviceParts {
+  const pool = new BufferPool(device, poolBytes);
+  const { allocator } = pool;
+  const readback = new ReadbackRing(allocator);
+  allocator.makeRoom = () => {
+    pool.trim();
+    readback.trim();
+  };
+  const reports = new ErrorReports(device, () => packed.distrust());
+  const recorder = new Recorder(device, pool, (error) => reports.fail(error));
+  const memory = new DeviceMemory(pool, recorder, poison);
+  const packed = new PackedWeights(memory, recorder, poolBytes);
+  const life = new DeviceLife(device, readback);
+  const plans = new PlanCache(device, new PipelineCache(device), allocator, life);
+  const unused = pool.acquire(UNUSED_BYTES);
+  return { device, capabilities, labels, life, reports, pool, memory, readback, recorder, plans, packed, unused };
+}
+
+/** Nothing of it is to be used from here on. The device itself stays. */
+export function disposeParts({ life, reports, recorder, plans, readback, pool }: DeviceParts): void {
+  life.dispose();
+  reports.dispose();
+  recorder.dispose();
+  plans.dispose();
+  readback.dispose();
+  pool.dispose();
+}

@@ -1,0 +1,114 @@
+/** Runs an operation: a plan made ready, weights packed, memory for scratch and results, and all of it recorded. */
+import type { RoleStorages } from "../backend/backend.js";
+import { entriesOf } from "../base/entries.js";
+import type { SolverChoice } from "../planning/choice.js";
+import type { Scratch } from "../planning/solver.js";
+import { type ConvOperation, resultRoles, shapeOfRole } from "../problem/operation.js";
+import { select } from "../solvers/select.js";
+import type { PackedForm, RecordedDispatch } from "./batch.js";
+import type { PooledBuffer } from "./bufferPool.js";
+import type { DeviceParts } from "./parts.js";
+import type { OperationBuffers, PreparedPlan } from "./prepared.js";
+import type { GpuStorage } from "./storage.js";
+
+/**
+ * Records an operation.
+ *
+ * @param key `keyOf(operation)`
+ * @returns new storages, in the order of `resultRoles`
+ */
+export function runOperation(
+  parts: DeviceParts,
+  operation: ConvOperation,
+  operands: RoleStorages<GpuStorage>,
+  choice: SolverChoice | undefined,
+  key: string,
+): GpuStorage[] {
+  const { life, recorder, labels, unused } = parts;
+  life.require();
+  const reads = Object.values(operands);
+  for (const storage of reads) recorder.requireUsable(storage);
+  const prepared = prepare(parts, operation, choice, key);
+  const buffers: OperationBuffers = { unused };
+  for (const [role, { pooled }] of entriesOf(operands)) buffers[role] = pooled;
+  const packed = packWeights(parts, prepared, operation, operands.w, buffers);
+  for (const [name, storage] of packed?.storages ?? []) {
+    buffers[name] = storage.pooled;
+    reads.push(storage);
+  }
+  const scratch: PooledBuffer[] = [];
+  const writes: GpuStorage[] = [];
+  let dispatches: RecordedDispatch[];
+  try {
+    acquireScratch(parts, packed ? prepared.scratchOncePacked : prepared.scratch, buffers, scratch);
+    allocateResults(parts, operation, buffers, writes);
+    dispatches = packed ? prepared.bindOncePacked(buffers) : prepared.bind(buffers);
+  } catch (error) {
+    for (const pooled of [...scratch, ...writes.map((storage) => storage.pooled)]) recorder.release(pooled);
+    throw error;
+  }
+  labels?.nameBuffers(buffers, operation);
+  recorder.expect(unused);
+  recorder.record({ dispatches, reads, writes, label: prepared.label });
+  for (const pooled of scratch) recorder.release(pooled);
+  return writes;
+}
+
+function prepare(
+  { plans, labels, capabilities }: DeviceParts,
+  operation: ConvOperation,
+  choice: SolverChoice | undefined,
+  key: string,
+): PreparedPlan {
+  const planKey = choice === undefined ? key : `${key} ${JSON.stringify(choice)}`;
+  const label = labels && (() => labels.ofOperation(operation));
+  return plans.get(planKey, () => select(operation, capabilities, choice).plan, label);
+}
+
+/** Weights in the form that the plan reads, packed now if need be. Undefined where the plan packs none, or packs for itself. */
+function packWeights(
+  parts: DeviceParts,
+  prepared: PreparedPlan,
+  operation: ConvOperation,
+  weights: GpuStorage | undefined,
+  operandBuffers: OperationBuffers,
+): PackedForm | undefined {
+  const { recorder, labels, packed } = parts;
+  const { packing } = prepared;
+  if (!packing || !weights) return undefined;
+  return packed.use(weights, packing, (form) => {
+    const buffers = { ...operandBuffers };
+    for (const [name, { pooled }] of form.storages) buffers[name] = pooled;
+    const between: PooledBuffer[] = [];
+    acquireScratch(parts, packing.between, buffers, between);
+    const dispatches = prepared.bindPacking(buffers);
+    labels?.nameBuffers(buffers, operation);
+    const writes = [...form.storages.values()];
+    recorder.record({ dispatches, reads: [weights], writes, packs: form, label: prepared.label });
+    for (const pooled of between) recorder.release(pooled);
+  });
+}
+
+/** @param taken gets what was acquired, even where not all of it could be */
+function acquireScratch(
+  { memory }: DeviceParts,
+  scratch: Scratch,
+  buffers: OperationBuffers,
+  taken: PooledBuffer[],
+): void {
+  for (const [name, bytes] of entriesOf(scratch)) taken.push((buffers[name] = memory.acquire(bytes, "device")));
+}
+
+/** @param taken gets what was allocated, even where not all of it could be */
+function allocateResults(
+  { memory }: DeviceParts,
+  operation: ConvOperation,
+  buffers: OperationBuffers,
+  taken: GpuStorage[],
+): void {
+  for (const role of resultRoles(operation)) {
+    const storage = memory.allocate(shapeOfRole(operation, role), operation.dtype, "device");
+    buffers[role] = storage.pooled;
+    taken.push(storage);
+  }
+}

@@ -1,0 +1,80 @@
+/** Memory of tensors on the device, and whether their values are there. */
+import type { TensorStorage } from "../backend/backend.js";
+import { DeviceError, show, TensorError } from "../base/errors.js";
+import { BYTES_PER_ELEMENT, type DType } from "../problem/dtype.js";
+import { product } from "../problem/geometry.js";
+import type { Pixels } from "../problem/pixels.js";
+import type { PooledBuffer } from "./bufferPool.js";
+
+/** Memory of a tensor on the device. */
+export interface GpuStorage extends TensorStorage {
+  readonly pooled: PooledBuffer;
+  /** Extents of the tensor, for messages. */
+  readonly shape: readonly number[];
+  /** Bytes of the values in whole 32-bit words, at most those of the buffer. */
+  readonly bytes: number;
+  /** Why the values are not there: what should have computed them failed. */
+  error: DeviceError | undefined;
+  readonly pixels: Pixels | undefined;
+  /** The batch of a caller's encoder or of a sequence that computes the values, until that was submitted or has run. */
+  unsubmitted: object | undefined;
+  /** Whether the tensor was disposed of: the memory may serve others. */
+  released: boolean;
+  /** Counts the times that the values were replaced. */
+  version: number;
+  /** Whether the caller has the buffer, and may change the values unseen. */
+  exposed: boolean;
+}
+
+const WORD_BYTES = 4;
+
+/** Bytes of values in whole 32-bit words. */
+export const bytesOfValues = (size: number, dtype: DType): number =>
+  WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
+
+/** Storage of values of that shape in `pooled`, nothing known of them. */
+export function makeStorage(pooled: PooledBuffer, dtype: DType, shape: readonly number[]): GpuStorage {
+  const size = product(shape);
+  return {
+    pooled,
+    dtype,
+    shape,
+    size,
+    bytes: bytesOfValues(size, dtype),
+    error: undefined,
+    pixels: undefined,
+    unsubmitted: undefined,
+    released: false,
+    version: 0,
+    exposed: pooled.borrowed,
+  };
+}
+
+/** Why a storage has no values: what should have computed them failed, or it has no memory. */
+export function errorOf(storage: GpuStorage): DeviceError | undefined {
+  const { error, pooled } = storage;
+  if (error) return error;
+  return pooled.error && memoryError(`a tensor of shape ${show([...storage.shape])} in ${storage.dtype}`, pooled.error);
+}
+
+export const memoryError = (what: string, cause: DeviceError): DeviceError =>
+  new DeviceError(`${what}: ${cause.message}`, { cause });
+
+export function failStorage(storage: GpuStorage, error: DeviceError): void {
+  storage.error = error;
+  storage.unsubmitted = undefined;
+}
+
+/** Throws if the values cannot be copied out of a caller's buffer. */
+export const requireReadable = ({ pooled }: GpuStorage): void => requireUsage(pooled, "reading back", "COPY_SRC");
+
+/** Throws if the host cannot write into a caller's buffer. */
+export const requireWritable = ({ pooled }: GpuStorage): void => requireUsage(pooled, "writing", "COPY_DST");
+
+function requireUsage({ borrowed, buffer }: GpuStorage["pooled"], what: string, name: "COPY_SRC" | "COPY_DST"): void {
+  const flag = GPUBufferUsage[name];
+  if (!borrowed || (buffer.usage & flag) !== 0) return;
+  throw new TensorError(
+    `the wrapped buffer's usage is ${String(buffer.usage)}; ${what} expects it to have GPUBufferUsage.${name} = ${String(flag)}`,
+  );
+}
