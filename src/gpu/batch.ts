@@ -108,14 +108,18 @@ export class Batch {
     ]);
   }
 
+  /** Notes that what is recorded next uses the buffer. */
+  expect(allocation: Allocation): void {
+    if (allocation.arriving) this.arriving.add(allocation);
+  }
+
   /** Notes what must be there before the operation can be encoded. */
   await({ dispatches, reads, writes }: RecordedOperation): void {
     for (const { pipeline, uniforms } of dispatches) {
       if (!pipeline.pipeline) this.unready.add(pipeline);
-      if (uniforms.arriving) this.arriving.add(uniforms);
+      this.expect(uniforms);
     }
-    for (const { pooled } of reads) if (pooled.arriving) this.arriving.add(pooled);
-    for (const { pooled } of writes) if (pooled.arriving) this.arriving.add(pooled);
+    for (const { pooled } of [...reads, ...writes]) this.expect(pooled);
   }
 
   /** Gives back what the batch holds, once it was submitted or given up, or makes `defer` do so later. */

@@ -64,10 +64,10 @@ export class Drawing {
     if (pooled.borrowed && (pooled.buffer.usage & GPUBufferUsage.COPY_SRC) === 0) {
       return { storage: source, error: Promise.resolve(source.error), release: () => undefined };
     }
-    const { pool, recorder } = this.#parts;
+    const { pool, memory, recorder } = this.#parts;
     const copy = pool.acquire(bytes);
     const error = recorder.copy(source, copy);
-    return { storage: { ...source, pooled: copy }, error, release: () => recorder.release(copy) };
+    return { storage: { ...source, pooled: copy }, error, release: () => memory.release(copy) };
   }
 
   /** Submits the drawing at once; rejects if the device refuses it. */

@@ -7,6 +7,7 @@ import type {
   SpecialValues,
   Timing,
 } from "../backend/backend.js";
+import { loadLate } from "../base/late.js";
 import { adapterInfoOf, describeAdapter, isSoftware } from "../planning/adapter.js";
 import { type Capabilities, readCapabilities } from "../planning/capabilities.js";
 import type { SolverChoice } from "../planning/choice.js";
@@ -21,7 +22,7 @@ import { type DeviceParts, disposeParts, makeParts, type PartOptions } from "./p
 import { countOnDevice, readValues } from "./reads.js";
 import { runOperation } from "./runOperation.js";
 import { type GpuStorage, requireWritable } from "./storage.js";
-import { TimestampTimer } from "./timer.js";
+import type { Timer } from "./timer.js";
 import { uploadImages, uploadValues } from "./uploads.js";
 
 export interface GpuBackendOptions extends PartOptions {
@@ -37,7 +38,8 @@ export class GpuBackend implements Backend<GpuStorage> {
   readonly interop: GpuInterop;
   readonly #ownsDevice: boolean;
   readonly #parts: DeviceParts;
-  readonly #timer: TimestampTimer | undefined;
+  /** Loaded when something is timed. */
+  #timer: Timer | undefined;
 
   constructor(device: GPUDevice, { ownsDevice, deviceClass, ...options }: GpuBackendOptions) {
     this.#ownsDevice = ownsDevice;
@@ -45,7 +47,6 @@ export class GpuBackend implements Backend<GpuStorage> {
     this.adapter = describe(device, this.capabilities);
     this.#parts = makeParts(device, this.capabilities, options);
     this.interop = new GpuInterop(this.#parts);
-    this.#timer = this.capabilities.timestamps ? new TimestampTimer(device, this.#parts.readback) : undefined;
   }
 
   /** The device itself, for work beside the engine's. */
@@ -96,10 +97,10 @@ export class GpuBackend implements Backend<GpuStorage> {
   }
 
   release(storage: GpuStorage): void {
-    const { packed, recorder } = this.#parts;
+    const { packed, memory } = this.#parts;
     storage.released = true;
     packed.forget(storage);
-    recorder.release(storage.pooled);
+    memory.release(storage.pooled);
   }
 
   select(operation: ConvOperation, choice: SolverChoice | undefined): Selection {
@@ -127,27 +128,10 @@ export class GpuBackend implements Backend<GpuStorage> {
   }
 
   async time(record: () => void): Promise<Timing> {
-    await this.finish();
-    const start = performance.now();
-    const stamped = await this.#parts.life.guard(() => this.#timeSubmission(record));
-    await this.finish();
-    // Timestamps may be quantised to nothing, or reset between the two: then the wall clock must do.
-    if (stamped !== undefined && stamped > 0) return { milliseconds: stamped, clock: "timestamp" };
-    return { milliseconds: performance.now() - start, clock: "wall-clock" };
-  }
-
-  /** In milliseconds, by the device's own clock; undefined where it has none. */
-  async #timeSubmission(record: () => void): Promise<number | undefined> {
-    const { recorder } = this.#parts;
-    const stamps = this.#timer?.start();
-    try {
-      recorder.hold(record);
-    } catch (error) {
-      stamps?.cancel();
-      throw error;
-    }
-    await recorder.submit(stamps?.timing);
-    return await stamps?.milliseconds();
+    const { Timer } = await loadLate("what times", () => import("./timer.js"));
+    this.#parts.life.require();
+    this.#timer ??= new Timer(this.#parts);
+    return await this.#timer.time(record, () => this.finish());
   }
 
   memory(): BackendMemory {

@@ -1,25 +1,44 @@
-/** Memory for tensors and workspace: where it comes from, and what is in it at first. */
+/**
+ * Memory for tensors and workspace: where it comes from, what is in it at first, and where it goes.
+ *
+ * Kernels of a batch run in order, so an operation may write over what earlier ones are done with. The pool gets memory back
+ * once the work that uses it is submitted. While a caller's encoder is open nothing changes hands: its work may run later than
+ * all that is recorded by then.
+ */
 import type { DType } from "../problem/dtype.js";
 import { product } from "../problem/geometry.js";
-import { bytesOfValues, type GpuStorage, makeStorage } from "./storage.js";
+import type { Batch } from "./batch.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
-import type { Recorder } from "./recorder.js";
+import type { OpenBatch } from "./openBatch.js";
+import type { OpenEncoders } from "./openEncoders.js";
+import { bytesOfValues, type GpuStorage, makeStorage } from "./storage.js";
+import type { SubmitQueue } from "./submitQueue.js";
 
 const WORD_BYTES = 4;
 
 /** What writes new memory first: work that is recorded from now on, or the host. */
 export type Writer = "device" | "host";
 
+export interface MemoryOptions {
+  /** Whether memory is filled with NaN before use. */
+  readonly poison: boolean;
+  /** Called when the open batch holds more released memory than before. */
+  readonly onReleased: () => void;
+}
+
 export class DeviceMemory {
   readonly #pool: BufferPool;
-  readonly #recorder: Recorder;
-  readonly #poison: boolean;
+  readonly #open: OpenBatch;
+  readonly #queue: SubmitQueue;
+  readonly #encoders: OpenEncoders;
+  readonly #options: MemoryOptions;
 
-  /** @param poison whether memory is filled with NaN before use */
-  constructor(pool: BufferPool, recorder: Recorder, poison: boolean) {
+  constructor(pool: BufferPool, open: OpenBatch, queue: SubmitQueue, encoders: OpenEncoders, options: MemoryOptions) {
     this.#pool = pool;
-    this.#recorder = recorder;
-    this.#poison = poison;
+    this.#open = open;
+    this.#queue = queue;
+    this.#encoders = encoders;
+    this.#options = options;
   }
 
   /** Memory of a tensor of that shape. */
@@ -28,9 +47,79 @@ export class DeviceMemory {
   }
 
   acquire(bytes: number, writer: Writer): PooledBuffer {
+    const { poison } = this.#options;
     // The host poisons at once: memory that recorded work still uses will not do.
-    const pooled = writer === "device" ? this.#recorder.acquire(bytes, !this.#poison) : this.#pool.acquire(bytes);
-    if (this.#poison) this.#pool.write(pooled, new Float32Array(pooled.bytes / WORD_BYTES).fill(NaN));
+    const spare = writer === "device" && !poison ? this.#takeSpare(this.#pool.classBytes(bytes)) : undefined;
+    const pooled = spare ?? this.#pool.acquire(bytes);
+    if (writer === "device") {
+      const { batch } = this.#open;
+      batch.acquired.add(pooled);
+      batch.expect(pooled);
+    }
+    if (poison) this.#pool.write(pooled, new Float32Array(pooled.bytes / WORD_BYTES).fill(NaN));
     return pooled;
+  }
+
+  /** What the open batch, or one that waits to run before it, is done with. */
+  #takeSpare(classBytes: number): PooledBuffer | undefined {
+    const own = this.#open.batch.takeSpare(classBytes);
+    if (own) return own;
+    if (!this.#open.isForQueue || this.#encoders.any) return undefined;
+    for (const batch of this.#queue.queued) {
+      const pooled = batch.takeSpare(classBytes);
+      if (pooled) return pooled;
+    }
+    return undefined;
+  }
+
+  /**
+   * Takes memory back that everything recorded so far may still use: later operations of the batch may write over it, and
+   * the pool gets it once the batch is submitted.
+   */
+  release(pooled: PooledBuffer): void {
+    const { batch, isForQueue } = this.#open;
+    if (batch.acquired.has(pooled) && (!isForQueue || !this.#encoders.any)) {
+      batch.addSpare(pooled);
+    } else if (this.afterwards(() => this.#pool.release(pooled))) {
+      return;
+    }
+    batch.releasedBytes += pooled.bytes;
+    this.#options.onReleased();
+  }
+
+  /** Takes memory back once the open batch is done with: a sequence, when it is forgotten. */
+  releaseWithBatch(pooled: PooledBuffer): void {
+    this.afterBatch(() => this.#pool.release(pooled));
+  }
+
+  /** Calls `action` once the open batch is done with. */
+  afterBatch(action: () => void): void {
+    this.#open.batch.afterwards.push(action);
+  }
+
+  /** Calls `action` as soon as everything recorded so far is submitted; gives whether that was at once. */
+  afterwards(action: () => void): boolean {
+    if (this.#encoders.any) {
+      this.#encoders.defer(action);
+      return false;
+    }
+    const { batch } = this.#open;
+    if (batch.isEmpty && !this.#queue.waiting) {
+      action();
+      return true;
+    }
+    batch.afterwards.push(action);
+    return false;
+  }
+
+  /** Gives back what a batch of its own holds, as soon as everything recorded so far is submitted. */
+  forget(batch: Batch): void {
+    batch.settle(this.#pool, (action) => this.afterwards(action));
+  }
+
+  /** Gives back what the batch of a caller's encoder holds, which was submitted or given up, once no encoder is open. */
+  closeEncoder(batch: Batch): void {
+    batch.settle(this.#pool, (action) => this.#encoders.defer(action));
+    for (const action of this.#encoders.close()) this.afterwards(action);
   }
 }

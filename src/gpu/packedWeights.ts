@@ -58,11 +58,11 @@ export class PackedWeights {
    * @returns undefined where the operation had better pack for itself
    */
   use(weights: GpuStorage, packing: Packing, pack: (form: PackedForm) => void): PackedForm | undefined {
-    const sequence = this.#recorder.currentSequence;
+    const sequence = this.#recorder.open.sequence;
     if (sequence) return this.#useInSequence(sequence, weights, packing, pack);
     if (weights.exposed) return undefined;
     // A caller's encoder runs when the caller submits it, with the values that the weights have by then.
-    if (!this.#recorder.isForQueue) return undefined;
+    if (!this.#recorder.open.isForQueue) return undefined;
     const form = this.#formOf(this.#entryOf(weights, packing), weights, packing);
     if (form && !isCurrent(form)) pack(form);
     return form;
@@ -84,8 +84,8 @@ export class PackedWeights {
     const ofWeights = getOrInsert(forms, weights, () => new Map<string, PackedForm>());
     return getOrInsert(ofWeights, packing.key, () => {
       const form = this.#makeForm(weights, packing);
-      for (const { pooled } of form.storages.values()) this.#recorder.releaseWithBatch(pooled);
-      this.#recorder.afterBatch(() => this.#forms.delete(form));
+      for (const { pooled } of form.storages.values()) this.#recorder.memory.releaseWithBatch(pooled);
+      this.#recorder.memory.afterBatch(() => this.#forms.delete(form));
       pack(form);
       return form;
     });
@@ -135,7 +135,7 @@ export class PackedWeights {
   #drop(entry: Entry): void {
     if (!entry.form) return;
     this.#keptBytes -= bytesOf(entry.form);
-    for (const { pooled } of entry.form.storages.values()) this.#recorder.release(pooled);
+    for (const { pooled } of entry.form.storages.values()) this.#memory.release(pooled);
     this.#forms.delete(entry.form);
     entry.form = undefined;
     this.#kept.delete(entry);

@@ -24,7 +24,7 @@ export function runOperation(
   choice: SolverChoice | undefined,
   key: string,
 ): GpuStorage[] {
-  const { life, recorder, labels, unused } = parts;
+  const { life, recorder, memory, labels, unused } = parts;
   life.require();
   const reads = Object.values(operands);
   for (const storage of reads) recorder.requireUsable(storage);
@@ -44,13 +44,13 @@ export function runOperation(
     allocateResults(parts, operation, buffers, writes);
     dispatches = packed ? prepared.bindOncePacked(buffers) : prepared.bind(buffers);
   } catch (error) {
-    for (const pooled of [...scratch, ...writes.map((storage) => storage.pooled)]) recorder.release(pooled);
+    for (const pooled of [...scratch, ...writes.map((storage) => storage.pooled)]) memory.release(pooled);
     throw error;
   }
   labels?.nameBuffers(buffers, operation);
-  recorder.expect(unused);
+  recorder.open.batch.expect(unused);
   recorder.record({ dispatches, reads, writes, label: prepared.label });
-  for (const pooled of scratch) recorder.release(pooled);
+  for (const pooled of scratch) memory.release(pooled);
   return writes;
 }
 
@@ -73,7 +73,7 @@ function packWeights(
   weights: GpuStorage | undefined,
   operandBuffers: OperationBuffers,
 ): PackedForm | undefined {
-  const { recorder, labels, packed } = parts;
+  const { recorder, memory, labels, packed } = parts;
   const { packing } = prepared;
   if (!packing || !weights) return undefined;
   return packed.use(weights, packing, (form) => {
@@ -85,7 +85,7 @@ function packWeights(
     labels?.nameBuffers(buffers, operation);
     const writes = [...form.storages.values()];
     recorder.record({ dispatches, reads: [weights], writes, packs: form, label: prepared.label });
-    for (const pooled of between) recorder.release(pooled);
+    for (const pooled of between) memory.release(pooled);
   });
 }
 

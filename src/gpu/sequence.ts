@@ -46,7 +46,7 @@ export class GpuSequence implements Sequence {
   run(): void {
     this.#requireDevice();
     // What it gives up when disposed of would be in the other's hands.
-    require(!this.#recorder.currentSequence, () => {
+    require(!this.#recorder.open.sequence, () => {
       return "run() of a compiled sequence was called while another is recorded; expected the operations themselves there";
     });
     if (this.#disposed) throw new TensorError("the compiled sequence was disposed; expected a live one");
@@ -66,7 +66,7 @@ export class GpuSequence implements Sequence {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#recorder.forget(this.#batch);
+    this.#recorder.memory.forget(this.#batch);
   }
 
   /** From the first run on its results are like any other. */

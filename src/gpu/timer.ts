@@ -1,39 +1,78 @@
-/** Times a submission on the device's own clock, by timestamps around its compute pass. */
-import type { ReadbackRing } from "./readback.js";
+/** Times what is recorded: on the device's own clock where it has timestamps, else on the host's. */
+import type { Timing } from "../backend/backend.js";
+import type { DeviceParts } from "./parts.js";
 import type { BatchTiming } from "./segments.js";
 
-export class TimestampTimer {
-  readonly #readback: ReadbackRing;
-  readonly #querySet: GPUQuerySet;
-  readonly #resolved: GPUBuffer;
+/** Two timestamps of 8 bytes each. */
+const STAMPS = 2;
+const STAMP_BYTES = 8 * STAMPS;
 
-  constructor(device: GPUDevice, readback: ReadbackRing) {
-    this.#readback = readback;
-    this.#querySet = device.createQuerySet({ type: "timestamp", count: 2 });
-    this.#resolved = device.createBuffer({ size: 16, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+export class Timer {
+  readonly #parts: DeviceParts;
+  readonly #querySet: GPUQuerySet | undefined;
+  readonly #resolved: GPUBuffer | undefined;
+
+  constructor(parts: DeviceParts) {
+    const { device, capabilities } = parts;
+    this.#parts = parts;
+    if (!capabilities.timestamps) return;
+    const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
+    this.#querySet = device.createQuerySet({ type: "timestamp", count: STAMPS });
+    this.#resolved = device.createBuffer({ size: STAMP_BYTES, usage });
   }
 
-  /** What to submit with, and how to get the pass' duration in milliseconds once it is submitted, or to give it up. */
-  start(): {
-    readonly timing: BatchTiming;
-    readonly milliseconds: () => Promise<number>;
-    readonly cancel: () => void;
-  } {
-    const staging = this.#readback.acquire(16);
-    const writes = { querySet: this.#querySet, beginIndex: 0, endIndex: 1 };
+  /**
+   * Calls `record` and times what it records, alone.
+   *
+   * @param finish waits for everything recorded so far
+   */
+  async time(record: () => void, finish: () => Promise<void>): Promise<Timing> {
+    await finish();
+    const start = performance.now();
+    const stamped = await this.#parts.life.guard(() => this.#timeSubmission(record));
+    await finish();
+    // Timestamps may be quantised to nothing, or reset between the two: then the wall clock must do.
+    if (stamped !== undefined && stamped > 0) return { milliseconds: stamped, clock: "timestamp" };
+    return { milliseconds: performance.now() - start, clock: "wall-clock" };
+  }
+
+  /** In milliseconds, by the device's own clock; undefined where it has none. */
+  async #timeSubmission(record: () => void): Promise<number | undefined> {
+    const { recorder } = this.#parts;
+    const stamps = this.#start();
+    try {
+      recorder.hold(record);
+    } catch (error) {
+      stamps?.cancel();
+      throw error;
+    }
+    await recorder.submit(stamps?.timing);
+    return await stamps?.milliseconds();
+  }
+
+  /** What to submit with, and how to get the duration in milliseconds once that is submitted, or to give it up. */
+  #start():
+    | { readonly timing: BatchTiming; readonly milliseconds: () => Promise<number>; readonly cancel: () => void }
+    | undefined {
+    const { readback } = this.#parts;
+    const querySet = this.#querySet;
+    const resolved = this.#resolved;
+    if (!querySet || !resolved) return undefined;
+    const staging = readback.acquire(STAMP_BYTES);
     const resolve = (encoder: GPUCommandEncoder): void => {
-      encoder.resolveQuerySet(this.#querySet, 0, 2, this.#resolved, 0);
-      encoder.copyBufferToBuffer(this.#resolved, 0, staging.buffer, 0, 16);
+      encoder.resolveQuerySet(querySet, 0, STAMPS, resolved, 0);
+      encoder.copyBufferToBuffer(resolved, 0, staging.buffer, 0, STAMP_BYTES);
     };
     const milliseconds = async (): Promise<number> => {
-      const [begin, end] = new BigUint64Array(await this.#readback.take(staging, 16));
+      const [begin, end] = new BigUint64Array(await readback.take(staging, STAMP_BYTES));
       return Number(end - begin) / 1e6;
     };
-    return { timing: { ...writes, resolve }, milliseconds, cancel: () => this.#readback.release(staging) };
+    const timing = { querySet, beginIndex: 0, endIndex: 1, resolve };
+    return { timing, milliseconds, cancel: () => readback.release(staging) };
   }
 
   dispose(): void {
-    this.#querySet.destroy();
-    this.#resolved.destroy();
+    this.#querySet?.destroy();
+    this.#resolved?.destroy();
   }
 }

@@ -44,7 +44,7 @@ export function uploadImages(
       images.forEach((image, i) => writeImage(device, image, size, buffer, i * imageBytes));
     });
   } catch (error) {
-    recorder.release(pooled);
+    memory.release(pooled);
     throw error;
   }
   // The source may be gone by the time that a buffer is made once more.

@@ -147,7 +147,7 @@ describe("while kernels compile", () => {
       expect(String(outcome.reason)).toMatch(/kernel broken did not compile: .*undeclared/s);
     }
     expect(outcomes[2]).toEqual({ status: "fulfilled", value: Float32Array.of(5, 10, 15, 20) });
-    for (const storage of [x, w]) runner.recorder.release(storage.pooled);
+    for (const storage of [x, w]) runner.recorder.memory.release(storage.pooled);
   });
 
   gpuTest("one that failed is tried again", async ({ runner }) => {

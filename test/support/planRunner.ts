@@ -32,7 +32,7 @@ export class PlanRunner {
     this.#pool = new BufferPool(device, 2 ** 26);
     this.#readback = new ReadbackRing(this.#pool.allocator);
     this.#unused = this.#pool.acquire(256);
-    this.recorder = new Recorder(device, this.#pool);
+    this.recorder = new Recorder(device, this.#pool, () => undefined, false);
     this.pipelines = new PipelineCache(device);
   }
 
@@ -40,7 +40,7 @@ export class PlanRunner {
   async run(operation: ConvOperation, plan: SolverPlan, values: RoleValues): Promise<Float32Array[]> {
     const operands = operandRoles(operation).map((role) => [role, this.upload(values[role])] as const);
     const results = this.record(operation, plan, operands, resultRoles(operation));
-    for (const [, storage] of operands) this.recorder.release(storage.pooled);
+    for (const [, storage] of operands) this.recorder.memory.release(storage.pooled);
     return await Promise.all(results.map((storage) => this.take(storage)));
   }
 
@@ -66,7 +66,7 @@ export class PlanRunner {
       return storage;
     });
     this.recorder.record({ dispatches: prepared.bind(buffers), reads: operands.map(([, storage]) => storage), writes });
-    for (const pooled of scratch) this.recorder.release(pooled);
+    for (const pooled of scratch) this.recorder.memory.release(pooled);
     return writes;
   }
 
@@ -80,7 +80,7 @@ export class PlanRunner {
   async take(storage: GpuStorage): Promise<Float32Array> {
     const staging = this.#readback.acquire(storage.bytes);
     const outcome = this.recorder.copy(storage, staging);
-    this.recorder.release(storage.pooled);
+    this.recorder.memory.release(storage.pooled);
     await this.recorder.submit();
     const error = await outcome;
     if (error) throw error;
