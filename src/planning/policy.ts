@@ -6,7 +6,7 @@
  * Numbers in brackets are entries of docs/performance-log.md. Those of GPUs are estimates: no GPU has been measured.
  */
 import type { Capabilities } from "./capabilities.js";
-import { DEVICE_CLASSES, type DeviceClass, DEVICES } from "./devices.js";
+import { DEVICE_CLASSES, type DeviceClass, type DeviceRecord, DEVICES } from "./devices.js";
 
 export interface DevicePolicy {
   /** The class, as a reason names it: "the device is ...". */
@@ -87,9 +87,8 @@ export interface DevicePolicy {
 }
 
 /** Every GPU. */
-const GPU: DevicePolicy = {
+const GPU: Omit<DevicePolicy, "busyThreads"> = {
   name: "a GPU",
-  busyThreads: 16_384,
   busyGradientWorkgroups: 512,
   busyResultWorkgroups: 256,
   busyTileWorkgroups: 256,
@@ -120,6 +119,14 @@ const GPU: DevicePolicy = {
   unfoldFewestChannels: 128,
 };
 
+/** Threads that keep any GPU busy. Phones want fewer; but that would mean larger tiles, which spill there. */
+const LEAST_BUSY_THREADS = 16_384;
+
+/** Half of the threads that fill a GPU keep it busy: they may hold twice the registers, and load less for each multiply-add. [29] */
+function policyOfGpu({ fillThreads }: DeviceRecord): DevicePolicy {
+  return { ...GPU, busyThreads: Math.max(fillThreads / 2, LEAST_BUSY_THREADS) };
+}
+
 /**
  * Devices that run on the CPU, measured on SwiftShader and lavapipe: few threads, and lanes that load one by one. Other
  * numbers are a GPU's.
@@ -143,7 +150,10 @@ const SOFTWARE: DevicePolicy = {
 };
 
 const POLICIES = Object.fromEntries(
-  DEVICE_CLASSES.map((deviceClass) => [deviceClass, deviceClass === "software" ? SOFTWARE : GPU]),
+  DEVICE_CLASSES.map((deviceClass) => [
+    deviceClass,
+    deviceClass === "software" ? SOFTWARE : policyOfGpu(DEVICES[deviceClass]),
+  ]),
 ) as Readonly<Record<DeviceClass, DevicePolicy>>;
 
 /** The policy of a device. Nothing else asks for its class. */

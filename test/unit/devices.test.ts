@@ -44,10 +44,11 @@ describe("records", () => {
 const capabilitiesOf = (deviceClass: DeviceClass): Capabilities => ({ ...DEFAULT_CAPABILITIES, deviceClass });
 
 describe("policies", () => {
-  test("of GPUs are alike", () => {
+  test("of GPUs differ in half of the threads that fill it where those are more than 16,384", () => {
     const unknown = policyOf(DEFAULT_CAPABILITIES);
-    for (const [deviceClass] of GPUS) {
-      expect(policyOf(capabilitiesOf(deviceClass as DeviceClass))).toEqual(unknown);
+    for (const [deviceClass, { fillThreads }] of GPUS) {
+      const busyThreads = Math.max(16_384, fillThreads / 2);
+      expect(policyOf(capabilitiesOf(deviceClass as DeviceClass))).toEqual({ ...unknown, busyThreads });
     }
   });
 
@@ -76,4 +77,16 @@ describe.each(DEVICE_CLASSES)("a device of class %s under the specification's le
       expect(withinLimits(plan, capabilities), direction).toBe(plan);
     }
   });
+});
+
+test("a device that more threads fill gets smaller tiles where there are few", () => {
+  const problem = makeProblem(2, ...LAYERS["7x7 at stride 2"]);
+  const operation = plainOperation("inputGradient", problem, { dtype: "float32" });
+  const sums = (deviceClass: DeviceClass): number => {
+    const { solver, config } = select(operation, capabilitiesOf(deviceClass)).plan;
+    expect(solver).toBe("register-tile");
+    return config.rows * config.columns;
+  };
+  expect(sums("nvidia")).toBeLessThan(sums("intel-xe-lp"));
+  expect(sums("mali")).toBe(sums("unknown"));
 });
