@@ -5,7 +5,7 @@ import { Engine } from "./engine.js";
 import { EngineCore } from "./engineCore.js";
 import { require, show } from "../base/errors.js";
 import { GpuBackend } from "../gpu/gpuBackend.js";
-import { loadLate } from "../base/late.js";
+import { loadLazily } from "../base/lazy.js";
 import { type OptionKeys, optionKeys, requireOptions } from "../base/optionKeys.js";
 import { DEVICE_CLASSES, type DeviceClass } from "../planning/devices.js";
 import { type Platform, requestDevice } from "./platform.js";
@@ -100,10 +100,10 @@ export async function makeEngine(
     deviceClass,
   } = options;
   if (backend === "cpu") {
-    const { CpuBackend } = await loadLate("the CPU backend", () => import("../cpu/cpuBackend.js"));
+    const { CpuBackend } = await loadLazily("the CPU backend", () => import("../cpu/cpuBackend.js"));
     return await withTuning(new CpuBackend(), tune, options);
   }
-  const labels = debug ? (await loadLate("debug", () => import("../gpu/labels.js"))).labels : undefined;
+  const labels = debug ? (await loadLazily("debug", () => import("../gpu/labels.js"))).labels : undefined;
   const onGpu = { poolBytes, poison, labels, deviceClass };
   if (options.device) {
     const backend = new GpuBackend(options.device, { ownsDevice: false, ...onGpu });

@@ -17,7 +17,7 @@ export interface PooledBuffer extends Allocation {
   /** Called once, when the buffer is destroyed or leaves: what was built on it must go. */
   readonly onDestroy: Set<() => void>;
   /** What the host writes as soon as the buffer has arrived. */
-  late: BufferSource | undefined;
+  pendingWrite: BufferSource | undefined;
 }
 
 /** Bytes of the size class that holds `bytes`: a multiple of 256, larger by at most an eighth or 256 bytes. */
@@ -73,8 +73,8 @@ export class BufferPool {
     const descriptor = { label: "webgpu-conv tensor", size: classBytes, usage };
     const pooled = this.allocator.allocate(this.#describe(0, classBytes, false), descriptor, (made) => {
       if (made.error) this.#leave(made);
-      else if (made.late && this.#all.has(made)) this.write(made, made.late);
-      made.late = undefined;
+      else if (made.pendingWrite && this.#all.has(made)) this.write(made, made.pendingWrite);
+      made.pendingWrite = undefined;
     });
     this.#liveBytes += classBytes;
     this.#all.add(pooled);
@@ -87,12 +87,12 @@ export class BufferPool {
   }
 
   #describe(offset: number, bytes: number, borrowed: boolean): Omit<PooledBuffer, keyof Allocation> {
-    return { id: this.#nextId++, offset, bytes, borrowed, onDestroy: new Set<() => void>(), late: undefined };
+    return { id: this.#nextId++, offset, bytes, borrowed, onDestroy: new Set<() => void>(), pendingWrite: undefined };
   }
 
   /** Writes from the host, before all work that is submitted from here on: values that the pool may keep until then. */
   write(pooled: PooledBuffer, values: BufferSource): void {
-    if (pooled.arriving) pooled.late = values;
+    if (pooled.arriving) pooled.pendingWrite = values;
     else this.#device.queue.writeBuffer(pooled.buffer, pooled.offset, values);
   }
 

@@ -1,7 +1,7 @@
 /** Draws tensors onto textures and canvases, among the work that is recorded. */
 import type { DrawTarget, Planes } from "../backend/draw.js";
 import { DeviceError } from "../base/errors.js";
-import { loadLate } from "../base/late.js";
+import { loadLazily } from "../base/lazy.js";
 import { popReason } from "./allocation.js";
 import type { Painter } from "./drawPlane.js";
 import type { DeviceParts } from "./parts.js";
@@ -47,7 +47,7 @@ export class Drawing {
 
   /** Loaded with the first drawing. */
   async #loadPainter(): Promise<Painter> {
-    const { Painter } = await loadLate("drawing", () => import("./drawPlane.js"));
+    const { Painter } = await loadLazily("drawing", () => import("./drawPlane.js"));
     return (this.#painter ??= new Painter(this.#parts.device));
   }
 

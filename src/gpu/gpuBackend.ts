@@ -7,7 +7,7 @@ import type {
   SpecialValues,
   Timing,
 } from "../backend/backend.js";
-import { loadLate } from "../base/late.js";
+import { loadLazily } from "../base/lazy.js";
 import { adapterInfoOf, describeAdapter, isSoftware } from "../planning/adapter.js";
 import { type Capabilities, readCapabilities } from "../planning/capabilities.js";
 import type { SolverChoice } from "../planning/choice.js";
@@ -128,7 +128,7 @@ export class GpuBackend implements Backend<GpuStorage> {
   }
 
   async time(record: () => void): Promise<Timing> {
-    const { Timer } = await loadLate("what times", () => import("./timer.js"));
+    const { Timer } = await loadLazily("what times", () => import("./timer.js"));
     this.#parts.life.require();
     this.#timer ??= new Timer(this.#parts);
     return await this.#timer.time(record, () => this.finish());

@@ -38,7 +38,7 @@ export function uploadImages(
   const { pooled } = storage;
   const { buffer, arriving } = pooled;
   const imageBytes = WORD_BYTES * pixels.positions;
-  pooled.late = undefined;
+  pooled.pendingWrite = undefined;
   try {
     recorder.writeNow(storage, () => {
       images.forEach((image, i) => writeImage(device, image, size, buffer, i * imageBytes));

@@ -2,7 +2,7 @@
  * What the build makes of a .wgsl file: its reflected interface, which planning and binding need, and its source with imports
  * resolved, which is loaded when it is first compiled.
  */
-import { loadLate } from "../base/late.js";
+import { loadLazily } from "../base/lazy.js";
 
 export type ScalarType = "u32" | "i32" | "f32";
 
@@ -89,7 +89,7 @@ function layOut(members: string): Kernel["uniforms"] {
 
 export async function loadKernel(kernel: Kernel): Promise<LoadedKernel> {
   const { load, ...loaded } = kernel;
-  const { default: code } = await loadLate(`kernel ${kernel.name}`, load);
+  const { default: code } = await loadLazily(`kernel ${kernel.name}`, load);
   return { ...loaded, code, ...readDeclarations(code) };
 }
 

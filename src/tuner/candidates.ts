@@ -1,4 +1,4 @@
-/** The ways of running an operation that are worth measuring on a device. */
+/** Candidates: the solvers and configurations that are worth measuring for an operation on a device. */
 import type { Capabilities } from "../planning/capabilities.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { select, solversFor } from "../solvers/select.js";
@@ -6,7 +6,7 @@ import { isRefusal, type ListedSolver } from "../planning/solver.js";
 import { planFor } from "../solvers/passes/conversions.js";
 import { type Candidate, isSame, isTooSlow } from "./ownCandidate.js";
 
-/** Candidates of an operation, at most. */
+/** The most candidates of an operation. */
 export const MOST_CANDIDATES = 16;
 
 /** What the model chooses: the candidate to beat. */
@@ -15,15 +15,15 @@ export function modelChoice(operation: ConvOperation, capabilities: Capabilities
   return { name: solver, config };
 }
 
-/** The solver that takes every problem of a direction: what the others are checked against. */
+/** The solver that takes every problem of a direction. The others are checked against it. */
 export function generalSolver(operation: ConvOperation): ListedSolver {
   const solvers = solversFor(operation);
   return solvers[solvers.length - 1];
 }
 
 /**
- * The model's choice, and what it deems next best: every tuning candidate of the solvers that it would consider, then
- * the first one of those that it discourages. The general solver, which uses nothing twice, is left out.
+ * The model's choice first, then every tuning candidate of the solvers that the model would consider, then the first candidate
+ * of each solver that it discourages. The general solver is left out: it reuses no operand.
  */
 export function candidatesFor(operation: ConvOperation, capabilities: Capabilities): readonly Candidate[] {
   const general = generalSolver(operation);

@@ -8,7 +8,7 @@ const KEY = "data";
 
 const failure = (error: DOMException | null): Error => error ?? new Error("IndexedDB failed without a reason");
 
-/** Opens the database; whoever wants to change or delete it later need not wait for us. */
+/** Opens the database. Others can change or delete it meanwhile: it closes itself for them. */
 function open(name: string): Promise<IDBDatabase> {
   if (!("indexedDB" in globalThis)) {
     return Promise.reject(new ConvError("there is no IndexedDB here; expected fileStore(path), or memoryStore()"));
@@ -31,7 +31,7 @@ function open(name: string): Promise<IDBDatabase> {
   });
 }
 
-/** Resolves once what was asked for is done for good. */
+/** Resolves once the transaction is complete. */
 function completed(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();

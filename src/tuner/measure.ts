@@ -1,4 +1,4 @@
-/** Measures the ways of running an operation: what a page loads when something is to be tuned, and not before. */
+/** Measures the candidates of an operation. A page loads this when something is to be tuned. */
 import type { Backend } from "../backend/backend.js";
 import { DeviceError } from "../base/errors.js";
 import type { ConvOperation } from "../problem/operation.js";
@@ -8,22 +8,22 @@ import { type TrialOptions, tryOut, type Verdict } from "./trial.js";
 
 /** What {@link Tuning.tune} found. */
 export interface TuningReport {
-  /** What would have been chosen without measuring. */
+  /** What the model chooses without measuring. */
   readonly model: Candidate;
   /** What is chosen from now on; undefined where nothing could be measured. */
   readonly winner: Verdict | undefined;
   readonly candidates: readonly Verdict[];
-  /** Samples measured: the operation's, or fewer where those would take too long or too much memory; 0 if skipped. */
+  /** Samples measured: the operation's, or fewer where those take too long or too much memory; 0 if skipped. */
   readonly batch: number;
   /** Why nothing was measured. */
   readonly skipped?: string;
 }
 
 const ROUNDS = 7;
-/** Of the time of the model's choice, what another must take at most to be taken in its place. */
+/** The part of the time of the model's choice that another candidate must stay within to replace it. */
 const WORTH_IT = 0.95;
-const STRETCH_MILLISECONDS = 50;
-/** Operands, results and scratch memory of a trial may take so much. */
+const SLICE_MILLISECONDS = 50;
+/** Bytes that operands, results and scratch memory of a trial may take. */
 const MOST_BYTES = 2 ** 27;
 
 export interface Measured {
@@ -43,16 +43,16 @@ export async function measure(
   const model = modelChoice(operation, capabilities);
   const options: TrialOptions = {
     rounds: ROUNDS,
-    stretchMilliseconds: STRETCH_MILLISECONDS,
+    sliceMilliseconds: SLICE_MILLISECONDS,
     mostBytes: MOST_BYTES,
     pause,
   };
-  const ways = candidatesFor(operation, capabilities);
+  const tried = candidatesFor(operation, capabilities);
   const without = (skipped: string, candidates: readonly Verdict[] = []): Measured => {
     return { report: { model, winner: undefined, candidates, batch: 0, skipped }, modelMilliseconds: 0 };
   };
-  if (ways.length < 2) return without("there is one way only");
-  const { verdicts: candidates, batch } = await isolated(backend, () => tryOut(backend, operation, options, ways));
+  if (tried.length < 2) return without("there is one way only");
+  const { verdicts: candidates, batch } = await isolated(backend, () => tryOut(backend, operation, options, tried));
   const measured = candidates.filter(({ milliseconds }) => milliseconds !== undefined);
   const [quickest] = [...measured].sort((a, b) => (a.milliseconds ?? 0) - (b.milliseconds ?? 0));
   if (measured.length === 0) {
@@ -61,18 +61,17 @@ export async function measure(
   }
   const own = measured.find((candidate) => isSame(candidate, model));
   const { milliseconds = 0 } = quickest;
-  // What is hardly faster may be luck: then the model stays.
+  // A small gain may be chance: then the model's choice stays.
   const winner = own?.milliseconds !== undefined && milliseconds > WORTH_IT * own.milliseconds ? own : quickest;
   return { report: { model, winner, candidates, batch }, modelMilliseconds: own?.milliseconds ?? milliseconds };
 }
 
-/** What went wrong before is for the caller to hear of, and not for a trial. */
+/** Calls `run` between two waits for the device. Errors from before stay reported; those of candidates are in verdicts. */
 async function isolated<Result>(backend: Backend, run: () => Promise<Result>): Promise<Result> {
   const [earlier] = await Promise.allSettled([backend.finish()]);
   try {
     return await run();
   } finally {
-    // What a candidate did wrong is in its verdict.
     await backend.finish().catch(() => undefined);
     if (earlier.status === "rejected") backend.report(earlier.reason as Error);
   }

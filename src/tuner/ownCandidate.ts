@@ -1,4 +1,4 @@
-/** What is chosen for an operation, where it is one of the solver's own tuning candidates. */
+/** Choices that come from elsewhere: they are used where they are among the solver's own tuning candidates. */
 import type { Capabilities } from "../planning/capabilities.js";
 import { policyOf } from "../planning/policy.js";
 import { isRefusal, type ListedSolver, type SolverConfig } from "../planning/solver.js";
@@ -11,14 +11,14 @@ export interface Candidate {
   readonly config: SolverConfig;
 }
 
-/** Whether two candidates are one, in whatever order their constants come. */
+/** Whether two candidates are equal, whatever the order of their knobs. */
 export function isSame(a: Candidate, b: Candidate): boolean {
   const names = Object.keys(a.config);
   if (a.name !== b.name || names.length !== Object.keys(b.config).length) return false;
   return names.every((name) => Object.hasOwn(b.config, name) && a.config[name] === b.config[name]);
 }
 
-/** The solver's own tuning candidate that equals `wanted`; undefined where it has none, or refuses it. */
+/** The solver's own tuning candidate that equals `wanted`; undefined where there is none, or the solver refuses it. */
 export function ownCandidate(
   operation: ConvOperation,
   capabilities: Capabilities,
@@ -31,6 +31,6 @@ export function ownCandidate(
   return own && !isRefusal(planFor(solver, operation, capabilities, own.config)) ? own : undefined;
 }
 
-/** Kernels in workgroup memory take a software device tens of seconds to compile, to lose by several times. */
+/** On software devices kernels in workgroup memory take tens of seconds to compile, and lose by several times. */
 export const isTooSlow = ({ usesWorkgroupMemory = false }: ListedSolver, capabilities: Capabilities): boolean =>
   usesWorkgroupMemory && !policyOf(capabilities).workgroupMemoryPays;

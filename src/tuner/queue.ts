@@ -1,8 +1,8 @@
-/** Saves that may be asked for faster than they are done. */
+/** Saves that are asked for faster than they are done. */
 
 /**
- * Saves one at a time. Of those that wait for their turn only the newest is saved, on behalf of all: each promise is
- * settled once its data, or newer, is.
+ * Saves one at a time. Of the data that wait for their turn only the newest are saved, for all of them: each promise settles
+ * once its data, or newer ones, are saved.
  */
 export function oneAtATime<Data>(save: (data: Data) => Promise<void>): (data: Data) => Promise<void> {
   let last = Promise.resolve();

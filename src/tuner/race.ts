@@ -1,16 +1,16 @@
-/** Measures contenders against each other: in turn within each round, so that what else a device does falls on all. */
+/** Measures contenders against each other, in turn within each round: what else a device does then disturbs all of them. */
 
 /** Something to be measured. */
 export interface Contender {
-  /** Runs it so often in a row, and gives the milliseconds that the device took for all of them. */
+  /** Runs it `times` times in a row, and gives the milliseconds that the device took for all of them. */
   readonly run: (times: number) => Promise<number>;
 }
 
 export interface RaceOptions {
-  /** Rounds that those left at the end were measured in. */
+  /** Rounds in which those that stay to the end are measured. */
   readonly rounds: number;
-  /** The device is kept from other work no longer than this at a stretch, but for one run that takes longer itself. */
-  readonly stretchMilliseconds: number;
+  /** For how long the device may be kept from other work. One run may take longer. */
+  readonly sliceMilliseconds: number;
   /** Lets other work go first. */
   readonly pause: () => Promise<void>;
 }
@@ -18,8 +18,8 @@ export interface RaceOptions {
 /** Shorter measurements say more of the clock than of the contender. */
 const SHORTEST_MILLISECONDS = 2;
 /**
- * A contender whose quickest run is slower than the best one's by this factor after the first rounds is not measured
- * further. What disturbs a run only makes it slower: the quickest is what one sample spoilt cannot change.
+ * After the first rounds, a contender leaves whose quickest run takes this many times the best one's. What disturbs a run only
+ * makes it slower, so a disturbed sample does not change the quickest.
  */
 const HOPELESS = 1.5;
 const ROUNDS_BEFORE_ELIMINATION = 3;
@@ -28,7 +28,7 @@ const ROUNDS_BEFORE_ELIMINATION = 3;
 export interface Result {
   readonly median: number;
   readonly rounds: number;
-  /** Why it left: a run of it failed. */
+  /** Why it left, where a run of it failed. */
   readonly failed: string | undefined;
 }
 
@@ -39,7 +39,7 @@ function median(values: readonly number[]): number {
 }
 
 /** A contender while it is in the race. */
-interface Lane extends Contender {
+interface Entrant extends Contender {
   times: number;
   readonly samples: number[];
   dropped: boolean;
@@ -47,36 +47,42 @@ interface Lane extends Contender {
 }
 
 /**
- * Medians of all contenders, in their order. Each has run once before: what compiles has compiled. One whose run fails
- * leaves; what `pause` throws ends the race.
+ * Medians of all contenders, in their order. Each has run once before, so that its kernels are compiled. A contender whose run
+ * fails leaves. What `pause` throws ends the race.
  */
 export async function race(contenders: readonly Contender[], options: RaceOptions): Promise<Result[]> {
-  const { rounds, stretchMilliseconds, pause } = options;
-  const lanes = contenders.map(({ run }): Lane => ({ run, times: 1, samples: [], dropped: false, failed: undefined }));
-  let stretch = 0;
+  const { rounds, sliceMilliseconds, pause } = options;
+  const entrants = contenders.map(({ run }): Entrant => ({
+    run,
+    times: 1,
+    samples: [],
+    dropped: false,
+    failed: undefined,
+  }));
+  let slice = 0;
   for (let round = 0; round < rounds; round++) {
-    for (const lane of lanes.filter(({ dropped }) => !dropped)) {
-      const expected = lane.samples.length > 0 ? median(lane.samples) * lane.times : 0;
-      if (stretch > 0 && stretch + expected > stretchMilliseconds) {
+    for (const entrant of entrants.filter(({ dropped }) => !dropped)) {
+      const expected = entrant.samples.length > 0 ? median(entrant.samples) * entrant.times : 0;
+      if (slice > 0 && slice + expected > sliceMilliseconds) {
         await pause();
-        stretch = 0;
+        slice = 0;
       }
-      const total = await lane.run(lane.times).catch((error: unknown) => {
-        Object.assign(lane, { dropped: true, failed: String(error) });
+      const total = await entrant.run(entrant.times).catch((error: unknown) => {
+        Object.assign(entrant, { dropped: true, failed: String(error) });
         return undefined;
       });
       if (total === undefined) continue;
-      stretch += total;
-      lane.samples.push(total / lane.times);
-      const most = Math.max(1, Math.floor(stretchMilliseconds / (total / lane.times)));
+      slice += total;
+      entrant.samples.push(total / entrant.times);
+      const most = Math.max(1, Math.floor(sliceMilliseconds / (total / entrant.times)));
       if (total < SHORTEST_MILLISECONDS) {
-        const wanted = Math.ceil((SHORTEST_MILLISECONDS * lane.times) / Math.max(total, SHORTEST_MILLISECONDS / 64));
-        lane.times = Math.min(most, wanted);
+        const wanted = Math.ceil((SHORTEST_MILLISECONDS * entrant.times) / Math.max(total, SHORTEST_MILLISECONDS / 64));
+        entrant.times = Math.min(most, wanted);
       }
     }
     if (round + 1 < ROUNDS_BEFORE_ELIMINATION) continue;
-    const best = Math.min(...lanes.filter(({ failed }) => failed === undefined).flatMap(({ samples }) => samples));
-    for (const lane of lanes) lane.dropped ||= Math.min(...lane.samples) > HOPELESS * best;
+    const best = Math.min(...entrants.filter(({ failed }) => failed === undefined).flatMap(({ samples }) => samples));
+    for (const entrant of entrants) entrant.dropped ||= Math.min(...entrant.samples) > HOPELESS * best;
   }
-  return lanes.map(({ samples, failed }) => ({ median: median(samples), rounds: samples.length, failed }));
+  return entrants.map(({ samples, failed }) => ({ median: median(samples), rounds: samples.length, failed }));
 }

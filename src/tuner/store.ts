@@ -9,13 +9,13 @@ import { VERSION } from "../base/version.js";
 export const TUNING_REVISION = 7;
 const FORMAT = "webgpu-conv tuning";
 
-/** The best that was found for a bucket of problems on a device. */
+/** The best candidate that was found for a bucket of problems on a device. */
 export interface TuningEntry {
   readonly adapter: string;
   readonly problem: string;
   readonly solver: string;
   readonly config: SolverConfig;
-  /** Of the winner, and of what would have been chosen without measuring. */
+  /** Of the winner, and of the choice that the model makes without measuring. */
   readonly milliseconds: number;
   readonly modelMilliseconds: number;
   /** When it was measured, as `Date.now()` gives it. */
@@ -46,12 +46,12 @@ export const tuningData = (entries: readonly TuningEntry[]): TuningData => ({
   entries,
 });
 
-/** Entries that are kept, and read of what is imported or loaded: networks have some hundreds of layers. */
+/** The most entries that are kept, and that are read at once: networks have some hundreds of layers. */
 export const MOST_ENTRIES = 10_000;
-/** Characters of a device's or a problem's key, and constants of a solver. */
+/** The longest key of a device or a problem, and the most knobs of a solver. */
 const MOST = { characters: 4096, constants: 16 };
 
-/** The entries of what a store or a caller gives, the first {@link MOST_ENTRIES} of them; or why there are none to be had. */
+/** The entries of what a store or a caller gives, at most the first {@link MOST_ENTRIES}, and why others are ignored. */
 export function readTuningData(data: unknown): { readonly entries: readonly TuningEntry[]; readonly ignored?: string } {
   if (data === undefined || data === null) return { entries: [] };
   const { format, engine, revision, entries } = data as Partial<TuningData>;
@@ -64,7 +64,7 @@ export function readTuningData(data: unknown): { readonly entries: readonly Tuni
   const { length } = given;
   const read = Math.min(length, MOST_ENTRIES);
   const sound: TuningEntry[] = [];
-  /** Of the first entry whose configuration is not its solver's. */
+  /** Why the first entry is refused whose configuration is not its solver's. */
   let reason: string | undefined;
   for (let i = 0; i < read; i++) {
     const entry = readEntry(given[i]);
@@ -83,13 +83,13 @@ export function readTuningData(data: unknown): { readonly entries: readonly Tuni
 
 const nameOf = (engine: unknown, revision: unknown): string => `version ${shown(engine)}, revision ${shown(revision)}`;
 
-/** Strings as they are, but no longer than need be. */
+/** Strings without quotes, and cut to a bearable length. */
 const shown = (value: unknown): string => show(value).replace(/^"|"$/g, "");
 
 const isKey = (value: unknown): value is string => typeof value === "string" && value.length <= MOST.characters;
 const isDuration = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
 
-/** The entry as plain data, each part read once; undefined where one is not what it should be. */
+/** The entry as plain data, each part read once; undefined where a part is of another kind. */
 function readEntry(entry: unknown): TuningEntry | undefined {
   const parts = (entry ?? {}) as Partial<Record<keyof TuningEntry, unknown>>;
   const { adapter, problem, solver, config, milliseconds, modelMilliseconds, measuredAt } = parts;
@@ -106,12 +106,12 @@ function readEntry(entry: unknown): TuningEntry | undefined {
     config: Object.fromEntries(constants) as SolverConfig,
     milliseconds,
     modelMilliseconds,
-    // What claims to be of the future would stay for ever.
+    // An entry of the future would never be replaced.
     measuredAt: Math.min(measuredAt as number, Date.now()),
   };
 }
 
-/** Why no solver of the entry's name has such a configuration; undefined where one has. */
+/** Why the configuration is of no solver of that name; undefined where it is of one. */
 function wrongConfig({ solver, config }: TuningEntry): string | undefined {
   const refusals = SOLVERS.filter(({ name }) => name === solver).map((named) => configRefusal(named, config));
   return refusals.includes(undefined) ? undefined : (refusals[0] ?? `there is no solver ${show(solver)}`);

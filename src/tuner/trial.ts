@@ -1,4 +1,4 @@
-/** One operation tried out on a device in every way that is worth it, each checked, then raced. */
+/** Tries the candidates of one operation on a device: each is checked, then all are raced. */
 import type { Backend, RoleStorages } from "../backend/backend.js";
 import { NO_ACTIVATION } from "../problem/activation.js";
 import { BYTES_PER_ELEMENT, encode } from "../problem/dtype.js";
@@ -15,7 +15,7 @@ import { race } from "./race.js";
 export interface Verdict extends Candidate {
   /** Milliseconds of a run, the median; undefined where it was not measured. */
   readonly milliseconds?: number;
-  /** Rounds it was measured in: those that are clearly slower leave early. */
+  /** Rounds in which it was measured: a clearly slower one leaves early. */
   readonly rounds?: number;
   /** Why it may not win: it did not run, or its results were wrong. */
   readonly setAside?: string;
@@ -23,22 +23,22 @@ export interface Verdict extends Candidate {
 
 export interface TrialOptions {
   readonly rounds: number;
-  /** The device is kept from other work no longer than this at a stretch, but for one run of one sample. */
-  readonly stretchMilliseconds: number;
-  /** Operands, results and scratch memory may take so much, in bytes. */
+  /** For how long the device may be kept from other work. One run of one sample may take longer. */
+  readonly sliceMilliseconds: number;
+  /** Bytes that operands, results and scratch memory may take. */
   readonly mostBytes: number;
   readonly pause: () => Promise<void>;
 }
 
 /** What a trial found. */
 export interface Trial {
-  /** Samples that were measured: those asked for, or as many as memory and time allow. */
+  /** Samples that were measured: all of the operation's, or as many as memory and time allow. */
   readonly batch: number;
   /** What became of each candidate, in their order; none if one sample takes too much memory. */
   readonly verdicts: readonly Verdict[];
 }
 
-/** The general solver, which uses nothing twice, takes up to so many times as long as the model's choice. */
+/** The general solver reuses no operand. It takes up to so many times as long as the model's choice. */
 const SLOWEST = 20;
 
 /** Operands and results of an operation, in bytes. */
@@ -61,8 +61,8 @@ function integers(size: number, seed: number): Float32Array {
 }
 
 /**
- * Why results are wrong; undefined when they are right. True values are integers, so a wrong one is off by 1 at least:
- * a solver that is exact gives them exactly, another one errs by less than half.
+ * Why results are wrong; undefined when they are right. True values are integers, so a wrong one is off by at least 1. An
+ * exact solver gives the integers themselves. Another one errs by less than half.
  */
 function mismatch(
   actual: readonly Float32Array[],
@@ -81,8 +81,8 @@ function mismatch(
 }
 
 /**
- * Tries `candidates` on tensors of its own, which are given back: of as many samples as fit into memory, and as the general
- * solver may be expected to do in one stretch.
+ * Tries `candidates` on tensors of its own. They have as many samples as fit into memory, and as the general solver is likely
+ * to take one slice of time for.
  */
 export async function tryOut(
   backend: Backend,
@@ -91,7 +91,7 @@ export async function tryOut(
   candidates: readonly Candidate[],
 ): Promise<Trial> {
   const { batch } = asked.problem;
-  // What follows a sum costs the same whoever sums, and without it true results are integers. Images are as values are.
+  // An activation costs every solver the same, and without it true results are integers. An image is tried as values.
   const operationOf = (samples: number): ConvOperation => ({
     ...asked,
     problem: withBatch(asked.problem, samples),
@@ -101,14 +101,14 @@ export async function tryOut(
   const [model] = candidates;
   const bytesFor = (samples: number): number => bytesWith(backend, operationOf(samples), model);
   let fitting = batch;
-  // What the model chooses must take part: what is measured without it would win for want of a rival.
+  // The model's choice must take part. Without it any other candidate would win.
   while (fitting > 1 && bytesFor(fitting) > options.mostBytes) fitting = Math.floor(fitting / 2);
   if (bytesFor(fitting) > options.mostBytes) return { batch, verdicts: [] };
   await options.pause();
   const milliseconds = await withOperands(backend, operationOf(1), async (operation, storages) => {
     return await timeOnce(backend, operation, storages, model);
   });
-  const quick = Math.floor(options.stretchMilliseconds / (SLOWEST * milliseconds));
+  const quick = Math.floor(options.sliceMilliseconds / (SLOWEST * milliseconds));
   const samples = Math.max(1, Math.min(fitting, quick));
   const verdicts = await withOperands(backend, operationOf(samples), async (operation, storages) => {
     await options.pause();
@@ -126,7 +126,7 @@ export async function tryOut(
   return { batch: samples, verdicts };
 }
 
-/** Operands, results and scratch memory of an operation done one way, in bytes; without the last where it cannot be. */
+/** Bytes of operands, results and scratch memory for a candidate; without scratch memory where it cannot run. */
 function bytesWith(backend: Backend, operation: ConvOperation, { name, config }: Candidate): number {
   try {
     return bytesOf(operation) + workspaceBytes(backend.select(operation, { name, config }).plan);
@@ -135,7 +135,7 @@ function bytesWith(backend: Backend, operation: ConvOperation, { name, config }:
   }
 }
 
-/** Calls `use` with operands of the operation, which are given back afterwards. */
+/** Calls `use` with operands of the operation, and gives them back afterwards. */
 async function withOperands<Result>(
   backend: Backend,
   operation: ConvOperation,
@@ -154,7 +154,7 @@ async function withOperands<Result>(
   }
 }
 
-/** Milliseconds of one run, its kernels compiled before; infinite where it cannot run. */
+/** Milliseconds of one run, after a first one that compiles; infinite where it cannot run. */
 async function timeOnce(
   backend: Backend,
   operation: ConvOperation,

@@ -200,7 +200,7 @@ describe("engine.tuning", () => {
 
 describe("a trial sets aside", () => {
   const operation = plainOperation("forward", makeProblem(2, INPUT, WEIGHT), { dtype: "float32" });
-  const options = { rounds: 1, stretchMilliseconds: 50, mostBytes: 2 ** 20, pause: () => Promise.resolve() };
+  const options = { rounds: 1, sliceMilliseconds: 50, mostBytes: 2 ** 20, pause: () => Promise.resolve() };
   const good = { name: "direct", config: {} };
 
   /** A device on which register tiles compute something else. */
@@ -283,7 +283,7 @@ gpuTest("tuning that fails again and again stops by itself, and goes on for who 
 describe("a trial takes fewer samples", () => {
   const BATCH = 12;
   const operation = plainOperation("forward", makeProblem(2, [BATCH, ...INPUT.slice(1)], WEIGHT), { dtype: "float32" });
-  const options = { rounds: 1, stretchMilliseconds: 1e9, mostBytes: 2 ** 20, pause: () => Promise.resolve() };
+  const options = { rounds: 1, sliceMilliseconds: 1e9, mostBytes: 2 ** 20, pause: () => Promise.resolve() };
   const ways = [
     { name: "direct", config: {} },
     { name: "register-tile", config: { threads: 64, rows: 4, columns: 4 } },
@@ -298,8 +298,8 @@ describe("a trial takes fewer samples", () => {
       [{ mostBytes: bytesOf(6) }, 6],
       [{ mostBytes: bytesOf(6) - 1 }, 3],
       // The general solver is expected to take 20 times as long.
-      [{ stretchMilliseconds: 100 }, 5],
-      [{ stretchMilliseconds: 1 }, 1],
+      [{ sliceMilliseconds: 100 }, 5],
+      [{ sliceMilliseconds: 1 }, 1],
     ] as const) {
       const { batch, verdicts } = await tryOut(backend, operation, { ...options, ...limits }, ways);
       expect(batch).toBe(samples);

@@ -11,7 +11,7 @@ import { DIRECTIONS } from "../../src/problem/operation.js";
 import { select } from "../../src/solvers/select.js";
 import { candidatesFor, modelChoice, MOST_CANDIDATES } from "../../src/tuner/candidates.js";
 import { isSame, ownCandidate } from "../../src/tuner/ownCandidate.js";
-import { adapterKey, anchor, bucketOf } from "../../src/tuner/key.js";
+import { adapterKey, bucketSize, bucketOf } from "../../src/tuner/key.js";
 import { race } from "../../src/tuner/race.js";
 import { memoryStore, MOST_ENTRIES, readTuningData, tuningData, type TuningEntry } from "../../src/tuner/store.js";
 
@@ -93,7 +93,7 @@ function fakeDevice(costs: readonly number[]) {
     log.push("pause");
     return Promise.resolve();
   };
-  return { contenders, log, options: { rounds: 7, stretchMilliseconds: 50, pause } };
+  return { contenders, log, options: { rounds: 7, sliceMilliseconds: 50, pause } };
 }
 
 describe("a race", () => {
@@ -125,7 +125,7 @@ describe("a race", () => {
     await expect(race(fakeDevice([30, 40]).contenders, stopped)).rejects.toThrow("stopped");
   });
 
-  test("keeps the device no longer than 50 ms at a stretch, but for one run that takes longer", async () => {
+  test("takes the device for no longer than 50 ms at once, but for one run that takes longer", async () => {
     for (const costs of [
       [20, 21],
       [0.3, 0.31, 0.32],
@@ -133,20 +133,20 @@ describe("a race", () => {
       [4, 24],
     ]) {
       const { contenders, log, options } = fakeDevice(costs);
-      let stretch = 0;
+      let slice = 0;
       let longest = 0;
       let total = 0;
       const watched = contenders.map(({ run }) => ({
         run: async (times: number) => {
           const took = await run(times);
-          longest = Math.max(longest, stretch > 0 ? stretch + took : 0);
-          stretch += took;
+          longest = Math.max(longest, slice > 0 ? slice + took : 0);
+          slice += took;
           total += took;
           return took;
         },
       }));
       const pause = async () => {
-        stretch = 0;
+        slice = 0;
         await options.pause();
       };
       await race(watched, { ...options, pause });
@@ -164,20 +164,20 @@ describe("a race", () => {
       // One sample in three is disturbed.
       return Promise.resolve(times * (sample++ % 3 === 1 ? 0.9 : 0.1));
     };
-    const [{ median }] = await race([{ run }], { rounds: 9, stretchMilliseconds: 50, pause: () => Promise.resolve() });
+    const [{ median }] = await race([{ run }], { rounds: 9, sliceMilliseconds: 50, pause: () => Promise.resolve() });
     expect(median).toBeCloseTo(0.1);
     expect(Math.max(...asked)).toBeGreaterThanOrEqual(10);
   });
 });
 
 describe("keys", () => {
-  test("anchors are powers of two and what lies half way between", () => {
-    expect([1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 56, 64, 65].map(anchor)).toEqual([
+  test("buckets end at powers of two and half way between them", () => {
+    expect([1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 56, 64, 65].map(bucketSize)).toEqual([
       1, 2, 3, 4, 6, 6, 8, 12, 12, 16, 64, 64, 96,
     ]);
   });
 
-  test("problems between the same anchors share a bucket, others do not", () => {
+  test("problems whose sizes are rounded alike share a bucket, others do not", () => {
     expect(bucketOf(layer(60, 28))).toBe(bucketOf(layer(64, 30)));
     const others = [
       layer(65, 28),

@@ -7,7 +7,7 @@ import { DeviceError, textOf } from "./errors.js";
  *
  * @param what is loaded, in words
  */
-export async function loadLate<Loaded>(what: string, load: () => Promise<Loaded>): Promise<Loaded> {
+export async function loadLazily<Loaded>(what: string, load: () => Promise<Loaded>): Promise<Loaded> {
   try {
     return await load();
   } catch (cause) {
