@@ -46,8 +46,8 @@ const DEPTHWISE: readonly Layer[] = [
   options: { padding: (kernel - 1) / 2, groups: channels },
   choices: {
     "register-tile": "register-tile",
-    "strips of 4": { name: "strip", config: { rows: 1, columns: 4 } },
-    "strips of 8": { name: "strip", config: { rows: 1, columns: 8 } },
+    "strips of 4": { name: "strip", config: { mPerThread: 1, columns: 4 } },
+    "strips of 8": { name: "strip", config: { mPerThread: 1, columns: 8 } },
     "rolling windows": "rolling-window",
   },
 }));
@@ -88,14 +88,14 @@ const POINTWISE: readonly Layer[] = [
     options: { stride },
   };
   const name = `${String(inChannels)} to ${String(outChannels)} channels, 1x1, stride ${String(stride)}, ${String(size)} x ${String(size)}`;
-  const tile = { threads: 64, rows: 8 };
+  const tile = { threads: 64, mPerThread: 8 };
   return [
     {
       ...common,
       name,
       choices: {
         "register-tile": "register-tile",
-        "vectors, alone": { name: "vector-tile", config: { ...tile, vectors: 2, shared: 1 } },
+        "vectors, alone": { name: "vector-tile", config: { ...tile, vectorsPerThread: 2, broadcastLanes: 1 } },
         "vectors, shared": "vector-tile",
       },
     },
@@ -104,8 +104,8 @@ const POINTWISE: readonly Layer[] = [
       name: `${name}, weight gradient`,
       pass: "weightGradient",
       choices: {
-        "tiles, alone": { name: "register-tile", config: { ...tile, columns: 8, shared: 1 } },
-        "tiles, shared": { name: "register-tile", config: { ...tile, columns: 4, shared: 4 } },
+        "tiles, alone": { name: "register-tile", config: { ...tile, nPerThread: 8, broadcastLanes: 1 } },
+        "tiles, shared": { name: "register-tile", config: { ...tile, nPerThread: 4, broadcastLanes: 4 } },
       },
     },
   ];
@@ -135,8 +135,8 @@ const OTHERS: readonly Layer[] = [
     options: { padding: 1, groups: 32 },
     choices: {
       "register-tile": "register-tile",
-      "strips, 1 channel": { name: "strip", config: { rows: 1, columns: 8 } },
-      "strips, 4 channels": { name: "strip", config: { rows: 4, columns: 8 } },
+      "strips, 1 channel": { name: "strip", config: { mPerThread: 1, columns: 8 } },
+      "strips, 4 channels": { name: "strip", config: { mPerThread: 4, columns: 8 } },
       "rolling windows": "rolling-window",
     },
   },

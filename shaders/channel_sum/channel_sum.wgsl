@@ -14,10 +14,10 @@ const LEVELS: u32 = 6u; // log2(THREADS)
 
 struct Geometry {
   channels: u32,
-  tasks: u32, // splits * channels
+  tasks: u32, // splitK * channels
   positions: u32, // of one sample
-  depth: u32, // batch * positions
-  depthPerSplit: u32,
+  k: u32, // batch * positions
+  kPerSplit: u32,
   strides: vec3<u32>, // batch, channel, position
 }
 
@@ -38,21 +38,21 @@ fn main(
   }
   let channel = task % geometry.channels;
   let split = task / geometry.channels;
-  let end = min(geometry.depth, (split + 1u) * geometry.depthPerSplit);
+  let end = min(geometry.k, (split + 1u) * geometry.kPerSplit);
   var sum: LongSum;
-  var depth = split * geometry.depthPerSplit + thread;
-  while (depth < end) {
-    let blockEnd = min(end, depth + BLOCK_TERMS * THREADS);
+  var k = split * geometry.kPerSplit + thread;
+  while (k < end) {
+    let blockEnd = min(end, k + BLOCK_TERMS * THREADS);
     var terms = 0.0;
-    while (depth < blockEnd) {
-      let offset = (depth / geometry.positions) * geometry.strides.x + channel * geometry.strides.y
-        + (depth % geometry.positions) * geometry.strides.z;
+    while (k < blockEnd) {
+      let offset = (k / geometry.positions) * geometry.strides.x + channel * geometry.strides.y
+        + (k % geometry.positions) * geometry.strides.z;
       var gradient = gradientAt(offset);
       if (SLOPES) {
         gradient = slopeTerm(gradient, f32(activated[offset]));
       }
       terms += gradient;
-      depth += THREADS;
+      k += THREADS;
     }
     sum = withBlock(sum, terms);
   }

@@ -1,5 +1,5 @@
-// Result positions, phase by phase (common/taps.wgsl): a phase is every PHASE_STRIDE-th position from an offset, so
-// that all of its positions meet the same taps. Forward there is one phase, with every position.
+// Result positions, phase by phase (common/taps.wgsl): a phase is every STRIDE-th position from an offset on, so that
+// all of its positions read the same taps. Forward there is one phase, with every position.
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TRANSPOSED};
 
@@ -7,7 +7,7 @@ fn phaseCount(phases: vec3<u32>) -> u32 {
   return phases.x * phases.y * phases.z;
 }
 
-// Phase number to its offset along each axis. Numbers go round: those beyond the last phase begin anew.
+// The offset along each axis of a phase, by its number modulo the number of phases.
 fn phaseOffset(phase: u32, phases: vec3<u32>) -> vec3<u32> {
   if (!TRANSPOSED) {
     return vec3<u32>(0u);
@@ -17,8 +17,8 @@ fn phaseOffset(phase: u32, phases: vec3<u32>) -> vec3<u32> {
 }
 
 // Position number `index` of a phase. The last ones of an uneven phase may lie outside the result.
-fn phasePosition(index: u32, gridSize: vec3<u32>, offset: vec3<u32>) -> vec3<u32> {
-  let at = unflatten(index, gridSize);
+fn phasePosition(index: u32, phaseSize: vec3<u32>, offset: vec3<u32>) -> vec3<u32> {
+  let at = unflatten(index, phaseSize);
   if (!TRANSPOSED) {
     return at;
   }
@@ -31,14 +31,14 @@ fn isWhole() -> bool {
 }
 
 // The number in the result of position number `index` of a phase.
-fn phaseIndex(index: u32, gridSize: vec3<u32>, offset: vec3<u32>, size: vec3<u32>) -> u32 {
+fn phaseIndex(index: u32, phaseSize: vec3<u32>, offset: vec3<u32>, size: vec3<u32>) -> u32 {
   if (isWhole()) {
     return index;
   }
-  return flatten(phasePosition(index, gridSize, offset), size);
+  return flatten(phasePosition(index, phaseSize, offset), size);
 }
 
 // Whether position number `index` of a phase lies in the result.
-fn isOfPhase(index: u32, gridSize: vec3<u32>, offset: vec3<u32>, size: vec3<u32>) -> bool {
-  return isWhole() || isInside(phasePosition(index, gridSize, offset), size);
+fn isOfPhase(index: u32, phaseSize: vec3<u32>, offset: vec3<u32>, size: vec3<u32>) -> bool {
+  return isWhole() || isInside(phasePosition(index, phaseSize, offset), size);
 }

@@ -1,16 +1,15 @@
-// Which source elements a result element meets, for a pass that gathers (each result element sums over taps).
+// Which source elements a result element reads, for a pass that gathers (each result element sums over taps).
 //
 //   forward          source = result * stride + tap * dilation - padBegin
 //   input gradient   source = (result + padBegin - tap * dilation) / stride, where it divides
 //
-// Transposed, only every TAP_STEP-th tap divides, from a first one that is the same for all results of a phase, that
-// is, with the same remainder by the stride. So results are taken phase by phase, and a loop over taps visits those
-// that divide: the first one, then one each TAP_STEP, while the source moves by SOURCE_STEP. Forward there is one
-// phase, and both steps are 1 tap.
+// Transposed, only every TAP_STEP-th tap divides, from a first one on. The first one is the same for all results of a
+// phase, that is, with the same remainder by the stride. So results are taken phase by phase, and loops run over the
+// taps of a phase: the first one, then one each TAP_STEP, while the source moves by SOURCE_STEP. Forward there is one
+// phase, which has all taps: the first is tap 0, and TAP_STEP is 1.
 //
 // Forward coordinates beyond the edge are mapped as the padding mode says. (The input gradient of a padded edge is
-// border_input_gradient.wgsl's work.) Everything that shapes a loop or a division is a constant; sizes come at run
-// time.
+// border_input_gradient.wgsl's work.) What shapes a loop or a division is a constant. Sizes come at run time.
 import package::common::padding::paddedSource;
 import package::common::space::RANK;
 
@@ -33,15 +32,15 @@ const SOURCE_STEP_HEIGHT: u32 = 1u; // @specialize
 const SOURCE_STEP_WIDTH: u32 = 1u; // @specialize
 
 const TAPS: u32 = KERNEL_DEPTH * KERNEL_HEIGHT * KERNEL_WIDTH;
-// Taps that a phase visits, at most.
-const VISITS_DEPTH: u32 = (KERNEL_DEPTH + TAP_STEP_DEPTH - 1u) / TAP_STEP_DEPTH;
-const VISITS_HEIGHT: u32 = (KERNEL_HEIGHT + TAP_STEP_HEIGHT - 1u) / TAP_STEP_HEIGHT;
-const VISITS_WIDTH: u32 = (KERNEL_WIDTH + TAP_STEP_WIDTH - 1u) / TAP_STEP_WIDTH;
-const VISITS: u32 = VISITS_DEPTH * VISITS_HEIGHT * VISITS_WIDTH;
+// Taps of a phase, at most.
+const PHASE_TAPS_DEPTH: u32 = (KERNEL_DEPTH + TAP_STEP_DEPTH - 1u) / TAP_STEP_DEPTH;
+const PHASE_TAPS_HEIGHT: u32 = (KERNEL_HEIGHT + TAP_STEP_HEIGHT - 1u) / TAP_STEP_HEIGHT;
+const PHASE_TAPS_WIDTH: u32 = (KERNEL_WIDTH + TAP_STEP_WIDTH - 1u) / TAP_STEP_WIDTH;
+const PHASE_TAPS: u32 = PHASE_TAPS_DEPTH * PHASE_TAPS_HEIGHT * PHASE_TAPS_WIDTH;
 
 // The first tap along an axis that divides for a result; at or above the kernel's extent if there is none below `taps`.
 fn firstTapAlong(padded: i32, stride: u32, dilation: u32, taps: u32) -> u32 {
-  // The remainder as mathematics has it: padded may be negative where the padding crops.
+  // The remainder is never negative, though padded may be where the padding crops.
   let remainder = u32((padded % i32(stride) + i32(stride)) % i32(stride));
   if (dilation == 1u) {
     return remainder;
@@ -67,7 +66,8 @@ fn firstTap(position: vec3<u32>, padBegin: vec3<i32>) -> vec3<u32> {
   );
 }
 
-// Where the source of visit 0 lies. It may be negative; it means nothing if the first tap is beyond the kernel.
+// Where the source of the phase's first tap lies. It may be negative. It means nothing if that tap is beyond the
+// kernel.
 fn gatherOrigin(position: vec3<i32>, padBegin: vec3<i32>, first: vec3<u32>) -> vec3<i32> {
   let strides = vec3<i32>(vec3<u32>(STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH));
   if (TRANSPOSED) {
@@ -77,7 +77,8 @@ fn gatherOrigin(position: vec3<i32>, padBegin: vec3<i32>, first: vec3<u32>) -> v
   return position * strides - padBegin;
 }
 
-// The coordinate that a visit meets along one axis; anything not below the axis' size means "no element".
+// The coordinate that a tap reads along one axis, `distance` from the first. From the axis' size on there is no
+// element.
 fn gatherAlong(origin: i32, distance: u32, size: u32) -> u32 {
   if (TRANSPOSED) {
     return u32(origin - i32(distance));
@@ -85,26 +86,26 @@ fn gatherAlong(origin: i32, distance: u32, size: u32) -> u32 {
   return paddedSource(origin + i32(distance), size);
 }
 
-fn gatherAt(origin: vec3<i32>, visit: vec3<u32>, size: vec3<u32>) -> vec3<u32> {
-  let width = gatherAlong(origin.z, visit.z * SOURCE_STEP_WIDTH, size.z);
+fn gatherAt(origin: vec3<i32>, phaseTap: vec3<u32>, size: vec3<u32>) -> vec3<u32> {
+  let width = gatherAlong(origin.z, phaseTap.z * SOURCE_STEP_WIDTH, size.z);
   if (RANK == 1u) {
     return vec3<u32>(0u, 0u, width);
   }
-  let height = gatherAlong(origin.y, visit.y * SOURCE_STEP_HEIGHT, size.y);
+  let height = gatherAlong(origin.y, phaseTap.y * SOURCE_STEP_HEIGHT, size.y);
   if (RANK == 2u) {
     return vec3<u32>(0u, height, width);
   }
-  return vec3<u32>(gatherAlong(origin.x, visit.x * SOURCE_STEP_DEPTH, size.x), height, width);
+  return vec3<u32>(gatherAlong(origin.x, phaseTap.x * SOURCE_STEP_DEPTH, size.x), height, width);
 }
 
-// Visit number `index` (row-major over depth, height, width) along each axis.
-fn visitAt(index: u32) -> vec3<u32> {
-  let row = index / VISITS_WIDTH;
-  return vec3<u32>(row / VISITS_HEIGHT, row % VISITS_HEIGHT, index % VISITS_WIDTH);
+// Tap number `index` of a phase (row-major over depth, height, width), counted along each axis.
+fn phaseTapAt(index: u32) -> vec3<u32> {
+  let row = index / PHASE_TAPS_WIDTH;
+  return vec3<u32>(row / PHASE_TAPS_HEIGHT, row % PHASE_TAPS_HEIGHT, index % PHASE_TAPS_WIDTH);
 }
 
-fn tapOf(first: vec3<u32>, visit: vec3<u32>) -> vec3<u32> {
-  return first + visit * vec3<u32>(TAP_STEP_DEPTH, TAP_STEP_HEIGHT, TAP_STEP_WIDTH);
+fn tapOf(first: vec3<u32>, phaseTap: vec3<u32>) -> vec3<u32> {
+  return first + phaseTap * vec3<u32>(TAP_STEP_DEPTH, TAP_STEP_HEIGHT, TAP_STEP_WIDTH);
 }
 
 fn isTap(tap: vec3<u32>) -> bool {

@@ -12,7 +12,7 @@
 // both extents of the filter. The functions are one axis of each transform, G, B^T and A^T, and A and G^T; entries
 // beyond an axis' length mean nothing.
 //
-// With a dilation the elements of a tile lie as far apart: tiles interleave, those of a phase after each other.
+// With a dilation, elements of a tile are dilated too: tiles interleave, those of a phase after each other.
 
 const TILE: u32 = 2u; // @specialize
 const KERNEL: u32 = 3u; // @specialize
@@ -26,7 +26,7 @@ struct TilePlace {
   left: u32,
 }
 
-// Tiles go line by line over a sample's grid (rows, columns), in which those of all phases take turns along each axis.
+// Tiles go row by row over a sample's grid (rows, columns), in which those of all phases take turns along each axis.
 fn tilePlace(tile: u32, grid: vec2<u32>, phases: vec2<u32>, dilation: vec2<u32>) -> TilePlace {
   let column = tile % grid.y;
   let row = (tile / grid.y) % grid.x;

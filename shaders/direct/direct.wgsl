@@ -1,10 +1,10 @@
 // Direct convolution, one thread a result element: forward pass and input gradient of any problem.
 //
-//   result[n, r, p] = sum over taps k, source channels s of weight[r, s, k] * source[n, s, gather(p, k)]
+//   result[n, r, p] = sum over taps t, source channels s of weight[r, s, t] * source[n, s, gather(p, t)]
 //
 // forward:        source = x, result = y        input gradient: source = dy, result = dx
-// Layouts are strides, so each tensor may keep its channels first or last.
-// Dispatch: ceil(resultElements / 64) workgroups, folded. Nothing is assumed of the sizes.
+// Layouts are strides, so each tensor may keep its channels first or last. Sizes may be any.
+// Dispatch: ceil(resultElements / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
@@ -13,7 +13,7 @@ import package::common::source::sourceOrPixelAt;
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
   firstTap, gatherAt, gatherOrigin, isInside, isTap, tapNumber, tapOf,
-  TRANSPOSED, VISITS_DEPTH, VISITS_HEIGHT, VISITS_WIDTH
+  PHASE_TAPS_DEPTH, PHASE_TAPS_HEIGHT, PHASE_TAPS_WIDTH, TRANSPOSED
 };
 
 const THREADS: u32 = 64u;
@@ -64,15 +64,15 @@ fn main(
   var sum: LongSum;
   var terms = 0.0;
   var room = BLOCK_TERMS; // for more of them
-  for (var vd = 0u; vd < VISITS_DEPTH; vd++) {
-    for (var vh = 0u; vh < VISITS_HEIGHT; vh++) {
-      for (var vw = 0u; vw < VISITS_WIDTH; vw++) {
-        let visit = vec3<u32>(vd, vh, vw);
-        let tap = tapOf(first, visit);
-        let met = gatherAt(origin, visit, size);
-        if (isTap(tap) & isInside(met, size)) {
-          var sourceOffset = sourceBase + flatten(met, size) * geometry.sourceStrides.z;
-          let outputPosition = select(position, flatten(met, size), TRANSPOSED);
+  for (var td = 0u; td < PHASE_TAPS_DEPTH; td++) {
+    for (var th = 0u; th < PHASE_TAPS_HEIGHT; th++) {
+      for (var tw = 0u; tw < PHASE_TAPS_WIDTH; tw++) {
+        let phaseTap = vec3<u32>(td, th, tw);
+        let tap = tapOf(first, phaseTap);
+        let sourcePosition = gatherAt(origin, phaseTap, size);
+        if (isTap(tap) & isInside(sourcePosition, size)) {
+          var sourceOffset = sourceBase + flatten(sourcePosition, size) * geometry.sourceStrides.z;
+          let outputPosition = select(position, flatten(sourcePosition, size), TRANSPOSED);
           var weightOffset = weightBase + tapNumber(tap) * geometry.weightStrides.z
             + outputPosition * geometry.weightPositionStride;
           var c = 0u;

@@ -1,14 +1,13 @@
-// Direct weight gradient, one thread a weight and split, of any problem.
+// Direct weight gradient of any problem: one thread an element of a partial result.
 //
-//   partials[split][g, row, column] = sum over positions p of the split of
-//                                     dy[n, row, p] * x[n, c, p * stride + tap - pad]
+//   partials[split][g, m, n] = sum over output positions k of the split of dy[m, k] * patches[k, n]
 //
-// Rows, columns and partials: common/weight_columns.wgsl. Dispatch: ceil(elements / 64) workgroups, folded.
+// m, n and partials: common/weight_gradient.wgsl. Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, TAPS};
-import package::common::weight_columns::{columnOrigin, inputAt};
+import package::common::weight_gradient::{inputAt, originOf};
 import package::common::epilogue::HAS_BIAS;
 import package::common::gradient::{gradientAt, loadInput};
 
@@ -18,13 +17,13 @@ struct Geometry {
   inputSize: vec3<u32>,
   outputSize: vec3<u32>,
   padBegin: vec3<i32>,
-  elements: u32, // splits * groups * rows * columns, bias column included
+  elements: u32, // splitK * groups * M * N
   groups: u32,
-  rows: u32, // output channels of a group
-  inputChannels: u32, // of a group
+  outputChannels: u32, // of a group, as inputChannels
+  inputChannels: u32,
   outputPositions: u32, // of one sample
-  depth: u32, // batch * outputPositions
-  depthPerSplit: u32,
+  k: u32, // batch * outputPositions
+  kPerSplit: u32,
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
   outputStrides: vec3<u32>,
 }
@@ -42,34 +41,34 @@ fn main(
   if (element >= geometry.elements) {
     return;
   }
-  let weightColumns = geometry.inputChannels * TAPS;
-  let columns = weightColumns + select(0u, 1u, HAS_BIAS);
-  let column = element % columns;
-  let row = (element / columns) % geometry.rows;
-  let group = (element / (columns * geometry.rows)) % geometry.groups;
-  let split = element / (columns * geometry.rows * geometry.groups);
+  let filterWeights = geometry.inputChannels * TAPS;
+  let extentN = filterWeights + select(0u, 1u, HAS_BIAS);
+  let n = element % extentN;
+  let m = (element / extentN) % geometry.outputChannels;
+  let group = (element / (extentN * geometry.outputChannels)) % geometry.groups;
+  let split = element / (extentN * geometry.outputChannels * geometry.groups);
 
-  let origin = columnOrigin(column, geometry.padBegin);
-  let isBias = column == weightColumns;
-  let channel = group * geometry.inputChannels + min(column / TAPS, geometry.inputChannels - 1u);
+  let origin = originOf(n, geometry.padBegin);
+  let isBias = n == filterWeights;
+  let channel = group * geometry.inputChannels + min(n / TAPS, geometry.inputChannels - 1u);
   let inputBase = channel * geometry.inputStrides.y;
-  let outputBase = (group * geometry.rows + row) * geometry.outputStrides.y;
-  let end = min(geometry.depth, (split + 1u) * geometry.depthPerSplit);
+  let outputBase = (group * geometry.outputChannels + m) * geometry.outputStrides.y;
+  let end = min(geometry.k, (split + 1u) * geometry.kPerSplit);
   var sum: LongSum;
-  var depth = split * geometry.depthPerSplit;
-  while (depth < end) {
-    let blockEnd = min(end, depth + BLOCK_TERMS);
+  var k = split * geometry.kPerSplit;
+  while (k < end) {
+    let blockEnd = min(end, k + BLOCK_TERMS);
     var terms = 0.0;
-    while (depth < blockEnd) {
-      let sample = depth / geometry.outputPositions;
-      let position = depth % geometry.outputPositions;
+    while (k < blockEnd) {
+      let sample = k / geometry.outputPositions;
+      let position = k % geometry.outputPositions;
       let at = inputAt(unflatten(position, geometry.outputSize), origin, geometry.inputSize);
       let inside = isInside(at, geometry.inputSize);
       let offset = sample * geometry.inputStrides.x + inputBase
         + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
       let outputOffset = sample * geometry.outputStrides.x + outputBase + position * geometry.outputStrides.z;
       terms += gradientAt(outputOffset) * select(loadInput(offset, inside), 1.0, isBias);
-      depth++;
+      k++;
     }
     sum = withBlock(sum, terms);
   }

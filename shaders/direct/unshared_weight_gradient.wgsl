@@ -9,7 +9,7 @@ import package::common::grid::workgroupIndex;
 import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{isInside, TAPS};
-import package::common::weight_columns::{columnOrigin, inputAt};
+import package::common::weight_gradient::{inputAt, originOf};
 
 const THREADS: u32 = 64u;
 
@@ -17,11 +17,11 @@ struct Geometry {
   inputSize: vec3<u32>,
   outputSize: vec3<u32>,
   padBegin: vec3<i32>,
-  elements: u32, // positions * groups * rows * inputChannels * TAPS
+  elements: u32, // positions * groups * outputChannels * inputChannels * TAPS
   batch: u32,
   groups: u32,
-  rows: u32, // output channels of a group
-  inputChannels: u32, // of a group
+  outputChannels: u32, // of a group, as inputChannels
+  inputChannels: u32,
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
   outputStrides: vec3<u32>,
 }
@@ -39,16 +39,16 @@ fn main(
   if (element >= geometry.elements) {
     return;
   }
-  let columns = geometry.inputChannels * TAPS;
-  let column = element % columns;
-  let channel = (element / columns) % (geometry.groups * geometry.rows);
-  let position = element / (columns * geometry.groups * geometry.rows);
-  let group = channel / geometry.rows;
+  let extentN = geometry.inputChannels * TAPS;
+  let n = element % extentN;
+  let channel = (element / extentN) % (geometry.groups * geometry.outputChannels);
+  let position = element / (extentN * geometry.groups * geometry.outputChannels);
+  let group = channel / geometry.outputChannels;
 
-  let origin = columnOrigin(column, geometry.padBegin);
+  let origin = originOf(n, geometry.padBegin);
   let at = inputAt(unflatten(position, geometry.outputSize), origin, geometry.inputSize);
   let inside = isInside(at, geometry.inputSize);
-  var inputOffset = (group * geometry.inputChannels + column / TAPS) * geometry.inputStrides.y
+  var inputOffset = (group * geometry.inputChannels + n / TAPS) * geometry.inputStrides.y
     + select(0u, flatten(at, geometry.inputSize), inside) * geometry.inputStrides.z;
   var outputOffset = channel * geometry.outputStrides.y + position * geometry.outputStrides.z;
   var sum: LongSum;

@@ -145,10 +145,10 @@ fn main(
             for (var kw = 0u; kw < KERNEL_WIDTH; kw++) {
               let widths = outputsIn(part.z, place.z, width, kw * DILATION_WIDTH);
               for (var w = widths.x; w < widths.x + widths.y; w++) {
-                let met = flatten(vec3<u32>(d, h, w), size);
-                var sourceOffset = sourceBase + met * geometry.sourceStrides.z;
+                let sourcePosition = flatten(vec3<u32>(d, h, w), size);
+                var sourceOffset = sourceBase + sourcePosition * geometry.sourceStrides.z;
                 var weightOffset = weightBase + tapNumber(vec3<u32>(kd, kh, kw)) * geometry.weightStrides.z
-                  + met * geometry.weightPositionStride;
+                  + sourcePosition * geometry.weightPositionStride;
                 var c = 0u;
                 while (c < geometry.sourceChannels) {
                   let end = min(geometry.sourceChannels, c + room);

@@ -1,9 +1,9 @@
-// Second stage of a weight gradient: adds the partial matrices (common/partials.wgsl).
+// Second stage of a weight gradient: adds the partial results (common/partials.wgsl).
 //
-//   result[row, column] = sum over splits of partials[split, row, column]
+//   result[m, n] = sum over splits of partials[split, m, n]
 //
-// Columns are (input channel, tap), tap fastest; strides say where they go, so that any weight layout will do.
-// With HAS_BIAS the last column goes to `bias` instead. Rows count through all groups.
+// n is (input channel, tap), tap fastest; strides say where it goes, so that any weight layout will do. With HAS_BIAS
+// the last n goes to `bias` instead. m counts output channels through all groups.
 // Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
@@ -13,11 +13,11 @@ import package::common::partials::sumPartials;
 const THREADS: u32 = 64u;
 
 struct Geometry {
-  elements: u32, // of one partial matrix: rows * columns
-  splits: u32,
-  columns: u32, // bias column included
+  elements: u32, // of one partial result: M * N
+  splitK: u32,
+  n: u32, // weights of a filter, and 1 for the bias
   taps: u32,
-  strides: vec3<u32>, // of the result: row, input channel, tap
+  strides: vec3<u32>, // of the result: output channel, input channel, tap
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -34,16 +34,16 @@ fn main(
   if (element >= geometry.elements) {
     return;
   }
-  let sum = sumPartials(element, geometry.elements, geometry.splits);
-  let row = element / geometry.columns;
-  let column = element % geometry.columns;
+  let sum = sumPartials(element, geometry.elements, geometry.splitK);
+  let m = element / geometry.n;
+  let n = element % geometry.n;
   if (HAS_BIAS) {
-    if (column == geometry.columns - 1u) {
-      bias[row] = Element(sum);
+    if (n == geometry.n - 1u) {
+      bias[m] = Element(sum);
       return;
     }
   }
-  let offset = row * geometry.strides.x + (column / geometry.taps) * geometry.strides.y
-    + (column % geometry.taps) * geometry.strides.z;
+  let offset = m * geometry.strides.x + (n / geometry.taps) * geometry.strides.y
+    + (n % geometry.taps) * geometry.strides.z;
   result[offset] = Element(sum);
 }

@@ -13,7 +13,7 @@ const THREADS: u32 = 64u;
 
 struct Geometry {
   elements: u32, // of the result
-  splits: u32,
+  splitK: u32,
   channels: u32,
   channelStride: u32,
 }
@@ -31,5 +31,5 @@ fn main(
     return;
   }
   let channel = (element / geometry.channelStride) % geometry.channels;
-  storeResult(sumPartials(element, geometry.elements, geometry.splits), channel, element, 0u);
+  storeResult(sumPartials(element, geometry.elements, geometry.splitK), channel, element, 0u);
 }

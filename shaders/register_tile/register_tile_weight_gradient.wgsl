@@ -1,37 +1,37 @@
-// Weight gradient in register tiles, without workgroup memory.
+// Register tiles, weight gradient: a matrix product without workgroup memory.
 //
-//   partials[split][g, row, column] = sum over positions of the split of dy[row, p] * patch[column, p]
+//   partials[split][g, m, n] = sum over positions p of the split of dy[m, p] * patches[p, n]
 //
-// Each thread holds ROWS x COLUMNS sums. The depth is cut into segments of one output row each, so that the innermost
-// loop walks along the width with no division. Rows, columns, partials: common/weight_columns.wgsl. With SHARED above
-// 1, and the condition SUBGROUPS, the lanes of a subgroup load the gradients of as many positions, one each, and pass
-// them around.
-// Dispatch: splits x groups x rowBlocks x columnBlocks workgroups of THREADS columns, folded.
+// m, n and partials: common/weight_gradient.wgsl. Each thread holds M_PER_THREAD x N_PER_THREAD sums. K, the output
+// positions, is cut into segments of one output row each, so that the innermost loop walks along the width without a
+// division. With BROADCAST_LANES above 1, and the condition SUBGROUPS, the lanes of a subgroup load the gradients of as
+// many positions, one each, and broadcast them.
+// Dispatch: splitK x groups x tilesM x tilesN workgroups, folded.
 import package::common::grid::workgroupIndex;
 import package::common::taps::TAPS;
-import package::common::weight_columns::{columnOrigin, inputDepth, inputHeight, inputWidth};
+import package::common::weight_gradient::{inputDepth, inputHeight, inputWidth, originOf};
 import package::common::epilogue::HAS_BIAS;
 import package::common::gradient::{gradientAt, input};
 @if(SUBGROUPS) enable subgroups;
 
 const THREADS: u32 = 64u; // @specialize
-const ROWS: u32 = 4u; // @specialize
-const COLUMNS: u32 = 4u; // @specialize
-const SHARED: u32 = 1u; // @specialize
-// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the partial result or, on
-// condition IN_REGISTERS, in registers.
+const M_PER_THREAD: u32 = 4u; // @specialize
+const N_PER_THREAD: u32 = 4u; // @specialize
+const BROADCAST_LANES: u32 = 1u; // @specialize
+// Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the partial result. On
+// condition IN_REGISTERS they are added up in registers.
 const MOST_POSITIONS: u32 = 0x40000000u;
 
 struct Geometry {
   inputSize: vec3<u32>,
   outputSize: vec3<u32>,
   padBegin: vec3<i32>,
-  rows: u32, // output channels of a group
+  outputChannels: u32, // of a group, as inputChannels
   groups: u32,
-  inputChannels: u32, // of a group
-  columnBlocks: u32,
-  rowBlocks: u32,
-  tasks: u32, // splits * groups * rowBlocks * columnBlocks
+  inputChannels: u32,
+  tilesN: u32,
+  tilesM: u32,
+  tasks: u32, // splitK * groups * tilesM * tilesN
   segments: u32, // batch * output rows * segmentsPerRow
   segmentsPerRow: u32,
   segmentLength: u32,
@@ -56,57 +56,58 @@ fn main(
   place: Invocation,
 ) {
   var lane = 0u;
-  @if(SUBGROUPS) lane = place.lane % SHARED;
+  @if(SUBGROUPS) lane = place.lane % BROADCAST_LANES;
   let task = workgroupIndex(workgroupId, grid);
   if (task >= geometry.tasks) {
     return;
   }
-  let columnBlock = task % geometry.columnBlocks;
-  let rowBlock = (task / geometry.columnBlocks) % geometry.rowBlocks;
-  let outer = task / (geometry.columnBlocks * geometry.rowBlocks);
+  let nTile = task % geometry.tilesN;
+  let mTile = (task / geometry.tilesN) % geometry.tilesM;
+  let outer = task / (geometry.tilesN * geometry.tilesM);
   let group = outer % geometry.groups;
   let split = outer / geometry.groups;
-  let firstRow = rowBlock * ROWS;
-  let firstColumn = (columnBlock * THREADS + place.thread) * COLUMNS;
-  let weightColumns = geometry.inputChannels * TAPS;
-  let columns = weightColumns + select(0u, 1u, HAS_BIAS);
-  // Columns beyond the last compute the last once more: lanes that share their loads must all be there.
-  var origins: array<vec3<i32>, COLUMNS>;
-  var channels: array<u32, COLUMNS>;
-  for (var j = 0u; j < COLUMNS; j++) { // @unroll
-    let column = min(firstColumn + j, weightColumns - 1u);
-    origins[j] = columnOrigin(column, geometry.padBegin);
-    channels[j] = (group * geometry.inputChannels + column / TAPS) * geometry.inputStrides.y;
+  let firstM = mTile * M_PER_THREAD;
+  let firstN = (nTile * THREADS + place.thread) * N_PER_THREAD;
+  let filterWeights = geometry.inputChannels * TAPS;
+  let extentN = filterWeights + select(0u, 1u, HAS_BIAS);
+  // Threads beyond the last of N compute the last once more: lanes that broadcast must all be there.
+  var origins: array<vec3<i32>, N_PER_THREAD>;
+  var channels: array<u32, N_PER_THREAD>;
+  for (var j = 0u; j < N_PER_THREAD; j++) { // @unroll
+    let n = min(firstN + j, filterWeights - 1u);
+    origins[j] = originOf(n, geometry.padBegin);
+    channels[j] = (group * geometry.inputChannels + n / TAPS) * geometry.inputStrides.y;
   }
-  var channelRows: array<u32, ROWS>;
-  for (var r = 0u; r < ROWS; r++) { // @unroll
-    channelRows[r] = (group * geometry.rows + min(firstRow + r, geometry.rows - 1u)) * geometry.outputStrides.y;
+  var channelBases: array<u32, M_PER_THREAD>;
+  for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+    channelBases[m] = (group * geometry.outputChannels + min(firstM + m, geometry.outputChannels - 1u))
+      * geometry.outputStrides.y;
   }
 
   let size = geometry.inputSize;
   // Block by block: the partial result holds what those before have summed.
   let begin = split * geometry.segmentsPerSplit;
   let end = min(geometry.segments, begin + geometry.segmentsPerSplit);
-  var sums: array<f32, ROWS * COLUMNS>;
-  var totals: array<f32, ROWS * COLUMNS>;
+  var sums: array<f32, M_PER_THREAD * N_PER_THREAD>;
+  var totals: array<f32, M_PER_THREAD * N_PER_THREAD>;
   for (var first = begin; first < end; first += geometry.segmentsPerBlock) {
-    for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+    for (var i = 0u; i < M_PER_THREAD * N_PER_THREAD; i++) { // @unroll
       sums[i] = 0.0;
     }
     let blockEnd = min(end, first + geometry.segmentsPerBlock);
     for (var segment = first; segment < blockEnd; segment++) {
       let start = (segment % geometry.segmentsPerRow) * geometry.segmentLength;
-      let line = segment / geometry.segmentsPerRow;
-      let height = line % geometry.outputSize.y;
-      let depth = (line / geometry.outputSize.y) % geometry.outputSize.x;
-      let sample = line / (geometry.outputSize.y * geometry.outputSize.x);
+      let row = segment / geometry.segmentsPerRow;
+      let height = row % geometry.outputSize.y;
+      let depth = (row / geometry.outputSize.y) % geometry.outputSize.x;
+      let sample = row / (geometry.outputSize.y * geometry.outputSize.x);
       let length = min(geometry.segmentLength, geometry.outputSize.z - start);
       let outputBase = sample * geometry.outputStrides.x
         + ((depth * geometry.outputSize.y + height) * geometry.outputSize.z + start) * geometry.outputStrides.z;
 
-      var inside: array<bool, COLUMNS>;
-      var bases: array<u32, COLUMNS>;
-      for (var j = 0u; j < COLUMNS; j++) { // @unroll
+      var inside: array<bool, N_PER_THREAD>;
+      var bases: array<u32, N_PER_THREAD>;
+      for (var j = 0u; j < N_PER_THREAD; j++) { // @unroll
         let atDepth = inputDepth(depth, origins[j], size);
         let atHeight = inputHeight(height, origins[j], size);
         inside[j] = (atDepth < size.x) & (atHeight < size.y);
@@ -114,33 +115,33 @@ fn main(
           + select(0u, atDepth * size.y + atHeight, inside[j]) * size.z * geometry.inputStrides.z;
       }
       for (var i = 0u; i < MOST_POSITIONS; i++) {
-        let share = i * SHARED;
-        if (share >= length) {
+        let firstPosition = i * BROADCAST_LANES;
+        if (firstPosition >= length) {
           break;
         }
         // Beyond the end gradients are 0, and patches too, lest 0 meet an infinity.
-        let own = share + lane;
+        let own = firstPosition + lane;
         let ownOffset = outputBase + min(own, length - 1u) * geometry.outputStrides.z;
-        var gradients: array<f32, ROWS>;
-        for (var r = 0u; r < ROWS; r++) { // @unroll
-          gradients[r] = select(0.0, gradientAt(ownOffset + channelRows[r]), own < length);
+        var gradients: array<f32, M_PER_THREAD>;
+        for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+          gradients[m] = select(0.0, gradientAt(ownOffset + channelBases[m]), own < length);
         }
-        // Column by column: neighbouring positions lie in one cache line, columns may all be far apart.
-        var patches: array<f32, COLUMNS * SHARED>;
-        for (var j = 0u; j < COLUMNS; j++) { // @unroll
-          for (var s = 0u; s < SHARED; s++) { // @unroll
-            let width = inputWidth(start + share + s, origins[j], size);
-            let meets = inside[j] & (width < size.z) & (share + s < length);
+        // One of N after the other: neighbouring positions lie in one cache line, and weights may all lie far apart.
+        var patches: array<f32, N_PER_THREAD * BROADCAST_LANES>;
+        for (var j = 0u; j < N_PER_THREAD; j++) { // @unroll
+          for (var s = 0u; s < BROADCAST_LANES; s++) { // @unroll
+            let width = inputWidth(start + firstPosition + s, origins[j], size);
+            let meets = inside[j] & (width < size.z) & (firstPosition + s < length);
             let value = select(0.0, f32(input[bases[j] + select(0u, width, meets) * geometry.inputStrides.z]), meets);
-            patches[j * SHARED + s] = select(value, 1.0, firstColumn + j >= weightColumns);
+            patches[j * BROADCAST_LANES + s] = select(value, 1.0, firstN + j >= filterWeights);
           }
         }
-        for (var s = 0u; s < SHARED; s++) { // @unroll
-          for (var r = 0u; r < ROWS; r++) { // @unroll
-            var gradient = gradients[r];
-            @if(SUBGROUPS) gradient = subgroupBroadcast(gradients[r], s);
-            for (var j = 0u; j < COLUMNS; j++) { // @unroll
-              sums[r * COLUMNS + j] += gradient * patches[j * SHARED + s];
+        for (var s = 0u; s < BROADCAST_LANES; s++) { // @unroll
+          for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+            var gradient = gradients[m];
+            @if(SUBGROUPS) gradient = subgroupBroadcast(gradients[m], s);
+            for (var j = 0u; j < N_PER_THREAD; j++) { // @unroll
+              sums[m * N_PER_THREAD + j] += gradient * patches[j * BROADCAST_LANES + s];
             }
           }
         }
@@ -149,23 +150,23 @@ fn main(
 
     @if(BLOCKED) {
       @if(IN_REGISTERS) {
-        for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+        for (var i = 0u; i < M_PER_THREAD * N_PER_THREAD; i++) { // @unroll
           totals[i] += sums[i];
           sums[i] = totals[i];
         }
       } @else {
-        // Row by row. Reads beyond the end of one mean nothing, and are not stored.
-        for (var r = 0u; r < ROWS; r++) { // @unroll
-          let base = (outer * geometry.rows + firstRow + r) * columns + firstColumn;
+        // One of M after the other. Reads beyond the last of N mean nothing. They are not stored.
+        for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+          let base = (outer * geometry.outputChannels + firstM + m) * extentN + firstN;
           if (first > begin) {
-            for (var j = 0u; j < COLUMNS; j++) { // @unroll
-              sums[r * COLUMNS + j] += partials[base + j];
+            for (var j = 0u; j < N_PER_THREAD; j++) { // @unroll
+              sums[m * N_PER_THREAD + j] += partials[base + j];
             }
           }
-          if (blockEnd < end && firstRow + r < geometry.rows) {
-            for (var j = 0u; j < COLUMNS; j++) { // @unroll
-              if (firstColumn + j < columns) {
-                partials[base + j] = sums[r * COLUMNS + j];
+          if (blockEnd < end && firstM + m < geometry.outputChannels) {
+            for (var j = 0u; j < N_PER_THREAD; j++) { // @unroll
+              if (firstN + j < extentN) {
+                partials[base + j] = sums[m * N_PER_THREAD + j];
               }
             }
           }
@@ -176,14 +177,14 @@ fn main(
     }
   }
 
-  for (var r = 0u; r < ROWS; r++) { // @unroll
-    let row = firstRow + r;
-    if (row < geometry.rows) {
-      let base = (outer * geometry.rows + row) * columns;
-      for (var j = 0u; j < COLUMNS; j++) { // @unroll
-        let column = firstColumn + j;
-        if (column < columns) {
-          partials[base + column] = sums[r * COLUMNS + j];
+  for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+    let channel = firstM + m;
+    if (channel < geometry.outputChannels) {
+      let base = (outer * geometry.outputChannels + channel) * extentN;
+      for (var j = 0u; j < N_PER_THREAD; j++) { // @unroll
+        let n = firstN + j;
+        if (n < extentN) {
+          partials[base + n] = sums[m * N_PER_THREAD + j];
         }
       }
     }

@@ -1,17 +1,17 @@
-// Convolution by rolling windows, for few channels a group (depthwise layers): forward pass and input gradient.
+// Rolling windows, for few channels a group (depthwise layers): forward pass and input gradient.
 //
-//   result[n, r, p] = sum over source channels s of the group and taps k of
-//                     weight[r, s, k] * source[n, s, p * S + k * D - P]
+//   result[n, r, p] = sum over source channels s of the group and taps t of
+//                     weight[r, s, t] * source[n, s, p * stride + t * dilation - padding]
 //
-// Each thread walks down COLUMNS neighbouring columns of results, in ROWS result channels, and meets all CHANNELS
-// source channels of the group. It keeps the sources below the filter: from line to line those that stay move up, and
-// only the new ones are loaded. Weights are loaded once. An input gradient gathers with the filter flipped (FLIPPED),
-// and the host's padding is what that takes.
+// Each thread walks down COLUMNS neighbouring columns of results, in M_PER_THREAD result channels. It reads all
+// CHANNELS source channels of the group, and keeps the sources below the filter: from row to row those that stay move
+// up, and only the new ones are loaded. Weights are loaded once. A picture: src/solvers/rollingWindow. An input
+// gradient gathers with the filter flipped (FLIPPED); the host gives the padding for that.
 //
-// The input gradient of a layer with a stride is taken in phases: results RESULT_STRIDE apart meet the same taps, every
-// RESULT_STRIDE-th of the filter from a first one on, and are the results of a filter of those at stride 1. A thread
-// walks over one phase.
-// Dispatch: ceil(batch * groups * rowBlocks * phases * lineBlocks * columnBlocks / 64) workgroups, folded.
+// The input gradient of a layer with a stride is taken in phases: every RESULT_STRIDE-th result reads the same taps,
+// every RESULT_STRIDE-th of the filter from a first one on. Such results are those of a filter of these taps at stride
+// 1. A thread walks over one phase.
+// Dispatch: ceil(batch * groups * tilesM * phases * rowBlocks * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
@@ -22,40 +22,40 @@ import package::common::taps::{
 };
 
 const THREADS: u32 = 64u;
-const ROWS: u32 = 1u; // @specialize
+const M_PER_THREAD: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const CHANNELS: u32 = 1u; // @specialize
 const FLIPPED: bool = false; // @specialize
-// Above 1 the layer's stride; the one walked with, and the dilation, are then 1.
+// The stride of an input gradient's layer. Where it is above 1, STRIDE and DILATION are 1.
 const RESULT_STRIDE_HEIGHT: u32 = 1u; // @specialize
 const RESULT_STRIDE_WIDTH: u32 = 1u; // @specialize
-// As many phases, but no more than there are results along the axis.
+// RESULT_STRIDE, but no more than there are results along the axis.
 const PHASES_HEIGHT: u32 = 1u; // @specialize
 const PHASES_WIDTH: u32 = 1u; // @specialize
 
 const PHASES: u32 = PHASES_HEIGHT * PHASES_WIDTH;
 const PHASED: bool = RESULT_STRIDE_HEIGHT > 1u || RESULT_STRIDE_WIDTH > 1u;
-// Taps that a result meets, at most.
+// Taps that a result reads, at most.
 const TAPS_HEIGHT: u32 = (KERNEL_HEIGHT + RESULT_STRIDE_HEIGHT - 1u) / RESULT_STRIDE_HEIGHT;
 const TAPS_WIDTH: u32 = (KERNEL_WIDTH + RESULT_STRIDE_WIDTH - 1u) / RESULT_STRIDE_WIDTH;
 const TAPS: u32 = TAPS_HEIGHT * TAPS_WIDTH;
 const HEIGHT: u32 = (TAPS_HEIGHT - 1u) * DILATION_HEIGHT + 1u;
 const WIDTH: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (TAPS_WIDTH - 1u) * DILATION_WIDTH + 1u;
-// Lines of the window that a step keeps; it loads as many as the stride.
+// Rows of the window that a step keeps; it loads as many as the stride.
 const KEPT: u32 = HEIGHT - STRIDE_HEIGHT;
 const FILLING: u32 = (KEPT + STRIDE_HEIGHT - 1u) / STRIDE_HEIGHT;
 
 struct Geometry {
   sourceSize: vec3<u32>,
   resultSize: vec3<u32>,
-  padBegin: vec3<i32>, // of what is gathered; in phases the layer's
+  padBegin: vec3<i32>, // of the gather; in phases the layer's
   columnBlocks: u32,
-  lineBlocks: u32,
-  lines: u32, // of a thread
-  rowBlocks: u32, // ceil(resultChannels / ROWS)
+  rowBlocks: u32,
+  rows: u32, // of a thread
+  tilesM: u32, // ceil(resultChannels / M_PER_THREAD)
   resultChannels: u32, // per group
   groups: u32,
-  walks: u32, // batch * groups * rowBlocks * phases * lineBlocks * columnBlocks
+  threads: u32, // batch * groups * tilesM * phases * rowBlocks * columnBlocks
   sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
@@ -65,7 +65,7 @@ struct Geometry {
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(3) var<storage, read> weight: array<Element>;
 
-// The weight that meets place `k` of the window; 0 where the phase has fewer taps than others (an infinite source makes
+// The weight of place `k` of the window. It is 0 where the phase has fewer taps than others (an infinite source makes
 // NaN of it, as an infinite weight does of padding).
 fn factorAt(base: u32, k: u32, first: vec2<u32>) -> f32 {
   let place = vec2<u32>(k / TAPS_WIDTH, k % TAPS_WIDTH);
@@ -82,29 +82,29 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let walk = workgroupIndex(workgroupId, grid) * THREADS + thread;
-  if (walk >= geometry.walks) {
+  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (index >= geometry.threads) {
     return;
   }
-  let firstColumn = (walk % geometry.columnBlocks) * COLUMNS;
-  let strip = walk / geometry.columnBlocks;
-  let firstLine = (strip % geometry.lineBlocks) * geometry.lines;
-  let phased = strip / geometry.lineBlocks;
+  let firstColumn = (index % geometry.columnBlocks) * COLUMNS;
+  let strip = index / geometry.columnBlocks;
+  let firstRow = (strip % geometry.rowBlocks) * geometry.rows;
+  let phased = strip / geometry.rowBlocks;
   let plane = phased / PHASES;
-  let firstRow = (plane % geometry.rowBlocks) * ROWS;
-  let group = (plane / geometry.rowBlocks) % geometry.groups;
-  let sample = plane / (geometry.rowBlocks * geometry.groups);
+  let firstM = (plane % geometry.tilesM) * M_PER_THREAD;
+  let group = (plane / geometry.tilesM) % geometry.groups;
+  let sample = plane / (geometry.tilesM * geometry.groups);
 
-  let apart = vec2<u32>(RESULT_STRIDE_HEIGHT, RESULT_STRIDE_WIDTH);
+  let resultStride = vec2<u32>(RESULT_STRIDE_HEIGHT, RESULT_STRIDE_WIDTH);
   let phase = vec2<u32>((phased / PHASES_WIDTH) % PHASES_HEIGHT, phased % PHASES_WIDTH);
   var firstTap: vec2<u32>;
   var padding = geometry.padBegin.yz;
   if (PHASED) {
-    // The remainder as mathematics has it: padding may be negative.
+    // The remainder is never negative, though padding may be.
     let padded = vec2<i32>(phase) + geometry.padBegin.yz;
-    let remainder = (padded % vec2<i32>(apart) + vec2<i32>(apart)) % vec2<i32>(apart);
+    let remainder = (padded % vec2<i32>(resultStride) + vec2<i32>(resultStride)) % vec2<i32>(resultStride);
     firstTap = vec2<u32>(remainder);
-    padding = vec2<i32>(vec2<u32>(TAPS_HEIGHT, TAPS_WIDTH) - 1u) - (padded - remainder) / vec2<i32>(apart);
+    padding = vec2<i32>(vec2<u32>(TAPS_HEIGHT, TAPS_WIDTH) - 1u) - (padded - remainder) / vec2<i32>(resultStride);
   }
 
   let size = geometry.sourceSize;
@@ -116,39 +116,39 @@ fn main(
     columns[x] = paddedSource(left + i32(x), size.z);
     columnPlaces[x] = sourceBase + columns[x] * geometry.sourceStrides.z;
   }
-  var factors: array<f32, ROWS * CHANNELS * TAPS>;
-  for (var r = 0u; r < ROWS; r++) { // @unroll
-    let row = min(firstRow + r, geometry.resultChannels - 1u);
-    let filterBase = group * geometry.weightGroupStride + row * geometry.weightStrides.x;
+  var factors: array<f32, M_PER_THREAD * CHANNELS * TAPS>;
+  for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+    let channel = min(firstM + m, geometry.resultChannels - 1u);
+    let filterBase = group * geometry.weightGroupStride + channel * geometry.weightStrides.x;
     for (var c = 0u; c < CHANNELS; c++) { // @unroll
       for (var k = 0u; k < TAPS; k++) { // @unroll
-        factors[(r * CHANNELS + c) * TAPS + k] = factorAt(filterBase + c * geometry.weightStrides.y, k, firstTap);
+        factors[(m * CHANNELS + c) * TAPS + k] = factorAt(filterBase + c * geometry.weightStrides.y, k, firstTap);
       }
     }
   }
 
   // A zero that compilers do not know: they drop the known one, and a sum of negative zeros keeps their sign.
-  let zero = f32(geometry.walks >> 31u);
+  let zero = f32(geometry.threads >> 31u);
   // The first steps only fill the window.
-  let linePitch = size.z * geometry.sourceStrides.z;
-  let phaseLines = (geometry.resultSize.y + RESULT_STRIDE_HEIGHT - 1u) / RESULT_STRIDE_HEIGHT;
-  let lines = min(geometry.lines, phaseLines - firstLine);
-  var next = i32((firstLine - FILLING) * STRIDE_HEIGHT + KEPT) - padding.x;
+  let rowPitch = size.z * geometry.sourceStrides.z;
+  let phaseRows = (geometry.resultSize.y + RESULT_STRIDE_HEIGHT - 1u) / RESULT_STRIDE_HEIGHT;
+  let rows = min(geometry.rows, phaseRows - firstRow);
+  var next = i32((firstRow - FILLING) * STRIDE_HEIGHT + KEPT) - padding.x;
   var window: array<f32, CHANNELS * HEIGHT * WIDTH>;
-  for (var step = 0u; step < FILLING + lines; step++) {
+  for (var step = 0u; step < FILLING + rows; step++) {
     for (var y = 0u; y < STRIDE_HEIGHT; y++) { // @unroll
       let h = paddedSource(next + i32(y), size.y);
       for (var c = 0u; c < CHANNELS; c++) { // @unroll
-        let line = h * linePitch + c * geometry.sourceStrides.y;
+        let row = h * rowPitch + c * geometry.sourceStrides.y;
         for (var x = 0u; x < WIDTH; x++) { // @unroll
           window[(c * HEIGHT + KEPT + y) * WIDTH + x]
-            = loadSource(columnPlaces[x] + line, (h < size.y) & (columns[x] < size.z));
+            = loadSource(columnPlaces[x] + row, (h < size.y) & (columns[x] < size.z));
         }
       }
     }
     if (step >= FILLING) {
-      let line = (firstLine + step - FILLING) * RESULT_STRIDE_HEIGHT + phase.x;
-      for (var r = 0u; r < ROWS; r++) { // @unroll
+      let row = (firstRow + step - FILLING) * RESULT_STRIDE_HEIGHT + phase.x;
+      for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
         // Set, and not left to the declaration: SwiftShader then has the zeros once, and not at each turn of the loop.
         var sums: array<f32, COLUMNS>;
         for (var j = 0u; j < COLUMNS; j++) { // @unroll
@@ -157,7 +157,7 @@ fn main(
         for (var c = 0u; c < CHANNELS; c++) { // @unroll
           for (var kh = 0u; kh < TAPS_HEIGHT; kh++) { // @unroll
             for (var kw = 0u; kw < TAPS_WIDTH; kw++) { // @unroll
-              let factor = factors[(r * CHANNELS + c) * TAPS + kh * TAPS_WIDTH + kw];
+              let factor = factors[(m * CHANNELS + c) * TAPS + kh * TAPS_WIDTH + kw];
               for (var j = 0u; j < COLUMNS; j++) { // @unroll
                 sums[j] += factor
                   * window[(c * HEIGHT + kh * DILATION_HEIGHT) * WIDTH + j * STRIDE_WIDTH + kw * DILATION_WIDTH];
@@ -165,8 +165,8 @@ fn main(
             }
           }
         }
-        if (firstRow + r < geometry.resultChannels) {
-          let channel = group * geometry.resultChannels + firstRow + r;
+        if (firstM + m < geometry.resultChannels) {
+          let channel = group * geometry.resultChannels + firstM + m;
           let base = sample * geometry.resultStrides.x + channel * geometry.resultStrides.y;
           @if(VECTOR_RESULT) {
             for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
@@ -174,14 +174,14 @@ fn main(
               if (column < geometry.resultSize.z) {
                 let first = v * 4u;
                 let sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
-                storeResult(sum, channel, (base + line * geometry.resultSize.z + column) / 4u, 0u);
+                storeResult(sum, channel, (base + row * geometry.resultSize.z + column) / 4u, 0u);
               }
             }
           } @else {
             for (var j = 0u; j < COLUMNS; j++) { // @unroll
               let column = (firstColumn + j) * RESULT_STRIDE_WIDTH + phase.y;
-              if ((column < geometry.resultSize.z) & (!PHASED || line < geometry.resultSize.y)) {
-                let place = base + (line * geometry.resultSize.z + column) * geometry.resultStrides.z;
+              if ((column < geometry.resultSize.z) & (!PHASED || row < geometry.resultSize.y)) {
+                let place = base + (row * geometry.resultSize.z + column) * geometry.resultStrides.z;
                 storeResult(sums[j], channel, place, 0u);
               }
             }

@@ -1,12 +1,13 @@
-// Convolution in strips, for few channels a group (depthwise layers): forward pass, and input gradient at stride 1.
+// Strips of a row, for few channels a group (depthwise layers): forward pass, and input gradient at stride 1.
 //
-//   result[n, r, p] = sum over source channels s of the group and taps k of
-//                     weight[r, s, k] * source[n, s, p * S + k * D - P]
+//   result[n, r, p] = sum over source channels s of the group and taps t of
+//                     weight[r, s, t] * source[n, s, p * stride + t * dilation - padding]
 //
-// Each thread holds COLUMNS neighbouring results of a line, in ROWS result channels. For each row of the filter it
-// loads the strip of sources that they meet once, and uses each value for every tap and result that it belongs to. An
-// input gradient gathers with the filter flipped (FLIPPED), and the host's padding is what that takes.
-// Dispatch: ceil(splits * batch * groups * rowBlocks * lines * columnBlocks / 64) workgroups, folded.
+// Each thread holds COLUMNS neighbouring results of a row, in M_PER_THREAD result channels. For each row of the filter
+// it loads the strip of sources that they read once. It uses each value for every tap and result that reads it. A
+// picture: src/solvers/strip. An input gradient gathers with the filter flipped (FLIPPED); the host gives the padding
+// for that.
+// Dispatch: ceil(splitK * batch * groups * tilesM * rows * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
@@ -19,13 +20,13 @@ import package::common::taps::{
 };
 
 const THREADS: u32 = 64u;
-const ROWS: u32 = 1u; // @specialize
+const M_PER_THREAD: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const FLIPPED: bool = false; // @specialize
-// Blocks of the sums are dealt out to splits: what each makes goes to a partial result (sum_splits.wgsl adds them).
-const SPLIT: bool = false; // @specialize
-// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the result, which is
-// float32 then, or, on condition IN_REGISTERS, in registers.
+// K is split: the sums of each part go to a partial result (sum_splits.wgsl adds them).
+const SPLIT_K: bool = false; // @specialize
+// Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the result, which is float32
+// then. On condition IN_REGISTERS they are added up in registers.
 
 const SPAN: u32 = (COLUMNS - 1u) * STRIDE_WIDTH + (KERNEL_WIDTH - 1u) * DILATION_WIDTH + 1u;
 
@@ -37,8 +38,8 @@ struct Geometry {
   resultChannels: u32, // per group, as sourceChannels
   sourceChannels: u32,
   groups: u32,
-  rowBlocks: u32, // ceil(resultChannels / ROWS)
-  stripsPerSplit: u32, // batch * groups * rowBlocks * lines of a volume * columnBlocks
+  tilesM: u32, // ceil(resultChannels / M_PER_THREAD)
+  threadsPerSplit: u32, // batch * groups * tilesM * rows of a volume * columnBlocks
   sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
@@ -49,7 +50,7 @@ struct Geometry {
   blocks: u32,
   blocksPerSplit: u32,
   resultElements: u32, // from one partial result to the next
-  strips: u32, // of all splits
+  threads: u32, // of all splits
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -62,52 +63,52 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
-  if (index >= geometry.strips) {
+  if (index >= geometry.threads) {
     return;
   }
   var strip = index;
   var firstBlock = 0u;
   var blocks = geometry.blocks;
   var firstResult = 0u;
-  if (SPLIT) {
-    let split = index / geometry.stripsPerSplit;
-    strip = index % geometry.stripsPerSplit;
+  if (SPLIT_K) {
+    let split = index / geometry.threadsPerSplit;
+    strip = index % geometry.threadsPerSplit;
     firstBlock = split * geometry.blocksPerSplit;
     blocks = min(blocks, firstBlock + geometry.blocksPerSplit);
     firstResult = split * geometry.resultElements;
   }
   let firstColumn = (strip % geometry.columnBlocks) * COLUMNS;
-  let line = strip / geometry.columnBlocks;
-  let row = line % geometry.resultSize.y;
-  let slice = (line / geometry.resultSize.y) % geometry.resultSize.x;
-  let plane = line / (geometry.resultSize.y * geometry.resultSize.x);
-  let firstRow = (plane % geometry.rowBlocks) * ROWS;
-  let group = (plane / geometry.rowBlocks) % geometry.groups;
-  let sample = plane / (geometry.rowBlocks * geometry.groups);
+  let volumeRow = strip / geometry.columnBlocks;
+  let row = volumeRow % geometry.resultSize.y;
+  let depth = (volumeRow / geometry.resultSize.y) % geometry.resultSize.x;
+  let plane = volumeRow / (geometry.resultSize.y * geometry.resultSize.x);
+  let firstM = (plane % geometry.tilesM) * M_PER_THREAD;
+  let group = (plane / geometry.tilesM) % geometry.groups;
+  let sample = plane / (geometry.tilesM * geometry.groups);
 
   let size = geometry.sourceSize;
-  let corner = vec3<u32>(slice * STRIDE_DEPTH, row * STRIDE_HEIGHT, firstColumn * STRIDE_WIDTH);
+  let corner = vec3<u32>(depth * STRIDE_DEPTH, row * STRIDE_HEIGHT, firstColumn * STRIDE_WIDTH);
   let origin = vec3<i32>(corner) - geometry.padBegin;
   var places: array<u32, SPAN>;
   for (var i = 0u; i < SPAN; i++) { // @unroll
     places[i] = paddedSource(origin.z + i32(i), size.z);
   }
   let sourceBase = sample * geometry.sourceStrides.x + group * geometry.sourceChannels * geometry.sourceStrides.y;
-  var weightRows: array<u32, ROWS>;
-  for (var r = 0u; r < ROWS; r++) { // @unroll
-    weightRows[r] = group * geometry.weightGroupStride
-      + min(firstRow + r, geometry.resultChannels - 1u) * geometry.weightStrides.x;
+  var weightBases: array<u32, M_PER_THREAD>;
+  for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+    weightBases[m] = group * geometry.weightGroupStride
+      + min(firstM + m, geometry.resultChannels - 1u) * geometry.weightStrides.x;
   }
   let resultBase = sample * geometry.resultStrides.x
-    + flatten(vec3<u32>(slice, row, firstColumn), geometry.resultSize) * geometry.resultStrides.z;
+    + flatten(vec3<u32>(depth, row, firstColumn), geometry.resultSize) * geometry.resultStrides.z;
   // Block by block, of so many steps: some channels of a row of the filter, and then the next. The result holds what
   // blocks before have summed.
-  var sums: array<f32, ROWS * COLUMNS>;
-  var totals: array<f32, ROWS * COLUMNS>;
+  var sums: array<f32, M_PER_THREAD * COLUMNS>;
+  var totals: array<f32, M_PER_THREAD * COLUMNS>;
   var filterRow = firstBlock * geometry.stepsPerBlock / geometry.chunks;
   var firstChannel = firstBlock * geometry.stepsPerBlock % geometry.chunks * geometry.chunkChannels;
-  for (var number = firstBlock; number < blocks; number++) {
-    for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+  for (var blockIndex = firstBlock; blockIndex < blocks; blockIndex++) {
+    for (var i = 0u; i < M_PER_THREAD * COLUMNS; i++) { // @unroll
       sums[i] = 0.0;
     }
     for (var step = 0u; step < geometry.stepsPerBlock; step++) {
@@ -126,13 +127,13 @@ fn main(
           for (var i = 0u; i < SPAN; i++) { // @unroll
             values[i] = loadSource(channelRow + places[i] * geometry.sourceStrides.z, places[i] < size.z);
           }
-          for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
-            let tap = select(firstTap + k, TAPS - 1u - firstTap - k, FLIPPED);
+          for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
+            let tap = select(firstTap + kw, TAPS - 1u - firstTap - kw, FLIPPED);
             let weightTap = c * geometry.weightStrides.y + tap * geometry.weightStrides.z;
-            for (var r = 0u; r < ROWS; r++) { // @unroll
-              let factor = f32(weight[weightRows[r] + weightTap]);
+            for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+              let factor = f32(weight[weightBases[m] + weightTap]);
               for (var j = 0u; j < COLUMNS; j++) { // @unroll
-                sums[r * COLUMNS + j] += factor * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
+                sums[m * COLUMNS + j] += factor * values[j * STRIDE_WIDTH + kw * DILATION_WIDTH];
               }
             }
           }
@@ -146,21 +147,21 @@ fn main(
     }
     @if(BLOCKED) {
       @if(IN_REGISTERS) {
-        for (var i = 0u; i < ROWS * COLUMNS; i++) { // @unroll
+        for (var i = 0u; i < M_PER_THREAD * COLUMNS; i++) { // @unroll
           totals[i] += sums[i];
           sums[i] = totals[i];
         }
       } @else {
-        // Reads beyond the last row and column mean nothing, and are not stored.
-        for (var r = 0u; r < ROWS; r++) { // @unroll
-          let exists = number + 1u < blocks && firstRow + r < geometry.resultChannels;
-          let channel = group * geometry.resultChannels + firstRow + r;
+        // Reads beyond the last channel and column mean nothing. They are not stored.
+        for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+          let exists = blockIndex + 1u < blocks && firstM + m < geometry.resultChannels;
+          let channel = group * geometry.resultChannels + firstM + m;
           let base = firstResult + resultBase + channel * geometry.resultStrides.y;
           @if(VECTOR_RESULT) {
             for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
-              let first = r * COLUMNS + v * 4u;
+              let first = m * COLUMNS + v * 4u;
               var sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
-              if (number > firstBlock) {
+              if (blockIndex > firstBlock) {
                 sum += vec4<f32>(result[base / 4u + v]);
                 for (var j = 0u; j < 4u; j++) { // @unroll
                   sums[first + j] = sum[j];
@@ -171,15 +172,15 @@ fn main(
               }
             }
           } @else {
-            if (number > firstBlock) {
+            if (blockIndex > firstBlock) {
               for (var j = 0u; j < COLUMNS; j++) { // @unroll
-                sums[r * COLUMNS + j] += f32(result[base + j * geometry.resultStrides.z]);
+                sums[m * COLUMNS + j] += f32(result[base + j * geometry.resultStrides.z]);
               }
             }
             if (exists) {
               for (var j = 0u; j < COLUMNS; j++) { // @unroll
                 if (firstColumn + j < geometry.resultSize.z) {
-                  result[base + j * geometry.resultStrides.z] = Result(sums[r * COLUMNS + j]);
+                  result[base + j * geometry.resultStrides.z] = Result(sums[m * COLUMNS + j]);
                 }
               }
             }
@@ -191,14 +192,14 @@ fn main(
     }
   }
 
-  for (var r = 0u; r < ROWS; r++) { // @unroll
-    if (firstRow + r < geometry.resultChannels) {
-      let channel = group * geometry.resultChannels + firstRow + r;
+  for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+    if (firstM + m < geometry.resultChannels) {
+      let channel = group * geometry.resultChannels + firstM + m;
       let base = resultBase + channel * geometry.resultStrides.y;
       @if(VECTOR_RESULT) {
         for (var v = 0u; v < COLUMNS / 4u; v++) { // @unroll
           if (firstColumn + v * 4u < geometry.resultSize.z) {
-            let first = r * COLUMNS + v * 4u;
+            let first = m * COLUMNS + v * 4u;
             let sum = vec4<f32>(sums[first], sums[first + 1u], sums[first + 2u], sums[first + 3u]);
             storeResult(sum, channel, base / 4u + v, firstResult / 4u);
           }
@@ -206,7 +207,7 @@ fn main(
       } @else {
         for (var j = 0u; j < COLUMNS; j++) { // @unroll
           if (firstColumn + j < geometry.resultSize.z) {
-            storeResult(sums[r * COLUMNS + j], channel, base + j * geometry.resultStrides.z, firstResult);
+            storeResult(sums[m * COLUMNS + j], channel, base + j * geometry.resultStrides.z, firstResult);
           }
         }
       }

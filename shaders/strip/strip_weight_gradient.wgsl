@@ -1,12 +1,12 @@
-// Weight gradient in strips, for few channels a group (depthwise layers).
+// Strips of a row, for few channels a group (depthwise layers): weight gradient.
 //
-//   partials[split][g, row, column] = sum over segments of output lines of the split of dy[row, p] * patch[column, p]
+//   partials[split][g, m, n] = sum over positions p of the segments of the split of dy[m, p] * patches[p, n]
 //
 // Each thread holds the taps of one pair of output and input channel: all of them, or FILTER_ROWS rows of a large
-// filter. It walks along the segments of lines of its split, COLUMNS positions at a time, and uses each gradient for
-// every tap, and each source for every position that meets it.
-// Rows, columns and partials: common/weight_columns.wgsl. Neighbouring threads take neighbouring splits.
-// Dispatch: ceil(splits * rowBlocks * outputChannels * inputChannels / 64) workgroups, folded.
+// filter. It walks along the segments of rows of its split, COLUMNS positions at a time. It uses each gradient for
+// every tap, and each source for every position that reads it.
+// m, n and partials: common/weight_gradient.wgsl. Neighbouring threads take neighbouring splits.
+// Dispatch: ceil(splitK * outputChannels of all groups * inputChannels * ROW_BLOCKS / 64) workgroups, folded.
 import package::common::epilogue::HAS_BIAS;
 import package::common::gradient::{loadGradient, loadInput};
 import package::common::grid::workgroupIndex;
@@ -21,8 +21,8 @@ const THREADS: u32 = 64u;
 const COLUMNS: u32 = 4u; // @specialize
 // Of KERNEL_DEPTH * KERNEL_HEIGHT.
 const FILTER_ROWS: u32 = 3u; // @specialize
-// Condition BLOCKED: sums are longer than a block. What several of them make is added up in the partial result or, on
-// condition IN_REGISTERS, in registers.
+// Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the partial result. On
+// condition IN_REGISTERS they are added up in registers.
 
 const ALL_ROWS: u32 = KERNEL_DEPTH * KERNEL_HEIGHT;
 const ROW_BLOCKS: u32 = (ALL_ROWS + FILTER_ROWS - 1u) / FILTER_ROWS;
@@ -32,16 +32,16 @@ struct Geometry {
   inputSize: vec3<u32>,
   outputSize: vec3<u32>,
   padBegin: vec3<i32>,
-  rows: u32, // output channels of a group
-  inputChannels: u32, // of a group
+  outputChannels: u32, // of a group, as inputChannels
+  inputChannels: u32,
   groups: u32,
   columnBlocks: u32, // of a segment
-  segments: u32, // batch * output lines of a volume * segmentsPerLine
-  segmentsPerLine: u32,
+  segments: u32, // batch * output rows of a volume * segmentsPerRow
+  segmentsPerRow: u32,
   segmentsPerSplit: u32,
   segmentsPerBlock: u32,
-  splits: u32,
-  strips: u32, // splits * groups * rows * inputChannels * row blocks of the filter
+  splitK: u32,
+  threads: u32, // splitK * groups * outputChannels * inputChannels * ROW_BLOCKS
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
   outputStrides: vec3<u32>,
 }
@@ -56,23 +56,24 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
-  if (index >= geometry.strips) {
+  if (index >= geometry.threads) {
     return;
   }
-  let split = index % geometry.splits;
+  let split = index % geometry.splitK;
   var filterRow = 0u;
   if (ROW_BLOCKS > 1u) {
-    filterRow = ((index / geometry.splits) % ROW_BLOCKS) * FILTER_ROWS;
+    filterRow = ((index / geometry.splitK) % ROW_BLOCKS) * FILTER_ROWS;
   }
-  let pair = index / geometry.splits / ROW_BLOCKS;
+  let pair = index / geometry.splitK / ROW_BLOCKS;
   let channel = pair % geometry.inputChannels;
-  let row = pair / geometry.inputChannels;
-  let inputBase = ((row / geometry.rows) * geometry.inputChannels + channel) * geometry.inputStrides.y;
-  let outputBase = row * geometry.outputStrides.y;
+  let outputChannel = pair / geometry.inputChannels;
+  let inputBase = ((outputChannel / geometry.outputChannels) * geometry.inputChannels + channel)
+    * geometry.inputStrides.y;
+  let outputBase = outputChannel * geometry.outputStrides.y;
 
   let size = geometry.inputSize;
-  let columns = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
-  let place = (split * geometry.groups * geometry.rows + row) * columns;
+  let extentN = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
+  let place = (split * geometry.groups * geometry.outputChannels + outputChannel) * extentN;
   let tapPlace = place + channel * TAPS + filterRow * KERNEL_WIDTH;
   // Block by block: the partial result holds what those before have summed.
   let begin = split * geometry.segmentsPerSplit;
@@ -88,21 +89,21 @@ fn main(
     biasSum = 0.0;
     let blockEnd = min(end, first + geometry.segmentsPerBlock);
     for (var segment = first; segment < blockEnd; segment++) {
-      let line = segment / geometry.segmentsPerLine;
-      let firstStep = (segment % geometry.segmentsPerLine) * geometry.columnBlocks;
-      let height = line % geometry.outputSize.y;
-      let slice = (line / geometry.outputSize.y) % geometry.outputSize.x;
-      let sample = line / (geometry.outputSize.y * geometry.outputSize.x);
-      let lineBase = sample * geometry.outputStrides.x + outputBase
-        + flatten(vec3<u32>(slice, height, 0u), geometry.outputSize) * geometry.outputStrides.z;
+      let row = segment / geometry.segmentsPerRow;
+      let firstStep = (segment % geometry.segmentsPerRow) * geometry.columnBlocks;
+      let height = row % geometry.outputSize.y;
+      let depth = (row / geometry.outputSize.y) % geometry.outputSize.x;
+      let sample = row / (geometry.outputSize.y * geometry.outputSize.x);
+      let rowBase = sample * geometry.outputStrides.x + outputBase
+        + flatten(vec3<u32>(depth, height, 0u), geometry.outputSize) * geometry.outputStrides.z;
       let planeBase = sample * geometry.inputStrides.x + inputBase;
-      let origin = vec3<i32>(vec3<u32>(slice * STRIDE_DEPTH, height * STRIDE_HEIGHT, 0u)) - geometry.padBegin;
+      let origin = vec3<i32>(vec3<u32>(depth * STRIDE_DEPTH, height * STRIDE_HEIGHT, 0u)) - geometry.padBegin;
       for (var step = 0u; step < geometry.columnBlocks; step++) {
         let firstColumn = (firstStep + step) * COLUMNS;
         var gradients: array<f32, COLUMNS>;
         for (var j = 0u; j < COLUMNS; j++) { // @unroll
           let column = firstColumn + j;
-          gradients[j] = loadGradient(lineBase + column * geometry.outputStrides.z, column < geometry.outputSize.z);
+          gradients[j] = loadGradient(rowBase + column * geometry.outputStrides.z, column < geometry.outputSize.z);
           biasSum += gradients[j];
         }
         var places: array<u32, SPAN>;
@@ -119,9 +120,9 @@ fn main(
             for (var i = 0u; i < SPAN; i++) { // @unroll
               values[i] = loadInput(base + places[i] * geometry.inputStrides.z, places[i] < size.z);
             }
-            for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
+            for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
               for (var j = 0u; j < COLUMNS; j++) { // @unroll
-                sums[r * KERNEL_WIDTH + k] += gradients[j] * values[j * STRIDE_WIDTH + k * DILATION_WIDTH];
+                sums[r * KERNEL_WIDTH + kw] += gradients[j] * values[j * STRIDE_WIDTH + kw * DILATION_WIDTH];
               }
             }
           }
@@ -141,13 +142,13 @@ fn main(
         // The last rows may lie beyond the filter: what is read there means nothing, and is not stored.
         for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
           if (first > begin) {
-            for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
-              sums[r * KERNEL_WIDTH + k] += partials[tapPlace + r * KERNEL_WIDTH + k];
+            for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
+              sums[r * KERNEL_WIDTH + kw] += partials[tapPlace + r * KERNEL_WIDTH + kw];
             }
           }
           if (blockEnd < end && filterRow + r < ALL_ROWS) {
-            for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
-              partials[tapPlace + r * KERNEL_WIDTH + k] = sums[r * KERNEL_WIDTH + k];
+            for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
+              partials[tapPlace + r * KERNEL_WIDTH + kw] = sums[r * KERNEL_WIDTH + kw];
             }
           }
         }
@@ -162,12 +163,12 @@ fn main(
   for (var r = 0u; r < FILTER_ROWS; r++) { // @unroll
     // The last block may have rows beyond the filter.
     if (filterRow + r < ALL_ROWS) {
-      for (var k = 0u; k < KERNEL_WIDTH; k++) { // @unroll
-        partials[tapPlace + r * KERNEL_WIDTH + k] = sums[r * KERNEL_WIDTH + k];
+      for (var kw = 0u; kw < KERNEL_WIDTH; kw++) { // @unroll
+        partials[tapPlace + r * KERNEL_WIDTH + kw] = sums[r * KERNEL_WIDTH + kw];
       }
     }
   }
   if (HAS_BIAS && channel == 0u && filterRow == 0u) {
-    partials[place + columns - 1u] = biasSum;
+    partials[place + extentN - 1u] = biasSum;
   }
 }

@@ -11,7 +11,7 @@ const THREADS: u32 = 64u;
 
 struct Geometry {
   tiles: u32, // of all samples
-  tilePitch: u32, // elements from one row of the sums to the next
+  tilePitch: u32, // elements from one m of the sums to the next
   tileGrid: vec2<u32>, // rows and columns of a sample's tiles
   phases: vec2<u32>, // the dilation, but no more than there are results along the axis
   dilation: vec2<u32>, // down and across

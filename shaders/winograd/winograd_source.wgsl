@@ -16,7 +16,7 @@ const GRADIENTS: bool = false; // @specialize
 
 struct Geometry {
   tiles: u32, // of all samples
-  tilePitch: u32, // elements from one row of the result to the next
+  tilePitch: u32, // elements from one k of the product to the next
   tileGrid: vec2<u32>, // rows and columns of a sample's tiles
   phases: vec2<u32>, // the dilation, but no more than there are results along the axis
   dilation: vec2<u32>, // down and across

@@ -34,7 +34,7 @@ function given(solver: ListedSolver, form: (problem: ConvProblem) => ConvProblem
   };
 }
 
-/** The solver, which gets the planes of pointwise layers as lines. Not for those that deal lines out to threads. */
+/** The solver, which gets the planes of pointwise layers as lines. Not for solvers whose threads take parts of rows. */
 const inLines = (solver: ListedSolver): ListedSolver => given(solver, asLine);
 
 export const SOLVERS: readonly ListedSolver[] = [

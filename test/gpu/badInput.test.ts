@@ -49,7 +49,10 @@ const HYPERPARAMETERS: readonly BadCall[] = [
     ...badConv(
       "a solver with a tile that no device has",
       {
-        solver: { name: "implicit-gemm", config: { threadsX: 512, threadsY: 512, rows: 4, vectors: 1, tileDepth: 8 } },
+        solver: {
+          name: "implicit-gemm",
+          config: { threadsN: 512, threadsM: 512, mPerThread: 4, vectorsPerThread: 1, tileK: 8 },
+        },
       },
       /262144 threads/,
       /at most \d+/,
@@ -167,7 +170,7 @@ const LIMITS: readonly BadCall[] = [
     using wide = engine.tensor(new Float32Array(2 ** 16), [1, 1, 2 ** 8, 2 ** 8]);
     using pointwise = engine.tensor([1], [1, 1, 1, 1]);
     return engine.conv2d(wide, pointwise, {
-      solver: { name: "register-tile", config: { threads: 2 ** 16, rows: 1, columns: 1 } },
+      solver: { name: "register-tile", config: { threads: 2 ** 16, mPerThread: 1, nPerThread: 1 } },
     });
   }),
   badCall("a tensor beyond the device", LimitError, [/\[65536, 65536\]/, /17,179,869,184 bytes/, /at most/], (engine) =>

@@ -123,8 +123,8 @@ const HONOURED_OR_REFUSED: readonly BadCall[] = [
   bad("the output of a forward pass", /output: it belongs to the gradients/, (engine, { x, w }) =>
     engine.conv2d(x, w, wrong({ output: x })),
   ),
-  bad("a tuning constant that the solver lacks", /direct's config, rows/, (engine, { x, w }) =>
-    engine.conv2d(x, w, { solver: { name: "direct", config: { rows: 4 } } }),
+  bad("a tuning constant that the solver lacks", /direct's config, mPerThread/, (engine, { x, w }) =>
+    engine.conv2d(x, w, { solver: { name: "direct", config: { mPerThread: 4 } } }),
   ),
   bad("outputSize of a plan", /outputSize: it belongs to transposed/, (engine) =>
     engine.explain("conv2d", { input: DX, weight: DW }, { outputSize: [3, 3] }),

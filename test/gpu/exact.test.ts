@@ -123,9 +123,10 @@ const CANDIDATE_CASES = ["1x1, large", "3x3, large", "grouped, tail"];
 
 /** Multiply-adds that one pass through the unrolled loops of a tile holds: what its compile time grows with. */
 function unrolledMultiplyAdds(config: SolverConfig): number {
-  const { rows, columns, vectors, tileDepth } = config;
+  const { mPerThread, vectorsPerThread, tileK } = config;
   if ("tile" in config) return 0;
-  return "vectors" in config ? rows * 4 * vectors * tileDepth : rows * columns;
+  if ("vectorsPerThread" in config) return mPerThread * 4 * vectorsPerThread * tileK;
+  return mPerThread * ("nPerThread" in config ? config.nPerThread : config.columns);
 }
 
 /**

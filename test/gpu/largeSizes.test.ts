@@ -54,9 +54,11 @@ describe("1D", () => {
     // One launch, in phases: each takes every 1,024th tap, 5 of 4,098.
     expect(explanation.dispatches).toHaveLength(1);
     expect(explanation.dispatches[0].constants).toMatchObject({ KERNEL_WIDTH: 4098, TAP_STEP_WIDTH: 1024 });
-    const { THREADS, ROWS, COLUMNS } = explanation.dispatches[0].constants as Readonly<Record<string, number>>;
+    const { THREADS, M_PER_THREAD, N_PER_THREAD } = explanation.dispatches[0].constants as Readonly<
+      Record<string, number>
+    >;
     const terms = Math.ceil(4098 / 1024) * 512;
-    const multiplyAdds = product(explanation.dispatches[0].workgroups) * THREADS * ROWS * COLUMNS * terms;
+    const multiplyAdds = product(explanation.dispatches[0].workgroups) * THREADS * M_PER_THREAD * N_PER_THREAD * terms;
     expect(multiplyAdds).toBeLessThan(2 * (explanation.flops / 2));
   });
 });

@@ -19,20 +19,20 @@ const MOST_ERROR = 1e-5;
 const LEFT = Math.fround(0.1);
 const RIGHT = Math.fround(0.3);
 
-const SMALL_TILE = { threadsX: 8, threadsY: 8, rows: 4, vectors: 1, tileDepth: 8 };
+const SMALL_TILE = { threadsN: 8, threadsM: 8, mPerThread: 4, vectorsPerThread: 1, tileK: 8 };
 /** The smallest tiles: a software device compiles for seconds. */
 const GATHERS = {
   direct: {},
-  "register-tile": { threads: 64, rows: 1, columns: 4 },
-  "vector-tile": { threads: 64, rows: 4, vectors: 1, shared: 1 },
-  strip: { rows: 1, columns: 2 },
+  "register-tile": { threads: 64, mPerThread: 1, nPerThread: 4 },
+  "vector-tile": { threads: 64, mPerThread: 4, vectorsPerThread: 1, broadcastLanes: 1 },
+  strip: { mPerThread: 1, columns: 2 },
   "implicit-gemm": SMALL_TILE,
 } as const;
 const WEIGHT_GRADIENTS = {
   direct: {},
-  "register-tile": { threads: 64, rows: 1, columns: 4, shared: 1 },
+  "register-tile": { threads: 64, mPerThread: 1, nPerThread: 4, broadcastLanes: 1 },
   strip: { columns: 2, filterRows: 1 },
-  "rolling-window": { rows: 1, columns: 2 },
+  "rolling-window": { mPerThread: 1, columns: 2 },
   "implicit-gemm": SMALL_TILE,
 } as const;
 
@@ -169,7 +169,7 @@ describe("the bound notices a defect in a sum of a million terms", () => {
     gpuTest(what, async ({ runner, capabilities }) => {
       // As on a GPU that has room for 40 partial results.
       const limits = { ...capabilities.limits, maxStorageBufferBindingSize: 4 * 40 };
-      const config = { threads: 64, rows: 4, columns: 4, shared: 1 };
+      const config = { threads: 64, mPerThread: 4, nPerThread: 4, broadcastLanes: 1 };
       const plan = listed(registerTileWeightGradient).plan(
         operation,
         { ...capabilities, deviceClass: "unknown", limits },
@@ -198,10 +198,10 @@ describe("the bound notices a defect in a sum of a million terms", () => {
 
 describe("sums whose blocks are added up in the result, as on a GPU", () => {
   const GPU_TILES: Readonly<Record<string, SolverConfig>> = {
-    "register-tile": { threads: 64, rows: 4, columns: 4, shared: 1 },
-    "vector-tile": { threads: 64, rows: 4, vectors: 1, shared: 1 },
-    strip: { rows: 3, columns: 4, filterRows: 3 },
-    "rolling-window": { rows: 1, columns: 4, lines: 4 },
+    "register-tile": { threads: 64, mPerThread: 4, nPerThread: 4, broadcastLanes: 1 },
+    "vector-tile": { threads: 64, mPerThread: 4, vectorsPerThread: 1, broadcastLanes: 1 },
+    strip: { mPerThread: 3, columns: 4, filterRows: 3 },
+    "rolling-window": { mPerThread: 1, columns: 4, rows: 4 },
     "implicit-gemm": SMALL_TILE,
   };
   /** Gather and weight gradient of a name have different knobs: those that are the solver's. */

@@ -49,7 +49,7 @@ for (const [what, slopes] of [
       const activation = { name: "prelu", slope: values.slopes } as const;
       const expected = forward(problem, values.x, values.w, { ...extras, activation });
       const ways = defaultsOf(operation, capabilities, isExact).flatMap(({ solver, config }) => {
-        const split = solver.name === "register-tile" ? [{ solver, config: { ...config, splits: 2 } }] : [];
+        const split = solver.name === "register-tile" ? [{ solver, config: { ...config, splitK: 2 } }] : [];
         return [{ solver, config }, ...split];
       });
       // One slope for all differs by a constant alone.

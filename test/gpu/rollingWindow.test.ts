@@ -64,15 +64,15 @@ describe("an input gradient with a stride, by rolling windows, is exact on small
       const expected = inputGradient(problem, dyValues, wValues);
       using dy = engine.tensor(dyValues, problem.outputShape);
       using w = engine.tensor(wValues, weight);
-      for (const [rows, columns, lines] of [
+      for (const [mPerThread, columns, rows] of [
         [1, 2, 64],
         [1, 4, 2],
         [2, 2, 3],
       ]) {
-        const how = { ...options, solver: { name: "rolling-window", config: { rows, columns, lines } } };
+        const how = { ...options, solver: { name: "rolling-window", config: { mPerThread, columns, rows } } };
         const run = rank === 1 ? engine.conv1dInputGradient.bind(engine) : engine.conv2dInputGradient.bind(engine);
         using dx = run(dy, w, input, how);
-        expect(exactMismatch(await dx.data(), expected), JSON.stringify({ rows, columns, lines })).toBeUndefined();
+        expect(exactMismatch(await dx.data(), expected), JSON.stringify({ mPerThread, columns, rows })).toBeUndefined();
       }
     });
   }

@@ -78,12 +78,16 @@ for (const kernel of LOADED_KERNELS) {
       expect(await pipelineError(deviceOf(engine), kernel, code, kernel.uniforms.bytes)).toBeUndefined();
     });
 
-    if (kernel.constants.includes("SHARED")) {
-      gpuTest("compiles with lanes that share", async ({ engine, capabilities }) => {
+    if (kernel.constants.includes("BROADCAST_LANES")) {
+      gpuTest("compiles with lanes that broadcast", async ({ engine, capabilities }) => {
         // Where there are no subgroups no plan asks for it.
-        const SHARED = Math.min(4, capabilities.subgroupLanes);
-        const code = specialize(kernel, { ...values, SHARED, SUBGROUPS: SHARED > 1 }, typesOf(values));
-        expect(code.includes("subgroupBroadcast")).toBe(SHARED > 1);
+        const BROADCAST_LANES = Math.min(4, capabilities.subgroupLanes);
+        const code = specialize(
+          kernel,
+          { ...values, BROADCAST_LANES, SUBGROUPS: BROADCAST_LANES > 1 },
+          typesOf(values),
+        );
+        expect(code.includes("subgroupBroadcast")).toBe(BROADCAST_LANES > 1);
         expect(await compileErrors(deviceOf(engine), code)).toEqual([]);
         expect(await pipelineError(deviceOf(engine), kernel, code, kernel.uniforms.bytes)).toBeUndefined();
       });

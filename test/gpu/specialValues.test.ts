@@ -136,8 +136,8 @@ interface Layer {
 function waysOf(operation: ConvOperation, capabilities: Capabilities, only?: string): Candidate[] {
   const ways = defaultsOf(operation, capabilities).filter(({ solver }) => only === undefined || solver.name === only);
   return ways.flatMap((way) => {
-    const split = { ...way, config: { ...way.config, splits: 2 } };
-    return way.solver.name === "register-tile" && "splits" in way.solver.knobs ? [way, split] : [way];
+    const split = { ...way, config: { ...way.config, splitK: 2 } };
+    return way.solver.name === "register-tile" && "splitK" in way.solver.knobs ? [way, split] : [way];
   });
 }
 

@@ -22,8 +22,8 @@ import type { ConvOperation } from "../../src/problem/operation.js";
 const SEED = 3;
 /** The smallest tiles: a software device compiles for seconds. */
 const TILES = {
-  "implicit-gemm": { threadsX: 8, threadsY: 8, rows: 4, vectors: 1, tileDepth: 8 },
-  "register-tile": { threads: 64, rows: 2, columns: 4 },
+  "implicit-gemm": { threadsN: 8, threadsM: 8, mPerThread: 4, vectorsPerThread: 1, tileK: 8 },
+  "register-tile": { threads: 64, mPerThread: 2, nPerThread: 4 },
 } as const;
 const SOLVERS = Object.keys(TILES) as (keyof typeof TILES)[];
 
@@ -57,11 +57,11 @@ describe.each(SOLVERS)("%s, its sums split", (name) => {
       const tensors = uploadOperands(engine, operations, values);
       const found = operations.flatMap((operation) => {
         // More than there are channels, or tiles along the depth, is as many as there are.
-        return [2, 3, 5, 1000].map(async (splits) => {
-          const choice = { name, config: { ...TILES[name], splits } };
+        return [2, 3, 5, 1000].map(async (splitK) => {
+          const choice = { name, config: { ...TILES[name], splitK } };
           const [result] = await takeAll(runOnEngine(engine, operation, options, tensors, choice));
           const mismatch = exactMismatch(result, expectedResults(operation, values)[0]);
-          return mismatch === undefined ? [] : [`${operationName(operation)}, ${String(splits)} splits: ${mismatch}`];
+          return mismatch === undefined ? [] : [`${operationName(operation)}, splitK ${String(splitK)}: ${mismatch}`];
         });
       });
       const mismatches = (await Promise.all(found)).flat();
@@ -71,13 +71,13 @@ describe.each(SOLVERS)("%s, its sums split", (name) => {
   }
 
   gpuTest("keeps layouts, float16 and volumes", async ({ engine }) => {
-    const run = async (make: (engine: Engine, splits: number) => Tensor): Promise<number[][]> => {
-      const [one, two, four] = [1, 2, 4].map((splits) => make(engine, splits));
+    const run = async (make: (engine: Engine, splitK: number) => Tensor): Promise<number[][]> => {
+      const [one, two, four] = [1, 2, 4].map((splitK) => make(engine, splitK));
       const values = [[...(await one.data())], [...(await two.data())], [...(await four.data())]];
       [one, two, four].forEach((tensor) => tensor.dispose());
       return values;
     };
-    const chosen = (splits: number) => ({ name, config: { ...TILES[name], splits } });
+    const chosen = (splitK: number) => ({ name, config: { ...TILES[name], splitK } });
     const ramp = (size: number): number[] => Array.from({ length: size }, (_, i) => (i % 7) - 3);
 
     using last = engine.tensor(ramp(2 * 25 * 18), [2, 5, 5, 18]);
@@ -89,10 +89,10 @@ describe.each(SOLVERS)("%s, its sums split", (name) => {
     using volume = engine.tensor(ramp(11 * 60), [1, 11, 3, 4, 5]);
     using cubes = engine.tensor(ramp(11 * 3 * 8), [11, 3, 2, 2, 2]);
     for (const make of [
-      (_: Engine, splits: number) => engine.conv2d(last, filters, { ...layout, solver: chosen(splits) }),
-      (_: Engine, splits: number) =>
-        engine.conv2d(half, halfFilters, { padding: 1, bias, activation: "relu", solver: chosen(splits) }),
-      (_: Engine, splits: number) => engine.convTranspose3d(volume, cubes, { stride: 2, solver: chosen(splits) }),
+      (_: Engine, splitK: number) => engine.conv2d(last, filters, { ...layout, solver: chosen(splitK) }),
+      (_: Engine, splitK: number) =>
+        engine.conv2d(half, halfFilters, { padding: 1, bias, activation: "relu", solver: chosen(splitK) }),
+      (_: Engine, splitK: number) => engine.convTranspose3d(volume, cubes, { stride: 2, solver: chosen(splitK) }),
     ]) {
       const [one, two, four] = await run(make);
       expect(new Set(one).size).toBeGreaterThan(5);
@@ -104,11 +104,11 @@ describe.each(SOLVERS)("%s, its sums split", (name) => {
   gpuTest("refuses what is no number of splits, and more memory than it may take", ({ engine }) => {
     using x = engine.tensor(new Float32Array(64), [1, 4, 4, 4]);
     using w = engine.tensor(new Float32Array(16), [4, 4, 1, 1]);
-    const run = (splits: number): Tensor =>
-      engine.conv2d(x, w, { solver: { name, config: { ...TILES[name], splits } } });
-    for (const splits of [0, -1, 1.5, NaN]) {
-      expect(() => run(splits)).toThrow(
-        new SolverError(`solver ${name} refuses: splits is ${String(splits)}; expected an integer of at least 1`),
+    const run = (splitK: number): Tensor =>
+      engine.conv2d(x, w, { solver: { name, config: { ...TILES[name], splitK } } });
+    for (const splitK of [0, -1, 1.5, NaN]) {
+      expect(() => run(splitK)).toThrow(
+        new SolverError(`solver ${name} refuses: splitK is ${String(splitK)}; expected an integer of at least 1`),
       );
     }
     expect(() => run(2 ** 24)).toThrow(

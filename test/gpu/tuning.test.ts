@@ -111,7 +111,7 @@ describe("engine.tuning", () => {
       expect(other.explain("conv2d", SHAPES).chosenBy).toBe("model");
       expect(await run(other)).toEqual(EXPECTED);
       other.tuning.clear();
-      other.tuning.import(rechosen(data, "register-tile", { threads: 64, rows: 64, columns: 64 }));
+      other.tuning.import(rechosen(data, "register-tile", { threads: 64, mPerThread: 64, nPerThread: 64 }));
       expect(other.explain("conv2d", SHAPES).chosenBy).toBe("model");
       other.tuning.import({ ...data, revision: -1 });
       other.tuning.import("nonsense");
@@ -213,7 +213,7 @@ describe("a trial sets aside", () => {
 
   gpuTest("a candidate whose results are wrong, and one that cannot run", async ({ engine }) => {
     const backend = new WrongTiles(deviceOf(engine));
-    const tile = { name: "register-tile", config: { threads: 64, rows: 4, columns: 4 } };
+    const tile = { name: "register-tile", config: { threads: 64, mPerThread: 4, nPerThread: 4 } };
     const ways = [good, tile, { name: "winograd", config: { tile: 2 } }];
     const { verdicts } = await tryOut(backend, operation, options, ways);
     expect(verdicts[0].milliseconds).toBe(1);
@@ -286,7 +286,7 @@ describe("a trial takes fewer samples", () => {
   const options = { rounds: 1, sliceMilliseconds: 1e9, mostBytes: 2 ** 20, pause: () => Promise.resolve() };
   const ways = [
     { name: "direct", config: {} },
-    { name: "register-tile", config: { threads: 64, rows: 4, columns: 4 } },
+    { name: "register-tile", config: { threads: 64, mPerThread: 4, nPerThread: 4 } },
   ];
   // Weights, and each sample's input and output.
   const bytesOf = (samples: number): number => 4 * (64 + samples * 2 * 288);

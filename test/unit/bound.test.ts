@@ -100,25 +100,25 @@ describe("long sums", () => {
 
   test("are cut into blocks that hold every term and are none too long", () => {
     const shapes = [1, 3, 64, 255, 256, 257, 511, 513, 4096, 70_001].flatMap((channels) =>
-      [1, 2, 9, 49, 300].map((visits) => ({ channels, visits })),
+      [1, 2, 9, 49, 300].map((taps) => ({ channels, taps })),
     );
-    for (const { channels, visits } of shapes) {
-      for (const [termsPerChannel, unit, splits] of [
+    for (const { channels, taps } of shapes) {
+      for (const [termsPerChannel, unit, splitK] of [
         [1, 1, 1],
         [5, 1, 1],
         [1, 8, 1],
         [1, 1, 7],
       ] as const) {
-        const cut = cutWalk({ channels, visits, termsPerChannel, unit, splits });
+        const cut = cutWalk({ channels, taps, termsPerChannel, unit, splitK });
         const { chunks, chunkChannels, stepsPerBlock, blocks } = cut;
         expect(chunks * chunkChannels).toBeGreaterThanOrEqual(channels);
         expect((chunks - 1) * chunkChannels).toBeLessThan(channels);
-        expect(blocks * stepsPerBlock).toBeGreaterThanOrEqual(visits * chunks);
-        expect((blocks - 1) * stepsPerBlock).toBeLessThan(visits * chunks);
+        expect(blocks * stepsPerBlock).toBeGreaterThanOrEqual(taps * chunks);
+        expect((blocks - 1) * stepsPerBlock).toBeLessThan(taps * chunks);
         const terms = stepsPerBlock * chunkChannels * termsPerChannel;
         expect(terms).toBeLessThanOrEqual(BLOCK_TERMS);
         // Blocks of one split are added one after the other.
-        const total = channels * visits * termsPerChannel;
+        const total = channels * taps * termsPerChannel;
         const added = Math.min(BATCH_BLOCKS, blocks);
         expect(terms + added).toBeLessThanOrEqual(BLOCK_TERMS + Math.min(BATCH_BLOCKS, Math.ceil(total / 64)));
       }

@@ -1,8 +1,8 @@
-/** How work is dealt out: threads to workgroups, terms to splits, results of a line to threads. */
+/** How work is divided: threads among workgroups, K among splits, results of a row among threads. */
 import { describe, expect, test } from "vitest";
 import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
-import { dealtThreads } from "../../src/solvers/shared/constants.js";
-import { chooseSplits, dealOut, splitsRefusal } from "../../src/solvers/shared/splits.js";
+import { evenThreads } from "../../src/solvers/shared/constants.js";
+import { chooseSplitK, divideEvenly, splitKRefusal } from "../../src/solvers/shared/splits.js";
 import { byLoads } from "../../src/solvers/rollingWindow/windows.js";
 
 describe("threads", () => {
@@ -17,53 +17,53 @@ describe("threads", () => {
     [75, 48],
     [196, 64],
     [784, 64],
-  ])("%i in workgroups of 64 at most: %i", (needed, threads) => expect(dealtThreads(needed, 64)).toBe(threads));
+  ])("%i in workgroups of 64 at most: %i", (needed, threads) => expect(evenThreads(needed, 64)).toBe(threads));
 
   test("are never more than allowed, and enough with as few workgroups as there may be", () => {
     for (let needed = 1; needed < 700; needed++) {
       for (const most of [1, 4, 12, 64, 256]) {
-        const threads = dealtThreads(needed, most);
+        const threads = evenThreads(needed, most);
         expect(threads).toBeLessThanOrEqual(most);
         expect(Math.ceil(needed / threads)).toBe(Math.ceil(needed / most));
       }
     }
   });
 
-  test("are whole groups of those that share their loads", () => {
-    expect(dealtThreads(17, 64, 8)).toBe(24);
-    expect(dealtThreads(17, 64, 16)).toBe(32);
-    expect(dealtThreads(3, 64, 8)).toBe(8);
+  test("are whole groups of those that broadcast", () => {
+    expect(evenThreads(17, 64, 8)).toBe(24);
+    expect(evenThreads(17, 64, 16)).toBe(32);
+    expect(evenThreads(3, 64, 8)).toBe(8);
   });
 });
 
-describe("terms", () => {
-  test("are dealt out a unit at a time, none left over and none left empty", () => {
-    expect(dealOut(100, 3)).toEqual({ perSplit: 34, splits: 3 });
-    expect(dealOut(100, 3, 8)).toEqual({ perSplit: 40, splits: 3 });
-    expect(dealOut(20, 7, 8)).toEqual({ perSplit: 8, splits: 3 });
-    expect(dealOut(5, 1000)).toEqual({ perSplit: 1, splits: 5 });
-    expect(dealOut(5, 1)).toEqual({ perSplit: 5, splits: 1 });
+describe("K", () => {
+  test("is divided a unit at a time, none left over and none left empty", () => {
+    expect(divideEvenly(100, 3)).toEqual({ perSplit: 34, splitK: 3 });
+    expect(divideEvenly(100, 3, 8)).toEqual({ perSplit: 40, splitK: 3 });
+    expect(divideEvenly(20, 7, 8)).toEqual({ perSplit: 8, splitK: 3 });
+    expect(divideEvenly(5, 1000)).toEqual({ perSplit: 1, splitK: 5 });
+    expect(divideEvenly(5, 1)).toEqual({ perSplit: 5, splitK: 1 });
   });
 
-  test("are split until there are enough workgroups, terms or bytes", () => {
-    const sum = { tasks: 8, busy: 64, elements: 1000, depth: 4096, leastDepth: 256 };
-    const split = (part: Partial<typeof sum>): number => chooseSplits({ ...sum, ...part }, DEFAULT_CAPABILITIES);
+  test("is split until there are enough workgroups, terms or bytes", () => {
+    const sum = { tasks: 8, busy: 64, elements: 1000, k: 4096, leastK: 256 };
+    const split = (part: Partial<typeof sum>): number => chooseSplitK({ ...sum, ...part }, DEFAULT_CAPABILITIES);
     expect(split({})).toBe(8);
     expect(split({ busy: 16 })).toBe(2);
-    expect(split({ depth: 1000 })).toBe(3);
-    expect(split({ depth: 255 })).toBe(1);
+    expect(split({ k: 1000 })).toBe(3);
+    expect(split({ k: 255 })).toBe(1);
     expect(split({ tasks: 64 })).toBe(1);
     // Partial results take 128 MiB at most, or what the device binds.
     expect(split({ elements: 2 ** 24 })).toBe(2);
-    expect(splitsRefusal(3, 2 ** 24, DEFAULT_CAPABILITIES)).toMatch(
+    expect(splitKRefusal(3, 2 ** 24, DEFAULT_CAPABILITIES)).toMatch(
       /^3 partial results take 201326592 bytes; expected/,
     );
-    expect(splitsRefusal(2, 2 ** 24, DEFAULT_CAPABILITIES)).toBeUndefined();
+    expect(splitKRefusal(2, 2 ** 24, DEFAULT_CAPABILITIES)).toBeUndefined();
   });
 });
 
-test("results of a line go to threads in the shape that loads the fewest values for each that is needed", () => {
-  const shapes = [2, 4, 8].map((columns) => ({ rows: 1, columns }));
+test("results of a row go to threads in the shape that loads the fewest values for each that is needed", () => {
+  const shapes = [2, 4, 8].map((columns) => ({ mPerThread: 1, columns }));
   const loads = ({ columns }: { readonly columns: number }): number => columns + 2;
   const order = (width: number): number[] => byLoads(shapes, width, loads).map(({ columns }) => columns);
   expect(order(56)).toEqual([8, 4, 2]);

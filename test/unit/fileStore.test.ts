@@ -14,7 +14,7 @@ const ENTRY: TuningEntry = {
   adapter: "device",
   problem: "bucket",
   solver: "register-tile",
-  config: { rows: 4 },
+  config: { mPerThread: 4 },
   milliseconds: 1,
   modelMilliseconds: 2,
   measuredAt: 3,

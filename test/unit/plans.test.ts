@@ -266,14 +266,44 @@ describe("strides, dilations and padding of any size", () => {
 
 describe("tiles larger than a compiler can do anything with are refused", () => {
   test.each([
-    ["register-tile", "forward", { threads: 64, rows: 64, columns: 64 }, /would hold 4096 sums; at most 128/],
-    ["register-tile", "weightGradient", { threads: 64, rows: 64, columns: 64, shared: 1 }, /4096 sums; at most 128/],
-    ["register-tile", "weightGradient", { threads: 64, rows: 16, columns: 8, shared: 8 }, /1024 steps/],
-    ["vector-tile", "forward", { threads: 64, rows: 16, vectors: 16, shared: 1 }, /256 sums; at most 128/],
-    ["vector-tile", "forward", { threads: 64, rows: 64, vectors: 64, shared: 1 }, /4096 sums; at most 128/],
-    ["implicit-gemm", "forward", { threadsX: 8, threadsY: 8, rows: 16, vectors: 4, tileDepth: 4 }, /256 sums/],
-    ["implicit-gemm", "forward", { threadsX: 1, threadsY: 1, rows: 4, vectors: 1, tileDepth: 128 }, /steps would be/],
-    ["strip", "weightGradient", { columns: 1, filterRows: 1 }, /write out 1001 steps; at most 256/],
+    ["register-tile", "forward", { threads: 64, mPerThread: 64, nPerThread: 64 }, /would hold 4096 sums; at most 128/],
+    [
+      "register-tile",
+      "weightGradient",
+      { threads: 64, mPerThread: 64, nPerThread: 64, broadcastLanes: 1 },
+      /4096 sums; at most 128/,
+    ],
+    [
+      "register-tile",
+      "weightGradient",
+      { threads: 64, mPerThread: 16, nPerThread: 8, broadcastLanes: 8 },
+      /1024 steps/,
+    ],
+    [
+      "vector-tile",
+      "forward",
+      { threads: 64, mPerThread: 16, vectorsPerThread: 16, broadcastLanes: 1 },
+      /256 sums; at most 128/,
+    ],
+    [
+      "vector-tile",
+      "forward",
+      { threads: 64, mPerThread: 64, vectorsPerThread: 64, broadcastLanes: 1 },
+      /4096 sums; at most 128/,
+    ],
+    [
+      "implicit-gemm",
+      "forward",
+      { threadsN: 8, threadsM: 8, mPerThread: 16, vectorsPerThread: 4, tileK: 4 },
+      /256 sums/,
+    ],
+    [
+      "implicit-gemm",
+      "forward",
+      { threadsN: 1, threadsM: 1, mPerThread: 4, vectorsPerThread: 1, tileK: 128 },
+      /steps would be/,
+    ],
+    ["strip", "weightGradient", { columns: 1, filterRows: 1 }, /unroll 1001 steps; at most 256/],
   ] as const)("%s, %s %o", (solver, direction, config, reason) => {
     const problem = makeProblem(2, [1, 64, 1, 3000], [64, 64, 1, 2], { dilation: [1, 1000] });
     const device = { ...DEFAULT_CAPABILITIES, subgroupLanes: 8 };

@@ -14,18 +14,18 @@ describe("the engine's choice", () => {
       const { plan } = select(plainOperation("weightGradient", problem, { dtype: "float32" }), capabilities);
       return [plan.solver, plan.config];
     };
-    const wide = { rows: 4, columns: 4 };
+    const wide = { mPerThread: 4, columns: 4 };
     expect(choose([1, 512, 7, 7], [512, 512, 3, 3])).toEqual(["rolling-window", wide]);
     expect(choose([1, 256, 56, 56], [256, 8, 3, 3], { groups: 32 })).toEqual(["rolling-window", wide]);
-    expect(choose([1, 16, 56, 56], [64, 16, 5, 5])).toEqual(["rolling-window", { rows: 2, columns: 4 }]);
+    expect(choose([1, 16, 56, 56], [64, 16, 5, 5])).toEqual(["rolling-window", { mPerThread: 2, columns: 4 }]);
     expect(choose([1, 144, 56, 56], [144, 1, 3, 3], { groups: 144 })).toEqual([
       "rolling-window",
-      { rows: 1, columns: 8 },
+      { mPerThread: 1, columns: 8 },
     ]);
-    // The ends of short lines count: 10 in two blocks of 8, or three of 4.
+    // The ends of short rows count: 10 in two blocks of 8, or three of 4.
     expect(choose([1, 144, 10, 10], [144, 1, 3, 3], { groups: 144 })).toEqual([
       "rolling-window",
-      { rows: 1, columns: 4 },
+      { mPerThread: 1, columns: 4 },
     ]);
     for (const [input, weight, options, capabilities] of [
       [
@@ -53,8 +53,8 @@ describe("the engine's choice", () => {
       const { plan } = select(plainOperation("forward", problem, { dtype: "float32" }), capabilities);
       return [plan.solver, plan.config];
     };
-    expect(choose([64, 3, 3, 3])).toEqual(["rolling-window", { rows: 2, columns: 4, lines: 64 }]);
-    expect(choose([32, 1, 5, 5])).toEqual(["rolling-window", { rows: 2, columns: 4, lines: 64 }]);
+    expect(choose([64, 3, 3, 3])).toEqual(["rolling-window", { mPerThread: 2, columns: 4, rows: 64 }]);
+    expect(choose([32, 1, 5, 5])).toEqual(["rolling-window", { mPerThread: 2, columns: 4, rows: 64 }]);
     // More weights would be kept than compile soon.
     expect(choose([32, 3, 7, 7])[0]).toBe("register-tile");
     expect(choose([64, 3, 3, 3], DEFAULT_CAPABILITIES)[0]).toBe("implicit-gemm");
@@ -66,13 +66,13 @@ describe("the engine's choice", () => {
       const { plan } = select(plainOperation("forward", problem, { dtype: "float32" }), capabilities);
       return [plan.solver, plan.config];
     };
-    expect(choose(many)).toEqual(["rolling-window", { rows: 1, columns: 4, lines: 16 }]);
+    expect(choose(many)).toEqual(["rolling-window", { mPerThread: 1, columns: 4, rows: 16 }]);
     const uneven = makeProblem(2, [8, 64, 57, 57], [64, 1, 3, 3], { padding: 1, groups: 64 });
-    expect(choose(uneven)).toEqual(["rolling-window", { rows: 1, columns: 2, lines: 32 }]);
-    expect(choose(many, SOFTWARE)).toEqual(["rolling-window", { rows: 1, columns: 8, lines: 64 }]);
+    expect(choose(uneven)).toEqual(["rolling-window", { mPerThread: 1, columns: 2, rows: 32 }]);
+    expect(choose(many, SOFTWARE)).toEqual(["rolling-window", { mPerThread: 1, columns: 8, rows: 64 }]);
     const few = makeProblem(2, [1, 8, 8, 8], [8, 1, 3, 3], { groups: 8 });
-    expect(choose(few)).toEqual(["rolling-window", { rows: 1, columns: 2, lines: 4 }]);
-    expect(choose(few, SOFTWARE)).toEqual(["rolling-window", { rows: 1, columns: 2, lines: 4 }]);
+    expect(choose(few)).toEqual(["rolling-window", { mPerThread: 1, columns: 2, rows: 4 }]);
+    expect(choose(few, SOFTWARE)).toEqual(["rolling-window", { mPerThread: 1, columns: 2, rows: 4 }]);
   });
 
   test("is strips where windows have no lines in common, or would hold too much", () => {
@@ -80,9 +80,9 @@ describe("the engine's choice", () => {
       const problem = makeProblem(2, [1, 64, 56, 56], weight, { groups: 64, ...options });
       return select(plainOperation("forward", problem, { dtype: "float32" }), DEFAULT_CAPABILITIES);
     };
-    const apart = forward([64, 1, 3, 3], { stride: 3 });
-    expect(apart.plan.solver).toBe("strip");
-    expect(reasonAgainst("rolling-window", apart)).toBe("windows of 3 lines, 3 apart, have none in common");
+    const disjoint = forward([64, 1, 3, 3], { stride: 3 });
+    expect(disjoint.plan.solver).toBe("strip");
+    expect(reasonAgainst("rolling-window", disjoint)).toBe("windows of 3 rows at stride 3 do not overlap");
     const wide = forward([64, 1, 5, 5], { dilation: 6 });
     expect(wide.plan.solver).toBe("strip");
     expect(reasonAgainst("rolling-window", wide)).toBe("650 sources in a window; at most 96");
@@ -113,13 +113,19 @@ describe("the engine's choice", () => {
     ],
     ["channels of which few shares are uneven", [1, 33, 14, 14], [16, 33, 1, 1], {}, undefined],
     ["taps that are shared like channels", [1, 3, 15, 15], [64, 3, 7, 7], { stride: 2 }, undefined],
-    ["channels that lanes cannot share", [1, 3, 14, 14], [16, 3, 1, 1], {}, /^where lanes cannot share weights/],
+    [
+      "channels that lanes cannot broadcast",
+      [1, 3, 14, 14],
+      [16, 3, 1, 1],
+      {},
+      /^where lanes cannot broadcast weights/,
+    ],
   ] as const)("on a software device with subgroups is vector tiles or not: %s", (_, input, weight, options, reason) => {
     const operation = plainOperation("forward", makeProblem(2, input, weight, options), { dtype: "float32" });
     const selection = select(operation, { ...SOFTWARE, subgroupLanes: 4 });
     if (reason) expect(reasonAgainst("vector-tile", selection)).toMatch(reason);
-    else expect([selection.plan.solver, selection.plan.config.shared]).toEqual(["vector-tile", 4]);
-    expect(reasonAgainst("vector-tile", select(operation, SOFTWARE))).toMatch(/^where lanes cannot share weights/);
+    else expect([selection.plan.solver, selection.plan.config.broadcastLanes]).toEqual(["vector-tile", 4]);
+    expect(reasonAgainst("vector-tile", select(operation, SOFTWARE))).toMatch(/^where lanes cannot broadcast weights/);
     expect(reasonAgainst("vector-tile", select(operation, DEFAULT_CAPABILITIES))).toMatch(/comes first|^a GPU shares/);
   });
 
@@ -129,12 +135,12 @@ describe("the engine's choice", () => {
       const { plan } = select(plainOperation("forward", problem, { dtype: "float32" }), SOFTWARE);
       return [plan.solver, plan.config];
     };
-    const wide = { threads: 64, rows: 8, columns: 8 };
+    const wide = { threads: 64, mPerThread: 8, nPerThread: 8 };
     expect(choose(28, [64, 64, 1, 1])).toEqual(["register-tile", wide]);
-    expect(choose(8, [64, 64, 3, 3], { stride: 2, padding: 1 })).toEqual(["register-tile", { ...wide, columns: 4 }]);
-    expect(choose(3, [64, 64, 3, 3], { padding: 1 })).toEqual(["strip", { rows: 8, columns: 4 }]);
-    expect(choose(2, [64, 64, 3, 3], { padding: 1 })).toEqual(["strip", { rows: 8, columns: 2 }]);
-    expect(choose(2, [64, 64, 1, 1])).toEqual(["strip", { rows: 8, columns: 2 }]);
+    expect(choose(8, [64, 64, 3, 3], { stride: 2, padding: 1 })).toEqual(["register-tile", { ...wide, nPerThread: 4 }]);
+    expect(choose(3, [64, 64, 3, 3], { padding: 1 })).toEqual(["strip", { mPerThread: 8, columns: 4 }]);
+    expect(choose(2, [64, 64, 3, 3], { padding: 1 })).toEqual(["strip", { mPerThread: 8, columns: 2 }]);
+    expect(choose(2, [64, 64, 1, 1])).toEqual(["strip", { mPerThread: 8, columns: 2 }]);
   });
 
   test("is no window that holds a single column, since no larger one is allowed", () => {
@@ -142,7 +148,7 @@ describe("the engine's choice", () => {
     for (const capabilities of [DEFAULT_CAPABILITIES, SOFTWARE]) {
       const selection = select(plainOperation("forward", problem, { dtype: "float32" }), capabilities);
       expect(selection.plan.solver).toBe("strip");
-      expect(reasonAgainst("rolling-window", selection)).toBe("40 sources loaded for a line; at most 32");
+      expect(reasonAgainst("rolling-window", selection)).toBe("40 sources loaded for a row; at most 32");
     }
   });
 });

@@ -25,22 +25,22 @@ describe("a solver asked for by name", () => {
   });
 
   test("runs with the tuning constants asked for", () => {
-    const config = { threads: 32, rows: 2, columns: 2 };
+    const config = { threads: 32, mPerThread: 2, nPerThread: 2 };
     const { plan } = select(operationOf("forward"), SOFTWARE, { name: "register-tile", config });
     expect(plan.config).toEqual(config);
-    expect(plan.dispatches[0].constants).toMatchObject({ THREADS: 32, ROWS: 2, COLUMNS: 2 });
+    expect(plan.dispatches[0].constants).toMatchObject({ THREADS: 32, M_PER_THREAD: 2, N_PER_THREAD: 2 });
   });
 
   test.each([
     [
-      { threads: 12, rows: 4, vectors: 1, shared: 8 },
-      "threads is 12; expected a multiple of 8, the lanes that share loads",
+      { threads: 12, mPerThread: 4, vectorsPerThread: 1, broadcastLanes: 8 },
+      "threads is 12; expected a multiple of 8, the lanes that broadcast",
     ],
     [
-      { threads: 12, rows: 4, vectors: 1, shared: 3 },
-      "shared is 3; expected a power of two up to 8, the lanes of a subgroup",
+      { threads: 12, mPerThread: 4, vectorsPerThread: 1, broadcastLanes: 3 },
+      "broadcastLanes is 3; expected a power of two up to 8, the lanes of a subgroup",
     ],
-  ])("refuses lanes that share and are not all there: %o", (config, refused) => {
+  ])("refuses lanes that broadcast and are not all there: %o", (config, refused) => {
     const lanes = { ...SOFTWARE, subgroupLanes: 8 };
     const choose = (): unknown => select(operationOf("forward"), lanes, { name: "vector-tile", config });
     expect(choose).toThrow(new SolverError(`solver vector-tile refuses: ${refused}`));
@@ -73,18 +73,18 @@ describe("a solver asked for by name", () => {
   });
 
   test("refuses a tile that does not divide among its threads", () => {
-    const config = { threadsX: 8, threadsY: 8, rows: 4, vectors: 1, tileDepth: 6 };
+    const config = { threadsN: 8, threadsM: 8, mPerThread: 4, vectorsPerThread: 1, tileK: 6 };
     expect(() => select(operationOf("forward"), DEFAULT_CAPABILITIES, { name: "implicit-gemm", config })).toThrow(
       "solver implicit-gemm refuses: a tile of 32 x 32 x 6 does not divide evenly among 64 threads",
     );
   });
 
   test.each([
-    ["register-tile", { rows: 2 }],
-    ["register-tile", { threads: 64, rows: 0, columns: 4 }],
-    ["register-tile", { threads: 64, rows: 1.5, columns: 4 }],
-    ["register-tile", { threads: 4096, rows: 4, columns: 1 }],
-    ["implicit-gemm", { threadsX: 8 }],
+    ["register-tile", { mPerThread: 2 }],
+    ["register-tile", { threads: 64, mPerThread: 0, nPerThread: 4 }],
+    ["register-tile", { threads: 64, mPerThread: 1.5, nPerThread: 4 }],
+    ["register-tile", { threads: 4096, mPerThread: 4, nPerThread: 1 }],
+    ["implicit-gemm", { threadsN: 8 }],
   ])("%s with tuning constants that cannot work, %o, throws", (name, config) => {
     expect(() => select(operationOf("forward"), DEFAULT_CAPABILITIES, { name, config })).toThrow(SolverError);
   });
@@ -92,13 +92,13 @@ describe("a solver asked for by name", () => {
   test("without one of its knobs, or with another, throws and names the knob", () => {
     const ask = (name: string, config: SolverConfig) => () =>
       select(operationOf("forward"), DEFAULT_CAPABILITIES, { name, config });
-    expect(ask("register-tile", { threads: 64, columns: 4 })).toThrow(
+    expect(ask("register-tile", { threads: 64, nPerThread: 4 })).toThrow(
       new SolverError(
-        'solver register-tile refuses: the knob "rows" is missing; register-tile has threads, rows, columns, splits',
+        'solver register-tile refuses: the knob "mPerThread" is missing; register-tile has threads, mPerThread, nPerThread, splitK',
       ),
     );
-    expect(ask("register-tile", { threads: 64, row: 4, columns: 4 })).toThrow(
-      "unknown key of register-tile's config, row: did you mean rows?",
+    expect(ask("register-tile", { threads: 64, mPerThreads: 4, nPerThread: 4 })).toThrow(
+      "unknown key of register-tile's config, mPerThreads: did you mean mPerThread?",
     );
     expect(ask("direct", { rows: 4 })).toThrow(/unknown key of direct's config, rows/);
   });

@@ -101,9 +101,9 @@ for (var i = 0u; i < N / 2u; i++) { // @unroll
   });
 
   test("follow the constants they are given", () => {
-    const copies = (rows: number): number =>
-      specialize(registerTile, { ROWS: rows }).split("sums[").length -
-      specialize(registerTile, { ROWS: 1 }).split("sums[").length;
+    const copies = (count: number): number =>
+      specialize(registerTile, { M_PER_THREAD: count }).split("sums[").length -
+      specialize(registerTile, { M_PER_THREAD: 1 }).split("sums[").length;
     expect(copies(1)).toBe(0);
     expect(copies(4)).toBe(3 * copies(2));
     expect(copies(2)).toBeGreaterThan(0);
@@ -173,9 +173,9 @@ after();
     expect(vectors).not.toContain("return activate(value);");
   });
 
-  test("leave what needs subgroups only where lanes share", () => {
-    expect(specialize(vectorTile, { SHARED: 4 })).not.toContain("subgroup");
-    const shared = specialize(vectorTile, { SHARED: 4, SUBGROUPS: true, ROWS: 1 });
+  test("leave what needs subgroups only where lanes broadcast", () => {
+    expect(specialize(vectorTile, { BROADCAST_LANES: 4 })).not.toContain("subgroup");
+    const shared = specialize(vectorTile, { BROADCAST_LANES: 4, SUBGROUPS: true, M_PER_THREAD: 1 });
     expect(shared).toMatch(/^enable subgroups;/);
     expect(shared.match(/subgroupBroadcast\(factors\[0u\], [0-3]u\)/g)).toHaveLength(4);
   });

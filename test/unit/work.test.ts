@@ -24,11 +24,11 @@ function shareOf(direction: Direction, shapes: Shapes, choice: SolverChoice): nu
 
 const TILE_128: SolverChoice = {
   name: "implicit-gemm",
-  config: { threadsX: 16, threadsY: 16, rows: 8, vectors: 2, tileDepth: 8 },
+  config: { threadsN: 16, threadsM: 16, mPerThread: 8, vectorsPerThread: 2, tileK: 8 },
 };
 const TILE_32: SolverChoice = {
   name: "implicit-gemm",
-  config: { threadsX: 8, threadsY: 8, rows: 4, vectors: 1, tileDepth: 8 },
+  config: { threadsN: 8, threadsM: 8, mPerThread: 4, vectorsPerThread: 1, tileK: 8 },
 };
 
 describe("useful share", () => {
@@ -45,14 +45,14 @@ describe("useful share", () => {
     ).toBe(1);
   });
 
-  test("counts rows and columns beyond the edge, and a depth that is no multiple of the tile's", () => {
-    // 16 of 32 rows, 49 of 64 columns, 12 of 16 terms.
+  test("counts M and N beyond the edge, and a K that is no multiple of the tile's", () => {
+    // 16 of 32 M, 49 of 64 N, 12 of 16 K.
     const shapes: Shapes = [
       [1, 12, 7, 7],
       [16, 12, 1, 1],
     ];
     expect(shareOf("forward", shapes, TILE_32)).toBeCloseTo((16 / 32) * (49 / 64) * (12 / 16), 10);
-    // 16 of 32 rows, 12 of 32 columns, 49 of 56 terms.
+    // 16 of 32 M, 12 of 32 N, 49 of 56 K.
     expect(shareOf("weightGradient", shapes, TILE_32)).toBeCloseTo((16 / 32) * (12 / 32) * (49 / 56), 10);
   });
 
@@ -75,10 +75,10 @@ describe("useful share", () => {
   test("counts columns of windows and strips beyond the edge, and idle threads of a workgroup", () => {
     const shapes: Shapes = [[1, 64, 7, 7], [64, 1, 3, 3], { padding: 1, groups: 64 }];
     // 7 of 8 columns.
-    expect(shareOf("forward", shapes, { name: "rolling-window", config: { rows: 1, columns: 4, lines: 7 } })).toBe(
+    expect(shareOf("forward", shapes, { name: "rolling-window", config: { mPerThread: 1, columns: 4, rows: 7 } })).toBe(
       7 / 8,
     );
-    expect(shareOf("forward", shapes, { name: "strip", config: { rows: 1, columns: 4 } })).toBe(7 / 8);
+    expect(shareOf("forward", shapes, { name: "strip", config: { mPerThread: 1, columns: 4 } })).toBe(7 / 8);
     // 49 of 64 threads.
     const [, , options] = shapes;
     expect(shareOf("forward", [[1, 1, 7, 7], [1, 1, 3, 3], { ...options, groups: 1 }], "direct")).toBe(49 / 64);

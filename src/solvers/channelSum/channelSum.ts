@@ -8,7 +8,7 @@ import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { elementTypes } from "../shared/constants.js";
 import { channelSums, twoStages } from "../passes/reducePartials.js";
-import { chooseSplits } from "../shared/splits.js";
+import { chooseSplitK } from "../shared/splits.js";
 
 export const channelSum: Solver<NoKnobs> = {
   name: "channel-sum",
@@ -19,23 +19,23 @@ export const channelSum: Solver<NoKnobs> = {
     const { masked, problem, direction } = operation;
     const slopes = direction === "slopeGradient";
     const { batch, outChannels, outputPositions } = problem;
-    const depth = batch * outputPositions;
-    const { busyGradientWorkgroups: busy, splitLeastKChannelSum: leastDepth } = policyOf(capabilities);
-    const splits = chooseSplits({ tasks: outChannels, busy, elements: outChannels, depth, leastDepth }, capabilities);
-    const sums = channelSums(operation, splits, capabilities);
+    const k = batch * outputPositions;
+    const { busyGradientWorkgroups: busy, splitLeastKChannelSum: leastK } = policyOf(capabilities);
+    const splitK = chooseSplitK({ tasks: outChannels, busy, elements: outChannels, k, leastK }, capabilities);
+    const sums = channelSums(operation, splitK, capabilities);
     const first = dispatch(kernel, {
       constants: { MASKED: masked, SLOPES: slopes },
       types: elementTypes(operation),
       uniforms: {
         channels: outChannels,
-        tasks: splits * outChannels,
+        tasks: splitK * outChannels,
         positions: outputPositions,
-        depth,
-        depthPerSplit: Math.ceil(depth / splits),
+        k,
+        kPerSplit: Math.ceil(k / splitK),
         strides: problem.outputStrides,
       },
       bindings: { outputGradient: "y", activated: masked || slopes ? "activated" : "unused", partials: sums.target },
-      workgroups: foldWorkgroups(splits * outChannels, capabilities),
+      workgroups: foldWorkgroups(splitK * outChannels, capabilities),
     });
     return twoStages(first, sums);
   },

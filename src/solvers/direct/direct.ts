@@ -6,7 +6,7 @@ import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js"
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { elementTypes, vectorResults, wholeWorkgroups } from "../shared/constants.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
-import { describeGather, meanDepth } from "../shared/gather.js";
+import { describeGather, meanK } from "../shared/gather.js";
 
 const THREADS = 64;
 
@@ -34,7 +34,7 @@ export const direct: Solver<NoKnobs> = {
       },
       bindings: gather.bindings,
       workgroups: foldWorkgroups(Math.ceil(resultElements / THREADS), capabilities),
-      multiplyAdds: wholeWorkgroups(resultElements, THREADS) * meanDepth(operation, gather),
+      multiplyAdds: wholeWorkgroups(resultElements, THREADS) * meanK(operation, gather),
     });
     return {
       dispatches: [step, ...borderDispatches(operation, capabilities)],

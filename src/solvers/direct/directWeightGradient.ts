@@ -12,7 +12,7 @@ import {
   twoStages,
   weightSums,
 } from "../passes/reducePartials.js";
-import { chooseSplits } from "../shared/splits.js";
+import { chooseSplitK } from "../shared/splits.js";
 import { planUnshared } from "./unsharedWeightGradient.js";
 
 const THREADS = 64;
@@ -26,24 +26,24 @@ export const directWeightGradient: Solver<NoKnobs> = {
     if (operation.problem.weightPositionStride > 0) return planUnshared(operation, capabilities);
     const { problem } = operation;
     const { elements } = gradientMatrix(operation);
-    const depth = problem.batch * problem.outputPositions;
+    const k = problem.batch * problem.outputPositions;
     const tasks = Math.ceil(elements / THREADS);
-    const { busyGradientWorkgroups: busy, splitLeastKGradient: leastDepth } = policyOf(capabilities);
-    const splits = chooseSplits({ tasks, busy, elements, depth, leastDepth }, capabilities);
-    const sums = weightSums(operation, splits, capabilities);
+    const { busyGradientWorkgroups: busy, splitLeastKGradient: leastK } = policyOf(capabilities);
+    const splitK = chooseSplitK({ tasks, busy, elements, k, leastK }, capabilities);
+    const sums = weightSums(operation, splitK, capabilities);
     const first = dispatch(kernel, {
       constants: { ...gradientConstants(operation), RANK: problem.rank },
       types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
         outputPositions: problem.outputPositions,
-        elements: splits * elements,
-        depth,
-        depthPerSplit: Math.ceil(depth / splits),
+        elements: splitK * elements,
+        k,
+        kPerSplit: Math.ceil(k / splitK),
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },
-      workgroups: foldWorkgroups(Math.ceil((splits * elements) / THREADS), capabilities),
-      multiplyAdds: wholeWorkgroups(elements, THREADS) * depth,
+      workgroups: foldWorkgroups(Math.ceil((splitK * elements) / THREADS), capabilities),
+      multiplyAdds: wholeWorkgroups(elements, THREADS) * k,
     });
     return twoStages(first, sums);
   },

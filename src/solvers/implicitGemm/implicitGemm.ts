@@ -1,4 +1,32 @@
-/** Tiled implicit GEMM in workgroup memory: forward pass and input gradient. */
+/**
+ * Implicit GEMM: the convolution is a matrix product, computed tile by tile in workgroup memory. The matrix of patches
+ * (im2col) is never stored: its elements are gathered as they are loaded. Here: forward pass and input gradient.
+ *
+ *   C[m, n] = sum over k of A[m, k] * B[k, n]
+ *
+ *                   A             B           M                 N                                K
+ *   forward         weight        patches of  output channels   output positions of the batch    (input channel, tap)
+ *                                 the input
+ *   input gradient  weight        patches of  input channels    input positions, phase by phase  (output channel, tap)
+ *                                 dy
+ *   weight gradient dy            patches of  output channels   (input channel, tap)             output positions
+ *                                 the input                                                      of the batch
+ *
+ *                             N
+ *                    +-----------------+
+ *                    |      tileK      |  B: tileK of K at a time in workgroup memory
+ *                    +----+----+----+--+
+ *          K         |    |    |    |  |  tileN = threadsN * 4 * vectorsPerThread
+ *     +----+-----+   +----+----+----+--+
+ *     |    |     |   |    | ## |    |  |  tileM = threadsM * mPerThread
+ *   M | A  |tileK|   +----+----+----+--+
+ *     |    |     |   |    |    |    |  |  C: a workgroup computes a tile; each of its threadsM * threadsN threads holds
+ *     +----+-----+   +----+----+----+--+     mPerThread * 4 * vectorsPerThread sums of it in registers
+ *
+ * For each k a thread reads mPerThread + 4 * vectorsPerThread values from workgroup memory for their product of
+ * multiply-adds. For each tile and k the workgroup reads tileM + tileN values from global memory. What each knob costs
+ * stands with it (workgroupTile.ts).
+ */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
@@ -9,27 +37,27 @@ import { stepsPerBlock } from "../shared/blocks.js";
 import { elementTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
 import { describeGather, type Gather, liesInVectors, phaseUniforms } from "../shared/gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
-import { mostSplits, resultSplits, resultSplitsRefusal, resultSums, type ResultTerms } from "../passes/sumSplits.js";
+import { mostSplitK, resultSplitK, resultSplitKRefusal, resultSums, type ResultTerms } from "../passes/sumSplits.js";
 import {
   candidateTiles,
   TILE_KNOBS,
-  tileColumns,
   tileConstants,
   tileCount,
   tileDiscouraged,
+  tileM,
   tileMultiplyAdds,
+  tileN,
   tileRefusal,
-  tileRows,
   tileSums,
   type WorkgroupTile,
 } from "./workgroupTile.js";
 
-/** Whether the four weights of neighbouring depth lie in one aligned vector. */
+/** Whether the weights of four neighbouring k lie in one aligned vector. */
 function vectorWeight(operation: ConvOperation, gather: Gather): boolean {
-  return !gather.transposed && operation.problem.weightOrder === "OIS" && gather.depth % 4 === 0;
+  return !gather.transposed && operation.problem.weightOrder === "OIS" && gather.k % 4 === 0;
 }
 
-/** Whether four neighbouring columns are four neighbouring, aligned source elements: a plain 1x1 layer. */
+/** Whether four neighbours along N are four neighbouring, aligned source elements: a plain 1x1 layer. */
 function vectorSource({ problem, masked, pixels }: ConvOperation): boolean {
   const { inputPositions, layout } = problem;
   return isPointwise(problem) && layout === "channels-first" && inputPositions % 4 === 0 && !masked && !pixels;
@@ -37,15 +65,18 @@ function vectorSource({ problem, masked, pixels }: ConvOperation): boolean {
 
 /** The sums of a tile. */
 function termsOf({ problem }: ConvOperation, gather: Gather, tile: WorkgroupTile): ResultTerms {
-  const { phaseCount, resultChannels, columns, depth } = gather;
-  const tasks = phaseCount * problem.groups * tileCount(tile, resultChannels, columns);
-  const unit = tile.tileDepth;
-  return { tasks, depth, unit, blockDepth: unit * stepsPerBlock(unit), sums: tileSums(tile) };
+  const { phaseCount, resultChannels, n, k } = gather;
+  const tasks = phaseCount * problem.groups * tileCount(tile, resultChannels, n);
+  const unit = tile.tileK;
+  return { tasks, k, unit, blockK: unit * stepsPerBlock(unit), sums: tileSums(tile) };
 }
 
 export interface ImplicitGemmConfig extends WorkgroupTile {
-  /** Workgroups that share a sum (split K); as many as the device wants when absent. */
-  readonly splits?: number;
+  /**
+   * Workgroups that share a sum; as many as the device wants when absent. More keep a large device busy where there are
+   * few tiles. Each writes a partial result, and a second dispatch adds them.
+   */
+  readonly splitK?: number;
 }
 
 export const implicitGemm: Solver<ImplicitGemmConfig> = {
@@ -53,16 +84,16 @@ export const implicitGemm: Solver<ImplicitGemmConfig> = {
   directions: ["forward", "inputGradient"],
   readsPixels: true,
   usesWorkgroupMemory: true,
-  knobs: { ...TILE_KNOBS, splits: false },
+  knobs: { ...TILE_KNOBS, splitK: false },
 
   configs(operation, capabilities) {
     const gather = describeGather(operation);
     const copies = gather.phaseCount * operation.problem.groups;
     const policy = policyOf(capabilities);
-    const tiles = candidateTiles(gather.resultChannels, gather.columns, copies * mostSplits(gather, policy), policy);
+    const tiles = candidateTiles(gather.resultChannels, gather.n, copies * mostSplitK(gather, policy), policy);
     const isSplit = (tile: WorkgroupTile): boolean =>
-      resultSplits(operation, termsOf(operation, gather, tile), capabilities) > 1;
-    return [...tiles, ...tiles.filter(isSplit).map((tile) => ({ ...tile, splits: 1 }))];
+      resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1;
+    return [...tiles, ...tiles.filter(isSplit).map((tile) => ({ ...tile, splitK: 1 }))];
   },
 
   discouraged(operation, capabilities) {
@@ -74,14 +105,14 @@ export const implicitGemm: Solver<ImplicitGemmConfig> = {
     if (unable !== undefined) return { refused: unable };
     const gather = describeGather(operation);
     const terms = termsOf(operation, gather, config);
-    const { splits = resultSplits(operation, terms, capabilities) } = config;
-    const refused = resultSplitsRefusal(operation, splits, capabilities);
+    const { splitK = resultSplitK(operation, terms, capabilities) } = config;
+    const refused = resultSplitKRefusal(operation, splitK, capabilities);
     if (refused !== undefined) return { refused };
-    const sums = resultSums(operation, gather, terms, splits, capabilities);
-    const tasks = sums.splits * terms.tasks;
+    const sums = resultSums(operation, gather, terms, splitK, capabilities);
+    const tasks = sums.splitK * terms.tasks;
     const vectors = vectorResults(
       sums.types.Result,
-      gather.phaseCount === 1 && liesInVectors(gather, gather.gridPositions),
+      gather.phaseCount === 1 && liesInVectors(gather, gather.phasePositions),
     );
     const weightsInVectors = vectorWeight(operation, gather);
     const sourcesInVectors = vectorSource(operation);
@@ -101,11 +132,11 @@ export const implicitGemm: Solver<ImplicitGemmConfig> = {
         ...pixelUniforms(operation),
         ...phaseUniforms(gather),
         groups: operation.problem.groups,
-        depth: gather.depth,
-        depthPerSplit: sums.perSplit,
+        k: gather.k,
+        kPerSplit: sums.perSplit,
         resultElements: sums.resultElements,
-        rowBlocks: Math.ceil(gather.resultChannels / tileRows(config)),
-        columnBlocks: Math.ceil(gather.columns / tileColumns(config)),
+        tilesM: Math.ceil(gather.resultChannels / tileM(config)),
+        tilesN: Math.ceil(gather.n / tileN(config)),
         tasks,
       },
       bindings: {
@@ -119,7 +150,7 @@ export const implicitGemm: Solver<ImplicitGemmConfig> = {
       multiplyAdds:
         gather.phaseCount *
         operation.problem.groups *
-        tileMultiplyAdds(config, gather.resultChannels, gather.columns, gather.depth),
+        tileMultiplyAdds(config, gather.resultChannels, gather.n, gather.k),
     });
     return {
       dispatches: [step, ...sums.reduction, ...borderDispatches(operation, capabilities)],

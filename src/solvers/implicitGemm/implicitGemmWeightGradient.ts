@@ -1,4 +1,4 @@
-/** Tiled implicit GEMM in workgroup memory: weight gradient, its long sum split in two stages. */
+/** Implicit GEMM (implicitGemm.ts): weight gradient. Its long sum is split in two stages. */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm_weight_gradient.wgsl";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
@@ -12,16 +12,16 @@ import {
   twoStages,
   weightSums,
 } from "../passes/reducePartials.js";
-import { chooseSplits, dealOut } from "../shared/splits.js";
+import { chooseSplitK, divideEvenly } from "../shared/splits.js";
 import {
   candidateTiles,
   TILE_KNOBS,
-  tileColumns,
   tileConstants,
   tileDiscouraged,
+  tileM,
   tileMultiplyAdds,
+  tileN,
   tileRefusal,
-  tileRows,
   tileSums,
   type WorkgroupTile,
 } from "./workgroupTile.js";
@@ -35,9 +35,9 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
   configs(operation, capabilities) {
     const policy = policyOf(capabilities);
     const { problem } = operation;
-    const { columns } = gradientMatrix(operation);
-    const splits = Math.max(1, Math.floor((problem.batch * problem.outputPositions) / policy.splitLeastK));
-    return candidateTiles(problem.outChannelsPerGroup, columns, problem.groups * splits, policy);
+    const { n } = gradientMatrix(operation);
+    const splitK = Math.max(1, Math.floor((problem.batch * problem.outputPositions) / policy.splitLeastK));
+    return candidateTiles(problem.outChannelsPerGroup, n, problem.groups * splitK, policy);
   },
 
   discouraged(operation, capabilities) {
@@ -48,20 +48,20 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
     const refused = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, 1);
     if (refused !== undefined) return { refused };
     const { problem } = operation;
-    const { columns, elements } = gradientMatrix(operation);
-    const rowBlocks = Math.ceil(problem.outChannelsPerGroup / tileRows(config));
-    const columnBlocks = Math.ceil(columns / tileColumns(config));
-    const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
+    const { n, elements } = gradientMatrix(operation);
+    const tilesM = Math.ceil(problem.outChannelsPerGroup / tileM(config));
+    const tilesN = Math.ceil(n / tileN(config));
+    const tasksPerSplit = problem.groups * tilesM * tilesN;
 
-    const depth = problem.batch * problem.outputPositions;
+    const k = problem.batch * problem.outputPositions;
     const { busyGradientWorkgroups: busy, splitLeastK } = policyOf(capabilities);
-    const limits = { leastDepth: splitLeastK, mostDepth: MOST_TERMS };
-    const wanted = chooseSplits({ tasks: tasksPerSplit, busy, elements, depth, ...limits }, capabilities);
-    const { tileDepth } = config;
-    const { perSplit: depthPerSplit, splits } = dealOut(depth, wanted, tileDepth);
+    const limits = { leastK: splitLeastK, mostK: MOST_TERMS };
+    const wanted = chooseSplitK({ tasks: tasksPerSplit, busy, elements, k, ...limits }, capabilities);
+    const { tileK } = config;
+    const { perSplit: kPerSplit, splitK } = divideEvenly(k, wanted, tileK);
 
-    const sums = weightSums(operation, splits, capabilities);
-    const tasks = splits * tasksPerSplit;
+    const sums = weightSums(operation, splitK, capabilities);
+    const tasks = splitK * tasksPerSplit;
     const bindings = gradientBindings(operation);
     const channelsFirst = problem.layout === "channels-first";
     const inVectors = channelsFirst && problem.outputPositions % 4 === 0;
@@ -71,19 +71,19 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
         ...tileConstants(config),
         RANK: problem.rank,
         VECTOR_GRADIENT: inVectors,
-        ALONG_DEPTH: channelsFirst,
-        BLOCKED: depthPerSplit > tileDepth * stepsPerBlock(tileDepth),
+        ALONG_K: channelsFirst,
+        BLOCKED: kPerSplit > tileK * stepsPerBlock(tileK),
         IN_REGISTERS: inRegisters(tileSums(config), capabilities),
       },
       types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
-        columnBlocks,
-        rowBlocks,
+        tilesN,
+        tilesM,
         tasks,
         outputPositions: problem.outputPositions,
-        depth,
-        depthPerSplit,
+        k,
+        kPerSplit,
       },
       bindings: {
         ...bindings,
@@ -93,7 +93,7 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
         partials: sums.target,
       },
       workgroups: foldWorkgroups(tasks, capabilities),
-      multiplyAdds: problem.groups * tileMultiplyAdds(config, problem.outChannelsPerGroup, columns, depth),
+      multiplyAdds: problem.groups * tileMultiplyAdds(config, problem.outChannelsPerGroup, n, k),
     });
     return twoStages(first, sums);
   },

@@ -17,25 +17,23 @@ import {
 } from "../../planning/solver.js";
 import { BATCH_BLOCKS, stepsPerBlock } from "../shared/blocks.js";
 import { elementTypes, paddingConstant, strideList, tapConstants } from "../shared/constants.js";
-import { chooseSplits, dealOut, partialBytes } from "../shared/splits.js";
+import { chooseSplitK, divideEvenly, partialBytes } from "../shared/splits.js";
 
 const REDUCE_THREADS = 64;
 
-/** The matrix a weight gradient computes: rows through all groups, a column a weight, perhaps one for the bias. */
+/** The product that a weight gradient computes (shaders/common/weight_gradient.wgsl). */
 export interface GradientMatrix {
   /** Output channels of all groups. */
-  readonly rows: number;
-  /** Weights of a filter. */
-  readonly weightColumns: number;
+  readonly m: number;
   /** Weights of a filter, and 1 for the bias gradient where it is fused. */
-  readonly columns: number;
+  readonly n: number;
   readonly elements: number;
 }
 
 export function gradientMatrix({ problem, bias }: ConvOperation): GradientMatrix {
-  const weightColumns = problem.inChannelsPerGroup * problem.taps;
-  const columns = weightColumns + (bias ? 1 : 0);
-  return { rows: problem.outChannels, weightColumns, columns, elements: problem.outChannels * columns };
+  const m = problem.outChannels;
+  const n = problem.inChannelsPerGroup * problem.taps + (bias ? 1 : 0);
+  return { m, n, elements: m * n };
 }
 
 /** Constants of every weight gradient kernel. */
@@ -44,57 +42,57 @@ export function gradientConstants(operation: ConvOperation) {
   return { ...tapConstants(problem), PADDING_MODE: paddingConstant(problem), HAS_BIAS: bias, MASKED: masked };
 }
 
-/** How kernels walk whose threads take `columns` positions of a line at a time. */
-export interface LineWalk {
+/** How kernels walk whose threads take `columns` positions of a row at a time. */
+export interface RowWalk {
   readonly columns: number;
-  /** Positions of a line that a thread walks at a stretch, at most: longer lines are cut into segments. */
+  /** Positions of a row that a thread walks at a stretch, at most: longer rows are cut into segments. */
   readonly longest: number;
   /** Threads of one split, and of a workgroup. */
   readonly threads: number;
   readonly threadsPerTask: number;
 }
 
-/** Output lines cut into segments. */
-function cutLines({ problem: { batch, output } }: ConvOperation, { columns, longest }: LineWalk) {
+/** Output rows cut into segments. */
+function cutRows({ problem: { batch, output } }: ConvOperation, { columns, longest }: RowWalk) {
   const blocks = Math.ceil(output[2] / columns);
   const columnBlocks = Math.ceil(blocks / Math.ceil((blocks * columns) / longest));
-  return { lines: batch * output[0] * output[1], columnBlocks, segmentsPerLine: Math.ceil(blocks / columnBlocks) };
+  return { rows: batch * output[0] * output[1], columnBlocks, segmentsPerRow: Math.ceil(blocks / columnBlocks) };
 }
 
-/** Output lines, or segments of them, dealt out to splits. */
-function dealLines(
+/** Output rows, or segments of them, divided among splits. */
+function splitWalk(
   operation: ConvOperation,
-  { threads, threadsPerTask }: LineWalk,
-  sum: { readonly depth: number; readonly positions: number; readonly mostDepth: number },
+  { threads, threadsPerTask }: RowWalk,
+  sum: { readonly k: number; readonly positions: number; readonly mostK: number },
   capabilities: Capabilities,
 ) {
   const tasks = Math.ceil(threads / threadsPerTask);
   const { elements } = gradientMatrix(operation);
   const { busyGradientWorkgroups: busy, splitLeastKGradient } = policyOf(capabilities);
-  const leastDepth = Math.ceil(splitLeastKGradient / sum.positions);
-  return dealOut(sum.depth, chooseSplits({ tasks, busy, elements, leastDepth, ...sum }, capabilities));
+  const leastK = Math.ceil(splitLeastKGradient / sum.positions);
+  return divideEvenly(sum.k, chooseSplitK({ tasks, busy, elements, leastK, ...sum }, capabilities));
 }
 
-/** For kernels whose threads walk along lines, segment after segment. */
-export function splitSegments(operation: ConvOperation, walk: LineWalk, capabilities: Capabilities) {
-  const { lines, columnBlocks, segmentsPerLine } = cutLines(operation, walk);
-  const segments = lines * segmentsPerLine;
+/** For kernels whose threads walk along rows, segment after segment. */
+export function splitSegments(operation: ConvOperation, walk: RowWalk, capabilities: Capabilities) {
+  const { rows, columnBlocks, segmentsPerRow } = cutRows(operation, walk);
+  const segments = rows * segmentsPerRow;
   const positions = Math.min(columnBlocks * walk.columns, operation.problem.output[2]);
   const segmentsPerBlock = stepsPerBlock(positions);
-  const sum = { depth: segments, positions, mostDepth: BATCH_BLOCKS * segmentsPerBlock };
-  const { perSplit: segmentsPerSplit, splits } = dealLines(operation, walk, sum, capabilities);
-  return { columnBlocks, segments, segmentsPerLine, segmentsPerSplit, segmentsPerBlock, splits };
+  const sum = { k: segments, positions, mostK: BATCH_BLOCKS * segmentsPerBlock };
+  const { perSplit: segmentsPerSplit, splitK } = splitWalk(operation, walk, sum, capabilities);
+  return { columnBlocks, segments, segmentsPerRow, segmentsPerSplit, segmentsPerBlock, splitK };
 }
 
-/** For kernels whose threads walk down lines, some columns at a time: a split takes lines, of long ones a segment. */
-export function splitLines(operation: ConvOperation, walk: LineWalk, capabilities: Capabilities) {
-  const { lines, columnBlocks, segmentsPerLine } = cutLines(operation, walk);
+/** For kernels whose threads walk down rows, some columns at a time: a split takes rows, and a segment of long ones. */
+export function splitRows(operation: ConvOperation, walk: RowWalk, capabilities: Capabilities) {
+  const { rows, columnBlocks, segmentsPerRow } = cutRows(operation, walk);
   const [, , width] = operation.problem.output;
-  const linesPerBlock = stepsPerBlock(Math.min(walk.columns, width));
-  const mostDepth = Math.max(1, Math.floor((BATCH_BLOCKS * linesPerBlock) / columnBlocks));
-  const sum = { depth: lines, positions: Math.min(columnBlocks * walk.columns, width), mostDepth };
-  const { perSplit: linesPerSplit, splits } = dealLines(operation, walk, sum, capabilities);
-  return { columnBlocks, segmentsPerLine, lines, linesPerSplit, linesPerBlock, splits: splits * segmentsPerLine };
+  const rowsPerBlock = stepsPerBlock(Math.min(walk.columns, width));
+  const mostK = Math.max(1, Math.floor((BATCH_BLOCKS * rowsPerBlock) / columnBlocks));
+  const sum = { k: rows, positions: Math.min(columnBlocks * walk.columns, width), mostK };
+  const { perSplit: rowsPerSplit, splitK } = splitWalk(operation, walk, sum, capabilities);
+  return { columnBlocks, segmentsPerRow, rows, rowsPerSplit, rowsPerBlock, splitK: splitK * segmentsPerRow };
 }
 
 /** Uniform fields of every weight gradient kernel. */
@@ -104,7 +102,7 @@ export function gradientUniforms({ problem }: ConvOperation) {
     outputSize: problem.output,
     padBegin: problem.padBegin,
     groups: problem.groups,
-    rows: problem.outChannelsPerGroup,
+    outputChannels: problem.outChannelsPerGroup,
     inputChannels: problem.inChannelsPerGroup,
     inputStrides: problem.inputStrides,
     outputStrides: problem.outputStrides,
@@ -125,35 +123,35 @@ export interface PartialSums {
 }
 
 /** The second stage of a weight gradient split `splits` ways. */
-export function weightSums(operation: ConvOperation, splits: number, capabilities: Capabilities): PartialSums {
+export function weightSums(operation: ConvOperation, splitK: number, capabilities: Capabilities): PartialSums {
   const { problem, bias, dtype } = operation;
   const matrix = gradientMatrix(operation);
-  const inPlace = splits === 1 && !bias && dtype === "float32" && problem.weightOrder === "OIS";
+  const inPlace = splitK === 1 && !bias && dtype === "float32" && problem.weightOrder === "OIS";
   if (inPlace) return { target: "w", scratchBytes: {}, reduction: [] };
-  const { elements, columns } = matrix;
+  const { elements, n } = matrix;
   const reduction = dispatch(kernel, {
     constants: { HAS_BIAS: bias },
     types: elementTypes(operation),
-    uniforms: { elements, splits, columns, taps: problem.taps, strides: strideList(problem.weightStrides) },
+    uniforms: { elements, splitK, n, taps: problem.taps, strides: strideList(problem.weightStrides) },
     bindings: { partials: "partials", result: "w", bias: bias ? "bias" : "unused" },
     workgroups: foldWorkgroups(Math.ceil(elements / REDUCE_THREADS), capabilities),
   });
-  return { target: "partials", scratchBytes: { partials: partialBytes(splits, elements) }, reduction: [reduction] };
+  return { target: "partials", scratchBytes: { partials: partialBytes(splitK, elements) }, reduction: [reduction] };
 }
 
 /** The second stage of a sum with one result a channel. */
-export function channelSums(operation: ConvOperation, splits: number, capabilities: Capabilities): PartialSums {
+export function channelSums(operation: ConvOperation, splitK: number, capabilities: Capabilities): PartialSums {
   const target = operation.direction === "slopeGradient" ? "slopes" : "bias";
-  if (splits === 1 && operation.dtype === "float32") return { target, scratchBytes: {}, reduction: [] };
+  if (splitK === 1 && operation.dtype === "float32") return { target, scratchBytes: {}, reduction: [] };
   const elements = operation.problem.outChannels;
   const reduction = dispatch(kernel, {
     constants: { HAS_BIAS: false },
     types: elementTypes(operation),
-    uniforms: { elements, splits, columns: 1, taps: 1, strides: [1, 0, 0] },
+    uniforms: { elements, splitK, n: 1, taps: 1, strides: [1, 0, 0] },
     bindings: { partials: "partials", result: target, bias: "unused" },
     workgroups: foldWorkgroups(Math.ceil(elements / REDUCE_THREADS), capabilities),
   });
-  return { target: "partials", scratchBytes: { partials: partialBytes(splits, elements) }, reduction: [reduction] };
+  return { target: "partials", scratchBytes: { partials: partialBytes(splitK, elements) }, reduction: [reduction] };
 }
 
 /** The first stage, followed by the second where there is one. */

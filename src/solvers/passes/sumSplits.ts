@@ -12,7 +12,7 @@ import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scrat
 import { BATCH_BLOCKS, inRegisters } from "../shared/blocks.js";
 import { activationConstants, elementTypes, type ScalarElement, vectorResults } from "../shared/constants.js";
 import { type Gather, slopesOf } from "../shared/gather.js";
-import { chooseSplits, dealOut, leastSplits, partialBytes, splitsRefusal } from "../shared/splits.js";
+import { chooseSplitK, divideEvenly, leastSplitK, partialBytes, splitKRefusal } from "../shared/splits.js";
 
 const THREADS = 64;
 
@@ -20,12 +20,12 @@ const THREADS = 64;
 export interface ResultTerms {
   /** Workgroups that one split takes. */
   readonly tasks: number;
-  /** What is dealt out to splits: terms, or blocks of them. */
-  readonly depth: number;
-  /** As many are dealt out at a time. */
+  /** What is divided among splits: K, or blocks of it. */
+  readonly k: number;
+  /** As many are divided at a time. */
   readonly unit?: number;
   /** As many are summed before they are added to the others (blocks.ts). */
-  readonly blockDepth: number;
+  readonly blockK: number;
   /** Sums of a thread. */
   readonly sums: number;
 }
@@ -33,16 +33,16 @@ export interface ResultTerms {
 /** Of sums that `cutWalk` has cut. */
 export const blocksOf = (tasks: number, { blocks }: { readonly blocks: number }, sums: number): ResultTerms => ({
   tasks,
-  depth: blocks,
-  blockDepth: 1,
+  k: blocks,
+  blockK: 1,
   sums,
 });
 
 /** What is left to do for a kernel whose sums are split, and what it is to be given itself. */
 export interface ResultSums {
-  readonly splits: number;
+  readonly splitK: number;
   readonly constants: {
-    readonly SPLIT: boolean;
+    readonly SPLIT_K: boolean;
     readonly BLOCKED: boolean;
     readonly IN_REGISTERS: boolean;
     readonly HAS_BIAS: boolean;
@@ -60,26 +60,26 @@ export interface ResultSums {
 const elementsOf = (operation: ConvOperation): number => product(shapeOfRole(operation, resultRoles(operation)[0]));
 
 /** How many ways to split, unless it is said. */
-export function resultSplits(
+export function resultSplitK(
   operation: ConvOperation,
-  { tasks, depth }: { readonly tasks: number; readonly depth: number },
+  { tasks, k }: { readonly tasks: number; readonly k: number },
   capabilities: Capabilities,
 ): number {
   const { busyResultWorkgroups: busy, splitLeastK } = policyOf(capabilities);
   if (2 * tasks >= busy) return 1;
-  return chooseSplits({ tasks, busy, elements: elementsOf(operation), depth, leastDepth: splitLeastK }, capabilities);
+  return chooseSplitK({ tasks, busy, elements: elementsOf(operation), k, leastK: splitLeastK }, capabilities);
 }
 
 /** Splits that the sums of a pass have terms for. */
-export const mostSplits = ({ depth }: Gather, { splitLeastK }: DevicePolicy): number =>
-  Math.max(1, Math.floor(depth / splitLeastK));
+export const mostSplitK = ({ k }: Gather, { splitLeastK }: DevicePolicy): number =>
+  Math.max(1, Math.floor(k / splitLeastK));
 
 /** Why an operation cannot be split so many ways; undefined when it can. */
-export const resultSplitsRefusal = (
+export const resultSplitKRefusal = (
   operation: ConvOperation,
-  splits: number,
+  splitK: number,
   capabilities: Capabilities,
-): string | undefined => splitsRefusal(splits, elementsOf(operation), capabilities);
+): string | undefined => splitKRefusal(splitK, elementsOf(operation), capabilities);
 
 /**
  * Of a pass that `gather` describes, split as many ways as asked for; fewer if there is not enough for each, and more if each
@@ -88,24 +88,24 @@ export const resultSplitsRefusal = (
 export function resultSums(
   operation: ConvOperation,
   gather: Gather,
-  { depth, unit, blockDepth, sums }: ResultTerms,
-  splitsWanted: number,
+  { k, unit, blockK, sums }: ResultTerms,
+  splitKWanted: number,
   capabilities: Capabilities,
 ): ResultSums {
   const elements = elementsOf(operation);
-  const least = leastSplits({ depth, mostDepth: BATCH_BLOCKS * blockDepth, elements }, capabilities);
-  const { perSplit, splits } = dealOut(depth, Math.max(splitsWanted, least), unit);
-  const blocks = { BLOCKED: perSplit > blockDepth, IN_REGISTERS: inRegisters(sums, capabilities) };
+  const least = leastSplitK({ k, mostK: BATCH_BLOCKS * blockK, elements }, capabilities);
+  const { perSplit, splitK } = divideEvenly(k, Math.max(splitKWanted, least), unit);
+  const blocks = { BLOCKED: perSplit > blockK, IN_REGISTERS: inRegisters(sums, capabilities) };
   const isFloat32 = operation.dtype === "float32" || !blocks.BLOCKED || blocks.IN_REGISTERS;
   const { bias, residual, result } = gather.bindings;
   const fused = { ...activationConstants(operation), HAS_BIAS: operation.bias, HAS_RESIDUAL: operation.residual };
   const types = elementTypes(operation);
-  if (splits === 1 && isFloat32) {
+  if (splitK === 1 && isFloat32) {
     return {
-      splits,
+      splitK,
       perSplit,
       resultElements: elements,
-      constants: { SPLIT: false, ...blocks, ...fused },
+      constants: { SPLIT_K: false, ...blocks, ...fused },
       types: { Result: types.Element },
       bindings: { bias, residual, result },
       scratchBytes: {},
@@ -118,18 +118,18 @@ export function resultSums(
   const reduction = dispatch(kernel, {
     constants: { ...fused, ...results.constants },
     types: { ...types, ...results.types },
-    uniforms: { elements, splits, channels: groups * resultChannels, channelStride: resultStrides[1] },
+    uniforms: { elements, splitK, channels: groups * resultChannels, channelStride: resultStrides[1] },
     bindings: { partials: "partials", bias, residual, activated: slopesOf(operation), result },
     workgroups: foldWorkgroups(Math.ceil(elements / THREADS), capabilities),
   });
   return {
-    splits,
+    splitK,
     perSplit,
     resultElements: elements,
-    constants: { SPLIT: true, ...blocks, HAS_BIAS: false, HAS_RESIDUAL: false, ACTIVATION: 0 },
+    constants: { SPLIT_K: true, ...blocks, HAS_BIAS: false, HAS_RESIDUAL: false, ACTIVATION: 0 },
     types: { Result: "f32" },
     bindings: { bias: "unused", residual: "unused", result: "partials" },
-    scratchBytes: { partials: partialBytes(splits, elements) },
+    scratchBytes: { partials: partialBytes(splitK, elements) },
     reduction: [reduction],
   };
 }

@@ -1,11 +1,30 @@
-/** Register-tiled convolution without workgroup memory: forward pass and input gradient of any problem. */
+/**
+ * Register tiles: the convolution is a matrix product whose threads load from global memory into registers, without
+ * workgroup memory. Here: forward pass and input gradient of any problem.
+ *
+ *   C[m, n] = sum over k of A[m, k] * B[k, n]
+ *
+ *   forward          M output channels, N output positions of the batch, K (tap, input channel)
+ *   input gradient   M input channels, N input positions, phase by phase, K (tap, output channel)
+ *   weight gradient  M output channels, N (input channel, tap), K output positions of the batch
+ *
+ *                       thread
+ *                   0 1 2 3 .. 0 1 2 3 ..        N: neighbouring threads hold neighbours, so their loads fall together
+ *                  +----------+----------+
+ *   mPerThread = 2 | #        | #        |       a workgroup: threads * nPerThread along N
+ *                  | #        | #        |       thread 1 holds mPerThread * nPerThread sums
+ *                  +----------+----------+
+ *                     nPerThread = 2
+ *
+ * For each k a thread loads mPerThread weights and nPerThread sources, and does mPerThread * nPerThread multiply-adds.
+ */
 import kernel from "../../../shaders/register_tile/register_tile.wgsl";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { cutWalk } from "../shared/blocks.js";
 import {
-  dealtThreads,
+  evenThreads,
   elementTypes,
   preferring,
   registerTileRefusal,
@@ -14,74 +33,83 @@ import {
 } from "../shared/constants.js";
 import { laneCost } from "../shared/laneCost.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
-import { describeGather, meanDepth, phaseUniforms } from "../shared/gather.js";
-import { blocksOf, resultSplits, resultSplitsRefusal, resultSums } from "../passes/sumSplits.js";
+import { describeGather, meanK, phaseUniforms } from "../shared/gather.js";
+import { blocksOf, resultSplitK, resultSplitKRefusal, resultSums } from "../passes/sumSplits.js";
 
-/** The product is of M rows (result channels) by N columns (positions), over K terms. */
 export interface RegisterTileConfig {
-  /** Threads of a workgroup, at most; all of them along columns. */
+  /** Threads of a workgroup, at most; all of them along N. More are fewer, larger workgroups. */
   readonly threads: number;
-  /** Rows that a thread computes. More use each source more often, and take registers. */
-  readonly rows: number;
-  /** Columns that a thread computes. More use each weight more often, and take registers. */
-  readonly columns: number;
-  /** Workgroups that share a sum (split K); as many as the device wants when absent. */
-  readonly splits?: number;
+  /** M that a thread computes. More use each source more often; each takes nPerThread registers, and a load for each k. */
+  readonly mPerThread: number;
+  /** N that a thread computes. More use each weight more often; each takes mPerThread registers, and a load for each k. */
+  readonly nPerThread: number;
+  /**
+   * Workgroups that share a sum; as many as the device wants when absent. More keep a large device busy where there are
+   * few tiles. Each writes a partial result, and a second dispatch adds them.
+   */
+  readonly splitK?: number;
 }
 
 const TILES: readonly RegisterTileConfig[] = [
-  { threads: 64, rows: 8, columns: 8 },
-  { threads: 64, rows: 8, columns: 4 },
-  { threads: 64, rows: 4, columns: 4 },
-  { threads: 64, rows: 2, columns: 4 },
-  { threads: 64, rows: 1, columns: 4 },
+  { threads: 64, mPerThread: 8, nPerThread: 8 },
+  { threads: 64, mPerThread: 8, nPerThread: 4 },
+  { threads: 64, mPerThread: 4, nPerThread: 4 },
+  { threads: 64, mPerThread: 2, nPerThread: 4 },
+  { threads: 64, mPerThread: 1, nPerThread: 4 },
 ];
 
 export const registerTile: Solver<RegisterTileConfig> = {
   name: "register-tile",
   directions: ["forward", "inputGradient"],
   readsPixels: true,
-  knobs: { threads: true, rows: true, columns: true, splits: false },
+  knobs: { threads: true, mPerThread: true, nPerThread: true, splitK: false },
 
   configs(operation, capabilities) {
-    const { columns, phaseCount, resultChannels } = describeGather(operation);
-    const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
-    const rowsOf = ({ rows }: RegisterTileConfig): number =>
-      phaseCount * operation.problem.groups * Math.ceil(resultChannels / rows);
-    const threadsOf = (tile: RegisterTileConfig): number => Math.ceil(columns / tile.columns);
+    const { n, phaseCount, resultChannels } = describeGather(operation);
+    const fitting = TILES.filter(({ mPerThread }) => mPerThread < 2 * resultChannels);
+    const tilesOf = ({ mPerThread }: RegisterTileConfig): number =>
+      phaseCount * operation.problem.groups * Math.ceil(resultChannels / mPerThread);
+    const threadsOf = (tile: RegisterTileConfig): number => Math.ceil(n / tile.nPerThread);
     const { busyThreads, loadCost } = policyOf(capabilities);
-    if (loadCost === undefined) return preferring(fitting, (tile) => rowsOf(tile) * threadsOf(tile) >= busyThreads);
+    if (loadCost === undefined) return preferring(fitting, (tile) => tilesOf(tile) * threadsOf(tile) >= busyThreads);
     const costOf = (tile: RegisterTileConfig): number => {
-      const sizes = { multiplyAdds: tile.rows * tile.columns, loads: tile.rows + tile.columns };
-      return laneCost({ workgroups: rowsOf(tile), threads: threadsOf(tile), ...sizes }, loadCost, capabilities);
+      const sizes = { multiplyAdds: tile.mPerThread * tile.nPerThread, loads: tile.mPerThread + tile.nPerThread };
+      return laneCost({ workgroups: tilesOf(tile), threads: threadsOf(tile), ...sizes }, loadCost, capabilities);
     };
     return [...fitting].sort((one, other) => costOf(one) - costOf(other));
   },
 
   plan(operation, capabilities, config) {
-    const unable = unsharedRefusal(operation.problem) ?? registerTileRefusal(config, capabilities);
+    const { threads, mPerThread, nPerThread } = config;
+    const tile = { mPerThread, nPerThread };
+    const unable = unsharedRefusal(operation.problem) ?? registerTileRefusal(threads, tile, capabilities);
     if (unable !== undefined) return { refused: unable };
-    const { threads, rows, columns } = config;
     const gather = describeGather(operation);
-    const rowBlocks = Math.ceil(gather.resultChannels / rows);
-    const workgroupThreads = dealtThreads(Math.ceil(gather.columns / columns), threads);
-    const columnBlocks = Math.ceil(gather.columns / (workgroupThreads * columns));
-    const tasksPerSplit = gather.phaseCount * operation.problem.groups * rowBlocks * columnBlocks;
-    const { depth, sourceChannels: channels } = gather;
-    const { splits = resultSplits(operation, { tasks: tasksPerSplit, depth }, capabilities) } = config;
-    const refused = resultSplitsRefusal(operation, splits, capabilities);
+    const tilesM = Math.ceil(gather.resultChannels / mPerThread);
+    const workgroupThreads = evenThreads(Math.ceil(gather.n / nPerThread), threads);
+    const tilesN = Math.ceil(gather.n / (workgroupThreads * nPerThread));
+    const tasksPerSplit = gather.phaseCount * operation.problem.groups * tilesM * tilesN;
+    const { k, sourceChannels: channels } = gather;
+    const { splitK = resultSplitK(operation, { tasks: tasksPerSplit, k }, capabilities) } = config;
+    const refused = resultSplitKRefusal(operation, splitK, capabilities);
     if (refused !== undefined) return { refused };
-    const walk = cutWalk({ channels, visits: depth / channels, splits });
-    const sums = resultSums(operation, gather, blocksOf(tasksPerSplit, walk, rows * columns), splits, capabilities);
-    const tasks = sums.splits * tasksPerSplit;
+    const walk = cutWalk({ channels, taps: k / channels, splitK });
+    const sums = resultSums(
+      operation,
+      gather,
+      blocksOf(tasksPerSplit, walk, mPerThread * nPerThread),
+      splitK,
+      capabilities,
+    );
+    const tasks = sums.splitK * tasksPerSplit;
     const results = vectorResults(sums.types.Result, false);
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
         ...pixelConstants(operation),
         THREADS: workgroupThreads,
-        ROWS: rows,
-        COLUMNS: columns,
+        M_PER_THREAD: mPerThread,
+        N_PER_THREAD: nPerThread,
         ...sums.constants,
         ...results.constants,
       },
@@ -94,13 +122,13 @@ export const registerTile: Solver<RegisterTileConfig> = {
         blocksPerSplit: sums.perSplit,
         resultElements: sums.resultElements,
         groups: operation.problem.groups,
-        rowBlocks,
-        columnBlocks,
+        tilesM,
+        tilesN,
         tasks,
       },
       bindings: { ...gather.bindings, ...sums.bindings },
       workgroups: foldWorkgroups(tasks, capabilities),
-      multiplyAdds: tasksPerSplit * workgroupThreads * rows * columns * meanDepth(operation, gather),
+      multiplyAdds: tasksPerSplit * workgroupThreads * mPerThread * nPerThread * meanK(operation, gather),
     });
     return {
       dispatches: [step, ...sums.reduction, ...borderDispatches(operation, capabilities)],

@@ -1,14 +1,14 @@
-/** Register-tiled weight gradient without workgroup memory. Takes every problem. */
+/** Register tiles (registerTile.ts): weight gradient of any problem. */
 import kernel from "../../../shaders/register_tile/register_tile_weight_gradient.wgsl";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { policyOf } from "../../planning/policy.js";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { BATCH_BLOCKS, BLOCK_TERMS, inRegisters, stepsPerBlock } from "../shared/blocks.js";
 import {
-  dealtThreads,
+  evenThreads,
   elementTypes,
   registerTileRefusal,
-  shareRefusal,
+  broadcastRefusal,
   tileSizeRefusal,
   unsharedRefusal,
 } from "../shared/constants.js";
@@ -20,113 +20,115 @@ import {
   twoStages,
   weightSums,
 } from "../passes/reducePartials.js";
-import { chooseSplits, dealOut } from "../shared/splits.js";
+import { chooseSplitK, divideEvenly } from "../shared/splits.js";
 
-/** The product is of M rows (output channels) by N columns (weights of a filter), over K output positions. */
 export interface RegisterTileGradientConfig {
-  /** Threads of a workgroup, at most; all of them along columns. */
+  /** Threads of a workgroup, at most; all of them along N. More are fewer, larger workgroups. */
   readonly threads: number;
-  /** Rows that a thread computes. More use each source more often, and take registers. */
-  readonly rows: number;
-  /** Columns that a thread computes. More use each gradient more often, and take registers. */
-  readonly columns: number;
-  /** Lanes of a subgroup that share the gradients they load, a power of two; 1, none, when absent. */
-  readonly shared?: number;
+  /** M that a thread computes. More use each source more often; each takes nPerThread registers, and a load for each k. */
+  readonly mPerThread: number;
+  /** N that a thread computes. More use each gradient more often; each takes mPerThread registers, and a load for each k. */
+  readonly nPerThread: number;
+  /**
+   * Lanes of a subgroup that load a gradient each and broadcast it, a power of two; 1, none, when absent. More save loads;
+   * steps for as many positions are unrolled.
+   */
+  readonly broadcastLanes?: number;
 }
 
 const TILES: readonly RegisterTileGradientConfig[] = [
-  { threads: 64, rows: 8, columns: 8, shared: 1 },
-  { threads: 64, rows: 8, columns: 4, shared: 1 },
-  { threads: 64, rows: 4, columns: 4, shared: 1 },
-  { threads: 64, rows: 2, columns: 4, shared: 1 },
-  { threads: 64, rows: 1, columns: 4, shared: 1 },
+  { threads: 64, mPerThread: 8, nPerThread: 8, broadcastLanes: 1 },
+  { threads: 64, mPerThread: 8, nPerThread: 4, broadcastLanes: 1 },
+  { threads: 64, mPerThread: 4, nPerThread: 4, broadcastLanes: 1 },
+  { threads: 64, mPerThread: 2, nPerThread: 4, broadcastLanes: 1 },
+  { threads: 64, mPerThread: 1, nPerThread: 4, broadcastLanes: 1 },
 ];
 
-/** Where lanes share gradients: positions are written out, so the tile is smaller. */
-const SHARED_TILE = { threads: 64, rows: 8, columns: 4 };
-/** Positions whose gradients the lanes of a subgroup may share. */
-const MOST_SHARED = 4;
-/** Positions beyond the end of a line that a share may waste, as a part of it. */
+/** Where lanes broadcast gradients: positions are unrolled, so the tile is smaller. */
+const BROADCAST_TILE = { threads: 64, mPerThread: 8, nPerThread: 4 };
+/** Lanes that may broadcast, a position each. */
+const MOST_BROADCAST = 4;
+/** Lanes that may have no position, at the end of a row, as a part of its width. */
 const MOST_WASTE = 0.1;
-/** Shorter lines than this leave too little to do between two shares. */
-const SHORTEST_SHARED_LINE = 12;
+/** Shorter rows than this leave too little to do between two broadcasts. */
+const SHORTEST_BROADCAST_ROW = 12;
 
-/** Positions that lanes share: the most that a subgroup surely has lanes for and that fit a line well. */
-function sharedPositions(width: number, { subgroupLanes }: Capabilities): number {
-  if (width < SHORTEST_SHARED_LINE) return 1;
-  let shared = MOST_SHARED;
-  const waste = (): number => (shared * Math.ceil(width / shared)) / width - 1;
-  while (shared > 1 && (shared > subgroupLanes || waste() > MOST_WASTE)) shared /= 2;
-  return shared;
+/** Lanes that broadcast: the most that every subgroup of the device has, and that divide a row well. */
+function broadcastingLanes(width: number, { subgroupLanes }: Capabilities): number {
+  if (width < SHORTEST_BROADCAST_ROW) return 1;
+  let broadcastLanes = MOST_BROADCAST;
+  const waste = (): number => (broadcastLanes * Math.ceil(width / broadcastLanes)) / width - 1;
+  while (broadcastLanes > 1 && (broadcastLanes > subgroupLanes || waste() > MOST_WASTE)) broadcastLanes /= 2;
+  return broadcastLanes;
 }
 
 export const registerTileWeightGradient: Solver<RegisterTileGradientConfig> = {
   name: "register-tile",
   directions: ["weightGradient"],
-  knobs: { threads: true, rows: true, columns: true, shared: false },
+  knobs: { threads: true, mPerThread: true, nPerThread: true, broadcastLanes: false },
 
   configs({ problem }, capabilities) {
-    const shared = sharedPositions(problem.output[2], capabilities);
-    const tiles = shared > 1 ? [{ ...SHARED_TILE, shared }, ...TILES] : TILES;
-    return tiles.filter(({ rows }) => rows < 2 * problem.outChannelsPerGroup);
+    const broadcastLanes = broadcastingLanes(problem.output[2], capabilities);
+    const tiles = broadcastLanes > 1 ? [{ ...BROADCAST_TILE, broadcastLanes }, ...TILES] : TILES;
+    return tiles.filter(({ mPerThread }) => mPerThread < 2 * problem.outChannelsPerGroup);
   },
 
   plan(operation, capabilities, config) {
-    const { threads, rows, columns, shared = 1 } = config;
+    const { threads, mPerThread, nPerThread, broadcastLanes = 1 } = config;
     const refused =
       unsharedRefusal(operation.problem) ??
-      registerTileRefusal(config, capabilities) ??
-      shareRefusal({ threads, shared }, capabilities) ??
-      tileSizeRefusal(rows * columns, rows * columns * shared);
+      registerTileRefusal(threads, { mPerThread, nPerThread }, capabilities) ??
+      broadcastRefusal({ threads, broadcastLanes }, capabilities) ??
+      tileSizeRefusal(mPerThread * nPerThread, mPerThread * nPerThread * broadcastLanes);
     if (refused !== undefined) return { refused };
     const { problem } = operation;
     const matrix = gradientMatrix(operation);
-    const rowBlocks = Math.ceil(problem.outChannelsPerGroup / rows);
-    // Lanes that share loads must all be there.
-    const workgroupThreads = dealtThreads(Math.ceil(matrix.columns / columns), threads, shared);
-    const columnBlocks = Math.ceil(matrix.columns / (workgroupThreads * columns));
-    const tasksPerSplit = problem.groups * rowBlocks * columnBlocks;
+    const tilesM = Math.ceil(problem.outChannelsPerGroup / mPerThread);
+    // Lanes that broadcast must all be there.
+    const workgroupThreads = evenThreads(Math.ceil(matrix.n / nPerThread), threads, broadcastLanes);
+    const tilesN = Math.ceil(matrix.n / (workgroupThreads * nPerThread));
+    const tasksPerSplit = problem.groups * tilesM * tilesN;
 
     const width = problem.output[2];
-    // Positions are walked without a division, and longer rows than a block cut.
+    // Positions of a segment are walked without a division. Rows longer than a block are cut.
     const segmentsPerRow = Math.ceil(width / BLOCK_TERMS);
     const segmentLength = Math.ceil(width / segmentsPerRow);
     const segments = problem.batch * problem.output[0] * problem.output[1] * segmentsPerRow;
     const segmentsPerBlock = stepsPerBlock(segmentLength);
     const { busyGradientWorkgroups: busy, splitLeastKGradient } = policyOf(capabilities);
-    const leastDepth = Math.max(1, Math.ceil(splitLeastKGradient / segmentLength));
-    const wanted = chooseSplits(
+    const leastK = Math.max(1, Math.ceil(splitLeastKGradient / segmentLength));
+    const wanted = chooseSplitK(
       {
         tasks: tasksPerSplit,
         busy,
         elements: matrix.elements,
-        depth: segments,
-        leastDepth,
-        mostDepth: BATCH_BLOCKS * segmentsPerBlock,
+        k: segments,
+        leastK,
+        mostK: BATCH_BLOCKS * segmentsPerBlock,
       },
       capabilities,
     );
-    const { perSplit: segmentsPerSplit, splits } = dealOut(segments, wanted);
+    const { perSplit: segmentsPerSplit, splitK } = divideEvenly(segments, wanted);
 
-    const sums = weightSums(operation, splits, capabilities);
-    const tasks = splits * tasksPerSplit;
+    const sums = weightSums(operation, splitK, capabilities);
+    const tasks = splitK * tasksPerSplit;
     const first = dispatch(kernel, {
       constants: {
         ...gradientConstants(operation),
         RANK: 3,
         THREADS: workgroupThreads,
-        ROWS: rows,
-        COLUMNS: columns,
-        SHARED: shared,
-        SUBGROUPS: shared > 1,
+        M_PER_THREAD: mPerThread,
+        N_PER_THREAD: nPerThread,
+        BROADCAST_LANES: broadcastLanes,
+        SUBGROUPS: broadcastLanes > 1,
         BLOCKED: segmentsPerSplit > segmentsPerBlock,
-        IN_REGISTERS: inRegisters(rows * columns, capabilities),
+        IN_REGISTERS: inRegisters(mPerThread * nPerThread, capabilities),
       },
       types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
-        columnBlocks,
-        rowBlocks,
+        tilesN,
+        tilesM,
         tasks,
         segments,
         segmentsPerRow,
@@ -137,7 +139,13 @@ export const registerTileWeightGradient: Solver<RegisterTileGradientConfig> = {
       bindings: { ...gradientBindings(operation), partials: sums.target },
       workgroups: foldWorkgroups(tasks, capabilities),
       multiplyAdds:
-        tasksPerSplit * workgroupThreads * rows * columns * segments * shared * Math.ceil(segmentLength / shared),
+        tasksPerSplit *
+        workgroupThreads *
+        mPerThread *
+        nPerThread *
+        segments *
+        broadcastLanes *
+        Math.ceil(segmentLength / broadcastLanes),
     });
     return twoStages(first, sums);
   },

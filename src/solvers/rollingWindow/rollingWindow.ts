@@ -1,4 +1,21 @@
-/** Rolling windows, for few channels a group (depthwise layers): forward pass and input gradient. */
+/**
+ * Rolling windows, for few channels a group (depthwise layers): a thread walks down some columns of the result, and keeps
+ * the sources under its filter in registers from row to row. Here: forward pass and input gradient. The formula stands in
+ * the kernel.
+ *
+ *   3x3 taps, stride 1, columns = 2: the window is 3 x 4 sources of each channel
+ *
+ *      +-+-+-+-+                             each step down a thread
+ *      | | | | | \
+ *      +-+-+-+-+  kept: moved up             loads stride * (width of the window) sources of each channel,
+ *      | | | | | /
+ *      +-+-+-+-+                             does columns * taps * channels * mPerThread multiply-adds,
+ *      |#|#|#|#| <- loaded
+ *      +-+-+-+-+                             and stores columns * mPerThread results
+ *          v `rows` steps
+ *
+ * The weights of all taps are loaded once. They stay in registers, as the window does.
+ */
 import kernel from "../../../shaders/rolling_window/rolling_window.wgsl";
 import { product } from "../../problem/geometry.js";
 import type { ConvOperation } from "../../problem/operation.js";
@@ -7,7 +24,7 @@ import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import {
-  dealtEvenly,
+  evenCounts,
   gatherTypes,
   planeConstants,
   preferring,
@@ -17,9 +34,9 @@ import {
 } from "../shared/constants.js";
 import { describeFlipped, describeGather, type Gather, liesInVectors } from "../shared/gather.js";
 import {
-  apartRefusal,
   byLoads,
   configRefusal,
+  overlapRefusal,
   sizeRefusal,
   type WalkedFilter,
   type WindowShape,
@@ -27,66 +44,66 @@ import {
 } from "./windows.js";
 
 export interface RollingWindowConfig {
-  /** Result channels that a thread computes. More use each source more often, and take registers. */
-  readonly rows: number;
-  /** Neighbouring results of a line that a thread computes. More share the sources under their filters. */
+  /** Result channels that a thread computes. More use each source more often; each takes registers for its weights. */
+  readonly mPerThread: number;
+  /** Neighbouring results of a row that a thread computes. More share sources; each widens the window, in registers. */
   readonly columns: number;
-  /** Lines that a thread walks down. More keep the window longer, and leave fewer threads. */
-  readonly lines: number;
+  /** Rows that a thread walks down. More load the window's first rows and the weights less often; fewer threads are left. */
+  readonly rows: number;
 }
 
 const THREADS = 64;
 /** On a GPU neighbouring threads should load neighbours, and write whole vectors. */
 const COLUMNS = { scalars: [2, 4, 8], vectors: [4, 2, 8] };
-const LINES = [64, 32, 16, 8, 4];
-const MOST_ROWS = [4, 2, 1];
+const ROWS = [64, 32, 16, 8, 4];
+const MOST_M = [4, 2, 1];
 /** Source channels of a group whose windows a thread can hold. */
 const MOST_SOURCE_CHANNELS = 4;
 
 /** A pass as threads walk over it: an input gradient of a layer with a stride in phases, with the taps of one. */
 interface Walk {
   readonly filter: WalkedFilter;
-  /** From one result of a phase to the next. */
-  readonly apart: Triple;
+  /** From one result of a phase to the next, in results. */
+  readonly resultStride: Triple;
   readonly phases: Triple;
   /** Results of a phase along each axis. */
-  readonly grid: Triple;
+  readonly phaseSize: Triple;
 }
 
-function describeWalk({ problem }: ConvOperation, { transposed, phases, gridSize }: Gather): Walk {
+function describeWalk({ problem }: ConvOperation, { transposed, phases, phaseSize }: Gather): Walk {
   const { rank, kernel, stride, dilation } = problem;
-  const [apart, walked]: [Triple, Triple] = transposed ? [stride, [1, 1, 1]] : [[1, 1, 1], stride];
-  const along = (axis: number): number => Math.ceil(kernel[axis] / apart[axis]);
+  const [resultStride, walked]: [Triple, Triple] = transposed ? [stride, [1, 1, 1]] : [[1, 1, 1], stride];
+  const along = (axis: number): number => Math.ceil(kernel[axis] / resultStride[axis]);
   return {
     filter: { rank, kernel: [along(0), along(1), along(2)], stride: walked, dilation },
-    apart,
+    resultStride,
     phases,
-    grid: gridSize,
+    phaseSize,
   };
 }
 
 /** Threads of a pass: one a walk. */
 function threadsOf({ problem }: ConvOperation, gather: Gather, walk: Walk, config: RollingWindowConfig): number {
-  const { rows, columns, lines } = config;
+  const { mPerThread, columns, rows } = config;
   const { batch, groups } = problem;
-  const blocks = product(walk.phases) * Math.ceil(walk.grid[1] / lines) * Math.ceil(walk.grid[2] / columns);
-  return batch * groups * Math.ceil(gather.resultChannels / rows) * blocks;
+  const blocks = product(walk.phases) * Math.ceil(walk.phaseSize[1] / rows) * Math.ceil(walk.phaseSize[2] / columns);
+  return batch * groups * Math.ceil(gather.resultChannels / mPerThread) * blocks;
 }
 
 /** Multiply-adds of a pass, those of taps that a phase lacks with them. */
 function multiplyAddsOf(operation: ConvOperation, gather: Gather, walk: Walk, config: RollingWindowConfig): number {
-  const lineBlocks = Math.ceil(walk.grid[1] / config.lines);
+  const rowBlocks = Math.ceil(walk.phaseSize[1] / config.rows);
   const threads = wholeWorkgroups(threadsOf(operation, gather, walk, config), THREADS);
-  const resultsOfThread = (config.rows * config.columns * walk.grid[1]) / lineBlocks;
+  const resultsOfThread = (config.mPerThread * config.columns * walk.phaseSize[1]) / rowBlocks;
   return threads * resultsOfThread * gather.sourceChannels * product(walk.filter.kernel);
 }
 
-/** Whether each four results of a line lie in a vector. */
-const inVectors = (gather: Gather, { apart, grid }: Walk): boolean =>
-  product(apart) === 1 && liesInVectors(gather, grid[2]);
+/** Whether each four results of a row lie in a vector. */
+const inVectors = (gather: Gather, { resultStride, phaseSize }: Walk): boolean =>
+  product(resultStride) === 1 && liesInVectors(gather, phaseSize[2]);
 
-/** Sources that a thread loads for each line. */
-function loadsForLine({ filter }: Walk, { sourceChannels }: Gather, columns: number): number {
+/** Sources that a thread loads for each row. */
+function loadsForRow({ filter }: Walk, { sourceChannels }: Gather, columns: number): number {
   return sourceChannels * filter.stride[1] * windowSize(filter, columns).width;
 }
 
@@ -97,12 +114,12 @@ function refusal(
   config: RollingWindowConfig,
 ): string | undefined {
   const { sourceChannels } = gather;
-  const { rows, columns } = config;
+  const { mPerThread, columns } = config;
   if (sourceChannels > MOST_SOURCE_CHANNELS) {
     return `${String(sourceChannels)} source channels a group; windows hold ${String(MOST_SOURCE_CHANNELS)} at most`;
   }
   const { rank, stride, dilation } = problem;
-  if (walk.apart.some((a) => a > 1) && dilation.some((d) => d > 1)) {
+  if (walk.resultStride.some((a) => a > 1) && dilation.some((d) => d > 1)) {
     const [s, d] = [stride, dilation].map((triple) => triple.slice(-rank).join("x"));
     return `stride ${s} with dilation ${d}; windows take input gradients with one of the two`;
   }
@@ -112,12 +129,12 @@ function refusal(
   return (
     configRefusal(filter, config) ??
     // Strips take no input gradient with a stride.
-    (product(walk.apart) > 1 ? undefined : apartRefusal(filter)) ??
+    (product(walk.resultStride) > 1 ? undefined : overlapRefusal(filter)) ??
     sizeRefusal([
       { what: "sources in a window", size: sourceChannels * height * width, most: "window" },
-      { what: "sources loaded for a line", size: loadsForLine(walk, gather, columns), most: "loads" },
-      { what: "weights kept", size: rows * weights, most: "weights" },
-      { what: "steps written out", size: rows * columns * weights, most: "steps" },
+      { what: "sources loaded for a row", size: loadsForRow(walk, gather, columns), most: "loads" },
+      { what: "weights kept", size: mPerThread * weights, most: "weights" },
+      { what: "unrolled steps", size: mPerThread * columns * weights, most: "steps" },
     ])
   );
 }
@@ -125,22 +142,22 @@ function refusal(
 export const rollingWindow: Solver<RollingWindowConfig> = {
   name: "rolling-window",
   directions: ["forward", "inputGradient"],
-  knobs: { rows: true, columns: true, lines: true },
+  knobs: { mPerThread: true, columns: true, rows: true },
 
   configs(operation, capabilities) {
     const gather = describeGather(operation);
     const walk = describeWalk(operation, gather);
-    const even = dealtEvenly(gather.resultChannels, MOST_ROWS);
+    const even = evenCounts(gather.resultChannels, MOST_M);
     const inOrder = inVectors(gather, walk) ? COLUMNS.vectors : COLUMNS.scalars;
     const shapes = inOrder
-      .flatMap((columns) => even.map((rows) => ({ rows, columns })))
-      .filter((shape) => refusal(operation, gather, walk, { ...shape, lines: 1 }) === undefined);
+      .flatMap((columns) => even.map((mPerThread) => ({ mPerThread, columns })))
+      .filter((shape) => refusal(operation, gather, walk, { ...shape, rows: 1 }) === undefined);
     // What is refused, with the reason.
-    if (shapes.length === 0) return [{ rows: 1, columns: Math.min(...inOrder), lines: 1 }];
-    const loadsOf = ({ columns }: WindowShape): number => loadsForLine(walk, gather, columns);
+    if (shapes.length === 0) return [{ mPerThread: 1, columns: Math.min(...inOrder), rows: 1 }];
+    const loadsOf = ({ columns }: WindowShape): number => loadsForRow(walk, gather, columns);
     const { busyThreads, loadCost } = policyOf(capabilities);
-    const sorted = loadCost === undefined ? shapes : byLoads(shapes, walk.grid[2], loadsOf);
-    const able = sorted.flatMap((shape) => LINES.map((lines) => ({ ...shape, lines })));
+    const sorted = loadCost === undefined ? shapes : byLoads(shapes, walk.phaseSize[2], loadsOf);
+    const able = sorted.flatMap((shape) => ROWS.map((rows) => ({ ...shape, rows })));
     const threads = (config: RollingWindowConfig): number => threadsOf(operation, gather, walk, config);
     const enough = Math.min(busyThreads, Math.max(...able.map(threads)));
     return preferring(able, (config) => threads(config) >= enough);
@@ -161,11 +178,11 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
     const walk = describeWalk(operation, gather);
     const refused = unsharedRefusal(problem) ?? refusal(operation, gather, walk, config);
     if (refused !== undefined) return { refused };
-    const { rows, columns, lines } = config;
-    const { apart, phases, filter, grid } = walk;
+    const { mPerThread, columns, rows } = config;
+    const { resultStride, phases, filter, phaseSize } = walk;
     const flipped = describeFlipped(operation, gather);
     const { resultChannels, sourceChannels } = gather.uniforms;
-    const walks = threadsOf(operation, gather, walk, config);
+    const threads = threadsOf(operation, gather, walk, config);
     const types = gatherTypes(operation);
     const vectors = vectorResults(types.Element, columns % 4 === 0 && inVectors(gather, walk));
     const step = dispatch(kernel, {
@@ -174,11 +191,11 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
         ...flipped.constants,
         STRIDE_HEIGHT: filter.stride[1],
         STRIDE_WIDTH: filter.stride[2],
-        RESULT_STRIDE_HEIGHT: apart[1],
-        RESULT_STRIDE_WIDTH: apart[2],
+        RESULT_STRIDE_HEIGHT: resultStride[1],
+        RESULT_STRIDE_WIDTH: resultStride[2],
         PHASES_HEIGHT: phases[1],
         PHASES_WIDTH: phases[2],
-        ROWS: rows,
+        M_PER_THREAD: mPerThread,
         COLUMNS: columns,
         CHANNELS: sourceChannels,
         ...vectors.constants,
@@ -187,15 +204,15 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
       uniforms: {
         ...flipped.uniforms,
         // Each phase has padding of its own.
-        padBegin: product(apart) > 1 ? problem.padBegin : flipped.uniforms.padBegin,
-        columnBlocks: Math.ceil(grid[2] / columns),
-        lineBlocks: Math.ceil(grid[1] / lines),
-        lines,
-        rowBlocks: Math.ceil(resultChannels / rows),
-        walks,
+        padBegin: product(resultStride) > 1 ? problem.padBegin : flipped.uniforms.padBegin,
+        columnBlocks: Math.ceil(phaseSize[2] / columns),
+        rowBlocks: Math.ceil(phaseSize[1] / rows),
+        rows,
+        tilesM: Math.ceil(resultChannels / mPerThread),
+        threads,
       },
       bindings: gather.bindings,
-      workgroups: foldWorkgroups(Math.ceil(walks / THREADS), capabilities),
+      workgroups: foldWorkgroups(Math.ceil(threads / THREADS), capabilities),
       multiplyAdds: multiplyAddsOf(operation, gather, walk, config),
     });
     const dispatches = [step, ...borderDispatches(operation, capabilities)];

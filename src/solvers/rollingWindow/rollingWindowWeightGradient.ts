@@ -1,45 +1,48 @@
-/** Rolling windows, for few channels a group (depthwise layers): weight gradient. */
+/** Rolling windows (rollingWindow.ts): weight gradient. */
 import kernel from "../../../shaders/rolling_window/rolling_window_weight_gradient.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { inRegisters, MOST_TERMS } from "../shared/blocks.js";
-import { dealtEvenly, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "../shared/constants.js";
-import { gradientBindings, gradientUniforms, splitLines, twoStages, weightSums } from "../passes/reducePartials.js";
-import { apartRefusal, byLoads, configRefusal, sizeRefusal, type WindowShape, windowSize } from "./windows.js";
+import { evenCounts, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "../shared/constants.js";
+import { gradientBindings, gradientUniforms, splitRows, twoStages, weightSums } from "../passes/reducePartials.js";
+import { byLoads, configRefusal, overlapRefusal, sizeRefusal, type WindowShape, windowSize } from "./windows.js";
 
 export interface RollingWindowGradientConfig {
-  /** Output channels whose filters a thread computes, for one input channel. More use each source more often. */
-  readonly rows: number;
-  /** Neighbouring gradients of a line that a thread takes at a time. More share the sources under their filters. */
+  /**
+   * Output channels whose filters a thread computes, for one input channel. More use each source more often; sums are
+   * registers.
+   */
+  readonly mPerThread: number;
+  /** Neighbouring gradients of a row that a thread takes at a time. More share sources; each widens the window, in registers. */
   readonly columns: number;
 }
 
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
-const MOST_ROWS = [4, 2, 1];
+const MOST_M = [4, 2, 1];
 /** Input channels of a group whose windows, with a stride, a thread has room for beside many gradients. */
 const MOST_STRIDED = 64;
 /** Sums that a thread can hold. */
 const MOST_SUMS = 64;
 
-/** Values that a thread loads for each line of dy. */
-function loadsForLine({ problem }: ConvOperation, { rows, columns }: WindowShape): number {
-  return problem.stride[1] * windowSize(problem, columns).width + rows * columns;
+/** Values that a thread loads for each row of dy. */
+function loadsForRow({ problem }: ConvOperation, { mPerThread, columns }: WindowShape): number {
+  return problem.stride[1] * windowSize(problem, columns).width + mPerThread * columns;
 }
 
-function refusal({ problem }: ConvOperation, { rows, columns }: RollingWindowGradientConfig): string | undefined {
+function refusal({ problem }: ConvOperation, { mPerThread, columns }: RollingWindowGradientConfig): string | undefined {
   const { width, height } = windowSize(problem, columns);
   return (
-    configRefusal(problem, { rows, columns }) ??
-    apartRefusal(problem) ??
+    configRefusal(problem, { mPerThread, columns }) ??
+    overlapRefusal(problem) ??
     sizeRefusal([
       { what: "sources in a window", size: height * width, most: "window" },
-      { what: "values loaded for a line", size: width + rows * columns, most: "loads" },
-      { what: "steps written out", size: rows * columns * problem.taps, most: "steps" },
+      { what: "values loaded for a row", size: width + mPerThread * columns, most: "loads" },
+      { what: "unrolled steps", size: mPerThread * columns * problem.taps, most: "steps" },
     ]) ??
-    (rows * problem.taps > MOST_SUMS
-      ? `${String(rows * problem.taps)} sums; a thread holds at most ${String(MOST_SUMS)}`
+    (mPerThread * problem.taps > MOST_SUMS
+      ? `${String(mPerThread * problem.taps)} sums; a thread holds at most ${String(MOST_SUMS)}`
       : undefined)
   );
 }
@@ -47,16 +50,16 @@ function refusal({ problem }: ConvOperation, { rows, columns }: RollingWindowGra
 export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = {
   name: "rolling-window",
   directions: ["weightGradient"],
-  knobs: { rows: true, columns: true },
+  knobs: { mPerThread: true, columns: true },
 
   configs(operation) {
-    const even = dealtEvenly(operation.problem.outChannelsPerGroup, MOST_ROWS);
-    const all = COLUMNS.flatMap((columns) => even.map((rows) => ({ rows, columns })));
+    const even = evenCounts(operation.problem.outChannelsPerGroup, MOST_M);
+    const all = COLUMNS.flatMap((columns) => even.map((mPerThread) => ({ mPerThread, columns })));
     const able = all.filter((config) => refusal(operation, config) === undefined);
     // What is refused, with the reason.
-    if (able.length === 0) return [{ rows: 1, columns: Math.min(...COLUMNS) }];
-    return byLoads(able, operation.problem.output[2], (shape) => loadsForLine(operation, shape)).map(
-      ({ rows, columns }) => ({ rows, columns }),
+    if (able.length === 0) return [{ mPerThread: 1, columns: Math.min(...COLUMNS) }];
+    return byLoads(able, operation.problem.output[2], (shape) => loadsForRow(operation, shape)).map(
+      ({ mPerThread, columns }) => ({ mPerThread, columns }),
     );
   },
 
@@ -78,15 +81,15 @@ export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = 
   plan(operation, capabilities, config) {
     const refused = unsharedRefusal(operation.problem) ?? refusal(operation, config);
     if (refused !== undefined) return { refused };
-    const { rows, columns } = config;
+    const { mPerThread, columns } = config;
     const { problem } = operation;
     const { groups, inChannelsPerGroup, outChannelsPerGroup } = problem;
-    const rowBlocks = Math.ceil(outChannelsPerGroup / rows);
-    const pairs = groups * rowBlocks * inChannelsPerGroup;
+    const tilesM = Math.ceil(outChannelsPerGroup / mPerThread);
+    const pairs = groups * tilesM * inChannelsPerGroup;
     const walk = { columns, longest: MOST_TERMS, threads: pairs, threadsPerTask: THREADS };
-    const split = splitLines(operation, walk, capabilities);
-    const sums = weightSums(operation, split.splits, capabilities);
-    const walks = split.splits * pairs;
+    const split = splitRows(operation, walk, capabilities);
+    const sums = weightSums(operation, split.splitK, capabilities);
+    const threads = split.splitK * pairs;
     const first = dispatch(kernel, {
       constants: {
         ...planeConstants(problem),
@@ -94,22 +97,23 @@ export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = 
         PADDING_MODE: paddingConstant(problem),
         HAS_BIAS: operation.bias,
         MASKED: operation.masked,
-        ROWS: rows,
+        M_PER_THREAD: mPerThread,
         COLUMNS: columns,
-        SEGMENTED: split.segmentsPerLine > 1,
-        BLOCKED: split.columnBlocks * split.linesPerSplit > split.linesPerBlock,
-        IN_REGISTERS: inRegisters(rows * problem.taps, capabilities),
+        SEGMENTED: split.segmentsPerRow > 1,
+        BLOCKED: split.columnBlocks * split.rowsPerSplit > split.rowsPerBlock,
+        IN_REGISTERS: inRegisters(mPerThread * problem.taps, capabilities),
       },
       types: elementTypes(operation),
       uniforms: {
         ...gradientUniforms(operation),
-        rowBlocks,
+        tilesM,
         ...split,
-        walks,
+        threads,
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },
-      workgroups: foldWorkgroups(Math.ceil(walks / THREADS), capabilities),
-      multiplyAdds: pairs * rows * problem.taps * split.lines * split.segmentsPerLine * split.columnBlocks * columns,
+      workgroups: foldWorkgroups(Math.ceil(threads / THREADS), capabilities),
+      multiplyAdds:
+        pairs * mPerThread * problem.taps * split.rows * split.segmentsPerRow * split.columnBlocks * columns,
     });
     return twoStages(first, sums);
   },

@@ -1,14 +1,14 @@
-/** What the passes by rolling windows have in common: how large windows are, and which layers they suit. */
+/** What both passes by rolling windows share: how large windows are, and which layers they suit. */
 import type { ConvProblem } from "../../problem/problem.js";
 import { countRefusal } from "../shared/constants.js";
 
-/** Sources and weights that a thread keeps, values it loads for a line, steps written out: compile time grows with them. */
+/** Sources and weights that a thread keeps, values it loads for a row, unrolled steps: compile time grows with them. */
 const MOST = { window: 96, weights: 75, loads: 32, steps: 320 };
 
 /** A filter as windows walk over sources with it. */
 export type WalkedFilter = Pick<ConvProblem, "rank" | "kernel" | "stride" | "dilation">;
 
-/** Lines and columns of the sources that a line of so many results meets. */
+/** Rows and columns of sources that so many results of a row read. */
 export function windowSize({ kernel, stride, dilation }: WalkedFilter, columns: number) {
   return {
     height: (kernel[1] - 1) * dilation[1] + 1,
@@ -16,31 +16,29 @@ export function windowSize({ kernel, stride, dilation }: WalkedFilter, columns: 
   };
 }
 
-/** Why a configuration is none, or not for planes; undefined when it is. */
+/** Why no thread can have this configuration, or this problem; undefined when one can. */
 export function configRefusal({ rank }: WalkedFilter, config: WindowShape): string | undefined {
   return countRefusal({ ...config }) ?? (rank > 2 ? `rank is ${String(rank)}; windows roll over planes` : undefined);
 }
 
-/** Why windows are of no use to a layer: strips do as well where nothing rolls; undefined when they are. */
-export function apartRefusal(filter: WalkedFilter): string | undefined {
+/** Why windows save a layer nothing: those of neighbouring rows share no source. Undefined when they do. */
+export function overlapRefusal(filter: WalkedFilter): string | undefined {
   const { height } = windowSize(filter, 1);
   const [, stride] = filter.stride;
-  return stride >= height
-    ? `windows of ${String(height)} lines, ${String(stride)} apart, have none in common`
-    : undefined;
+  return stride >= height ? `windows of ${String(height)} rows at stride ${String(stride)} do not overlap` : undefined;
 }
 
-/** A thread's part of a line. */
+/** Results of a row that a thread computes. */
 export interface WindowShape {
-  readonly rows: number;
+  readonly mPerThread: number;
   readonly columns: number;
 }
 
 /**
- * Shapes with those first that load the fewest values a result, results beyond the end of a line not counted.
+ * Shapes with those first that load the fewest values a result, results beyond the end of a row not counted.
  *
- * @param width of a line of results
- * @param loadsOf values loaded for a line of a thread
+ * @param width of a row of results
+ * @param loadsOf values loaded for a row of a thread
  */
 export function byLoads(
   shapes: readonly WindowShape[],
@@ -49,7 +47,7 @@ export function byLoads(
 ): readonly WindowShape[] {
   const cost = (shape: WindowShape): number => {
     const useful = width / (shape.columns * Math.ceil(width / shape.columns));
-    return loadsOf(shape) / (shape.rows * shape.columns * useful);
+    return loadsOf(shape) / (shape.mPerThread * shape.columns * useful);
   };
   return [...shapes].sort((one, other) => cost(one) - cost(other));
 }

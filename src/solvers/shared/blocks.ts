@@ -20,27 +20,27 @@ export const inRegisters = (sums: number, capabilities: Capabilities): boolean =
 /** Steps that make up a block, each of so many terms. */
 export const stepsPerBlock = (termsPerStep: number): number => Math.max(1, Math.floor(BLOCK_TERMS / termsPerStep));
 
-/** What a kernel's sums run over that goes tap by tap, and through the channels of each. */
+/** K of a kernel that goes tap by tap, and through the channels of each. */
 export interface TapWalk {
   readonly channels: number;
   /** Taps, or rows of a filter. */
-  readonly visits: number;
+  readonly taps: number;
   /** Terms of a channel at one of them, 1 when absent. */
   readonly termsPerChannel?: number;
   /** Channels that are taken at a time, 1 when absent. */
   readonly unit?: number;
   /** Splits that are to have blocks. */
-  readonly splits: number;
+  readonly splitK: number;
 }
 
-/** Cuts such sums into steps, each some channels of a tap, and these into blocks. */
-export function cutWalk({ channels, visits, termsPerChannel = 1, unit = 1, splits }: TapWalk) {
-  const terms = channels * visits * termsPerChannel;
-  const mostTerms = terms / (splits * Math.ceil(terms / splits / BLOCK_TERMS));
+/** Cuts such a K into steps, each some channels of a tap, and these into blocks. */
+export function cutWalk({ channels, taps, termsPerChannel = 1, unit = 1, splitK }: TapWalk) {
+  const terms = channels * taps * termsPerChannel;
+  const mostTerms = terms / (splitK * Math.ceil(terms / splitK / BLOCK_TERMS));
   const evenly = unit * Math.max(1, Math.floor(mostTerms / termsPerChannel / unit));
   const chunkChannels = unit * Math.ceil(channels / Math.ceil(channels / evenly) / unit);
   const chunks = Math.ceil(channels / chunkChannels);
-  const steps = visits * chunks;
+  const steps = taps * chunks;
   const most = Math.max(1, Math.floor(mostTerms / (chunkChannels * termsPerChannel)));
   const perBlock = Math.ceil(steps / Math.ceil(steps / most));
   return { chunks, chunkChannels, stepsPerBlock: perBlock, blocks: Math.ceil(steps / perBlock) };

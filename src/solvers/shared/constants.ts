@@ -21,7 +21,7 @@ export function tapConstants({ kernel, stride, dilation }: ConvProblem) {
   };
 }
 
-/** Those of {@link tapConstants} that layers without depth have. */
+/** Those of {@link tapConstants} that layers of up to two axes have. */
 export function planeConstants({ kernel, stride, dilation }: ConvProblem) {
   return {
     KERNEL_HEIGHT: kernel[1],
@@ -33,11 +33,11 @@ export function planeConstants({ kernel, stride, dilation }: ConvProblem) {
   };
 }
 
-/** Steps from one tap that meets a result to the next, in taps and in source elements (shaders/common/taps.wgsl). */
+/** Steps from one tap of a phase to the next, in taps and in source elements (shaders/common/taps.wgsl). */
 export function stepConstants({ stride, dilation }: ConvProblem, transposed: boolean) {
-  const shared = stride.map((s, axis) => greatestCommonDivisor(s, dilation[axis]));
-  const tapStep = transposed ? stride.map((s, axis) => s / shared[axis]) : [1, 1, 1];
-  const sourceStep = transposed ? dilation.map((d, axis) => d / shared[axis]) : dilation;
+  const common = stride.map((s, axis) => greatestCommonDivisor(s, dilation[axis]));
+  const tapStep = transposed ? stride.map((s, axis) => s / common[axis]) : [1, 1, 1];
+  const sourceStep = transposed ? dilation.map((d, axis) => d / common[axis]) : dilation;
   return {
     TAP_STEP_DEPTH: tapStep[0],
     TAP_STEP_HEIGHT: tapStep[1],
@@ -103,15 +103,15 @@ export function strideList({ out, in: inputs, tap }: WeightStrides): readonly nu
 const WORKGROUP_THREADS = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
 /**
- * Threads of a workgroup where so many are needed in all: dealt out evenly to as few workgroups of `most` as hold them, so
- * that few have nothing to do.
+ * Threads of a workgroup where so many are needed in all: they are divided evenly among as few workgroups of `most` as
+ * hold them, so that few are idle.
  *
- * @param shared lanes that share loads: they must all be there
+ * @param broadcastLanes lanes that broadcast what they load: they must all be there
  */
-export function dealtThreads(needed: number, most: number, shared = 1): number {
+export function evenThreads(needed: number, most: number, broadcastLanes = 1): number {
   const each = Math.ceil(needed / Math.ceil(needed / most));
-  const enough = WORKGROUP_THREADS.find((threads) => threads >= each && threads % shared === 0);
-  return Math.max(shared, Math.min(most, enough ?? most));
+  const enough = WORKGROUP_THREADS.find((threads) => threads >= each && threads % broadcastLanes === 0);
+  return Math.max(broadcastLanes, Math.min(most, enough ?? most));
 }
 
 /** Why a kernel that shares filters over positions cannot take a problem; undefined when it can. */
@@ -119,22 +119,22 @@ export function unsharedRefusal({ weightPositionStride }: ConvProblem): string |
   return weightPositionStride === 0 ? undefined : "every output position has filters of its own";
 }
 
-/** Why so many of a workgroup's lanes cannot share what they load, or are not all there; undefined when they can. */
-export function shareRefusal(
-  { shared, threads }: { readonly shared: number; readonly threads: number },
+/** Why so many lanes of a workgroup cannot broadcast what they load, or are not all there; undefined when they can. */
+export function broadcastRefusal(
+  { broadcastLanes, threads }: { readonly broadcastLanes: number; readonly threads: number },
   { subgroupLanes }: Capabilities,
 ): string | undefined {
-  const isPower = Number.isInteger(Math.log2(shared));
-  if (!(isPower && shared >= 1 && shared <= subgroupLanes)) {
-    return `shared is ${String(shared)}; expected a power of two up to ${String(subgroupLanes)}, the lanes of a subgroup`;
+  const isPower = Number.isInteger(Math.log2(broadcastLanes));
+  if (!(isPower && broadcastLanes >= 1 && broadcastLanes <= subgroupLanes)) {
+    return `broadcastLanes is ${String(broadcastLanes)}; expected a power of two up to ${String(subgroupLanes)}, the lanes of a subgroup`;
   }
-  return threads % shared === 0
+  return threads % broadcastLanes === 0
     ? undefined
-    : `threads is ${String(threads)}; expected a multiple of ${String(shared)}, the lanes that share loads`;
+    : `threads is ${String(threads)}; expected a multiple of ${String(broadcastLanes)}, the lanes that broadcast`;
 }
 
-/** Channels dealt out to blocks of so many at most, as evenly as may be. */
-export function dealtEvenly(channels: number, most: readonly number[]): readonly number[] {
+/** How many channels blocks of so many at most have, where channels are divided evenly. */
+export function evenCounts(channels: number, most: readonly number[]): readonly number[] {
   return [...new Set(most.map((count) => Math.ceil(channels / Math.ceil(channels / count))))];
 }
 
@@ -153,28 +153,34 @@ export function countRefusal(counts: Readonly<Record<string, number>>): string |
   return wrong && `${wrong[0]} is ${String(wrong[1])}; expected a positive integer`;
 }
 
-/** Registers that a tile may take in each direction; loops over them are written out. */
+/** M and N that a thread may compute; loops over them are unrolled. */
 const LARGEST_TILE = 64;
-/** Sums that a thread holds, and steps written out for them: registers, compile time and instructions grow with them. */
+/** Sums that a thread holds, and unrolled steps: registers, compile time and instructions grow with them. */
 const MOST = { sums: 128, steps: 256 };
 
 /** Why a tile is larger than a device, or its compiler, can do anything with; undefined when it is not. */
 export function tileSizeRefusal(sums: number, steps: number): string | undefined {
   if (sums > MOST.sums) return `a thread would hold ${String(sums)} sums; at most ${String(MOST.sums)}`;
-  return steps > MOST.steps ? `${String(steps)} steps would be written out; at most ${String(MOST.steps)}` : undefined;
+  return steps > MOST.steps ? `${String(steps)} steps would be unrolled; at most ${String(MOST.steps)}` : undefined;
 }
 
-/** Why a register tile cannot be: its constants must be whole, positive and within the device's limits. */
+/**
+ * Why a register tile cannot be: its knobs must be whole, positive and within the device's limits.
+ *
+ * @param tile how much of M and of N a thread computes, by the knobs' names
+ */
 export function registerTileRefusal(
-  { threads, rows, columns }: { readonly threads: number; readonly rows: number; readonly columns: number },
+  threads: number,
+  tile: Readonly<Record<string, number>>,
   { limits }: Capabilities,
 ): string | undefined {
-  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
-  const wanted = { threads: [threads, most], rows: [rows, LARGEST_TILE], columns: [columns, LARGEST_TILE] } as const;
-  for (const [name, [value, largest]] of Object.entries(wanted)) {
-    if (!(Number.isInteger(value) && value >= 1 && value <= largest)) {
-      return `${name} is ${String(value)}; expected an integer from 1 to ${String(largest)}`;
+  const mostThreads = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  for (const [name, value] of Object.entries({ threads, ...tile })) {
+    const most = name === "threads" ? mostThreads : LARGEST_TILE;
+    if (!(Number.isInteger(value) && value >= 1 && value <= most)) {
+      return `${name} is ${String(value)}; expected an integer from 1 to ${String(most)}`;
     }
   }
-  return tileSizeRefusal(rows * columns, rows * columns);
+  const sums = Object.values(tile).reduce((product, count) => product * count, 1);
+  return tileSizeRefusal(sums, sums);
 }

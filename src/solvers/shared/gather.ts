@@ -12,18 +12,18 @@ import { activationConstants, paddingConstant, stepConstants, tapConstants } fro
 
 export interface Gather {
   readonly transposed: boolean;
-  /** Results are taken in this many phases along each axis, all of whose positions meet the same taps. */
+  /** Results are taken in this many phases along each axis. All positions of a phase read the same taps. */
   readonly phases: Triple;
   readonly phaseCount: number;
   /** Positions of a phase along each axis, and of one sample in all. */
-  readonly gridSize: Triple;
-  readonly gridPositions: number;
+  readonly phaseSize: Triple;
+  readonly phasePositions: number;
   readonly resultChannels: number;
   readonly sourceChannels: number;
-  /** Positions of a phase counted through the batch. */
-  readonly columns: number;
-  /** Terms of a sum: source channels of a group times the taps that a phase visits. */
-  readonly depth: number;
+  /** N: positions of a phase, counted through the batch. */
+  readonly n: number;
+  /** K: source channels of a group times the taps of a phase. */
+  readonly k: number;
   readonly constants: ReturnType<typeof gatherConstants>;
   readonly uniforms: ReturnType<typeof gatherUniforms>;
   readonly bindings: Readonly<
@@ -39,19 +39,19 @@ export function describeGather(operation: ConvOperation): Gather {
   const constants = gatherConstants(operation);
   const step: Triple = transposed ? problem.stride : [1, 1, 1];
   const phases = mapTriple((axis) => Math.min(step[axis], uniforms.resultSize[axis]));
-  const gridSize = mapTriple((axis) => Math.ceil(uniforms.resultSize[axis] / step[axis]));
+  const phaseSize = mapTriple((axis) => Math.ceil(uniforms.resultSize[axis] / step[axis]));
   const tapSteps = [constants.TAP_STEP_DEPTH, constants.TAP_STEP_HEIGHT, constants.TAP_STEP_WIDTH];
-  const visits = product(problem.kernel.map((extent, axis) => Math.ceil(extent / tapSteps[axis])));
+  const phaseTaps = product(problem.kernel.map((extent, axis) => Math.ceil(extent / tapSteps[axis])));
   return {
     transposed,
     phases,
     phaseCount: product(phases),
-    gridSize,
-    gridPositions: product(gridSize),
+    phaseSize,
+    phasePositions: product(phaseSize),
     resultChannels: uniforms.resultChannels,
     sourceChannels: uniforms.sourceChannels,
-    columns: problem.batch * product(gridSize),
-    depth: uniforms.sourceChannels * visits,
+    n: problem.batch * product(phaseSize),
+    k: uniforms.sourceChannels * phaseTaps,
     constants,
     uniforms,
     bindings: {
@@ -67,7 +67,7 @@ export function describeGather(operation: ConvOperation): Gather {
 }
 
 /** Terms of a sum, the mean of all phases: those that a phase lacks not counted. */
-export const meanDepth = ({ problem }: ConvOperation, { sourceChannels, phaseCount }: Gather): number =>
+export const meanK = ({ problem }: ConvOperation, { sourceChannels, phaseCount }: Gather): number =>
   (sourceChannels * problem.taps) / phaseCount;
 
 /** Whether each run of `length` neighbouring results lies in whole, aligned vectors of four. */
@@ -118,8 +118,8 @@ function mapTriple(valueOf: (axis: number) => number): Triple {
 }
 
 /** Uniform fields of the tiled gather kernels, which take results phase by phase. */
-export function phaseUniforms({ phases, gridSize, gridPositions, columns }: Gather) {
-  return { phases, gridSize, gridPositions, columns };
+export function phaseUniforms({ phases, phaseSize, phasePositions, n }: Gather) {
+  return { phases, phaseSize, phasePositions, n };
 }
 
 function gatherConstants(operation: ConvOperation) {

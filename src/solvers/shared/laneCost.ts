@@ -1,10 +1,10 @@
-/** What a pass costs where lanes load one after the other, by how it is dealt out: roughly, to compare ways that do the same sums. */
+/** What a pass costs where lanes load one after the other: a rough number that compares ways to divide the same sums. */
 import type { Capabilities } from "../../planning/capabilities.js";
 
 /** Lanes of a device that does not tell. */
 const FEWEST_LANES = 4;
 
-export interface DealtPass {
+export interface LanePass {
   readonly workgroups: number;
   /** Of a workgroup; lanes that have none wait for the others. */
   readonly threads: number;
@@ -17,7 +17,7 @@ export interface DealtPass {
  * @param loadCost of the device's policy: multiply-adds in whose time a lane loads a value
  */
 export function laneCost(
-  { workgroups, threads, multiplyAdds, loads }: DealtPass,
+  { workgroups, threads, multiplyAdds, loads }: LanePass,
   loadCost: number,
   capabilities: Capabilities,
 ): number {

@@ -6,7 +6,7 @@ const ELEMENT_BYTES = 4;
 const MOST_WORKSPACE_BYTES = 2 ** 27;
 
 /** Bytes of all partial results. */
-export const partialBytes = (splits: number, elements: number): number => splits * elements * ELEMENT_BYTES;
+export const partialBytes = (splitK: number, elements: number): number => splitK * elements * ELEMENT_BYTES;
 
 /** Bytes that partial results may take on a device. */
 const affordableBytes = ({ limits }: Capabilities): number =>
@@ -20,51 +20,51 @@ export interface SplitSum {
   readonly busy: number;
   /** Of one partial result. */
   readonly elements: number;
-  /** Terms of the sum. */
-  readonly depth: number;
+  /** K: terms of the sum. */
+  readonly k: number;
   /** Terms below which a split is not worth its partial result. */
-  readonly leastDepth: number;
+  readonly leastK: number;
   /** Terms beyond which a split makes too long a sum, if it does. */
-  readonly mostDepth?: number;
+  readonly mostK?: number;
 }
 
 /** How many ways to split a sum. */
-export function chooseSplits(
-  { tasks, busy, elements, depth, leastDepth, mostDepth = Infinity }: SplitSum,
+export function chooseSplitK(
+  { tasks, busy, elements, k, leastK, mostK = Infinity }: SplitSum,
   capabilities: Capabilities,
 ): number {
   const wanted = Math.ceil(busy / tasks);
-  const worthwhile = Math.floor(depth / leastDepth);
+  const worthwhile = Math.floor(k / leastK);
   const affordable = Math.floor(affordableBytes(capabilities) / partialBytes(1, elements));
-  return Math.max(leastSplits({ depth, mostDepth, elements }, capabilities), Math.min(wanted, worthwhile, affordable));
+  return Math.max(leastSplitK({ k, mostK, elements }, capabilities), Math.min(wanted, worthwhile, affordable));
 }
 
 /** Splits without which sums get too long; as many as a buffer holds partial results of. */
-export function leastSplits(
-  { depth, mostDepth, elements }: { readonly depth: number; readonly mostDepth: number; readonly elements: number },
+export function leastSplitK(
+  { k, mostK, elements }: { readonly k: number; readonly mostK: number; readonly elements: number },
   { limits }: Capabilities,
 ): number {
   const affordable = Math.floor(limits.maxStorageBufferBindingSize / partialBytes(1, elements));
-  return Math.max(1, Math.min(Math.ceil(depth / mostDepth), affordable));
+  return Math.max(1, Math.min(Math.ceil(k / mostK), affordable));
 }
 
 /** Why a sum cannot be split so many ways; undefined when it can. */
-export function splitsRefusal(splits: number, elements: number, capabilities: Capabilities): string | undefined {
-  if (!(Number.isInteger(splits) && splits >= 1)) {
-    return `splits is ${String(splits)}; expected an integer of at least 1`;
+export function splitKRefusal(splitK: number, elements: number, capabilities: Capabilities): string | undefined {
+  if (!(Number.isInteger(splitK) && splitK >= 1)) {
+    return `splitK is ${String(splitK)}; expected an integer of at least 1`;
   }
   const most = affordableBytes(capabilities);
-  const bytes = partialBytes(splits, elements);
-  if (splits === 1 || bytes <= most) return undefined;
-  return `${String(splits)} partial results take ${String(bytes)} bytes; expected at most ${String(most)}`;
+  const bytes = partialBytes(splitK, elements);
+  if (splitK === 1 || bytes <= most) return undefined;
+  return `${String(splitK)} partial results take ${String(bytes)} bytes; expected at most ${String(most)}`;
 }
 
-/** Deals `depth` terms out to splits, `unit` at a time: as many to each, and as many splits as have any. */
-export function dealOut(
-  depth: number,
-  splits: number,
+/** Divides K among splits, `unit` at a time: as much for each, and as many splits as have any. */
+export function divideEvenly(
+  k: number,
+  splitK: number,
   unit = 1,
-): { readonly perSplit: number; readonly splits: number } {
-  const perSplit = unit * Math.ceil(depth / splits / unit);
-  return { perSplit, splits: Math.ceil(depth / perSplit) };
+): { readonly perSplit: number; readonly splitK: number } {
+  const perSplit = unit * Math.ceil(k / splitK / unit);
+  return { perSplit, splitK: Math.ceil(k / perSplit) };
 }

@@ -1,4 +1,4 @@
-/** Strips of a line, for few channels a group (depthwise layers): weight gradient. */
+/** Strips of a row (strip.ts): weight gradient. */
 import kernel from "../../../shaders/strip/strip_weight_gradient.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { ConvProblem } from "../../problem/problem.js";
@@ -16,23 +16,23 @@ import {
 } from "../passes/reducePartials.js";
 
 export interface StripGradientConfig {
-  /** Neighbouring gradients of a line that a thread takes at a time. More share the sources under their filters. */
+  /** Neighbouring gradients of a row that a thread takes at a time. More share the sources of a strip; registers hold both. */
   readonly columns: number;
-  /** Rows of a filter, of all its planes, that a thread computes. More use each gradient more often, and take registers. */
+  /** Rows of a filter, of all its planes, that a thread computes. More use each gradient more often; sums are registers. */
   readonly filterRows: number;
 }
 
 const THREADS = 64;
 const COLUMNS = [8, 4, 2];
-/** Multiply-adds that are written out: more than this fill instruction caches, and take long to compile. */
-const MOST_WRITTEN_OUT = 256;
+/** Multiply-adds that are unrolled: more than this fill instruction caches, and take long to compile. */
+const MOST_UNROLLED = 256;
 /** Sums that a thread can hold. */
 const MOST_SUMS = 64;
 
 /** Rows of a filter, of all its planes. */
 const rowsOf = ({ kernel: extent }: ConvProblem): number => extent[0] * extent[1];
 
-/** Sources that a row of a filter meets in so many columns. */
+/** Sources that a row of a filter reads for so many columns. */
 function spanOf({ kernel: extent, stride, dilation }: ConvProblem, columns: number): number {
   return (columns - 1) * stride[2] + (extent[2] - 1) * dilation[2] + 1;
 }
@@ -42,9 +42,9 @@ function refusal({ problem }: ConvOperation, { columns, filterRows }: StripGradi
   if (none !== undefined) return none;
   const taps = filterRows * problem.kernel[2];
   if (taps > MOST_SUMS) return `${String(taps)} taps to a thread, which holds at most ${String(MOST_SUMS)}`;
-  const written = Math.max(taps * columns, spanOf(problem, columns) * filterRows);
-  if (written > MOST_WRITTEN_OUT) {
-    return `strips of ${String(columns)} write out ${String(written)} steps; at most ${String(MOST_WRITTEN_OUT)}`;
+  const unrolled = Math.max(taps * columns, spanOf(problem, columns) * filterRows);
+  if (unrolled > MOST_UNROLLED) {
+    return `strips of ${String(columns)} unroll ${String(unrolled)} steps; at most ${String(MOST_UNROLLED)}`;
   }
   return undefined;
 }
@@ -93,7 +93,7 @@ export const stripWeightGradient: Solver<StripGradientConfig> = {
     const threads = outChannels * inChannelsPerGroup * Math.ceil(rowsOf(problem) / filterRows);
     const walk = { columns, longest: BLOCK_TERMS, threads, threadsPerTask: THREADS };
     const split = splitSegments(operation, walk, capabilities);
-    const sums = weightSums(operation, split.splits, capabilities);
+    const sums = weightSums(operation, split.splitK, capabilities);
     const first = dispatch(kernel, {
       constants: {
         ...gradientConstants(operation),
@@ -107,10 +107,10 @@ export const stripWeightGradient: Solver<StripGradientConfig> = {
       uniforms: {
         ...gradientUniforms(operation),
         ...split,
-        strips: split.splits * threads,
+        threads: split.splitK * threads,
       },
       bindings: { ...gradientBindings(operation), partials: sums.target },
-      workgroups: foldWorkgroups(Math.ceil((split.splits * threads) / THREADS), capabilities),
+      workgroups: foldWorkgroups(Math.ceil((split.splitK * threads) / THREADS), capabilities),
       multiplyAdds: threads * filterRows * problem.kernel[2] * split.segments * split.columnBlocks * columns,
     });
     return twoStages(first, sums);

@@ -1,5 +1,5 @@
 /**
- * Sources that do not lie in vectors of four neighbouring positions, laid out so, each as often as taps meet it (im2col;
+ * Lays out sources that do not lie in vectors of four neighbouring positions, each as often as taps read it (im2col;
  * Chellapilla et al., "High Performance Convolutional Neural Networks for Document Processing", 2006).
  */
 import kernel from "../../../shaders/vector_tile/unfold.wgsl";
@@ -13,44 +13,44 @@ import { VECTOR, type Vectors } from "./vectors.js";
 
 const VECTOR_BYTES = 16;
 const THREADS = 64;
-/** Sources of a line that a thread loads at once to lay them out. */
+/** Sources of a row that a thread loads at once to lay them out. */
 const LONGEST_SPAN = 32;
 
 /** Bytes of the sources laid out. */
-export function unfoldedBytes({ gather, channels, columns, visits }: Vectors): number {
-  return VECTOR_BYTES * columns * channels * gather.phaseCount * visits;
+export function unfoldedBytes({ gather, channels, nVectors, phaseTaps }: Vectors): number {
+  return VECTOR_BYTES * nVectors * channels * gather.phaseCount * phaseTaps;
 }
 
-/** What four neighbouring results meet along a line at the visits of a row of taps. */
-function lineOf({ transposed, gridSize, constants }: Gather) {
-  const visits = Math.ceil(constants.KERNEL_WIDTH / constants.TAP_STEP_WIDTH);
-  // Neighbours of a phase meet neighbours.
+/** What four neighbouring results read of a row at a row of taps. */
+function rowOf({ transposed, phaseSize, constants }: Gather) {
+  const taps = Math.ceil(constants.KERNEL_WIDTH / constants.TAP_STEP_WIDTH);
+  // Neighbours of a phase read neighbours.
   const resultStep = transposed ? 1 : constants.STRIDE_WIDTH;
-  const span = (VECTOR - 1) * resultStep + (visits - 1) * constants.SOURCE_STEP_WIDTH + 1;
-  const isShared = gridSize[2] % VECTOR === 0 && span < VECTOR * visits && span <= LONGEST_SPAN;
-  return { visits, resultStep, isShared };
+  const span = (VECTOR - 1) * resultStep + (taps - 1) * constants.SOURCE_STEP_WIDTH + 1;
+  const isShared = phaseSize[2] % VECTOR === 0 && span < VECTOR * taps && span <= LONGEST_SPAN;
+  return { taps, resultStep, isShared };
 }
 
 export function unfoldDispatch(operation: ConvOperation, vectors: Vectors, capabilities: Capabilities): Dispatch {
-  const { gather, channels, columns, rowVectors, visits } = vectors;
-  const { phases, phaseCount, gridSize, gridPositions, constants, uniforms, bindings } = gather;
-  const line = lineOf(gather);
-  const threads = (columns * channels * phaseCount * visits) / line.visits;
+  const { gather, channels, nVectors, sampleVectors, phaseTaps } = vectors;
+  const { phases, phaseCount, phaseSize, phasePositions, constants, uniforms, bindings } = gather;
+  const row = rowOf(gather);
+  const threads = (nVectors * channels * phaseCount * phaseTaps) / row.taps;
   return dispatch(kernel, {
     constants: {
       ...without(constants, "HAS_BIAS", "HAS_RESIDUAL", "ACTIVATION", "FIRST_PARAMETER", "SECOND_PARAMETER"),
       ...pixelConstants(operation),
-      ON_LINE: line.isShared,
-      RESULT_STEP: line.resultStep,
+      IN_ONE_ROW: row.isShared,
+      RESULT_STEP: row.resultStep,
     },
     types: { ...elementTypes(operation), ...sourceTypes(operation) },
     uniforms: {
       sourceSize: uniforms.sourceSize,
       padBegin: uniforms.padBegin,
       phases,
-      gridSize,
-      gridPositions,
-      rowVectors,
+      phaseSize,
+      phasePositions,
+      sampleVectors,
       phaseCount,
       channels,
       threads,

@@ -1,4 +1,24 @@
-/** Register tiles of vectors: forward pass and input gradient. Sources that lie in no vectors are laid out first (unfold.ts). */
+/**
+ * Vector tiles: register tiles (registerTile.ts) whose threads load four neighbouring positions at once. Sources that do
+ * not lie in vectors are laid out first (im2col; unfold.ts). Here: forward pass and input gradient.
+ *
+ *   C[m, n] = sum over k of A[m, k] * B[k, n]
+ *
+ *   M result channels, N result positions in vectors of 4, K (tap, source channel)
+ *
+ *   A, the weights: lane l loads k + l,          B, the sources: a vector of 4 N for each k
+ *   and broadcasts it (broadcastLanes = 4)
+ *                                                       vectorsPerThread = 2
+ *           k  k+1 k+2 k+3                           +--------+    +--------+
+ *         +---+---+---+---+                      k   | 4 of N |    | 4 of N |
+ *      m  | 0 | 1 | 2 | 3 |                      k+1 | 4 of N |    | 4 of N |
+ *     m+1 | 0 | 1 | 2 | 3 |  mPerThread = 2      k+2 | 4 of N |    | 4 of N |
+ *         +---+---+---+---+                      k+3 | 4 of N |    | 4 of N |
+ *                                                    +--------+    +--------+
+ *
+ * For broadcastLanes of K a lane loads mPerThread weights and broadcastLanes * vectorsPerThread vectors. It does
+ * broadcastLanes * mPerThread * vectorsPerThread multiply-adds of vectors.
+ */
 import kernel from "../../../shaders/vector_tile/vector_tile.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
@@ -8,60 +28,63 @@ import { borderDispatches } from "../passes/borderInputGradient.js";
 import { cutWalk } from "../shared/blocks.js";
 import {
   elementTypes,
-  dealtThreads,
+  evenThreads,
   registerTileRefusal,
-  shareRefusal,
+  broadcastRefusal,
   tileSizeRefusal,
   unsharedRefusal,
   preferring,
   vectorResults,
 } from "../shared/constants.js";
-import { liesInVectors, meanDepth, slopesOf } from "../shared/gather.js";
+import { liesInVectors, meanK, slopesOf } from "../shared/gather.js";
 import { blocksOf, resultSums } from "../passes/sumSplits.js";
 import { unfoldDispatch, unfoldedBytes } from "./unfold.js";
 import { describeVectors, VECTOR, type Vectors } from "./vectors.js";
 
-/** The product is of M rows (result channels) by N columns (positions, in vectors of 4), over K terms. */
 export interface VectorTileConfig {
-  /** Threads of a workgroup, at most; all of them along columns. */
+  /** Threads of a workgroup, at most; all of them along N. More are fewer, larger workgroups. */
   readonly threads: number;
-  /** Rows that a thread computes. More use each source more often, and take registers. */
-  readonly rows: number;
-  /** Vectors of 4 columns that a thread computes. More use each weight more often, and take registers. */
-  readonly vectors: number;
-  /** Lanes of a subgroup that share the weights they load, a power of two; 1 is none. Steps for as many are written out. */
-  readonly shared: number;
+  /** M that a thread computes. More use each source more often; each takes 4 * vectorsPerThread registers. */
+  readonly mPerThread: number;
+  /** Vectors of 4 N that a thread computes. More use each weight more often; each takes 4 * mPerThread registers. */
+  readonly vectorsPerThread: number;
+  /**
+   * Lanes of a subgroup that load a weight each and broadcast it, a power of two; 1 is none. More save loads; steps for as
+   * many channels are unrolled.
+   */
+  readonly broadcastLanes: number;
 }
 
-/** Rows and vectors of a tile, from large to small. */
+/** Tiles of a thread, from large to small. */
 const TILES = [
-  { rows: 8, vectors: 2 },
-  { rows: 8, vectors: 1 },
-  { rows: 4, vectors: 2 },
-  { rows: 4, vectors: 1 },
+  { mPerThread: 8, vectorsPerThread: 2 },
+  { mPerThread: 8, vectorsPerThread: 1 },
+  { mPerThread: 4, vectorsPerThread: 2 },
+  { mPerThread: 4, vectorsPerThread: 1 },
 ];
 const THREADS = 64;
-/** Terms whose weights the lanes of a subgroup may share, and what may be multiplied in vain for that. */
-const MOST_SHARED = 8;
-const MOST_UNEVEN = 1.125;
-/** Lanes to one that has something to do. */
+/** Lanes that may broadcast, and multiply-adds that may be wasted for that, those needed included. */
+const MOST_BROADCAST = 8;
+const MOST_WASTE = 1.125;
+/** Lanes for one that has something to do, at most. */
 const MOST_IDLE = 4;
-/** Multiply-adds of vectors that are written out for a step: more than this fill registers and instruction caches. */
-const MOST_WRITTEN_OUT = 64;
+/** Multiply-adds of vectors that are unrolled for a step: more than this fill registers and instruction caches. */
+const MOST_UNROLLED = 64;
 
-/** Terms whose weights lanes share: the most that a subgroup surely has lanes for, and that leave few shares uneven. */
-function sharedTerms({ terms }: Vectors, { subgroupLanes }: Capabilities): number {
-  let shared = MOST_SHARED;
-  while (shared > subgroupLanes || shared * Math.ceil(terms / shared) > MOST_UNEVEN * terms) shared /= 2;
-  return shared;
+/** Lanes that broadcast: the most that every subgroup of the device has, and that waste few multiply-adds. */
+function broadcastingLanes({ terms }: Vectors, { subgroupLanes }: Capabilities): number {
+  let broadcastLanes = MOST_BROADCAST;
+  while (broadcastLanes > subgroupLanes || broadcastLanes * Math.ceil(terms / broadcastLanes) > MOST_WASTE * terms)
+    broadcastLanes /= 2;
+  return broadcastLanes;
 }
 
 function refusal(config: VectorTileConfig, capabilities: Capabilities): string | undefined {
-  const { threads, rows, vectors: columns, shared } = config;
+  const { threads, mPerThread, vectorsPerThread, broadcastLanes } = config;
   return (
-    registerTileRefusal({ threads, rows, columns }, capabilities) ??
-    shareRefusal(config, capabilities) ??
-    tileSizeRefusal(rows * columns * VECTOR, rows * columns * shared)
+    registerTileRefusal(threads, { mPerThread, vectorsPerThread }, capabilities) ??
+    broadcastRefusal(config, capabilities) ??
+    tileSizeRefusal(mPerThread * vectorsPerThread * VECTOR, mPerThread * vectorsPerThread * broadcastLanes)
   );
 }
 
@@ -69,38 +92,38 @@ export const vectorTile: Solver<VectorTileConfig> = {
   name: "vector-tile",
   directions: ["forward", "inputGradient"],
   readsPixels: true,
-  knobs: { threads: true, rows: true, vectors: true, shared: true },
+  knobs: { threads: true, mPerThread: true, vectorsPerThread: true, broadcastLanes: true },
 
   configs(operation, capabilities) {
     const described = describeVectors(operation);
-    const { gather, columns } = described;
+    const { gather, nVectors } = described;
     const { resultChannels, phaseCount } = gather;
-    const shared = sharedTerms(described, capabilities);
-    const fitting = TILES.filter(({ rows }) => rows < 2 * resultChannels);
+    const broadcastLanes = broadcastingLanes(described, capabilities);
+    const fitting = TILES.filter(({ mPerThread }) => mPerThread < 2 * resultChannels);
     const tiles = fitting.length > 0 ? fitting : TILES.slice(-1);
-    const isPreferred = ({ rows, vectors }: (typeof TILES)[number]): boolean => {
-      const blocks = phaseCount * operation.problem.groups * Math.ceil(resultChannels / rows);
-      const shares = Math.ceil(columns / vectors / shared);
-      const fillsLanes = vectors === 1 || shares > 1;
-      const enough = blocks * shares * shared >= policyOf(capabilities).busyThreads;
-      return fillsLanes && enough && rows * vectors * shared <= MOST_WRITTEN_OUT;
+    const isPreferred = ({ mPerThread, vectorsPerThread }: (typeof TILES)[number]): boolean => {
+      const tilesM = phaseCount * operation.problem.groups * Math.ceil(resultChannels / mPerThread);
+      const subgroups = Math.ceil(nVectors / vectorsPerThread / broadcastLanes);
+      const fillsLanes = vectorsPerThread === 1 || subgroups > 1;
+      const enough = tilesM * subgroups * broadcastLanes >= policyOf(capabilities).busyThreads;
+      return fillsLanes && enough && mPerThread * vectorsPerThread * broadcastLanes <= MOST_UNROLLED;
     };
-    return preferring(tiles, isPreferred).map((tile) => ({ threads: THREADS, ...tile, shared }));
+    return preferring(tiles, isPreferred).map((tile) => ({ threads: THREADS, ...tile, broadcastLanes }));
   },
 
   discouraged(operation, capabilities) {
     const policy = policyOf(capabilities);
     if (!policy.vectorTilesPay) return `${policy.name} shares sources in workgroup memory better than it lays them out`;
     const vectors = describeVectors(operation);
-    const { direct, visits, flat, columns } = vectors;
+    const { direct, phaseTaps, flat, nVectors } = vectors;
     const { resultChannels } = vectors.gather;
-    const shared = sharedTerms(vectors, capabilities);
-    if (shared === 1) {
-      return "where lanes cannot share weights, register tiles do as well";
+    const broadcastLanes = broadcastingLanes(vectors, capabilities);
+    if (broadcastLanes === 1) {
+      return "where lanes cannot broadcast weights, register tiles do as well";
     }
-    if (columns * MOST_IDLE < shared) return "too few positions leave most lanes that share weights idle";
+    if (nVectors * MOST_IDLE < broadcastLanes) return "too few positions leave most lanes that broadcast weights idle";
     const fewestOfTaps = flat ? policy.unfoldFewestFlat : policy.unfoldFewestChannels;
-    if (direct || resultChannels >= (visits === 1 ? policy.unfoldFewestPointwise : fewestOfTaps)) return undefined;
+    if (direct || resultChannels >= (phaseTaps === 1 ? policy.unfoldFewestPointwise : fewestOfTaps)) return undefined;
     return `${String(resultChannels)} result channels a group use a source too seldom to lay it out`;
   },
 
@@ -119,35 +142,41 @@ export const vectorTile: Solver<VectorTileConfig> = {
 
 function planTiles(
   operation: ConvOperation,
-  { gather, columns, rowVectors, visits, direct, flat, terms }: Vectors,
-  { threads, rows, vectors, shared }: VectorTileConfig,
+  { gather, nVectors, sampleVectors, phaseTaps, direct, flat, terms }: Vectors,
+  { threads, mPerThread, vectorsPerThread, broadcastLanes }: VectorTileConfig,
   capabilities: Capabilities,
 ): Steps {
-  const { phases, phaseCount, gridSize, gridPositions, resultChannels, constants, uniforms } = gather;
+  const { phases, phaseCount, phaseSize, phasePositions, resultChannels, constants, uniforms } = gather;
   const { groups } = operation.problem;
-  const rowBlocks = Math.ceil(resultChannels / rows);
-  // Lanes that share loads must all be there.
-  const workgroupThreads = dealtThreads(Math.ceil(columns / vectors), threads, shared);
-  const columnBlocks = Math.ceil(columns / (workgroupThreads * vectors));
-  const tasksPerSplit = phaseCount * groups * rowBlocks * columnBlocks;
-  const walk = cutWalk({ channels: terms, visits: flat ? 1 : visits, unit: shared, splits: 1 });
-  const sums = resultSums(operation, gather, blocksOf(tasksPerSplit, walk, VECTOR * rows * vectors), 1, capabilities);
-  const tasks = sums.splits * tasksPerSplit;
-  const termStride = rowVectors * (direct || flat ? 1 : phaseCount * visits);
-  const [rowStride, channelStride, tapStride] = uniforms.weightStrides;
+  const tilesM = Math.ceil(resultChannels / mPerThread);
+  // Lanes that broadcast must all be there.
+  const workgroupThreads = evenThreads(Math.ceil(nVectors / vectorsPerThread), threads, broadcastLanes);
+  const tilesN = Math.ceil(nVectors / (workgroupThreads * vectorsPerThread));
+  const tasksPerSplit = phaseCount * groups * tilesM * tilesN;
+  const walk = cutWalk({ channels: terms, taps: flat ? 1 : phaseTaps, unit: broadcastLanes, splitK: 1 });
+  const sums = resultSums(
+    operation,
+    gather,
+    blocksOf(tasksPerSplit, walk, VECTOR * mPerThread * vectorsPerThread),
+    1,
+    capabilities,
+  );
+  const tasks = sums.splitK * tasksPerSplit;
+  const termStride = sampleVectors * (direct || flat ? 1 : phaseCount * phaseTaps);
+  const [outStride, channelStride, tapStride] = uniforms.weightStrides;
   const types = elementTypes(operation);
-  const results = vectorResults(sums.types.Result, phaseCount === 1 && liesInVectors(gather, gridPositions));
+  const results = vectorResults(sums.types.Result, phaseCount === 1 && liesInVectors(gather, phasePositions));
   const step = dispatch(kernel, {
     constants: {
       ...without(constants, "SOURCE_STEP_DEPTH", "SOURCE_STEP_HEIGHT", "SOURCE_STEP_WIDTH", "PADDING_MODE"),
       ...(flat ? { KERNEL_DEPTH: 1, KERNEL_HEIGHT: 1, KERNEL_WIDTH: 1 } : {}),
       MASKED: direct && operation.masked,
       THREADS: workgroupThreads,
-      ROWS: rows,
-      VECTORS: vectors,
-      SHARED: shared,
-      SUBGROUPS: shared > 1,
-      TAIL: terms % shared !== 0,
+      M_PER_THREAD: mPerThread,
+      VECTORS_PER_THREAD: vectorsPerThread,
+      BROADCAST_LANES: broadcastLanes,
+      SUBGROUPS: broadcastLanes > 1,
+      TAIL: terms % broadcastLanes !== 0,
       ...sums.constants,
       ...results.constants,
     },
@@ -156,19 +185,19 @@ function planTiles(
       resultSize: uniforms.resultSize,
       padBegin: uniforms.padBegin,
       phases,
-      gridSize,
-      gridPositions,
-      rowVectors,
-      columns,
+      phaseSize,
+      phasePositions,
+      sampleVectors,
+      nVectors,
       resultChannels,
       sourceChannels: terms,
       groups,
-      columnBlocks,
-      rowBlocks,
+      tilesN,
+      tilesM,
       tasks,
-      sourceStrides: [groups * terms * termStride, terms * termStride, termStride, rowVectors],
+      sourceStrides: [groups * terms * termStride, terms * termStride, termStride, sampleVectors],
       resultStrides: uniforms.resultStrides,
-      weightStrides: [rowStride, flat ? tapStride : channelStride, tapStride],
+      weightStrides: [outStride, flat ? tapStride : channelStride, tapStride],
       weightGroupStride: uniforms.weightGroupStride,
       ...walk,
       blocksPerSplit: sums.perSplit,
@@ -185,11 +214,11 @@ function planTiles(
     multiplyAdds:
       tasksPerSplit *
       workgroupThreads *
-      rows *
-      vectors *
+      mPerThread *
+      vectorsPerThread *
       VECTOR *
-      meanDepth(operation, gather) *
-      ((shared * Math.ceil(terms / shared)) / terms),
+      meanK(operation, gather) *
+      ((broadcastLanes * Math.ceil(terms / broadcastLanes)) / terms),
   });
   return { dispatches: [step, ...sums.reduction], scratchBytes: sums.scratchBytes };
 }

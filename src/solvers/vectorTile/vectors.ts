@@ -1,4 +1,4 @@
-/** A pass in vectors of four neighbouring positions: what the tiles and the laying out of their sources share. */
+/** A pass in vectors of four neighbouring positions, as tiles and the laying out of their sources see it. */
 import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
 import { describeGather, type Gather } from "../shared/gather.js";
@@ -10,14 +10,15 @@ export interface Vectors {
   readonly gather: Gather;
   readonly channels: number;
   /** Vectors of a phase, of one sample and of the batch. */
-  readonly rowVectors: number;
-  readonly columns: number;
-  readonly visits: number;
+  readonly sampleVectors: number;
+  readonly nVectors: number;
+  /** Taps of a phase. */
+  readonly phaseTaps: number;
   /** Whether sources lie in vectors as they are: a plain 1x1 layer. */
   readonly direct: boolean;
-  /** Whether taps, laid out, are walked over like channels: where weights of neighbouring terms are neighbours. */
+  /** Whether taps, laid out, are looped over like channels: where weights of neighbouring k are neighbours. */
   readonly flat: boolean;
-  /** What is walked over for each visit: channels of a group; flat, all terms of a sum. */
+  /** What is looped over for each tap: channels of a group; flat, all of K. */
   readonly terms: number;
 }
 
@@ -25,18 +26,18 @@ export function describeVectors(operation: ConvOperation): Vectors {
   const { problem, pixels } = operation;
   const gather = describeGather(operation);
   const { layout, batch, groups } = problem;
-  const rowVectors = Math.ceil(gather.gridPositions / VECTOR);
-  const visits = gather.depth / gather.sourceChannels;
+  const sampleVectors = Math.ceil(gather.phasePositions / VECTOR);
+  const phaseTaps = gather.k / gather.sourceChannels;
   const [, channelStride, tapStride] = gather.uniforms.weightStrides;
-  const flat = !gather.transposed && channelStride === visits * tapStride;
+  const flat = !gather.transposed && channelStride === phaseTaps * tapStride;
   return {
     gather,
     channels: groups * gather.sourceChannels,
-    rowVectors,
-    columns: batch * rowVectors,
-    visits,
+    sampleVectors,
+    nVectors: batch * sampleVectors,
+    phaseTaps,
     flat,
-    terms: flat ? gather.depth : gather.sourceChannels,
-    direct: isPointwise(problem) && layout === "channels-first" && gather.gridPositions % VECTOR === 0 && !pixels,
+    terms: flat ? gather.k : gather.sourceChannels,
+    direct: isPointwise(problem) && layout === "channels-first" && gather.phasePositions % VECTOR === 0 && !pixels,
   };
 }

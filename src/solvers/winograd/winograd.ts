@@ -1,11 +1,19 @@
 /**
- * Winograd's minimal filtering for 3x3 and 5x5 filters at stride 1, dilated too: forward pass and input gradient, which
- * is a forward pass with the filter flipped. Not fused: filters and patches are transformed to memory, one matrix product
- * for each of a patch's products (a grouped 1x1 convolution, by another solver), results transformed back.
+ * Winograd's minimal filtering for 3x3 and 5x5 filters at stride 1, dilated too. Here: forward pass and input gradient,
+ * which is a forward pass with the filter flipped. shaders/common/winograd.wgsl has the formula and its source.
  *
- * F(2x2, 3x3) takes 16 multiply-adds where 36 are due, F(4x4, 3x3) 36 where 144 are, F(2x2, 5x5) 36 where 100 are, in
- * exchange for rounding errors that grow with the patch: webgpu-conv/reference's `winogradErrorBound` says how far. An
- * infinity or NaN in a source spreads to all results of its tile.
+ *    sources              transformed             products                results
+ *   +---------+
+ *   |  patch  | - B^T d B -> P * P values +
+ *   |  P x P  |                           +-> P * P matrix products - A^T m A -> tile * tile results
+ *   +---------+                           |   of M result channels, N tiles,
+ *     filter    - G g G^T -> P * P values +   K source channels
+ *                                                                 P = tile + kernel - 1
+ *
+ * Not fused: patches and filters are transformed to memory, the products are a grouped 1x1 convolution by another solver,
+ * and their sums are transformed to results. F(2x2, 3x3) takes 16 multiply-adds where 36 are due, F(4x4, 3x3) 36 where 144
+ * are, F(2x2, 5x5) 36 where 100 are. In exchange rounding errors grow with the patch: webgpu-conv/reference's
+ * `winogradErrorBound` says how far. An infinity or NaN in a source spreads to all results of its tile.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";

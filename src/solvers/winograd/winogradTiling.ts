@@ -1,4 +1,4 @@
-/** What the passes by Winograd's minimal filtering have in common: how a layer is cut into tiles, and which layers they take. */
+/** What both passes by Winograd's minimal filtering share: how a layer is cut into tiles, and which layers they take. */
 import type { Knobs } from "../../planning/knobs.js";
 import type { DevicePolicy } from "../../planning/policy.js";
 import type { ConvOperation } from "../../problem/operation.js";
@@ -6,7 +6,10 @@ import type { BindingSource, Dispatch, Steps } from "../../planning/solver.js";
 import { describeGather, type Gather } from "../shared/gather.js";
 
 export interface WinogradConfig {
-  /** Results of a tile along each axis: F(2x2) or F(4x4). Larger ones save more products, and round more. */
+  /**
+   * Results of a tile along each axis: F(2x2) or F(4x4). Larger ones take fewer multiply-adds for each result. They round
+   * more, and fill the last tiles of a map worse.
+   */
   readonly tile: number;
 }
 
@@ -19,19 +22,19 @@ const TILES: Readonly<Record<number, readonly number[]>> = { 3: [2, 4], 5: [2] }
 /** Patches of 4 elements along an axis multiply by halves, those of 6 by sixths. */
 const EXACT_PATCH = 4;
 const TOO_COARSE = "patches of 6x6 lose too much of float16; F(2x2, 3x3) takes it";
-/** Columns of the product come in whole vectors. */
+/** N of the product comes in whole vectors. */
 const VECTOR = 4;
 /** Tiles that a product takes at a time: where they are fewer, the rest costs as much. */
 const LANES = 32;
 
-/** A pass in tiles. With a dilation, elements of a tile lie as far apart, and tiles of all phases make up the grid. */
+/** A pass in tiles. With a dilation, elements of a tile are dilated too, and tiles of all phases make up the grid. */
 export interface Tiling {
   readonly gather: Gather;
   /** Tiles of a sample: rows, columns. */
   readonly grid: readonly [number, number];
   readonly phases: readonly [number, number];
   readonly dilation: readonly [number, number];
-  /** Tiles of all samples, and elements from one row of the product to the next. */
+  /** N of the product: tiles of all samples; and elements from one m or k to the next. */
   readonly tiles: number;
   readonly pitch: number;
   /** Tiles that count, those included that a product leaves empty. */
@@ -88,7 +91,7 @@ export const transformConstants = ({ problem }: ConvOperation, { tile }: Winogra
 export const isExact = ({ tile }: WinogradConfig, { problem }: ConvOperation): boolean =>
   patchOf(problem, tile) === EXACT_PATCH;
 
-/** Why a layer is none for Winograd's tiles; undefined when it is. */
+/** Why Winograd's tiles cannot take a layer; undefined when they can. */
 export function shapeRefusal({ problem, dtype }: ConvOperation, { tile }: WinogradConfig): string | undefined {
   const { rank, kernel, stride } = problem;
   if (rank !== 2 || kernel[1] !== kernel[2] || !(kernel[2] in TILES)) {

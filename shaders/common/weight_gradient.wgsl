@@ -1,9 +1,12 @@
-// The weight gradient as a matrix: rows are output channels of a group, columns are (input channel, tap).
-// With HAS_BIAS one more column follows whose patch is 1 everywhere: its sums are the bias gradient.
+// The weight gradient as a matrix product.
 //
-// Sums run over output positions, counted through the batch ("depth"). They are split over workgroups;
-// each split writes its own partial matrix, [split][group][row][column], and reduce_partials.wgsl adds
-// them in a fixed order, so that results do not depend on timing.
+//   m: output channel of a group
+//   n: (input channel, tap), tap fastest. With HAS_BIAS one more n follows, whose patch is 1 everywhere: its sums are
+//      the bias gradient
+//   k: output position, counted through the batch
+//
+// K is split: each part of it writes a partial result of its own, [split][group][m][n]. reduce_partials.wgsl adds them
+// in a fixed order, so that results are the same in every run.
 import package::common::padding::paddedSource;
 import package::common::space::RANK;
 import package::common::taps::{
@@ -11,9 +14,9 @@ import package::common::taps::{
   STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TAPS
 };
 
-// Input element that a column's tap meets from output (0, 0, 0); it may be negative.
-fn columnOrigin(column: u32, padBegin: vec3<i32>) -> vec3<i32> {
-  let tap = column % TAPS;
+// The input element that the tap of n reads for output (0, 0, 0). It may be negative.
+fn originOf(n: u32, padBegin: vec3<i32>) -> vec3<i32> {
+  let tap = n % TAPS;
   let plane = tap / KERNEL_WIDTH;
   let distance = vec3<u32>(
     (plane / KERNEL_HEIGHT) * DILATION_DEPTH,
@@ -23,7 +26,7 @@ fn columnOrigin(column: u32, padBegin: vec3<i32>) -> vec3<i32> {
   return vec3<i32>(distance) - padBegin;
 }
 
-// Input element that an output position meets in that column, one axis at a time.
+// The input element that it reads for an output position, one axis at a time.
 fn inputDepth(output: u32, origin: vec3<i32>, size: vec3<u32>) -> u32 {
   if (RANK < 3u) {
     return 0u;
