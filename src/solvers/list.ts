@@ -1,5 +1,4 @@
-/** Every solver, in the order in which selection considers them; the last one of each
- * direction refuses nothing. */
+/** Every solver, in the order in which selection considers them. The last one of each direction refuses nothing. */
 import { bounded } from "../problem/bounded.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { asLine } from "../problem/pointwise.js";

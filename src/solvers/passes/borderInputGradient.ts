@@ -14,7 +14,7 @@ export function hasBorder({ direction, problem }: ConvOperation): boolean {
   return [...problem.padBegin, ...problem.padEnd].some((pad) => pad > 0);
 }
 
-/** No dispatch for zero padding (and for the forward pass), one for every other mode. */
+/** One dispatch for a padding mode other than zeros, none for zeros and for a forward pass. */
 export function borderDispatches(operation: ConvOperation, capabilities: Capabilities): Dispatch[] {
   if (!hasBorder(operation)) return [];
   const { problem, masked } = operation;

@@ -1,7 +1,7 @@
 /**
- * Two-stage sums. A weight gradient sums over every output position of the batch, far more terms than it has
- * results; the terms are split among workgroups, each split writes a partial matrix to the workspace, and a
- * second dispatch adds the partials in a fixed order, so that the bits do not depend on timing.
+ * Weight gradients in two stages. K, every output position of the batch, is far more than there are results. So K is split
+ * among workgroups. Each split writes a partial result, and a second dispatch adds them in a fixed order, so that the bits
+ * do not depend on timing.
  */
 import kernel from "../../../shaders/passes/reduce_partials.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
@@ -114,7 +114,7 @@ export function gradientBindings(operation: ConvOperation) {
   return { input: "x", outputGradient: "y", activated: operation.masked ? "activated" : "unused" } as const;
 }
 
-/** What follows the first stage: nothing if it may write the result itself, or the second stage. */
+/** What follows the first stage: the second stage, or nothing where the first may write the result itself. */
 export interface PartialSums {
   /** What the first stage's `partials` binding is given. */
   readonly target: BindingSource;
@@ -122,7 +122,7 @@ export interface PartialSums {
   readonly reduction: readonly Dispatch[];
 }
 
-/** The second stage of a weight gradient split `splits` ways. */
+/** The second stage of a weight gradient. */
 export function weightSums(operation: ConvOperation, splitK: number, capabilities: Capabilities): PartialSums {
   const { problem, bias, dtype } = operation;
   const matrix = gradientMatrix(operation);
@@ -154,7 +154,7 @@ export function channelSums(operation: ConvOperation, splitK: number, capabiliti
   return { target: "partials", scratchBytes: { partials: partialBytes(splitK, elements) }, reduction: [reduction] };
 }
 
-/** The first stage, followed by the second where there is one. */
+/** The first stage, and the second where there is one. */
 export function twoStages(first: Dispatch, sums: PartialSums): Steps {
   return { dispatches: [first, ...sums.reduction], scratchBytes: sums.scratchBytes };
 }

@@ -1,6 +1,6 @@
 /**
- * Forward passes and input gradients in two stages: where there are few results, and many terms to each, the terms are
- * split among workgroups. Each split writes a partial result, and a second dispatch adds them in a fixed order, so that
+ * Forward passes and input gradients in two stages: where there are few results and K is long, K is split among
+ * workgroups. Each split writes a partial result, and a second dispatch adds them in a fixed order, so that
  * the bits do not depend on timing.
  */
 import kernel from "../../../shaders/passes/sum_splits.wgsl";
@@ -22,15 +22,15 @@ export interface ResultTerms {
   readonly tasks: number;
   /** What is divided among splits: K, or blocks of it. */
   readonly k: number;
-  /** As many are divided at a time. */
+  /** K is divided in multiples of this; 1 when absent. */
   readonly unit?: number;
-  /** As many are summed before they are added to the others (blocks.ts). */
+  /** K of a block, which is summed before it is added to the others (blocks.ts). */
   readonly blockK: number;
   /** Sums of a thread. */
   readonly sums: number;
 }
 
-/** Of sums that `cutWalk` has cut. */
+/** What sums run over that `cutWalk` has cut. */
 export const blocksOf = (tasks: number, { blocks }: { readonly blocks: number }, sums: number): ResultTerms => ({
   tasks,
   k: blocks,
@@ -38,7 +38,7 @@ export const blocksOf = (tasks: number, { blocks }: { readonly blocks: number },
   sums,
 });
 
-/** What is left to do for a kernel whose sums are split, and what it is to be given itself. */
+/** What a kernel is given whose sums may be split, and the second stage that follows it. */
 export interface ResultSums {
   readonly splitK: number;
   readonly constants: {
@@ -70,7 +70,7 @@ export function resultSplitK(
   return chooseSplitK({ tasks, busy, elements: elementsOf(operation), k, leastK: splitLeastK }, capabilities);
 }
 
-/** Splits that the sums of a pass have terms for. */
+/** The most splits that K of a pass is worth. */
 export const mostSplitK = ({ k }: Gather, { splitLeastK }: DevicePolicy): number =>
   Math.max(1, Math.floor(k / splitLeastK));
 
@@ -82,8 +82,9 @@ export const resultSplitKRefusal = (
 ): string | undefined => splitKRefusal(splitK, elementsOf(operation), capabilities);
 
 /**
- * Of a pass that `gather` describes, split as many ways as asked for; fewer if there is not enough for each, and more if each
- * sum would get too long. Where sums take several blocks, and results are not float32, one split is still a partial result.
+ * The sums of a pass that `gather` describes, split as many ways as asked for. They are fewer where K is too short for so
+ * many, and more where each would be too long. One split writes a partial result, too, where sums take several blocks and
+ * results are not float32.
  */
 export function resultSums(
   operation: ConvOperation,

@@ -82,7 +82,7 @@ function describeWalk({ problem }: ConvOperation, { transposed, phases, phaseSiz
   };
 }
 
-/** Threads of a pass: one a walk. */
+/** Threads of a pass. */
 function threadsOf({ problem }: ConvOperation, gather: Gather, walk: Walk, config: RollingWindowConfig): number {
   const { mPerThread, columns, rows } = config;
   const { batch, groups } = problem;
@@ -90,7 +90,7 @@ function threadsOf({ problem }: ConvOperation, gather: Gather, walk: Walk, confi
   return batch * groups * Math.ceil(gather.resultChannels / mPerThread) * blocks;
 }
 
-/** Multiply-adds of a pass, those of taps that a phase lacks with them. */
+/** Multiply-adds of a pass, including those of taps that a phase lacks. */
 function multiplyAddsOf(operation: ConvOperation, gather: Gather, walk: Walk, config: RollingWindowConfig): number {
   const rowBlocks = Math.ceil(walk.phaseSize[1] / config.rows);
   const threads = wholeWorkgroups(threadsOf(operation, gather, walk, config), THREADS);
@@ -152,7 +152,7 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
     const shapes = inOrder
       .flatMap((columns) => even.map((mPerThread) => ({ mPerThread, columns })))
       .filter((shape) => refusal(operation, gather, walk, { ...shape, rows: 1 }) === undefined);
-    // What is refused, with the reason.
+    // The plan of this one says why.
     if (shapes.length === 0) return [{ mPerThread: 1, columns: Math.min(...inOrder), rows: 1 }];
     const loadsOf = ({ columns }: WindowShape): number => loadsForRow(walk, gather, columns);
     const { busyThreads, loadCost } = policyOf(capabilities);

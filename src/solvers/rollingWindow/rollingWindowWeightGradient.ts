@@ -56,7 +56,7 @@ export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = 
     const even = evenCounts(operation.problem.outChannelsPerGroup, MOST_M);
     const all = COLUMNS.flatMap((columns) => even.map((mPerThread) => ({ mPerThread, columns })));
     const able = all.filter((config) => refusal(operation, config) === undefined);
-    // What is refused, with the reason.
+    // The plan of this one says why.
     if (able.length === 0) return [{ mPerThread: 1, columns: Math.min(...COLUMNS) }];
     return byLoads(able, operation.problem.output[2], (shape) => loadsForRow(operation, shape)).map(
       ({ mPerThread, columns }) => ({ mPerThread, columns }),
@@ -69,7 +69,7 @@ export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = 
     // With more, tiles in workgroup memory use each source more often.
     const few =
       inChannelsPerGroup <= policy.rollingGradientMostIn && outChannelsPerGroup <= policy.rollingGradientMostOut;
-    // Fewer use each of many gradients too seldom, and with a stride more hold too little.
+    // Fewer use each of many gradients too seldom. With a stride, windows of more leave no room for gradients.
     const many =
       inChannelsPerGroup >= policy.rollingGradientManyIn &&
       (stride.every((s) => s === 1) || inChannelsPerGroup <= MOST_STRIDED);

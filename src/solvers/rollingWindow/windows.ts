@@ -35,7 +35,7 @@ export interface WindowShape {
 }
 
 /**
- * Shapes with those first that load the fewest values a result, results beyond the end of a row not counted.
+ * Shapes, with those first that load the fewest values a result. Results beyond the end of a row do not count.
  *
  * @param width of a row of results
  * @param loadsOf values loaded for a row of a thread
@@ -58,7 +58,7 @@ interface Size {
   readonly most: keyof typeof MOST;
 }
 
-/** The first that is too large. */
+/** The first size that is too large, in words; undefined where none is. */
 export function sizeRefusal(sizes: readonly Size[]): string | undefined {
   const tooLarge = sizes.find(({ size, most }) => size > MOST[most]);
   return tooLarge && `${String(tooLarge.size)} ${tooLarge.what}; at most ${String(MOST[tooLarge.most])}`;

@@ -1,7 +1,7 @@
 /**
- * How long float32 sums may get before they are cut: the error of a chain of sums grows with its length. A kernel sums a block
- * of terms in registers and adds it to what its result holds so far, block after block; where these would be too many, the sum
- * is split, and a second stage adds what the splits make. What remains is bounded in src/reference/bound.ts.
+ * How long float32 sums may get before they are cut: the error of a chain of additions grows with its length. A kernel sums
+ * a block of terms in registers and adds it to what its result holds so far, block after block. Where blocks would be too
+ * many, K is split, and a second stage adds the partial results. src/reference/bound.ts bounds the error that is left.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
@@ -10,10 +10,10 @@ import { policyOf } from "../../planning/policy.js";
 export const BLOCK_TERMS = 256;
 export const BATCH_BLOCKS = 128;
 
-/** Terms that a split sums, at most. */
+/** The longest K of a split. */
 export const MOST_TERMS = BLOCK_TERMS * BATCH_BLOCKS;
 
-/** Whether what blocks make is added up in registers, and not in the result, by threads of so many sums. */
+/** Whether threads of so many sums add up those of blocks in registers. Otherwise they add them up in the result. */
 export const inRegisters = (sums: number, capabilities: Capabilities): boolean =>
   sums <= policyOf(capabilities).mostDoubledSums;
 
@@ -25,11 +25,11 @@ export interface TapWalk {
   readonly channels: number;
   /** Taps, or rows of a filter. */
   readonly taps: number;
-  /** Terms of a channel at one of them, 1 when absent. */
+  /** Terms of a channel at one tap or row, 1 when absent. */
   readonly termsPerChannel?: number;
   /** Channels that are taken at a time, 1 when absent. */
   readonly unit?: number;
-  /** Splits that are to have blocks. */
+  /** Splits that are each to have blocks. */
   readonly splitK: number;
 }
 

@@ -70,7 +70,7 @@ export function activationConstants({ activation }: ConvOperation) {
   };
 }
 
-/** What tensors are stored as in a kernel that reads and writes them as they are. */
+/** Element types of kernels that read and write tensors as they are stored. */
 export function elementTypes({ dtype }: Pick<ConvOperation, "dtype">): { readonly Element: ScalarElement } {
   return { Element: dtype === "float16" ? "f16" : "f32" };
 }
@@ -80,13 +80,13 @@ const VECTOR_TYPES = { f16: "vec4h", f32: "vec4f" } as const;
 /** What a kernel stores an element as. */
 export type ScalarElement = keyof typeof VECTOR_TYPES;
 
-/** Of kernels that gather from tensors alone, and never from an image. */
+/** Types of kernels that gather from tensors alone, never from an image. */
 export function gatherTypes(operation: Pick<ConvOperation, "dtype">) {
   const types = elementTypes(operation);
   return { ...types, Source: types.Element };
 }
 
-/** Of kernels that write four neighbouring results at once, where these lie in vectors. */
+/** Constants and types of kernels that write four neighbouring results at once, where these lie in vectors. */
 export function vectorResults(element: ScalarElement, vectors: boolean) {
   const types = vectors
     ? ({ Result: VECTOR_TYPES[element], Sum: "vec4f" } as const)
@@ -141,13 +141,13 @@ export function evenCounts(channels: number, most: readonly number[]): readonly 
 /** Threads of whole workgroups: those without work wait for the others. */
 export const wholeWorkgroups = (threads: number, each: number): number => each * Math.ceil(threads / each);
 
-/** Candidates with the first one that will do before the others; the last one where none will. */
+/** Candidates, with the first one that will do before the others. Where none will, the last one comes first. */
 export function preferring<Item>(items: readonly Item[], willDo: (item: Item) => boolean): readonly Item[] {
   const preferred = items.find(willDo) ?? items[items.length - 1];
   return [preferred, ...items.filter((item) => item !== preferred)];
 }
 
-/** Why constants cannot be: they must be whole and positive; undefined when they are. */
+/** Which of the counts is no positive integer; undefined when all are. */
 export function countRefusal(counts: Readonly<Record<string, number>>): string | undefined {
   const wrong = Object.entries(counts).find(([, count]) => !(Number.isInteger(count) && count >= 1));
   return wrong && `${wrong[0]} is ${String(wrong[1])}; expected a positive integer`;
@@ -158,7 +158,7 @@ const LARGEST_TILE = 64;
 /** Sums that a thread holds, and unrolled steps: registers, compile time and instructions grow with them. */
 const MOST = { sums: 128, steps: 256 };
 
-/** Why a tile is larger than a device, or its compiler, can do anything with; undefined when it is not. */
+/** Why a tile is too large for a device or its compiler; undefined when it is not. */
 export function tileSizeRefusal(sums: number, steps: number): string | undefined {
   if (sums > MOST.sums) return `a thread would hold ${String(sums)} sums; at most ${String(MOST.sums)}`;
   return steps > MOST.steps ? `${String(steps)} steps would be unrolled; at most ${String(MOST.steps)}` : undefined;

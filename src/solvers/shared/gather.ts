@@ -1,7 +1,7 @@
 /**
- * What the forward pass and the input gradient have in common: every result element gathers, over the
- * filter's taps, from a source. Forward: x gives y. Input gradient: dy gives dx, and the map from result
- * to source is the transpose. The kernels take both through this one description.
+ * The forward pass and the input gradient as one: every result element gathers, over the filter's taps, from a source.
+ * Forward x gives y. Backward dy gives dx, and the map from result to source is the transpose. Kernels take both through
+ * this description.
  */
 import { product } from "../../problem/geometry.js";
 import type { ConvOperation } from "../../problem/operation.js";
@@ -66,7 +66,7 @@ export function describeGather(operation: ConvOperation): Gather {
   };
 }
 
-/** Terms of a sum, the mean of all phases: those that a phase lacks not counted. */
+/** K, the mean of all phases: taps that a phase lacks do not count. */
 export const meanK = ({ problem }: ConvOperation, { sourceChannels, phaseCount }: Gather): number =>
   (sourceChannels * problem.taps) / phaseCount;
 

@@ -1,14 +1,14 @@
 /** What a pass costs where lanes load one after the other: a rough number that compares ways to divide the same sums. */
 import type { Capabilities } from "../../planning/capabilities.js";
 
-/** Lanes of a device that does not tell. */
+/** Lanes of a subgroup where the device does not say. */
 const FEWEST_LANES = 4;
 
 export interface LanePass {
   readonly workgroups: number;
-  /** Of a workgroup; lanes that have none wait for the others. */
+  /** Threads of a workgroup; lanes without one wait for the others. */
   readonly threads: number;
-  /** Of a thread, for each term that it adds to its sums. */
+  /** Multiply-adds and loads of a thread, for each term that it adds to its sums. */
   readonly multiplyAdds: number;
   readonly loads: number;
 }

@@ -18,13 +18,13 @@ export interface SplitSum {
   readonly tasks: number;
   /** Workgroups that keep the device busy; more splits than that only make more partials. */
   readonly busy: number;
-  /** Of one partial result. */
+  /** Elements of one partial result. */
   readonly elements: number;
   /** K: terms of the sum. */
   readonly k: number;
-  /** Terms below which a split is not worth its partial result. */
+  /** K below which a split costs more than it saves. */
   readonly leastK: number;
-  /** Terms beyond which a split makes too long a sum, if it does. */
+  /** K above which the sum of a split would be too long; no bound when absent. */
   readonly mostK?: number;
 }
 
@@ -39,7 +39,7 @@ export function chooseSplitK(
   return Math.max(leastSplitK({ k, mostK, elements }, capabilities), Math.min(wanted, worthwhile, affordable));
 }
 
-/** Splits without which sums get too long; as many as a buffer holds partial results of. */
+/** The fewest splits that keep sums short enough, or as many as a buffer holds partial results of. */
 export function leastSplitK(
   { k, mostK, elements }: { readonly k: number; readonly mostK: number; readonly elements: number },
   { limits }: Capabilities,

@@ -47,7 +47,7 @@ const MOST_UNROLLED = 256;
 /** Sums that a thread holds well in registers. */
 const MOST_SUMS = 32;
 
-/** Threads of a pass: one a strip. */
+/** Threads of a pass: one for each strip. */
 function threadsOf(operation: ConvOperation, { mPerThread, columns }: StripConfig): number {
   const { resultSize, resultChannels } = describeGather(operation).uniforms;
   const { batch, groups } = operation.problem;
@@ -109,7 +109,7 @@ export const strip: Solver<StripConfig> = {
     const { resultChannels, n, k } = describeGather(operation);
     const policy = policyOf(capabilities);
     const isPointwise = operation.problem.kernel[2] === 1;
-    // So few positions leave most lanes of a tile idle; strips fill them with channels.
+    // Few positions leave most lanes of a tile idle; strips fill them with channels.
     if (n <= (isPointwise ? policy.stripFewPointwise : policy.stripFewPositions)) return undefined;
     // Tiles of positions use each weight more often.
     if (resultChannels > policy.stripMostChannels)

@@ -49,7 +49,7 @@ function refusal({ problem }: ConvOperation, { columns, filterRows }: StripGradi
   return undefined;
 }
 
-/** As many rows of the filter as a thread can hold, for each number of columns; those that load least come first. */
+/** For each number of columns the most rows of the filter that a thread can hold. Those that load least come first. */
 function candidates(operation: ConvOperation): readonly StripGradientConfig[] {
   const { problem } = operation;
   const able = COLUMNS.flatMap((columns) => {

@@ -63,7 +63,7 @@ const TILES = [
   { mPerThread: 4, vectorsPerThread: 1 },
 ];
 const THREADS = 64;
-/** Lanes that may broadcast, and multiply-adds that may be wasted for that, those needed included. */
+/** Lanes that may broadcast, and multiply-adds that this may take, as a multiple of those needed. */
 const MOST_BROADCAST = 8;
 const MOST_WASTE = 1.125;
 /** Lanes for one that has something to do, at most. */

@@ -24,7 +24,7 @@ const EXACT_PATCH = 4;
 const TOO_COARSE = "patches of 6x6 lose too much of float16; F(2x2, 3x3) takes it";
 /** N of the product comes in whole vectors. */
 const VECTOR = 4;
-/** Tiles that a product takes at a time: where they are fewer, the rest costs as much. */
+/** Tiles that a product takes at a time. Fewer cost as much. */
 const LANES = 32;
 
 /** A pass in tiles. With a dilation, elements of a tile are dilated too, and tiles of all phases make up the grid. */
@@ -37,7 +37,7 @@ export interface Tiling {
   /** N of the product: tiles of all samples; and elements from one m or k to the next. */
   readonly tiles: number;
   readonly pitch: number;
-  /** Tiles that count, those included that a product leaves empty. */
+  /** N of the product as it is computed: tiles, and lanes without one. */
   readonly lanes: number;
   /** Products of a patch. */
   readonly products: number;
@@ -48,7 +48,7 @@ export interface Tiling {
 /** Elements of a patch along an axis. */
 export const patchOf = ({ kernel }: ConvOperation["problem"], tile: number): number => tile + kernel[2] - 1;
 
-/** Of a forward pass or an input gradient. */
+/** Tiles of a forward pass or an input gradient. */
 export function describeTiling(operation: ConvOperation, tile: number): Tiling {
   const gather = describeGather(operation);
   const { batch, groups, dilation } = operation.problem;
@@ -74,7 +74,7 @@ export function describeTiling(operation: ConvOperation, tile: number): Tiling {
   };
 }
 
-/** Multiply-adds that the products of a layer need, results beyond the edge of a tile not counted. */
+/** Multiply-adds that the products of a layer need. Results beyond the edge of a tile do not count. */
 export const neededMultiplyAdds = (
   { problem }: ConvOperation,
   { products }: Tiling,
@@ -123,7 +123,7 @@ export function tileConfigs(
   return operation.dtype === "float16" && exact.length > 0 ? exact : configs;
 }
 
-/** Why the transforms would cost more than they save. */
+/** Why the transforms would cost more than they save; undefined when they would not. */
 export function tilesDiscouraged(
   operation: ConvOperation,
   fewestChannels: number,
@@ -138,7 +138,7 @@ export function tilesDiscouraged(
   if (tiles < policy.winogradFewestTiles)
     return `${String(tiles)} tiles are too few to pay for transforming the ${filters}`;
   const [best] = tileConfigs(operation, tilingOf, policy);
-  // Said here too: where shaders have no float16 the plan is of float32.
+  // The plan cannot say this: where shaders have no float16 it is of float32.
   if (operation.dtype === "float16" && !isExact(best, operation)) return TOO_COARSE;
   const { products, lanes } = tilingOf(best.tile);
   const { batch, outputPositions, taps } = operation.problem;

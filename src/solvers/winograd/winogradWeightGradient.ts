@@ -33,7 +33,7 @@ function forwardOf(operation: ConvOperation): ConvOperation {
   return { ...operation, ...NOTHING_FUSED, direction: "forward" };
 }
 
-/** The forward pass in tiles. Rows of the product have no gaps, and no lane is left empty: it sums over them. */
+/** The forward pass in tiles. They are K of the product, so they lie without gaps, and no lane is left empty. */
 function tilingOf(operation: ConvOperation, tile: number): Tiling {
   const tiling = describeTiling(forwardOf(operation), tile);
   return { ...tiling, pitch: tiling.tiles, lanes: tiling.tiles };
