@@ -65,10 +65,8 @@ function threadsOf({ kernel, constants }: Dispatch): number {
 function workgroupsNeeded({ uniforms }: Dispatch, threads: number): number {
   if ("tasks" in uniforms) return Number(uniforms.tasks);
   if ("tiles" in uniforms) return Math.ceil((Number(uniforms.channels) * Number(uniforms.tiles)) / threads);
-  const counted =
-    ["pairs", "pixels", "strips", "resultElements", "walks", "filters", "elements", "threads"].find(
-      (name) => name in uniforms,
-    ) ?? "";
+  const counts = ["threads", "pairs", "pixels", "resultElements", "filters", "elements"];
+  const counted = counts.find((name) => name in uniforms) ?? "";
   return Math.ceil(Number(uniforms[counted]) / threads);
 }
 
