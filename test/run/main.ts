@@ -13,6 +13,7 @@ import { describeCounts, describeSample, readCommandLine, SAMPLE_VARIABLE, type 
 import { findLosses, keepCoverages, readCoverages } from "./coverageFiles.js";
 import { denoCommand } from "./deno.js";
 import { chooseForDeno, chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
+import { describeCompilers } from "./gpuCompilers.js";
 import { countLeftOut, listFailures, mergeReports, type Outcome, type Run, runVitest } from "./vitest.js";
 
 /** A run, and what it runs on, for people. A run that cannot be is a note alone. */
@@ -72,7 +73,8 @@ async function plan(suite: Suite): Promise<readonly Planned[]> {
 const { suite, reportFile, options, sample, whole } = readCommandLine(process.argv.slice(2), process.env);
 const planned = await plan(suite);
 const sampled = sample === undefined ? [] : [describeSample(suite, sample)];
-const notes = [...planned.map(({ note }) => note), ...sampled].join("\n");
+const compilers = planned.some(({ run }) => run?.projects.includes("node")) ? [describeCompilers()] : [];
+const notes = [...planned.map(({ note }) => note), ...compilers, ...sampled].join("\n");
 console.log(notes);
 
 const coverageFolder = mkdtempSync(join(tmpdir(), "webgpu-conv-coverage-"));

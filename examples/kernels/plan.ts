@@ -1,0 +1,159 @@
+/** What the engine plans for a pass of a layer, by its default choice on a device that capabilities describe. */
+import { createHash } from "node:crypto";
+import { bytesOf, flopsOf } from "../../src/calls/explain.js";
+import { evaluateInteger, integerConstants } from "../../src/kernels/constants.js";
+import { loadKernel } from "../../src/kernels/kernel.js";
+import { specialize } from "../../src/kernels/specialize.js";
+import type { Capabilities } from "../../src/planning/capabilities.js";
+import type { SolverChoice } from "../../src/planning/choice.js";
+import { DEVICES } from "../../src/planning/devices.js";
+import { type BindingSource, type Dispatch, type SolverPlan, workspaceBytes } from "../../src/planning/solver.js";
+import { usefulShare } from "../../src/planning/work.js";
+import { BYTES_PER_ELEMENT, type DType } from "../../src/problem/dtype.js";
+import { product } from "../../src/problem/geometry.js";
+import {
+  type ConvOperation,
+  type Direction,
+  NOTHING_FUSED,
+  shapeOfRole,
+  type TensorRole,
+} from "../../src/problem/operation.js";
+import { select } from "../../src/solvers/select.js";
+import { type Layer, problemOf } from "./layers.js";
+
+export const PASSES = ["forward", "input gradient", "weight gradient"] as const;
+export type Pass = (typeof PASSES)[number];
+
+/** A pass of a layer, in a layout and a dtype. */
+export interface Case {
+  readonly layer: Layer;
+  readonly batch: number;
+  readonly pass: Pass;
+  readonly layout: "channels-first" | "channels-last";
+  readonly dtype: DType;
+}
+
+/** A kernel as it is compiled: cases share many. */
+export interface Text {
+  /** Of the text and the bindings. */
+  readonly key: string;
+  readonly name: string;
+  readonly code: string;
+  readonly bindings: readonly { readonly binding: number; readonly access: "read" | "read_write" }[];
+}
+
+export interface PlannedDispatch {
+  readonly text: Text;
+  readonly workgroups: number;
+  /** Threads of all workgroups. */
+  readonly threads: number;
+  readonly multiplyAdds: number;
+}
+
+export interface Planned extends Case {
+  readonly solver: string;
+  /** Tile or configuration, in short. */
+  readonly shape: string;
+  readonly dispatches: readonly PlannedDispatch[];
+  /** The dispatch that multiplies. */
+  readonly main: PlannedDispatch;
+  readonly usefulShare: number;
+  readonly scratchBytes: number;
+  /** Bytes that the dispatches read and write, each buffer once a dispatch: caches hold what a dispatch reads again. */
+  readonly movedBytes: number;
+  /** Bytes of every operand and result, each once. */
+  readonly leastBytes: number;
+  readonly flops: number;
+  /** Threads that fill the device, as its class' record says. */
+  readonly fillThreads: number;
+}
+
+/** A transposed layer's forward pass is a convolution's input gradient, and the other way round. */
+function directionOf({ layer, pass }: Case): Direction {
+  if (pass === "weight gradient") return "weightGradient";
+  return (pass === "forward") === layer.transposed ? "inputGradient" : "forward";
+}
+
+export function operationOf(wanted: Case): ConvOperation {
+  const { layer, batch, layout, dtype } = wanted;
+  return { ...NOTHING_FUSED, direction: directionOf(wanted), problem: problemOf(layer, batch, layout), dtype };
+}
+
+/** @param choice the engine's default when absent */
+export async function planCase(wanted: Case, capabilities: Capabilities, choice?: SolverChoice): Promise<Planned> {
+  const operation = operationOf(wanted);
+  const { plan } = select(operation, capabilities, choice);
+  const dispatches = await Promise.all(plan.dispatches.map(describe));
+  const main = dispatches.reduce((most, step) => (step.multiplyAdds > most.multiplyAdds ? step : most));
+  return {
+    ...wanted,
+    solver: plan.solver,
+    shape: shapeOf(plan),
+    dispatches,
+    main,
+    usefulShare: usefulShare(operation, plan) ?? NaN,
+    scratchBytes: workspaceBytes(plan),
+    movedBytes: movedBytes(operation, plan),
+    leastBytes: bytesOf(operation),
+    flops: flopsOf(operation),
+    fillThreads: DEVICES[capabilities.deviceClass].fillThreads,
+  };
+}
+
+async function describe(step: Dispatch): Promise<PlannedDispatch> {
+  const text = await textOf(step);
+  const workgroups = product(step.workgroups);
+  return { text, workgroups, threads: workgroups * workgroupThreads(text.code), multiplyAdds: step.multiplyAdds ?? 0 };
+}
+
+async function textOf({ kernel, constants, types }: Dispatch): Promise<Text> {
+  const code = specialize(await loadKernel(kernel), constants, types);
+  const bindings = Object.values(kernel.bindings);
+  const key = createHash("sha1").update(code).update(JSON.stringify(bindings)).digest("hex");
+  return { key, name: kernel.name, code, bindings };
+}
+
+/** Threads of a workgroup, as a kernel's text says. */
+export function workgroupThreads(code: string): number {
+  const sizes = /@workgroup_size\(([^)]*)\)/.exec(code)?.[1].split(",") ?? [];
+  const constants = integerConstants(code);
+  return sizes
+    .filter((size) => size.trim() !== "")
+    .reduce((threads, size) => threads * evaluateInteger(size, constants), 1);
+}
+
+/** "128x128x8", "F(4) 64x64x16", "m 1 columns 4 rows 64": M, N and K of a tile, or a solver's knobs. */
+function shapeOf({ dispatches, config, solver }: SolverPlan): string {
+  const tile = dispatches.map(({ constants }) => tileOf(constants)).find((name) => name !== undefined);
+  const parts = [solver === "winograd" ? `F(${String(config.tile)})` : "", tile ?? ""].filter((part) => part !== "");
+  if (parts.length > 0) return parts.join(" ");
+  const knobs = Object.entries(config).filter(([name]) => name !== "threads");
+  return knobs.map(([name, value]) => `${name.replace("PerThread", "")} ${String(value)}`).join(" ");
+}
+
+/** M, N and K of a tile in workgroup memory; undefined where a kernel has none. */
+function tileOf(constants: Dispatch["constants"]): string | undefined {
+  if (!("TILE_K" in constants)) return undefined;
+  const of = (name: string): number => Number(constants[name]);
+  const [m, n] = [of("M_PER_THREAD") * of("THREADS_M"), 4 * of("VECTORS_PER_THREAD") * of("THREADS_N")];
+  return `${String(m)}x${String(n)}x${String(of("TILE_K"))}`;
+}
+
+function movedBytes(operation: ConvOperation, { dispatches, scratchBytes }: SolverPlan): number {
+  const scratch: Partial<Record<BindingSource, number>> = scratchBytes;
+  const bytes = (source: BindingSource): number =>
+    scratch[source] ?? BYTES_PER_ELEMENT[operation.dtype] * product(shapeOfRole(operation, source as TensorRole));
+  const sources = (step: Dispatch): BindingSource[] =>
+    [...new Set(Object.values(step.bindings))].filter((source) => source !== "unused");
+  return dispatches.flatMap(sources).reduce((sum, source) => sum + bytes(source), 0);
+}
+
+/** Result channels of a group from which a pass is a product of matrices, whatever solves it. */
+const FEWEST_ROWS = 8;
+
+/** Whether a pass is a product of matrices, as opposed to one of few channels. */
+export function isGemmLike(wanted: Case): boolean {
+  const { problem, direction } = operationOf(wanted);
+  const rows = direction === "inputGradient" ? problem.inChannelsPerGroup : problem.outChannelsPerGroup;
+  return rows >= FEWEST_ROWS;
+}
