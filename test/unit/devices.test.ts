@@ -85,7 +85,7 @@ test("a device that more threads fill gets smaller tiles where there are few", (
   const sums = (deviceClass: DeviceClass): number => {
     const { solver, config } = select(operation, capabilitiesOf(deviceClass)).plan;
     expect(solver).toBe("register-tile");
-    return config.rows * config.columns;
+    return config.mPerThread * config.nPerThread;
   };
   expect(sums("nvidia")).toBeLessThan(sums("intel-xe-lp"));
   expect(sums("mali")).toBe(sums("unknown"));
