@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { library } from "./build/library.js";
 import { wgsl } from "./build/wgslPlugin.js";
 import { launchOptions } from "./test/support/chromium.js";
 
@@ -11,6 +12,7 @@ const corpora = resolve(root, process.env.CONV_CORPORA ?? "../shared/corpora");
 
 /** Tests import the library by its name, from its sources. */
 const alias = {
+  "webgpu-conv/forward": resolve(root, "src/forward.ts"),
   "webgpu-conv/reference": resolve(root, "src/reference/index.ts"),
   "webgpu-conv": resolve(root, "src/index.ts"),
 };
@@ -124,22 +126,12 @@ const chromiumProject = (): TestProjectInlineConfiguration => ({
  */
 export default defineConfig({
   plugins: [wgsl(root)],
-  build: {
-    target: "es2022",
-    minify: false,
-    sourcemap: true,
-    lib: {
-      entry: {
-        index: "src/index.ts",
-        node: "src/node.ts",
-        nodeInPage: "src/nodeInPage.ts",
-        reference: "src/reference/index.ts",
-      },
-      formats: ["es" as const],
-    },
-    // Names without hashes: the package has a version, and a page's bundler adds its own.
-    rolldownOptions: { external: [/^node:/, "webgpu"], output: { chunkFileNames: "[name].js" } },
-  },
+  build: library("dist", {
+    index: "src/index.ts",
+    node: "src/node.ts",
+    nodeInPage: "src/nodeInPage.ts",
+    reference: "src/reference/index.ts",
+  }),
   test: {
     projects: "Deno" in globalThis ? [denoProject()] : [nodeProject(), chromiumProject(), demoProject()],
   },

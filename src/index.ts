@@ -4,13 +4,16 @@
  * This entry is for pages and workers; `webgpu-conv/node` has the same for Node, `webgpu-conv/reference` the
  * float64 reference.
  */
-import { type EngineOptions, makeEngine } from "./api/createEngine.js";
+import { makeEngine } from "./api/createEngine.js";
 import type { Engine } from "./api/engine.js";
+import type { EngineOptions } from "./api/engineOptions.js";
 import { type Globals, pagePlatform } from "./api/platform.js";
 
-export { type EngineOptions } from "./api/createEngine.js";
-export { Engine, type EngineMemory } from "./api/engine.js";
-export type { TensorOptions, WrapOptions } from "./api/newTensors.js";
+export type { EngineOptions, ForwardEngineOptions } from "./api/engineOptions.js";
+export { Engine } from "./api/engine.js";
+export type { EngineMemory, ForwardEngine } from "./api/forwardEngine.js";
+export type { WrapOptions } from "./api/borrowedTensors.js";
+export type { TensorOptions } from "./api/newTensors.js";
 export type { DataOptions, TensorData } from "./tensor/values.js";
 export type { NumberArray } from "./base/half.js";
 export type { NumberList } from "./base/list.js";
@@ -43,7 +46,7 @@ export type { Padding, PerAxis, TransposedSize } from "./problem/options.js";
 export type { SolverChoice } from "./planning/choice.js";
 export type { DeviceClass } from "./planning/devices.js";
 export type { ConvProblem, Rank, Triple } from "./problem/problem.js";
-export type { PassedOver } from "./solvers/select.js";
+export type { PassedOver } from "./solvers/choose.js";
 export type { Direction } from "./problem/operation.js";
 export { Compiled, type Encoded } from "./api/recording.js";
 export { Tensor } from "./tensor/tensor.js";

@@ -2,7 +2,8 @@
  * `webgpu-conv/node`: everything that `webgpu-conv` exports, with a `createEngine` that finds a device in
  * Node. WebGPU comes from Dawn, through the optional peer dependency `webgpu`.
  */
-import { ENGINE_KEYS, type EngineOptions, makeEngine } from "./api/createEngine.js";
+import { makeEngine } from "./api/createEngine.js";
+import { ENGINE_KEYS, type EngineOptions } from "./api/engineOptions.js";
 import type { Engine } from "./api/engine.js";
 import { require, show, textOf } from "./base/errors.js";
 import { type DawnModule, findGpu } from "./node/dawn.js";

@@ -18,19 +18,21 @@ import { withBatch } from "../problem/problem.js";
 import type { Scope } from "../tensor/lifetimes.js";
 import { requireTensor, Tensor } from "../tensor/tensor.js";
 import type { EngineCore } from "./engineCore.js";
+import type { ForwardCore } from "./forwardCore.js";
 
-export class Context {
-  readonly core: EngineCore;
+/** `Core` is that of a whole engine, or of one for forward passes. */
+export class Context<Core extends ForwardCore = EngineCore> {
+  readonly core: Core;
   /** Undefined for the engine itself. */
   readonly scope: Scope | undefined;
 
-  constructor(core: EngineCore, scope?: Scope) {
+  constructor(core: Core, scope?: Scope) {
     this.core = core;
     this.scope = scope;
   }
 
   /** The core. Throws once the engine was disposed of, or the scope has ended. */
-  requireLive(): EngineCore {
+  requireLive(): Core {
     if (this.core.disposed) throw new TensorError("the engine was disposed; expected a live engine");
     if (this.scope?.closed)
       throw new TensorError("the scope has ended; expected the engine itself, or a scope of its own");
@@ -91,13 +93,13 @@ export class Context {
 
 /** Makes the operation's key once, for all who keep something by it: tuned choices and plans. */
 function runWithKey(
-  { backend, tuning }: EngineCore,
+  core: ForwardCore,
   operation: ConvOperation,
   storages: RoleStorages,
   solver: SolverChoice | undefined,
 ): TensorStorage[] {
   const key = keyOf(operation);
-  return backend.run(operation, storages, solver ?? tuning.use(operation, key), key);
+  return core.backend.run(operation, storages, solver ?? core.tunedChoice?.(operation, key), key);
 }
 
 /** Throws what a device cannot hold. */

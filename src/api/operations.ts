@@ -1,4 +1,4 @@
-/** The operations of an engine, one method each: thin, since `calls/` has what they do. */
+/** The operations of a whole engine, one method each: thin, since `calls/` has what they do. */
 import type { NumberList } from "../base/list.js";
 import { activate, activationGradient, slopeGradient } from "../calls/activations.js";
 import type { Run } from "../calls/calls.js";
@@ -7,10 +7,10 @@ import {
   backward,
   biasGradient,
   type BiasGradientOptions,
-  convolution,
   inputGradient,
   weightGradient,
-} from "../calls/convolutions.js";
+} from "../calls/convolutionGradients.js";
+import { convolution } from "../calls/convolutions.js";
 import type {
   ActivateOptions,
   Activation,
@@ -28,39 +28,20 @@ import {
 } from "../calls/transposedConvolutions.js";
 import { makeUnsharedProblem } from "../problem/unshared.js";
 import type { Tensor } from "../tensor/tensor.js";
+import type { Context } from "./context.js";
+import { ForwardEngine } from "./forwardEngine.js";
 
 /**
- * Convolutions, transposed and locally connected ones, activations, and their gradients. Names and meanings are PyTorch's;
+ * Gradients of convolutions; transposed and locally connected ones, activations, and their gradients. Names and meanings are PyTorch's;
  * every result is the caller's to dispose of. Errors (ArgumentError, TensorError, LimitError, SolverError) name the rule and
  * the values, and come from the call.
  */
-export abstract class Operations {
+export abstract class Operations extends ForwardEngine {
   readonly #run: Run;
 
-  protected constructor(run: Run) {
-    this.#run = run;
-  }
-
-  /** {@link conv2d} over one spatial axis: x `[N, C, W]`, w `[out, C / groups, kw]`. */
-  conv1d(x: Tensor, w: Tensor, options: ForwardOptions = {}): Tensor {
-    return convolution(this.#run, 1, x, w, options);
-  }
-
-  /**
-   * 2D convolution (cross-correlation, as everywhere in deep learning):
-   * `y[n, o, i, j] = activation(residual + bias[o] + sum over c, k, l of w[o, c, k, l] * x[n, c, i * S + k * D - P, j * S + l * D - P])`.
-   *
-   * @param x input `[N, C, H, W]`, or as `options.layout` says; without N for one sample, N may be 0
-   * @param w weight `[out, C / groups, kh, kw]`, or as `options.weightLayout` says
-   * @returns `[N, out, OH, OW]`, or without N as x, with `OH = floor((H + padTop + padBottom - D * (kh - 1) - 1) / S) + 1`
-   */
-  conv2d(x: Tensor, w: Tensor, options: ForwardOptions = {}): Tensor {
-    return convolution(this.#run, 2, x, w, options);
-  }
-
-  /** {@link conv2d} over three spatial axes: x `[N, C, D, H, W]`, w `[out, C / groups, kd, kh, kw]`. */
-  conv3d(x: Tensor, w: Tensor, options: ForwardOptions = {}): Tensor {
-    return convolution(this.#run, 3, x, w, options);
+  protected constructor(context: Context) {
+    super(context);
+    this.#run = (call, shapes) => context.run(call, shapes);
   }
 
   /** Gradient of {@link conv1d} with respect to its input, as {@link conv2dInputGradient}. */

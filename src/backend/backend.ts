@@ -5,7 +5,7 @@ import type { DType, StoredValues } from "../problem/dtype.js";
 import type { ConvOperation, TensorRole } from "../problem/operation.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "../problem/pixels.js";
 import type { SolverChoice } from "../planning/choice.js";
-import type { Selection } from "../solvers/select.js";
+import type { Selection } from "../solvers/choose.js";
 import type { GPUBuffer, GPUBufferBinding, GPUCommandEncoder, GPUDevice } from "../base/webgpuTypes.js";
 
 /** Memory of one tensor, known only to the backend that made it. */
@@ -78,8 +78,6 @@ export interface Sequence {
 export interface Interop<Storage extends TensorStorage = TensorStorage> {
   /** A caller's buffer as a storage. It is not copied, and stays the caller's. */
   wrap(buffer: GPUBuffer, offset: number, shape: readonly number[], dtype: DType): Storage;
-  /** Where a storage lies. */
-  binding(storage: Storage): Required<GPUBufferBinding>;
   /** Writes what `record` records into the encoder. Gives what is to be called once that was submitted. */
   encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void>;
   /** Records what `record` records, to be replayed; resolves once every kernel is compiled. */
@@ -92,23 +90,17 @@ export interface Interop<Storage extends TensorStorage = TensorStorage> {
 export type RoleStorages<Storage extends TensorStorage = TensorStorage> = Partial<Record<TensorRole, Storage>>;
 
 /**
- * `Storage` is the backend's own. Whoever holds a backend without saying which sees no more than {@link TensorStorage}, and
- * hands it nothing but storages that it made itself.
+ * What every engine needs: enough for forward passes. `Storage` is the backend's own. Whoever holds a backend without saying
+ * which sees no more than {@link TensorStorage}, and hands it nothing but storages that it made itself.
  */
-export interface Backend<Storage extends TensorStorage = TensorStorage> {
+export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
   readonly adapter: AdapterDescription;
   /** The WebGPU device; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
   /** What its device can do, as planning reads it; undefined on the CPU. */
   readonly capabilities: Capabilities | undefined;
-  /** Undefined on the CPU. */
-  readonly interop: Interop<Storage> | undefined;
   /** A storage of that shape. The values are the caller's array, or its own: copied before this returns. */
   upload(values: StoredValues, shape: readonly number[], dtype: DType): Storage;
-  /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be. */
-  pixelOrder(image: ImageSource): PixelOrder;
-  /** Images of one size, as the tensor of pixels that `pixels` describes. */
-  uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): Storage;
   /**
    * Records the operation; the results are new storages, in the order of `resultRoles`.
    *
@@ -126,8 +118,8 @@ export interface Backend<Storage extends TensorStorage = TensorStorage> {
    * queue.
    */
   write(storage: Storage, values: StoredValues): Promise<void>;
-  /** Counts infinities and NaNs where the values are. */
-  check(storage: Storage): Promise<SpecialValues>;
+  /** Where a storage lies on the device: from then on the caller may write there. Absent on the CPU. */
+  binding?(storage: Storage): Required<GPUBufferBinding>;
   /** The storage must not be used again. */
   release(storage: Storage): void;
   /** Chooses a solver as `run` would, without running. */
@@ -136,10 +128,22 @@ export interface Backend<Storage extends TensorStorage = TensorStorage> {
   submit(): Promise<void>;
   /** Resolves when all recorded work is done; rejects with what went wrong on the device since last asked. */
   finish(): Promise<void>;
+  memory(): BackendMemory;
+  dispose(): void;
+}
+
+/** What a whole engine needs. */
+export interface Backend<Storage extends TensorStorage = TensorStorage> extends CoreBackend<Storage> {
+  /** Undefined on the CPU. */
+  readonly interop: Interop<Storage> | undefined;
+  /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be. */
+  pixelOrder(image: ImageSource): PixelOrder;
+  /** Images of one size, as the tensor of pixels that `pixels` describes. */
+  uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): Storage;
+  /** Counts infinities and NaNs where the values are. */
+  check(storage: Storage): Promise<SpecialValues>;
   /** What the next {@link finish} or read is to reject with. */
   report(error: Error): void;
   /** Runs what `record` records and measures that alone. */
   time(record: () => void): Promise<Timing>;
-  memory(): BackendMemory;
-  dispose(): void;
 }

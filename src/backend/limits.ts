@@ -1,5 +1,5 @@
 /** What a device can hold: the same answer for a call, which throws it, and for an explanation, which tells it. */
-import type { Backend } from "./backend.js";
+import type { CoreBackend } from "./backend.js";
 import { BYTES_PER_ELEMENT, type DType } from "../problem/dtype.js";
 import { show } from "../base/errors.js";
 import { product } from "../problem/geometry.js";
@@ -8,7 +8,7 @@ import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../p
 import { BYTES_PER_PIXEL } from "../problem/pixels.js";
 
 /** The device, as far as it limits tensors. */
-type Device = Pick<Backend, "adapter" | "capabilities">;
+type Device = Pick<CoreBackend, "adapter" | "capabilities">;
 
 /** Why a tensor is larger than the device can hold; undefined when it is not. */
 export function tensorRefusal(

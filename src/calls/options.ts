@@ -1,6 +1,6 @@
 /** The options of calls: hyperparameters, the tensors that are fused in, and who computes it. */
-import { optionKeys, requireOptions } from "../base/optionKeys.js";
-import { readSolver, type SolverChoice } from "../planning/choice.js";
+import { optionKeys } from "../base/optionKeys.js";
+import type { SolverChoice } from "../planning/choice.js";
 import type { Activation as AnyActivation } from "../problem/activation.js";
 import { type Hyperparameters, SIZE_KEYS, type TransposedSize } from "../problem/options.js";
 import type { Layout } from "../problem/layout.js";
@@ -96,20 +96,3 @@ export const ACTIVATION_GRADIENT_OPTIONS = optionKeys<ActivationGradientOptions>
   { activation: 1, output: 1, preActivation: 1, layout: 1 },
   { string: "activation", tensor: "output" },
 );
-const BACKWARD_SOLVER_KEYS = optionKeys<BackwardSolvers>({ input: 1, weight: 1 });
-
-/** The solvers of the two kernels of `conv2dBackward`. */
-export function readBackwardSolvers(solver: BackwardOptions["solver"]): BackwardSolvers {
-  if (isForBoth(solver)) {
-    const both = readSolver(solver);
-    return { input: both, weight: both };
-  }
-  requireOptions(solver, BACKWARD_SOLVER_KEYS, "solver");
-  return { input: readSolver(solver.input, "solver.input"), weight: readSolver(solver.weight, "solver.weight") };
-}
-
-function isForBoth(solver: BackwardOptions["solver"]): solver is SolverChoice | undefined {
-  const given: unknown = solver;
-  if (typeof given !== "object" || given === null) return true;
-  return "name" in given || "config" in given;
-}

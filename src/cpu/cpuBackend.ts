@@ -20,7 +20,7 @@ import { decodePixels, type ImageSize, type ImageSource, isImageData, type Pixel
 import { activationGradient, applyActivation, maskByOutput, slopeGradient } from "../reference/activations.js";
 import type { ReferenceActivation } from "../reference/passes.js";
 import { runPass } from "../reference/referencePass.js";
-import type { Selection } from "../solvers/select.js";
+import type { Selection } from "../solvers/choose.js";
 
 const SOLVER = "reference";
 /** In place of operands that an operation does not read. */

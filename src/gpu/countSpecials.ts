@@ -1,19 +1,22 @@
-/** Plans the count of infinities and NaNs in a tensor, and reads it (shaders/passes/count_specials.wgsl). */
+/** Counts infinities and NaNs in a tensor, on the device (shaders/passes/count_specials.wgsl). */
 import kernel from "../../shaders/passes/count_specials.wgsl";
 import type { DType } from "../problem/dtype.js";
 import { fromHalfBits } from "../base/half.js";
 import { dispatch, foldWorkgroups, type SolverPlan } from "../planning/solver.js";
 import type { SpecialValues } from "../backend/backend.js";
 import type { Capabilities } from "../planning/capabilities.js";
+import type { DeviceParts } from "./parts.js";
+import { readBytes } from "./reads.js";
+import type { GpuStorage } from "./storage.js";
 
 /** Words that a workgroup takes: THREADS * TURNS of the kernel. */
 const WORDS_PER_WORKGROUP = 64 * 16;
 
 /** Size of the counts, in 32-bit words. */
-export const COUNT_WORDS = 3;
+const COUNT_WORDS = 3;
 
 /** From the tensor bound as "x" to the counts bound as "y". */
-export function planSpecials(size: number, dtype: DType, capabilities: Capabilities): SolverPlan {
+function planSpecials(size: number, dtype: DType, capabilities: Capabilities): SolverPlan {
   const half = dtype === "float16";
   const words = half ? Math.ceil(size / 2) : size;
   const step = dispatch(kernel, {
@@ -26,8 +29,34 @@ export function planSpecials(size: number, dtype: DType, capabilities: Capabilit
   return { solver: "count-specials", config: {}, dispatches: [step], scratchBytes: {} };
 }
 
-export function readSpecials(counts: ArrayBuffer, dtype: DType): SpecialValues {
+function readSpecials(counts: ArrayBuffer, dtype: DType): SpecialValues {
   const [infinite, nan, bits] = new Uint32Array(counts);
   const largest = dtype === "float16" ? fromHalfBits(bits) : new Float32Array(counts)[2];
   return { infinite, nan, largest };
+}
+
+/**
+ * Counts on the device, in a storage of values that is neither empty nor an image: only the counts are copied to the host.
+ *
+ * @param release gives a storage back
+ */
+export async function countOnDevice(
+  parts: DeviceParts,
+  storage: GpuStorage,
+  release: (storage: GpuStorage) => void,
+): Promise<SpecialValues> {
+  const { life, recorder, memory, pool, plans, labels, capabilities } = parts;
+  life.require();
+  const { pooled, size, dtype } = storage;
+  recorder.requireUsable(storage);
+  const makePlan = (): SolverPlan => planSpecials(size, dtype, capabilities);
+  const label = labels && (() => `check of ${String(size)} values in ${dtype}`);
+  const prepared = plans.get(`specials ${dtype} ${String(size)}`, makePlan, label);
+  const counts = memory.allocate([COUNT_WORDS], "float32", "host");
+  pool.write(counts.pooled, new Uint32Array(COUNT_WORDS));
+  const dispatches = prepared.bind({ x: pooled, y: counts.pooled });
+  recorder.record({ dispatches, reads: [storage], writes: [counts], label: prepared.label });
+  const bytes = readBytes(parts, counts);
+  release(counts);
+  return readSpecials(await bytes, dtype);
 }

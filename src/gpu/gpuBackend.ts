@@ -1,65 +1,25 @@
-/** A WebGPU device as a backend: plans prepared once, operations recorded, results read back. */
-import type {
-  AdapterDescription,
-  Backend,
-  BackendMemory,
-  RoleStorages,
-  SpecialValues,
-  Timing,
-} from "../backend/backend.js";
+/** A WebGPU device as the backend of a whole engine: with images, clocks, and callers' buffers and encoders. */
+import { type Backend, countSpecials, type SpecialValues, type Timing } from "../backend/backend.js";
 import { loadLazily } from "../base/lazy.js";
-import { adapterInfoOf, describeAdapter, isSoftware } from "../planning/adapter.js";
-import { type Capabilities, readCapabilities } from "../planning/capabilities.js";
-import type { SolverChoice } from "../planning/choice.js";
-import type { DeviceClass } from "../planning/devices.js";
-import type { DType, StoredValues } from "../problem/dtype.js";
-import { type ConvOperation, keyOf } from "../problem/operation.js";
+import type { StoredValues } from "../problem/dtype.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "../problem/pixels.js";
-import { select, type Selection } from "../solvers/select.js";
+import { select } from "../solvers/select.js";
+import { CoreGpuBackend, type GpuBackendOptions } from "./coreBackend.js";
+import { countOnDevice } from "./countSpecials.js";
 import { pixelOrder } from "./images.js";
+import { readPixels, uploadImages } from "./imageTransfers.js";
 import { GpuInterop } from "./interop.js";
-import { type DeviceParts, disposeParts, makeParts, type PartOptions } from "./parts.js";
-import { countOnDevice, readValues } from "./reads.js";
-import { runOperation } from "./runOperation.js";
-import { type GpuStorage, requireWritable } from "./storage.js";
+import { type GpuStorage, requireReadable, requireWritable } from "./storage.js";
 import type { Timer } from "./timer.js";
-import { uploadImages, uploadValues } from "./uploads.js";
 
-export interface GpuBackendOptions extends PartOptions {
-  /** Whether `dispose` destroys the device. */
-  readonly ownsDevice: boolean;
-  /** The class that the caller says the device is of; undefined where the adapter is to tell. */
-  readonly deviceClass?: DeviceClass | undefined;
-}
-
-export class GpuBackend implements Backend<GpuStorage> {
-  readonly adapter: AdapterDescription;
-  readonly capabilities: Capabilities;
+export class GpuBackend extends CoreGpuBackend implements Backend<GpuStorage> {
   readonly interop: GpuInterop;
-  readonly #ownsDevice: boolean;
-  readonly #parts: DeviceParts;
   /** Loaded when something is timed. */
   #timer: Timer | undefined;
 
-  constructor(device: GPUDevice, { ownsDevice, deviceClass, ...options }: GpuBackendOptions) {
-    this.#ownsDevice = ownsDevice;
-    this.capabilities = readCapabilities(device, deviceClass);
-    this.adapter = describe(device, this.capabilities);
-    this.#parts = makeParts(device, this.capabilities, options);
-    this.interop = new GpuInterop(this.#parts);
-  }
-
-  /** The device itself, for work beside the engine's. */
-  get device(): GPUDevice {
-    return this.#parts.device;
-  }
-
-  report(error: Error): void {
-    this.#parts.reports.report(error);
-  }
-
-  upload(values: StoredValues, shape: readonly number[], dtype: DType): GpuStorage {
-    return uploadValues(this.#parts, values, shape, dtype);
+  constructor(device: GPUDevice, options: GpuBackendOptions) {
+    super(device, options, select);
+    this.interop = new GpuInterop(this.parts);
   }
 
   pixelOrder(image: ImageSource): PixelOrder {
@@ -67,95 +27,39 @@ export class GpuBackend implements Backend<GpuStorage> {
   }
 
   uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): GpuStorage {
-    return uploadImages(this.#parts, images, size, pixels);
+    return uploadImages(this.parts, images, size, pixels);
   }
 
-  run(
-    operation: ConvOperation,
-    operands: RoleStorages<GpuStorage>,
-    choice: SolverChoice | undefined,
-    key = keyOf(operation),
-  ): GpuStorage[] {
-    return runOperation(this.#parts, operation, operands, choice, key);
+  override async read(source: GpuStorage): Promise<Float32Array<ArrayBuffer>> {
+    requireReadable(source);
+    return source.pixels ? await readPixels(this.parts, source, source.pixels) : await super.read(source);
   }
 
-  read(source: GpuStorage): Promise<Float32Array<ArrayBuffer>> {
-    return readValues(this.#parts, source);
+  override async write(target: GpuStorage, values: StoredValues): Promise<void> {
+    requireWritable(target);
+    await super.write(target, values);
   }
 
   async check(storage: GpuStorage): Promise<SpecialValues> {
-    return await this.#parts.life.guard(() => countOnDevice(this.#parts, storage, (counts) => this.release(counts)));
+    return await this.parts.life.guard(() => this.#check(storage));
   }
 
-  async write(target: GpuStorage, values: StoredValues): Promise<void> {
-    const { life, recorder } = this.#parts;
-    life.require();
-    recorder.requireUsable(target);
-    requireWritable(target);
-    if (values.length > 0) recorder.upload(target, values);
-    await this.submit();
-  }
-
-  release(storage: GpuStorage): void {
-    const { packed, memory } = this.#parts;
-    storage.released = true;
-    packed.forget(storage);
-    memory.release(storage.pooled);
-  }
-
-  select(operation: ConvOperation, choice: SolverChoice | undefined): Selection {
-    return select(operation, this.capabilities, choice);
-  }
-
-  async submit(): Promise<void> {
-    const { life, recorder } = this.#parts;
-    await life.guard(async () => {
-      life.require();
-      await recorder.submit();
-      life.require();
-    });
-  }
-
-  async finish(): Promise<void> {
-    const { device, life, recorder, reports } = this.#parts;
-    await this.submit();
-    await life.guard(async () => {
-      await device.queue.onSubmittedWorkDone();
-      await recorder.settled();
-      await life.requireAlive();
-    });
-    reports.throwReported();
+  async #check(storage: GpuStorage): Promise<SpecialValues> {
+    this.parts.life.require();
+    // Pixels are bytes, which are finite. Only their normalisation can make special values.
+    if (storage.pixels || storage.size === 0) return countSpecials(await this.read(storage));
+    return await countOnDevice(this.parts, storage, (counts) => this.release(counts));
   }
 
   async time(record: () => void): Promise<Timing> {
     const { Timer } = await loadLazily("what times", () => import("./timer.js"));
-    this.#parts.life.require();
-    this.#timer ??= new Timer(this.#parts);
+    this.parts.life.require();
+    this.#timer ??= new Timer(this.parts);
     return await this.#timer.time(record, () => this.finish());
   }
 
-  memory(): BackendMemory {
-    const { life, pool, unused } = this.#parts;
-    if (life.disposed) return { liveBytes: 0, pooledBytes: 0 };
-    return { liveBytes: pool.liveBytes - unused.bytes, pooledBytes: pool.pooledBytes };
-  }
-
-  dispose(): void {
+  override dispose(): void {
     this.#timer?.dispose();
-    disposeParts(this.#parts);
-    if (this.#ownsDevice) this.device.destroy();
+    super.dispose();
   }
-}
-
-function describe(device: GPUDevice, { limits }: Capabilities): AdapterDescription {
-  const info = adapterInfoOf(device);
-  return {
-    description: describeAdapter(info),
-    backend: "webgpu",
-    software: isSoftware(info),
-    vendor: info.vendor,
-    architecture: info.architecture,
-    features: [...device.features],
-    maxTensorBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
-  };
 }

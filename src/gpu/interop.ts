@@ -36,13 +36,6 @@ export class GpuInterop implements Interop<GpuStorage> {
     return makeStorage(pool.borrow(buffer, offset, bytes), dtype, shape);
   }
 
-  binding(storage: GpuStorage): Required<GPUBufferBinding> {
-    const { pooled, bytes } = storage;
-    storage.exposed = true;
-    this.#parts.packed.forget(storage);
-    return { buffer: pooled.buffer, offset: pooled.offset, size: bytes };
-  }
-
   async encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
     const { life, recorder } = this.#parts;
     life.require();

@@ -1,5 +1,6 @@
 /** What a backend's work is divided among, put together for one device. */
 import type { Capabilities } from "../planning/capabilities.js";
+import type { Select } from "../solvers/choose.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
 import { DeviceLife } from "./deviceLife.js";
 import { ErrorReports } from "./errorReports.js";
@@ -36,11 +37,13 @@ export interface DeviceParts {
   readonly plans: PlanCache;
   readonly packed: PackedWeights;
   readonly unused: PooledBuffer;
+  readonly select: Select;
 }
 
 export function makeParts(
   device: GPUDevice,
   capabilities: Capabilities,
+  select: Select,
   { poolBytes, poison, labels }: PartOptions,
 ): DeviceParts {
   const pool = new BufferPool(device, poolBytes);
@@ -57,7 +60,21 @@ export function makeParts(
   const life = new DeviceLife(device, readback);
   const plans = new PlanCache(device, new PipelineCache(device), allocator, life);
   const unused = pool.acquire(UNUSED_BYTES);
-  return { device, capabilities, labels, life, reports, pool, memory, readback, recorder, plans, packed, unused };
+  return {
+    device,
+    capabilities,
+    labels,
+    life,
+    reports,
+    pool,
+    memory,
+    readback,
+    recorder,
+    plans,
+    packed,
+    unused,
+    select,
+  };
 }
 
 /** Nothing of it is to be used from here on. The device itself stays. */

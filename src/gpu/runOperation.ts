@@ -4,7 +4,6 @@ import { entriesOf } from "../base/entries.js";
 import type { SolverChoice } from "../planning/choice.js";
 import type { Scratch } from "../planning/solver.js";
 import { type ConvOperation, resultRoles, shapeOfRole } from "../problem/operation.js";
-import { select } from "../solvers/select.js";
 import type { PackedForm, RecordedDispatch } from "./batch.js";
 import type { PooledBuffer } from "./bufferPool.js";
 import type { DeviceParts } from "./parts.js";
@@ -55,7 +54,7 @@ export function runOperation(
 }
 
 function prepare(
-  { plans, labels, capabilities }: DeviceParts,
+  { plans, labels, capabilities, select }: DeviceParts,
   operation: ConvOperation,
   choice: SolverChoice | undefined,
   key: string,

@@ -34,7 +34,15 @@ function latestChange(paths: readonly string[]): number {
 
 /** Whether dist/ is missing, incomplete or older than what it is made from. */
 function isStale(): boolean {
-  const sources = ["src", "shaders", "build", "package.json", "vite.config.ts", "tsconfig.build.json"];
+  const sources = [
+    "src",
+    "shaders",
+    "build",
+    "package.json",
+    "vite.config.ts",
+    "vite.forward.config.ts",
+    "tsconfig.build.json",
+  ];
   const built = Object.values(manifest.exports).flatMap((entry) => [entry.types, entry.default]);
   const times = built.map((file) => statSync(join(ROOT, file), { throwIfNoEntry: false })?.mtimeMs ?? -Infinity);
   return Math.min(...times) < latestChange(sources.map((path) => join(ROOT, path)));

@@ -3,7 +3,7 @@ import { makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls/calls.js";
 import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
 import type { ConvOperation, Direction } from "../../src/problem/operation.js";
-import type { Selection } from "../../src/solvers/select.js";
+import type { Selection } from "../../src/solvers/choose.js";
 
 export const SOFTWARE: Capabilities = { ...DEFAULT_CAPABILITIES, deviceClass: "software" };
 

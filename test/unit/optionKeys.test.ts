@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { ArgumentError } from "webgpu-conv";
 import { optionKeys, requireOptions } from "../../src/base/optionKeys.js";
-import { FORWARD_OPTIONS, GRADIENT_OPTIONS, readBackwardSolvers, TRANSPOSED_OPTIONS } from "../../src/calls/options.js";
+import { readBackwardSolvers } from "../../src/calls/backwardSolvers.js";
+import { FORWARD_OPTIONS, GRADIENT_OPTIONS, TRANSPOSED_OPTIONS } from "../../src/calls/options.js";
 import { readSolver } from "../../src/planning/choice.js";
 import { nearest } from "../../src/base/spelling.js";
 

@@ -18,6 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** What every consumer may write. */
 const ANYWHERE = `
 import { createEngine, outputSize, type ConvOptions, type Engine, type Explanation, type Tensor } from "webgpu-conv";
+import { createEngine as createForwardEngine, type ForwardEngine } from "webgpu-conv/forward";
 import { createEngine as createInNode, type NodeEngineOptions } from "webgpu-conv/node";
 import { compare, type ConvProblem, errorBound, forward, makeProblem } from "webgpu-conv/reference";
 
@@ -46,6 +47,13 @@ export async function declared(): Promise<Float32Array> {
   using x: Tensor = engine.tensor([1], [1]);
   using sequence = await engine.compile(() => engine.activate(x, "relu"));
   return await sequence.result.data();
+}
+export async function forwardOnly(): Promise<Float32Array> {
+  using engine: ForwardEngine = await createForwardEngine({ powerPreference: "low-power" });
+  const y = engine.scope((local) => local.conv2d(local.tensor([1], [1, 1, 1, 1]), local.tensor([1], [1, 1, 1, 1])));
+  // @ts-expect-error: it has no gradients
+  engine.conv2dBackward(y, y, y);
+  return await y.data();
 }
 const nodeOptions: NodeEngineOptions = { dawnOptions: ["backend=vulkan"] };
 export const inNode: Promise<Engine> = createInNode(nodeOptions);

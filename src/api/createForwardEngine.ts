@@ -1,0 +1,27 @@
+/** Makes an engine for forward passes: the solvers of these, and nothing that only other operations need. */
+import { optionKeys, requireOptions } from "../base/optionKeys.js";
+import { CoreGpuBackend } from "../gpu/coreBackend.js";
+import { choose, type Select } from "../solvers/choose.js";
+import { GATHER_SOLVERS } from "../solvers/gatherList.js";
+import { Context } from "./context.js";
+import { FORWARD_ENGINE_KEYS, type ForwardEngineOptions } from "./engineOptions.js";
+import { ForwardCore } from "./forwardCore.js";
+import { ForwardEngine } from "./forwardEngine.js";
+import { openBackend, warningsOf } from "./openBackend.js";
+import type { Platform } from "./platform.js";
+
+const FORWARD_ENGINE_OPTIONS = optionKeys<ForwardEngineOptions>(FORWARD_ENGINE_KEYS, { string: "backend" });
+
+const select: Select = (operation, capabilities, choice) => choose(GATHER_SOLVERS, operation, capabilities, choice);
+
+export async function makeForwardEngine(
+  options: ForwardEngineOptions,
+  findPlatform: () => Promise<Platform>,
+): Promise<ForwardEngine> {
+  requireOptions(options, FORWARD_ENGINE_OPTIONS);
+  const backend = await openBackend(options, findPlatform, (device, ofGpu) => {
+    return new CoreGpuBackend(device, ofGpu, select);
+  });
+  const { development = false } = options;
+  return new ForwardEngine(new Context(new ForwardCore(backend, development ? warningsOf(options) : undefined)));
+}

@@ -1,0 +1,92 @@
+/** The backend that options ask for: a device's, wherever that comes from, or the CPU's. */
+import { require, show } from "../base/errors.js";
+import { loadLazily } from "../base/lazy.js";
+import { requireWord } from "../base/spelling.js";
+import type { GPUDevice } from "../base/webgpuTypes.js";
+import type { CpuBackend } from "../cpu/cpuBackend.js";
+import type { GpuBackendOptions } from "../gpu/coreBackend.js";
+import type { ForwardEngineOptions } from "./engineOptions.js";
+import { DEVICE_CLASSES } from "../planning/devices.js";
+import { type Platform, requestDevice } from "./platform.js";
+
+const POOL_BYTES = 2 ** 29;
+
+/** @param onDevice makes a device's backend */
+export async function openBackend<Own>(
+  options: ForwardEngineOptions,
+  findPlatform: () => Promise<Platform>,
+  onDevice: (device: GPUDevice, options: GpuBackendOptions) => Own,
+): Promise<Own | CpuBackend> {
+  requireSound(options);
+  const {
+    backend = "webgpu",
+    device: given,
+    deviceClass,
+    poolBytes = POOL_BYTES,
+    poison = false,
+    debug = false,
+  } = options;
+  if (backend === "cpu") {
+    const { CpuBackend } = await loadLazily("the CPU backend", () => import("../cpu/cpuBackend.js"));
+    return new CpuBackend();
+  }
+  const labels = debug ? (await loadLazily("debug", () => import("../gpu/labels.js"))).labels : undefined;
+  const ofGpu = { poolBytes, poison, labels, deviceClass };
+  if (given) return onDevice(given, { ownsDevice: false, ...ofGpu });
+  const platform = await findPlatform();
+  const device = await requestDevice(platform, options.powerPreference ?? "high-performance");
+  try {
+    return onDevice(device, { ownsDevice: true, ...ofGpu });
+  } catch (error) {
+    device.destroy();
+    throw error;
+  }
+}
+
+/** Where warnings go. */
+export function warningsOf({ onWarning }: ForwardEngineOptions): (message: string) => void {
+  // eslint-disable-next-line no-console -- whoever gives no place for warnings should still see them
+  return onWarning ?? ((message) => console.warn(`webgpu-conv: ${message}`));
+}
+
+/** Checks every option. The CPU backend ignores those of a GPU, and refuses a device. */
+function requireSound(options: ForwardEngineOptions): void {
+  const {
+    backend = "webgpu",
+    device,
+    powerPreference,
+    deviceClass,
+    poolBytes = 0,
+    poison = false,
+    development = false,
+    debug = false,
+    onWarning,
+  } = options;
+  requireWord("backend", backend, ["webgpu", "cpu"]);
+  if (powerPreference !== undefined) requireWord("powerPreference", powerPreference, ["low-power", "high-performance"]);
+  if (deviceClass !== undefined) requireWord("deviceClass", deviceClass, DEVICE_CLASSES);
+  require(typeof poolBytes === "number" && poolBytes >= 0, () => {
+    return `poolBytes is ${show(poolBytes)}; expected a number of bytes, at least 0`;
+  });
+  for (const [name, value] of Object.entries({ poison, development, debug })) {
+    require(typeof value === "boolean", () => `${name} is ${show(value)}; expected a boolean`);
+  }
+  if (device !== undefined) {
+    requireMethods("device", device, ["createBuffer", "createComputePipelineAsync"], "a GPUDevice");
+    require(backend === "webgpu", () => `backend is "cpu", and a device is given; expected one of the two`);
+    require(powerPreference === undefined, () => {
+      return `powerPreference is ${show(powerPreference)}, and a device is given; expected one of the two: no device is requested`;
+    });
+  }
+  require(onWarning === undefined || typeof onWarning === "function", () => {
+    return `onWarning is ${show(onWarning)}; expected a function that takes a message`;
+  });
+}
+
+/** Throws unless a value has these methods. */
+export function requireMethods(name: string, value: object, methods: readonly string[], expected: string): void {
+  const fields = value as Readonly<Record<string, unknown>> | null;
+  require(typeof value === "object" && methods.every((method) => typeof fields?.[method] === "function"), () => {
+    return `${name} is ${show(value)}; expected ${expected}`;
+  });
+}

@@ -1,0 +1,133 @@
+/** A WebGPU device as a backend: plans prepared once, operations recorded, results read back. */
+import type { AdapterDescription, BackendMemory, CoreBackend, RoleStorages } from "../backend/backend.js";
+import { adapterInfoOf, describeAdapter, isSoftware } from "../planning/adapter.js";
+import { type Capabilities, readCapabilities } from "../planning/capabilities.js";
+import type { SolverChoice } from "../planning/choice.js";
+import type { DeviceClass } from "../planning/devices.js";
+import type { DType, StoredValues } from "../problem/dtype.js";
+import { type ConvOperation, keyOf } from "../problem/operation.js";
+import type { Select, Selection } from "../solvers/choose.js";
+import { type DeviceParts, disposeParts, makeParts, type PartOptions } from "./parts.js";
+import { readValues } from "./reads.js";
+import { runOperation } from "./runOperation.js";
+import type { GpuStorage } from "./storage.js";
+import { uploadValues } from "./uploads.js";
+
+export interface GpuBackendOptions extends PartOptions {
+  /** Whether `dispose` destroys the device. */
+  readonly ownsDevice: boolean;
+  /** The class that the caller says the device is of; undefined where the adapter is to tell. */
+  readonly deviceClass?: DeviceClass | undefined;
+}
+
+/** What every engine on a device needs. What else there is, {@link GpuBackend} adds. */
+export class CoreGpuBackend implements CoreBackend<GpuStorage> {
+  readonly adapter: AdapterDescription;
+  readonly capabilities: Capabilities;
+  readonly #ownsDevice: boolean;
+  protected readonly parts: DeviceParts;
+
+  /** @param select chooses among the solvers of the operations that will be run */
+  constructor(device: GPUDevice, { ownsDevice, deviceClass, ...options }: GpuBackendOptions, select: Select) {
+    this.#ownsDevice = ownsDevice;
+    this.capabilities = readCapabilities(device, deviceClass);
+    this.adapter = describe(device, this.capabilities);
+    this.parts = makeParts(device, this.capabilities, select, options);
+  }
+
+  /** The device itself, for work beside the engine's. */
+  get device(): GPUDevice {
+    return this.parts.device;
+  }
+
+  report(error: Error): void {
+    this.parts.reports.report(error);
+  }
+
+  upload(values: StoredValues, shape: readonly number[], dtype: DType): GpuStorage {
+    return uploadValues(this.parts, values, shape, dtype);
+  }
+
+  run(
+    operation: ConvOperation,
+    operands: RoleStorages<GpuStorage>,
+    choice: SolverChoice | undefined,
+    key = keyOf(operation),
+  ): GpuStorage[] {
+    return runOperation(this.parts, operation, operands, choice, key);
+  }
+
+  read(source: GpuStorage): Promise<Float32Array<ArrayBuffer>> {
+    return readValues(this.parts, source);
+  }
+
+  async write(target: GpuStorage, values: StoredValues): Promise<void> {
+    const { life, recorder } = this.parts;
+    life.require();
+    recorder.requireUsable(target);
+    if (values.length > 0) recorder.upload(target, values);
+    await this.submit();
+  }
+
+  binding(storage: GpuStorage): Required<GPUBufferBinding> {
+    const { pooled, bytes } = storage;
+    storage.exposed = true;
+    this.parts.packed.forget(storage);
+    return { buffer: pooled.buffer, offset: pooled.offset, size: bytes };
+  }
+
+  release(storage: GpuStorage): void {
+    const { packed, memory } = this.parts;
+    storage.released = true;
+    packed.forget(storage);
+    memory.release(storage.pooled);
+  }
+
+  select(operation: ConvOperation, choice: SolverChoice | undefined): Selection {
+    return this.parts.select(operation, this.capabilities, choice);
+  }
+
+  async submit(): Promise<void> {
+    const { life, recorder } = this.parts;
+    await life.guard(async () => {
+      life.require();
+      await recorder.submit();
+      life.require();
+    });
+  }
+
+  async finish(): Promise<void> {
+    const { device, life, recorder, reports } = this.parts;
+    await this.submit();
+    await life.guard(async () => {
+      await device.queue.onSubmittedWorkDone();
+      await recorder.settled();
+      await life.requireAlive();
+    });
+    reports.throwReported();
+  }
+
+  memory(): BackendMemory {
+    const { life, pool, unused } = this.parts;
+    if (life.disposed) return { liveBytes: 0, pooledBytes: 0 };
+    return { liveBytes: pool.liveBytes - unused.bytes, pooledBytes: pool.pooledBytes };
+  }
+
+  dispose(): void {
+    disposeParts(this.parts);
+    if (this.#ownsDevice) this.device.destroy();
+  }
+}
+
+function describe(device: GPUDevice, { limits }: Capabilities): AdapterDescription {
+  const info = adapterInfoOf(device);
+  return {
+    description: describeAdapter(info),
+    backend: "webgpu",
+    software: isSoftware(info),
+    vendor: info.vendor,
+    architecture: info.architecture,
+    features: [...device.features],
+    maxTensorBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
+  };
+}

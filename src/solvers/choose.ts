@@ -1,0 +1,99 @@
+/** Chooses among solvers for an operation, and keeps account of why the others were not chosen. */
+import { reachRefusal } from "../problem/bounded.js";
+import { LimitError, show, SolverError } from "../base/errors.js";
+import type { Capabilities } from "../planning/capabilities.js";
+import { type ConvOperation, sumsProducts } from "../problem/operation.js";
+import type { SolverChoice } from "../planning/choice.js";
+import { requireOptions } from "../base/optionKeys.js";
+import { isRefusal, type ListedSolver, type SolverConfig, type SolverPlan } from "../planning/solver.js";
+import { planFor } from "./passes/conversions.js";
+
+/** A solver that was not chosen. */
+export interface PassedOver {
+  readonly solver: string;
+  readonly reason: string;
+}
+
+export interface Selection {
+  readonly plan: SolverPlan;
+  /** Solvers not chosen, in the order in which they were considered. */
+  readonly passedOver: readonly PassedOver[];
+}
+
+/** Chooses as a call does. */
+export type Select = (operation: ConvOperation, capabilities: Capabilities, choice?: SolverChoice) => Selection;
+
+/**
+ * The first solver that plans the operation and is not discouraged for it. The last one of each
+ * direction refuses nothing but what is beyond the device's limits.
+ *
+ * @param solvers those for the operation's direction
+ * @throws SolverError when the solver that `choice` names does not exist or refuses; LimitError where no solver can.
+ */
+export function choose(
+  solvers: readonly ListedSolver[],
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  choice?: SolverChoice,
+): Selection {
+  const unreachable = sumsProducts(operation) ? reachRefusal(operation.problem) : undefined;
+  if (unreachable !== undefined) throw new LimitError(unreachable);
+  if (choice !== undefined) return selectNamed(operation, capabilities, solvers, choice);
+  const passedOver: PassedOver[] = [];
+  for (const [index, solver] of solvers.entries()) {
+    const discouraged = solver.discouraged?.(operation, capabilities);
+    if (discouraged !== undefined) {
+      passedOver.push({ solver: solver.name, reason: discouraged });
+      continue;
+    }
+    const outcome = planDefault(solver, operation, capabilities);
+    if (!isRefusal(outcome)) {
+      const later = solvers
+        .slice(index + 1)
+        .map(({ name }) => ({ solver: name, reason: `${solver.name} comes first` }));
+      return { plan: outcome, passedOver: [...passedOver, ...later] };
+    }
+    passedOver.push({ solver: solver.name, reason: outcome.refused });
+  }
+  const reasons = passedOver.map(({ solver, reason }) => `${solver}: ${reason}`).join("; ");
+  throw new LimitError(`no solver can run this ${operation.direction} within the device's limits: ${reasons}`);
+}
+
+function planDefault(
+  solver: ListedSolver,
+  operation: ConvOperation,
+  capabilities: Capabilities,
+): SolverPlan | { refused: string } {
+  const [config] = solver.configs(operation, capabilities);
+  return planFor(solver, operation, capabilities, config);
+}
+
+/** Throws unless the solver has all these knobs. That they are all there, and good, is for its plan to say. */
+function requireKnobs({ name, knobs }: ListedSolver, config: SolverConfig): void {
+  requireOptions(config, { names: new Set(Object.keys(knobs)), bare: {} }, `${name}'s config`);
+}
+
+function selectNamed(
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  solvers: readonly ListedSolver[],
+  choice: SolverChoice,
+): Selection {
+  const { name, config }: { name: string; config?: SolverConfig } =
+    typeof choice === "string" ? { name: choice } : choice;
+  const solver = solvers.find((candidate) => candidate.name === name);
+  if (!solver) {
+    const known = solvers.map((candidate) => candidate.name).join(", ");
+    throw new SolverError(`there is no solver ${show(name)} for ${operation.direction}; there are ${known}`);
+  }
+  if (config) requireKnobs(solver, config);
+  const outcome = config
+    ? planFor(solver, operation, capabilities, config)
+    : planDefault(solver, operation, capabilities);
+  if (isRefusal(outcome)) throw new SolverError(`solver ${name} refuses: ${outcome.refused}`);
+  const others = solvers.filter((other) => other !== solver);
+  return {
+    plan: outcome,
+    passedOver: others.map((other) => ({ solver: other.name, reason: `${name} was asked for` })),
+  };
+}
