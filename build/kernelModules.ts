@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { type LoadedKernel, makeKernel } from "../src/kernels/kernel.js";
-import { referToShared } from "./sharedText.js";
+import { referToShared, type SharedText } from "./sharedText.js";
 
 export const SHARED_MODULE = "\0webgpu-conv/wgsl/shared";
 /** Followed by the kernel's name. */
@@ -38,7 +38,7 @@ export function kernelModule(kernel: LoadedKernel, kernelFile: string): string {
 export default /* @__PURE__ */ makeKernel(${texts}, ${load});`;
 }
 
-export function textModule({ code }: LoadedKernel, shared: ReadonlyMap<string, string>): string {
+export function textModule({ code }: LoadedKernel, shared: SharedText): string {
   const { expression, names } = referToShared(code, shared);
   const imports = names.length > 0 ? `import { ${names.join(", ")} } from ${JSON.stringify(SHARED_MODULE)};\n` : "";
   return `${imports}export default ${expression};`;

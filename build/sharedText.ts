@@ -1,13 +1,14 @@
 /**
  * Text that many kernels have in common, written once: the functions and structs that they import. Linked kernels
- * carry each their own copy, which would make up nearly half of what a page loads that runs several.
+ * carry each their own copy, which would make up a third of what a page loads that runs several.
  */
 
 /**
  * Kernels that must have a declaration for it to be shared. What fewer have stays in each of them: a page that runs one
- * kernel loads all that is shared.
+ * kernel loads all that is shared. With fewer kernels such a page would load text for nothing; with more, one that runs
+ * several would load text twice.
  */
-const MANY = 3;
+const MANY = 8;
 
 /** Declarations of a linked shader, in order; joined they are the shader again. */
 export function splitDeclarations(code: string): readonly string[] {
@@ -24,44 +25,43 @@ export function splitDeclarations(code: string): readonly string[] {
   return current === "" ? declarations : [...declarations, current];
 }
 
-/** Declarations that many of the shaders have, and the names under which they are exported. */
-export function nameShared(codes: readonly string[], many = MANY): ReadonlyMap<string, string> {
-  const counts = new Map<string, number>();
-  for (const code of codes) {
+/** Text that many shaders have: declarations by the names of the groups that they are exported in. */
+export type SharedText = ReadonlyMap<string, string>;
+
+/** Groups the declarations that many of the shaders have: those of the same shaders are one. */
+export function groupShared(codes: readonly string[], many = MANY): SharedText {
+  const users = new Map<string, number[]>();
+  codes.forEach((code, user) => {
     for (const declaration of new Set(splitDeclarations(code))) {
-      counts.set(declaration, (counts.get(declaration) ?? 0) + 1);
+      users.set(declaration, [...(users.get(declaration) ?? []), user]);
     }
-  }
-  const shared = [...counts].filter(([, count]) => count >= many).map(([declaration]) => declaration);
-  return new Map(shared.map((declaration, i) => [declaration, `shared${String(i)}`]));
+  });
+  const groups = new Map<string, string>();
+  const shared = [...users].filter(([, { length }]) => length >= many);
+  return new Map(
+    shared.map(([declaration, by]) => {
+      const key = by.join();
+      const name = groups.get(key) ?? `shared${String(groups.size)}`;
+      groups.set(key, name);
+      return [declaration, name];
+    }),
+  );
 }
 
 /** The module that exports them. */
-export const sharedModule = (shared: ReadonlyMap<string, string>): string =>
-  [...shared].map(([declaration, name]) => `export const ${name} = ${JSON.stringify(declaration)};\n`).join("");
+export function sharedModule(shared: SharedText): string {
+  const texts = new Map<string, string>();
+  for (const [declaration, name] of shared) texts.set(name, (texts.get(name) ?? "") + declaration);
+  return [...texts].map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};\n`).join("");
+}
 
-/** An expression for a shader's text, and the names in it that must be imported. */
+/** An expression for a shader's text, its own declarations first, and the names in it that must be imported. */
 export function referToShared(
   code: string,
-  shared: ReadonlyMap<string, string>,
+  shared: SharedText,
 ): { readonly expression: string; readonly names: readonly string[] } {
-  const names = new Set<string>();
-  const terms: string[] = [];
-  let own = "";
-  const flush = (): void => {
-    if (own !== "") terms.push(JSON.stringify(own));
-    own = "";
-  };
-  for (const declaration of splitDeclarations(code)) {
-    const name = shared.get(declaration);
-    if (name === undefined) {
-      own += declaration;
-    } else {
-      flush();
-      names.add(name);
-      terms.push(name);
-    }
-  }
-  flush();
-  return { expression: terms.join(" + "), names: [...names] };
+  const declarations = splitDeclarations(code);
+  const own = declarations.filter((declaration) => !shared.has(declaration)).join("");
+  const names = [...new Set(declarations.flatMap((declaration) => shared.get(declaration) ?? []))];
+  return { expression: [JSON.stringify(own), ...names].join(" + "), names };
 }

@@ -21,7 +21,7 @@ import {
 } from "../src/kernels/kernel.js";
 import { decideConditions } from "../src/kernels/specialize.js";
 import { isTextModule, kernelModule, SHARED_MODULE, TEXT_MODULE, textModule } from "./kernelModules.js";
-import { nameShared, sharedModule } from "./sharedText.js";
+import { groupShared, sharedModule, type SharedText } from "./sharedText.js";
 
 const CONSTANT = /^const (\w+): (u32|i32|f32|bool) = ([^;]+); \/\/ @specialize/gm;
 
@@ -150,8 +150,8 @@ class KernelFolder {
     return await this.#kernels;
   }
 
-  async shared(): Promise<ReadonlyMap<string, string>> {
-    return nameShared((await this.kernels()).map(({ code }) => code));
+  async shared(): Promise<SharedText> {
+    return groupShared((await this.kernels()).map(({ code }) => code));
   }
 }
 
