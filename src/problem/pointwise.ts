@@ -10,16 +10,16 @@ export function isPointwise({ taps, stride, padBegin, padEnd }: ConvProblem): bo
  * A pointwise problem with each sample's positions in one row: kernels then divide less, and fewer of their tiles end with
  * a row. Other problems come back as they are. Elements stay where they are, and shapes stay the caller's.
  */
-export function asLine(problem: ConvProblem): ConvProblem {
+export function asRow(problem: ConvProblem): ConvProblem {
   if (problem.rank === 1 || problem.weightPositionStride > 0 || !isPointwise(problem)) return problem;
-  const line: Triple = [1, 1, problem.inputPositions];
+  const row: Triple = [1, 1, problem.inputPositions];
   return Object.freeze<ConvProblem>({
     ...problem,
     rank: 1,
-    input: line,
-    output: line,
+    input: row,
+    output: row,
     dilation: [1, 1, 1],
     paddingMode: "zeros",
-    key: `${problem.key},line`,
+    key: `${problem.key},row`,
   });
 }

@@ -1,7 +1,7 @@
 /** Solvers that are given problems in another form than callers say them. */
 import { bounded } from "../problem/bounded.js";
 import type { ConvOperation } from "../problem/operation.js";
-import { asLine } from "../problem/pointwise.js";
+import { asRow } from "../problem/pointwise.js";
 import type { ConvProblem } from "../problem/problem.js";
 import type { ListedSolver } from "../planning/solver.js";
 
@@ -17,8 +17,8 @@ function given(solver: ListedSolver, form: (problem: ConvProblem) => ConvProblem
   };
 }
 
-/** The solver, which gets the planes of pointwise layers as lines. Not for solvers whose threads take parts of rows. */
-export const inLines = (solver: ListedSolver): ListedSolver => given(solver, asLine);
+/** The solver, which gets the planes of pointwise layers as rows. Not for solvers whose threads take parts of rows. */
+export const inRows = (solver: ListedSolver): ListedSolver => given(solver, asRow);
 
 /** The solver, which gets strides, dilations and padding bounded by sizes. Each solver of a list does. */
 export const inBounds = (solver: ListedSolver): ListedSolver => given(solver, bounded);

@@ -10,14 +10,14 @@ import { rollingWindow } from "./rollingWindow/rollingWindow.js";
 import { strip } from "./strip/strip.js";
 import { vectorTile } from "./vectorTile/vectorTile.js";
 import { winograd } from "./winograd/winograd.js";
-import { inBounds, inLines } from "./forms.js";
+import { inBounds, inRows } from "./forms.js";
 
 export const GATHER_SOLVERS: readonly ListedSolver[] = [
   listed(rollingWindow),
   listed(strip),
   listed(winograd),
-  inLines(listed(implicitGemm)),
-  inLines(listed(vectorTile)),
-  inLines(listed(registerTile)),
+  inRows(listed(implicitGemm)),
+  inRows(listed(vectorTile)),
+  inRows(listed(registerTile)),
   listed(direct),
 ].map(inBounds);

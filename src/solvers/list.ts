@@ -9,7 +9,7 @@ import { registerTileWeightGradient } from "./registerTile/registerTileWeightGra
 import { rollingWindowWeightGradient } from "./rollingWindow/rollingWindowWeightGradient.js";
 import { stripWeightGradient } from "./strip/stripWeightGradient.js";
 import { winogradWeightGradient } from "./winograd/winogradWeightGradient.js";
-import { inBounds, inLines } from "./forms.js";
+import { inBounds, inRows } from "./forms.js";
 
 export const SOLVERS: readonly ListedSolver[] = [
   ...GATHER_SOLVERS,
@@ -17,8 +17,8 @@ export const SOLVERS: readonly ListedSolver[] = [
     listed(winogradWeightGradient),
     listed(rollingWindowWeightGradient),
     listed(stripWeightGradient),
-    inLines(listed(implicitGemmWeightGradient)),
-    inLines(listed(registerTileWeightGradient)),
+    inRows(listed(implicitGemmWeightGradient)),
+    inRows(listed(registerTileWeightGradient)),
     listed(directWeightGradient),
     listed(channelSum),
     listed(elementwise),

@@ -94,7 +94,7 @@ describe("an explanation", () => {
     const problem = makeProblem(2, [8, 4, 64, 64], [4, 4, 3, 3], { padding: 1 });
     const split = operationOf("weightGradient", { problem });
     const words = String(explain(split, select(split, DEFAULT_CAPABILITIES, "register-tile")));
-    expect(words).toMatch(/^solver register-tile \(threads \d+, rows \d+, columns \d+, shared 1\)$/m);
+    expect(words).toMatch(/^solver register-tile \(threads \d+, mPerThread \d+, nPerThread \d+, broadcastLanes 1\)$/m);
     expect(words).toMatch(/dispatch register_tile_weight_gradient: .*\n {2}dispatch reduce_partials: /);
     expect(words).toMatch(/, [1-9][\d,]* bytes of workspace$/m);
   });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { ArgumentError, type ConvOptions } from "webgpu-conv";
 import { makeProblem, outputShapeOf, type Rank } from "webgpu-conv/reference";
-import { asLine } from "../../src/problem/pointwise.js";
+import { asRow } from "../../src/problem/pointwise.js";
 import { makeUnsharedProblem } from "../../src/problem/unshared.js";
 import { requireSameShape } from "../../src/problem/shapes.js";
 
@@ -81,7 +81,7 @@ describe("what is derived", () => {
   });
 });
 
-describe("a pointwise problem as a line", () => {
+describe("a pointwise problem as a row", () => {
   const shapes = [
     [2, 6, 5, 7],
     [4, 3, 1, 1],
@@ -95,14 +95,14 @@ describe("a pointwise problem as a line", () => {
       const plane = makeProblem(2, input, filters, options);
       const flat = layout === "channels-first" ? [n, c, h * w] : [n, h * w, c];
       const { inputShape, weightShape, outputShape } = plane;
-      const line = makeProblem(1, flat, [4, 3, 1], { groups: 2, layout });
-      expect(asLine(plane)).toEqual({
-        ...line,
+      const row = makeProblem(1, flat, [4, 3, 1], { groups: 2, layout });
+      expect(asRow(plane)).toEqual({
+        ...row,
         inputShape,
         weightShape,
         outputShape,
         weightOrder: plane.weightOrder,
-        key: `${plane.key},line`,
+        key: `${plane.key},row`,
       });
     }
   });
@@ -121,7 +121,7 @@ describe("a pointwise problem as a line", () => {
       makeUnsharedProblem(2, [2, 6, 2, 2], [2, 2, 4, 6, 1, 1]),
       makeProblem(1, [2, 6, 7], [4, 6, 1]),
     ];
-    for (const problem of others) expect(asLine(problem)).toBe(problem);
+    for (const problem of others) expect(asRow(problem)).toBe(problem);
   });
 });
 
