@@ -5,7 +5,8 @@
 import { makeForwardEngine } from "./api/createForwardEngine.js";
 import type { ForwardEngine } from "./api/forwardEngine.js";
 import type { ForwardEngineOptions } from "./api/engineOptions.js";
-import { type Globals, pagePlatform } from "./api/platform.js";
+import type { Globals } from "./api/globals.js";
+import { pagePlatform } from "./api/platform.js";
 
 export { type EngineMemory, ForwardEngine } from "./api/forwardEngine.js";
 export type { TensorOptions } from "./api/newTensors.js";

@@ -7,7 +7,8 @@
 import { makeEngine } from "./api/createEngine.js";
 import type { Engine } from "./api/engine.js";
 import type { EngineOptions } from "./api/engineOptions.js";
-import { type Globals, pagePlatform } from "./api/platform.js";
+import type { Globals } from "./api/globals.js";
+import { pagePlatform } from "./api/platform.js";
 
 export type { EngineOptions, ForwardEngineOptions } from "./api/engineOptions.js";
 export { Engine } from "./api/engine.js";

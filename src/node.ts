@@ -8,7 +8,8 @@ import type { Engine } from "./api/engine.js";
 import { require, show, textOf } from "./base/errors.js";
 import { type DawnModule, findGpu } from "./node/dawn.js";
 import { optionKeys, requireOptions } from "./base/optionKeys.js";
-import { isDeno, type Platform } from "./api/platform.js";
+import { isDeno } from "./api/globals.js";
+import type { Platform } from "./api/platform.js";
 
 export type { DawnModule } from "./node/dawn.js";
 export { fileStore } from "./node/fileStore.js";
@@ -58,7 +59,8 @@ function requireDawn({ dawn, dawnOptions = [] }: NodeEngineOptions): void {
 }
 
 async function findDawn({ dawn, dawnOptions = [] }: NodeEngineOptions): Promise<Platform> {
-  const without = (missing: string): Platform => ({ gpu: undefined, missing, remedy: NO_DRIVER });
+  const helpWith = (missing: string) => () => Promise.resolve({ missing, remedy: NO_DRIVER });
+  const without = (missing: string): Platform => ({ gpu: undefined, help: helpWith(missing) });
   if (!dawn && isDeno(globalThis)) return without(IN_DENO);
   let module: DawnModule;
   try {
@@ -71,5 +73,5 @@ async function findDawn({ dawn, dawnOptions = [] }: NodeEngineOptions): Promise<
   for (const [name, value] of Object.entries(globals) as [string, unknown][]) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
-  return { gpu: await findGpu(create, dawnOptions), missing: "", remedy: NO_DRIVER };
+  return { gpu: await findGpu(create, dawnOptions), help: helpWith("") };
 }

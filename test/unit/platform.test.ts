@@ -3,7 +3,8 @@ import { createEngine, DeviceError } from "webgpu-conv";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import * as node from "../../src/node.js";
 import * as nodeInPage from "../../src/nodeInPage.js";
-import { isDeno, pagePlatform, requestDevice } from "../../src/api/platform.js";
+import { isDeno } from "../../src/api/globals.js";
+import { pagePlatform, requestDevice } from "../../src/api/platform.js";
 
 afterEach(() => vi.unstubAllGlobals());
 
