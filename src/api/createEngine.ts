@@ -8,7 +8,7 @@ import { Context } from "./context.js";
 import { Engine } from "./engine.js";
 import { EngineCore } from "./engineCore.js";
 import { ENGINE_KEYS, type EngineOptions } from "./engineOptions.js";
-import { openBackend, requireMethods, warningsOf } from "./openBackend.js";
+import { openBackend, requireMethods, warningsOf, watchOf } from "./openBackend.js";
 import type { Platform } from "./platform.js";
 
 const ENGINE_OPTIONS = optionKeys<EngineOptions>(ENGINE_KEYS, { string: "backend" });
@@ -35,9 +35,9 @@ export async function makeEngine(
 }
 
 async function withTuning(backend: Backend, mode: TuneMode, options: EngineOptions): Promise<Engine> {
-  const { tuningStore: store, development = false } = options;
+  const { tuningStore: store } = options;
   const warn = warningsOf(options);
   const tuning = new Tuning(backend, { mode, store, warn });
   if (store) await tuning.load();
-  return new Engine(new Context(new EngineCore(backend, tuning, development ? warn : undefined)));
+  return new Engine(new Context(new EngineCore(backend, tuning, await watchOf(options))));
 }

@@ -7,7 +7,7 @@ import { Context } from "./context.js";
 import { FORWARD_ENGINE_KEYS, type ForwardEngineOptions } from "./engineOptions.js";
 import { ForwardCore } from "./forwardCore.js";
 import { ForwardEngine } from "./forwardEngine.js";
-import { openBackend, warningsOf } from "./openBackend.js";
+import { openBackend, watchOf } from "./openBackend.js";
 import type { Platform } from "./platform.js";
 
 const FORWARD_ENGINE_OPTIONS = optionKeys<ForwardEngineOptions>(FORWARD_ENGINE_KEYS, { string: "backend" });
@@ -19,9 +19,9 @@ export async function makeForwardEngine(
   findPlatform: () => Promise<Platform>,
 ): Promise<ForwardEngine> {
   requireOptions(options, FORWARD_ENGINE_OPTIONS);
+  const watch = await watchOf(options);
   const backend = await openBackend(options, findPlatform, (device, ofGpu) => {
     return new CoreGpuBackend(device, ofGpu, select);
   });
-  const { development = false } = options;
-  return new ForwardEngine(new Context(new ForwardCore(backend, development ? warningsOf(options) : undefined)));
+  return new ForwardEngine(new Context(new ForwardCore(backend, watch)));
 }

@@ -2,6 +2,7 @@
 import type { Backend, Interop } from "../backend/backend.js";
 import type { SolverChoice } from "../planning/choice.js";
 import type { ConvOperation } from "../problem/operation.js";
+import type { DropWatch } from "../tensor/dropWatch.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Tuning } from "../tuner/tuning.js";
 import { ForwardCore } from "./forwardCore.js";
@@ -11,9 +12,9 @@ export class EngineCore extends ForwardCore<Backend> {
   /** By compiled sequence, the tensors that it reads and writes: they live as long as it does, though nobody else holds them. */
   readonly operandsOf = new WeakMap<object, ReadonlySet<Tensor>>();
 
-  /** @param warn told once of tensors that were dropped; undefined where nobody wants to know */
-  constructor(backend: Backend, tuning: Tuning, warn: ((message: string) => void) | undefined) {
-    super(backend, warn);
+  /** @param watch told of tensors that were dropped; undefined where nobody wants to know */
+  constructor(backend: Backend, tuning: Tuning, watch: DropWatch | undefined) {
+    super(backend, watch);
     this.tuning = tuning;
   }
 

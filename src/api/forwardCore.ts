@@ -4,6 +4,7 @@ import { DeviceError } from "../base/errors.js";
 import { Waits } from "../base/waits.js";
 import type { SolverChoice } from "../planning/choice.js";
 import type { ConvOperation } from "../problem/operation.js";
+import type { DropWatch } from "../tensor/dropWatch.js";
 import { Lifetimes } from "../tensor/lifetimes.js";
 import type { Tensor, TensorOwner } from "../tensor/tensor.js";
 
@@ -25,13 +26,13 @@ export class ForwardCore<Own extends CoreBackend = CoreBackend> {
   /** Tensors of the sequence that is being recorded, so far; undefined while none is. */
   operands: Set<Tensor> | undefined;
 
-  /** @param warn told once of tensors that were dropped; undefined where nobody wants to know */
-  constructor(backend: Own, warn: ((message: string) => void) | undefined) {
+  /** @param watch told of tensors that were dropped; undefined where nobody wants to know */
+  constructor(backend: Own, watch: DropWatch | undefined) {
     this.backend = backend;
     const release = (storage: TensorStorage): void => {
       if (!this.disposed) backend.release(storage);
     };
-    this.lifetimes = new Lifetimes({ release, warn });
+    this.lifetimes = new Lifetimes({ release, watch });
   }
 
   get disposed(): boolean {

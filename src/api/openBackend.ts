@@ -7,6 +7,7 @@ import type { CpuBackend } from "../cpu/cpuBackend.js";
 import type { GpuBackendOptions } from "../gpu/coreBackend.js";
 import type { ForwardEngineOptions } from "./engineOptions.js";
 import { DEVICE_CLASSES } from "../planning/devices.js";
+import type { DropWatch } from "../tensor/dropWatch.js";
 import { type Platform, requestDevice } from "./platform.js";
 
 const POOL_BYTES = 2 ** 29;
@@ -47,6 +48,13 @@ export async function openBackend<Own>(
 export function warningsOf({ onWarning }: ForwardEngineOptions): (message: string) => void {
   // eslint-disable-next-line no-console -- whoever gives no place for warnings should still see them
   return onWarning ?? ((message) => console.warn(`webgpu-conv: ${message}`));
+}
+
+/** What says where dropped tensors were made, in development. */
+export async function watchOf(options: ForwardEngineOptions): Promise<DropWatch | undefined> {
+  if (options.development !== true) return undefined;
+  const { DropWatch } = await loadLazily("what development needs", () => import("../tensor/dropWatch.js"));
+  return new DropWatch(warningsOf(options));
 }
 
 /** Checks every option. The CPU backend ignores those of a GPU, and refuses a device. */

@@ -1,5 +1,6 @@
 /** The tensors of an engine: which are live, what scopes give back, and what comes back of those that nobody kept. */
 import type { TensorStorage } from "../backend/backend.js";
+import type { DropWatch } from "./dropWatch.js";
 import type { Hold } from "./hold.js";
 import { Tensor } from "./tensor.js";
 
@@ -17,26 +18,21 @@ export class Scope {
 export interface LifetimeOptions {
   /** Gives memory back. */
   readonly release: (storage: TensorStorage) => void;
-  /** Told once of tensors that were dropped, and where they were made; undefined where nobody wants to know. */
-  readonly warn: ((message: string) => void) | undefined;
+  /** Told of tensors that were dropped; undefined where nobody wants to know. */
+  readonly watch: DropWatch | undefined;
 }
-
-const MOST_PLACES = 3;
-const MOST_FRAMES = 40;
 
 export class Lifetimes {
   readonly #release: LifetimeOptions["release"];
-  readonly #warn: LifetimeOptions["warn"];
+  readonly #watch: DropWatch | undefined;
   readonly #live = new Set<Hold>();
   /** Scopes whose functions are running: what any engine object makes meanwhile is theirs. */
   readonly #running: Scope[] = [];
-  readonly #dropped: Hold[] = [];
   readonly #registry = new FinalizationRegistry<Hold>((hold) => this.#onDropped(hold));
-  #warned = false;
 
-  constructor({ release, warn }: LifetimeOptions) {
+  constructor({ release, watch }: LifetimeOptions) {
     this.#release = release;
-    this.#warn = warn;
+    this.#watch = watch;
   }
 
   get liveTensors(): number {
@@ -45,7 +41,7 @@ export class Lifetimes {
 
   /** A tensor's hold on new memory. */
   hold(shape: readonly number[], storage: TensorStorage): Hold {
-    const hold: Hold = { shape, storage, stack: this.#warn && wholeStack() };
+    const hold: Hold = { shape, storage, stack: this.#watch?.stackHere() };
     this.#live.add(hold);
     return hold;
   }
@@ -147,45 +143,8 @@ export class Lifetimes {
   #onDropped(hold: Hold): void {
     if (!hold.storage) return;
     this.dispose(hold);
-    if (!this.#warn || this.#warned) return;
-    // All that are collected at once are told of at once.
-    if (this.#dropped.push(hold) === 1) queueMicrotask(() => this.#warnOfDropped());
+    this.#watch?.onDropped(hold);
   }
-
-  #warnOfDropped(): void {
-    this.#warned = true;
-    const places = new Map<string, number>();
-    for (const { shape, stack } of this.#dropped) {
-      const place = `[${shape.join(", ")}] ${placeOf(stack ?? "")}`;
-      places.set(place, (places.get(place) ?? 0) + 1);
-    }
-    const most = [...places].sort(([, one], [, other]) => other - one).slice(0, MOST_PLACES);
-    const count = this.#dropped.length;
-    this.#warn?.(
-      `${count === 1 ? "a tensor was" : `${String(count)} tensors were`} never disposed of; the memory came back when the ` +
-        "garbage was collected, which does not know how much it is. Declare them with using, call dispose(), or compute " +
-        `within engine.scope(). Made: ${most.map(([place, times]) => `${String(times)} of shape ${place}`).join("; ")}`,
-    );
-    this.#dropped.length = 0;
-  }
-}
-
-/** The stack with the caller's frames in it: by default V8 gives ten, and a call of the library may take more. */
-function wholeStack(): string | undefined {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = MOST_FRAMES;
-  const { stack } = new Error();
-  Error.stackTraceLimit = stackTraceLimit;
-  return stack;
-}
-
-/** The first place of a stack that is not the library's own. The innermost is: in dist/, or in src/tensor/. */
-function placeOf(stack: string): string {
-  const frames = stack.split("\n").filter((line) => /:\d+:\d+/.test(line));
-  const folderOf = (frame: string): string => /[^\s(@]*[\\/]/.exec(frame.replace(/^.*?@/, ""))?.[0] ?? frame;
-  const own = frames.length > 0 ? folderOf(frames[0]).replace(/(src[\\/])tensor[\\/]$/, "$1") : "";
-  const outside = frames.find((frame) => !folderOf(frame).startsWith(own)) ?? frames.at(-1);
-  return (outside ?? "at a place that the runtime does not tell").trim();
 }
 
 /** Storages of the tensors in a value: itself, or within arrays, maps, sets and objects, to any depth. */
