@@ -19,9 +19,10 @@ function describe({ name, uniforms, bindings }: LoadedKernel): Description {
     ([name, { binding, access }]) => `${String(binding)} ${name}${access === "read" ? "" : ` ${access}`}`,
   );
   const fields = Object.entries(uniforms.fields).map(([name, { type, count }]) => {
-    return `${name} ${count === 1 ? type : `vec${String(count)}${type.charAt(0)}`}`;
+    if (count > 1) return `${name} vec${String(count)}${type.charAt(0)}`;
+    return type === "u32" ? name : `${name} ${type}`;
   });
-  return [name, bound.join(", "), fields.join(", ")];
+  return [name, bound.join(), fields.join()];
 }
 
 /** @param kernelFile where {@link makeKernel} is */

@@ -54,11 +54,11 @@ export interface LoadedKernel extends Omit<Kernel, "load"> {
 /**
  * A kernel from what the build writes of it: short texts, since pages load those of every solver.
  *
- * @param bindings "1 source, 2 result read_write": binding, name, and access where that is not "read"
- * @param fields "size vec3u, scale f32": names and types of the uniform struct's members
+ * @param bindings "1 source,2 result read_write": binding, name, and access where that is not "read"
+ * @param fields "size vec3u,scale f32,count": names and types of the uniform struct's members; u32 where it is not said
  */
 export function makeKernel(name: string, bindings: string, fields: string, load: Kernel["load"]): Kernel {
-  const read = bindings.split(", ").map((text) => {
+  const read = bindings.split(",").map((text) => {
     const [binding, bound, access = "read"] = text.split(" ");
     return [bound, { binding: Number(binding), access: access as StorageBinding["access"] }] as const;
   });
@@ -74,8 +74,8 @@ function layOut(members: string): Kernel["uniforms"] {
   let end = 0;
   let widest = WORD_BYTES;
   const roundUp = (alignment: number): number => Math.ceil(end / alignment) * alignment;
-  for (const member of members.split(", ")) {
-    const [name, type] = member.split(" ");
+  for (const member of members.split(",")) {
+    const [name, type = "u32"] = member.split(" ");
     const [, components = "1", letter = ""] = /^(?:vec(\d))?(\w)/.exec(type) ?? [];
     const count = Number(components);
     const alignment = WORD_BYTES * (count === 3 ? 4 : count);

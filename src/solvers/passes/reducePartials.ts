@@ -23,17 +23,15 @@ const REDUCE_THREADS = 64;
 
 /** The product that a weight gradient computes (shaders/common/weight_gradient.wgsl). */
 export interface GradientMatrix {
-  /** Output channels of all groups. */
-  readonly m: number;
   /** Weights of a filter, and 1 for the bias gradient where it is fused. */
   readonly n: number;
+  /** Of all groups: M * N. */
   readonly elements: number;
 }
 
 export function gradientMatrix({ problem, bias }: ConvOperation): GradientMatrix {
-  const m = problem.outChannels;
   const n = problem.inChannelsPerGroup * problem.taps + (bias ? 1 : 0);
-  return { m, n, elements: m * n };
+  return { n, elements: problem.outChannels * n };
 }
 
 /** Constants of every weight gradient kernel. */
