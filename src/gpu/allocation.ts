@@ -1,17 +1,17 @@
 /**
- * Buffers from the device, and whether it had the memory for them. WebGPU gives a buffer at once, a valid one or not, and
- * tells later. Until then the buffer is "arriving": work that uses it waits. Where the device had no room, what waits
- * unused is given back and the buffer is made once more; only then is it an error.
+ * Buffers from the device, and whether it had the memory for them. WebGPU returns a buffer at once and tells later whether it
+ * is valid. Until then the buffer is "arriving", and work that uses it waits. Where the device had no room, unused memory is
+ * given back and the buffer is made once more. If that fails too, it is an error.
  */
 import { DeviceError } from "../base/errors.js";
 
 /** A buffer that may still be arriving. */
 export interface Allocation {
-  /** Replaced where it is made once more: bind it only once it has arrived. */
+  /** Another one where it was made once more: bind it only once it has arrived. */
   buffer: GPUBuffer;
-  /** Resolves, never rejects, once the device said whether there was room; undefined from then on. */
+  /** Resolves, never rejects, once the device has said whether there was room; undefined from then on. */
   arriving: Promise<void> | undefined;
-  /** Why there is no such buffer: then it must never be used. */
+  /** Why there is no such buffer. The buffer must then never be used. */
   error: DeviceError | undefined;
 }
 
@@ -26,17 +26,17 @@ export class Allocator {
     this.#device = device;
   }
 
-  /** Buffers that the device had no room for, so far. */
+  /** How many buffers the device had no room for. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** What gives memory back that nothing uses, before a buffer is made once more. */
+  /** Gives unused memory back, before a buffer is made once more. */
   set makeRoom(makeRoom: () => void) {
     this.#makeRoom = makeRoom;
   }
 
-  /** Nothing is made once more from here on. */
+  /** From here on no buffer is made once more. */
   dispose(): void {
     this.#disposed = true;
   }
@@ -44,8 +44,8 @@ export class Allocator {
   /**
    * Makes a buffer.
    *
-   * @param finish called once it has arrived, or failed: what was put off until then
-   * @throws DeviceError where the device refuses at once, and again once there is room.
+   * @param finish called once it has arrived or failed
+   * @throws DeviceError where the device refuses at once, and again after memory was given back.
    */
   allocate<Target extends object>(
     target: Target,
@@ -64,7 +64,7 @@ export class Allocator {
     return made;
   }
 
-  /** Resolves once every buffer that was asked for has arrived, or failed; undefined where none is on its way. */
+  /** Resolves once every buffer has arrived or failed; undefined where none is arriving. */
   arrived(): Promise<void> | undefined {
     if (this.#arriving.size === 0) return undefined;
     return Promise.all(this.#arriving).then(() => undefined);
@@ -80,7 +80,7 @@ export class Allocator {
     made.error = outOfMemory(descriptor, reason);
   }
 
-  /** Gives why that failed, too; undefined where it did not. */
+  /** Returns why the second attempt failed; undefined where it succeeded. */
   async #makeAgain(made: Allocation, descriptor: GPUBufferDescriptor): Promise<string | undefined> {
     try {
       const again = this.#make(descriptor);
@@ -122,7 +122,7 @@ export class Allocator {
 
 interface Made {
   readonly buffer: GPUBuffer;
-  /** Why it is not valid; undefined if it is. Never rejects. */
+  /** Why the buffer is invalid; undefined if it is valid. Never rejects. */
   readonly refusal: Promise<string | undefined>;
 }
 
@@ -131,11 +131,11 @@ function outOfMemory({ size }: GPUBufferDescriptor, reason: string, cause?: unkn
   return new DeviceError(`out of memory: the device has no room for a buffer of ${bytes} bytes: ${reason}`, { cause });
 }
 
-/** Pops error scopes, and gives what the first of them caught; undefined where none did. Never rejects. */
+/** Pops error scopes. Resolves to the first error that they caught, or undefined. Never rejects. */
 export async function popReason(device: GPUDevice, scopes = 1): Promise<string | undefined> {
   const popped: Promise<GPUError | null>[] = [];
   for (let i = 0; i < scopes; i++) popped.push(device.popErrorScope());
-  // That the device is lost is told in other ways.
+  // A lost device is reported elsewhere.
   const errors = await Promise.all(popped.map((scope) => scope.catch(() => null)));
   return errors.find((error) => error !== null)?.message;
 }

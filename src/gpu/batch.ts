@@ -6,7 +6,7 @@ import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { PipelineEntry } from "./pipelineCache.js";
 import type { GpuStorage } from "./storage.js";
 
-/** A kernel to start. It is bound when it is encoded: until then its buffers may be made once more. */
+/** A kernel to start. Its buffers are bound when it is encoded: until then they may be made once more. */
 export interface RecordedDispatch {
   readonly pipeline: PipelineEntry;
   readonly uniforms: Allocation;
@@ -19,21 +19,21 @@ export interface RecordedOperation {
   readonly dispatches: readonly RecordedDispatch[];
   readonly reads: readonly GpuStorage[];
   readonly writes: readonly GpuStorage[];
-  /** What it packs, where that is all that it does: then it need not run again before the weights change. */
+  /** The form that it packs, where it does nothing else. It then runs again only after the weights changed. */
   readonly packs?: PackedForm;
   /** The name of its debug group, where profilers are to show one. */
   readonly label?: string | undefined;
 }
 
-/** Weights in the form that a plan's kernels read, and of which values that is. */
+/** Weights in the form that a plan's kernels read, and the version of the weights that it is of. */
 export interface PackedForm {
   readonly weights: GpuStorage;
   readonly storages: ReadonlyMap<ScratchName, GpuStorage>;
-  /** The version of the weights that was packed last; undefined before the first time. */
+  /** The version that was packed last; undefined before the first time. */
   version: number | undefined;
 }
 
-/** Whether it holds what the weights hold by now. */
+/** Whether the form is of the weights' current values. */
 export function isCurrent({ weights, storages, version }: PackedForm): boolean {
   if (weights.exposed || version !== weights.version) return false;
   for (const storage of storages.values()) if (storage.error ?? storage.pooled.error) return false;
@@ -44,7 +44,7 @@ export function isCurrent({ weights, storages, version }: PackedForm): boolean {
 export interface RecordedUpload {
   readonly target: GpuStorage;
   readonly values: BufferSource;
-  /** Operations of the batch that come before it. */
+  /** How many operations of the batch come before it. */
   readonly after: number;
 }
 
@@ -52,34 +52,34 @@ export interface RecordedUpload {
 export interface RecordedCopy {
   readonly source: GpuStorage;
   readonly target: Allocation;
-  /** Told once it is known whether the copy has the values: why not, where it hasn't. */
+  /** Called once it is known whether the copy has the values, with the error where it lacks them. */
   readonly settle: (error: DeviceError | undefined) => void;
 }
 
-/** What goes to the device's queue at once. */
+/** Work that goes to the device's queue together. */
 export class Batch {
   readonly operations: RecordedOperation[] = [];
   readonly uploads: RecordedUpload[] = [];
   readonly copies: RecordedCopy[] = [];
-  /** What may be done once all of this is submitted: memory given back, plans taken down. */
+  /** Called once all of this is submitted: they give memory back, for example. */
   readonly afterwards: (() => void)[] = [];
   readonly unready = new Set<PipelineEntry>();
-  /** Buffers that the device has not said of whether it has room for them. */
+  /** Buffers that are still arriving. */
   readonly arriving = new Set<Allocation>();
   /** Buffers that operations of this batch acquired. */
   readonly acquired = new Set<PooledBuffer>();
-  /** Those of them that were released since, by their bytes: later operations of the batch may write over them. */
+  /** Those of them that were released since, by bytes: later operations of the batch may write over them. */
   readonly spare = new Map<number, PooledBuffer[]>();
   releasedBytes = 0;
 
-  /** Keeps a buffer that operations of this batch are done with, for later ones. */
+  /** Keeps a buffer for later operations of this batch. Those recorded so far are done with it. */
   addSpare(pooled: PooledBuffer): void {
     const spare = this.spare.get(pooled.bytes);
     if (spare) spare.push(pooled);
     else this.spare.set(pooled.bytes, [pooled]);
   }
 
-  /** A buffer of that size that operations of this batch are done with; undefined where there is none. */
+  /** A kept buffer of that size; undefined where there is none. */
   takeSpare(bytes: number): PooledBuffer | undefined {
     const pooled = this.spare.get(bytes)?.pop();
     if (pooled) this.releasedBytes -= pooled.bytes;
@@ -93,14 +93,14 @@ export class Batch {
     );
   }
 
-  /** Forgets what became ready meanwhile; gives whether all is. */
+  /** Whether all kernels and buffers are ready. Forgets those that are. */
   get isReady(): boolean {
     for (const entry of this.unready) if (entry.pipeline) this.unready.delete(entry);
     for (const allocation of this.arriving) if (!allocation.arriving) this.arriving.delete(allocation);
     return this.unready.size === 0 && this.arriving.size === 0;
   }
 
-  /** Resolves, never rejects, once every kernel is compiled or failed, and every buffer has arrived or never will. */
+  /** Resolves, never rejects, once every kernel has compiled or failed, and every buffer has arrived or failed. */
   async ready(): Promise<void> {
     await Promise.all([
       ...[...this.unready].map((entry) => entry.settled),
@@ -113,7 +113,7 @@ export class Batch {
     if (allocation.arriving) this.arriving.add(allocation);
   }
 
-  /** Notes what must be there before the operation can be encoded. */
+  /** Notes the kernels and buffers that must be ready before the operation can be encoded. */
   await({ dispatches, reads, writes }: RecordedOperation): void {
     for (const { pipeline, uniforms } of dispatches) {
       if (!pipeline.pipeline) this.unready.add(pipeline);
@@ -122,7 +122,7 @@ export class Batch {
     for (const { pooled } of [...reads, ...writes]) this.expect(pooled);
   }
 
-  /** Gives back what the batch holds, once it was submitted or given up, or makes `defer` do so later. */
+  /** Gives back what the batch holds, after it was submitted or given up. `defer` may do so later. */
   settle(pool: BufferPool, defer: (action: () => void) => void = (action) => action()): void {
     for (const action of this.afterwards) defer(action);
     for (const list of this.spare.values()) for (const pooled of list) defer(() => pool.release(pooled));
@@ -130,7 +130,7 @@ export class Batch {
     this.spare.clear();
   }
 
-  /** Nothing of it will run: what waits for a copy is told. */
+  /** Nothing of it will run. Copies that wait get the error. */
   abandon(error: DeviceError): void {
     for (const { settle } of this.copies) settle(error);
   }

@@ -1,4 +1,4 @@
-/** Storage buffers by size class: a released one serves the next request of its class. Callers' buffers pass through. */
+/** Storage buffers by size class. A released buffer serves the next request of its class. */
 import { type Allocation, Allocator } from "./allocation.js";
 
 /** Waste from rounding a size up to its class is below one part in this many. */
@@ -8,15 +8,15 @@ const SMALLEST_BYTES = 256;
 /** Storage for tensors and workspace. */
 export interface PooledBuffer extends Allocation {
   readonly id: number;
-  /** Where in the buffer it begins: 0, but in a caller's buffer. */
+  /** Where in the buffer it begins: 0, except in a caller's buffer. */
   readonly offset: number;
-  /** Bytes of the class, at least what was asked for; in a caller's buffer exactly that. */
+  /** Bytes of the size class; in a caller's buffer the bytes that the tensor needs. */
   readonly bytes: number;
-  /** Whether the buffer is a caller's, and not the pool's to keep or destroy. */
+  /** Whether the buffer is a caller's. The pool neither keeps nor destroys it. */
   readonly borrowed: boolean;
-  /** Called once, when the buffer is destroyed or leaves: what was built on it must go. */
+  /** Called once, when the buffer is destroyed or forgotten: bind groups on it must go. */
   readonly onDestroy: Set<() => void>;
-  /** What the host writes as soon as the buffer has arrived. */
+  /** Values that the host writes as soon as the buffer has arrived. */
   pendingWrite: BufferSource | undefined;
 }
 
@@ -37,7 +37,7 @@ export class BufferPool {
   #liveBytes = 0;
   #pooledBytes = 0;
 
-  /** @param capBytes how much memory may wait unused; what is released beyond it is destroyed */
+  /** @param capBytes how much unused memory is kept; what is released beyond it is destroyed */
   constructor(device: GPUDevice, capBytes: number) {
     this.#device = device;
     this.#capBytes = capBytes;
@@ -55,12 +55,12 @@ export class BufferPool {
     return this.#pooledBytes;
   }
 
-  /** Bytes of the buffer that a request for so many gets. */
+  /** Bytes of the buffer that serves a request for `bytes`. */
   classBytes(bytes: number): number {
     return Math.min(sizeClass(bytes), Math.max(bytes, this.#device.limits.maxStorageBufferBindingSize));
   }
 
-  /** @throws DeviceError where the device refuses at once; what it refuses later is the buffer's `error`. */
+  /** @throws DeviceError where the device refuses at once. A later refusal is the buffer's `error`. */
   acquire(bytes: number): PooledBuffer {
     const classBytes = this.classBytes(bytes);
     const waiting = this.#free.get(classBytes)?.pop();
@@ -81,7 +81,7 @@ export class BufferPool {
     return pooled;
   }
 
-  /** A caller's buffer, to be used like one of the pool's. Releasing it leaves the buffer alone. */
+  /** A caller's buffer, to be used like one of the pool's. The pool never destroys it. */
   borrow(buffer: GPUBuffer, offset: number, bytes: number): PooledBuffer {
     return Object.assign(this.#describe(offset, bytes, true), { buffer, arriving: undefined, error: undefined });
   }
@@ -90,7 +90,7 @@ export class BufferPool {
     return { id: this.#nextId++, offset, bytes, borrowed, onDestroy: new Set<() => void>(), pendingWrite: undefined };
   }
 
-  /** Writes from the host, before all work that is submitted from here on: values that the pool may keep until then. */
+  /** Writes values from the host, before all work that is submitted later. They must not change until the buffer has arrived. */
   write(pooled: PooledBuffer, values: BufferSource): void {
     if (pooled.arriving) pooled.pendingWrite = values;
     else this.#device.queue.writeBuffer(pooled.buffer, pooled.offset, values);
@@ -113,14 +113,14 @@ export class BufferPool {
     else this.#free.set(pooled.bytes, [pooled]);
   }
 
-  /** Destroys the buffers that wait. */
+  /** Destroys the unused buffers. */
   trim(): void {
     for (const list of this.#free.values()) list.forEach((pooled) => this.#destroy(pooled));
     this.#free.clear();
     this.#pooledBytes = 0;
   }
 
-  /** Destroys every buffer, those handed out too. */
+  /** Destroys every buffer, including those in use. */
   dispose(): void {
     this.allocator.dispose();
     this.trim();
@@ -130,13 +130,13 @@ export class BufferPool {
 
   #destroy(pooled: PooledBuffer): void {
     this.#all.delete(pooled);
-    // One that is still arriving may be made once more until then.
+    // A buffer that is still arriving may be made once more.
     if (pooled.arriving) void pooled.arriving.then(() => pooled.buffer.destroy());
     pooled.buffer.destroy();
     this.#forget(pooled);
   }
 
-  /** A buffer that never came: it must not wait for a next use. */
+  /** Takes a buffer that failed out of the unused ones. */
   #leave(pooled: PooledBuffer): void {
     const list = this.#free.get(pooled.bytes);
     const place = list?.indexOf(pooled) ?? -1;

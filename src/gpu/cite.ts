@@ -1,10 +1,10 @@
-/** What a compiler says of a kernel's text, with the lines that it says so of. */
+/** Compilers' messages about a kernel's text, with the lines that they are about. */
 
-/** What a compiler finds first is the cause; the rest mostly follows from it. */
+/** The first message is the cause. The others mostly follow from it. */
 const MESSAGES_SHOWN = 3;
 const LINES_AROUND = 2;
 
-/** The compiler's first messages with the lines that they are of; undefined where there are none. */
+/** The compiler's first messages with their lines; undefined where there are none. */
 export async function cite(module: GPUShaderModule, code: string): Promise<string | undefined> {
   const { messages } = await module.getCompilationInfo().catch(() => ({ messages: [] }));
   const errors = messages.filter(({ type }) => type === "error");
@@ -15,7 +15,7 @@ export async function cite(module: GPUShaderModule, code: string): Promise<strin
 }
 
 function citation(lines: readonly string[], { lineNum, message }: GPUCompilationMessage): string {
-  // Firefox's and Deno's compiler draws the line below its message.
+  // The compiler of Firefox and Deno draws the line below its message.
   const [said] = message.trim().split(/\n\s*┌/);
   if (lineNum === 0) return said;
   const first = Math.max(1, lineNum - LINES_AROUND);

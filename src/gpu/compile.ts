@@ -1,4 +1,4 @@
-/** Compiles kernels. Where that fails the error cites what the compiler says, and the lines that it says so of. */
+/** Compiles kernels. An error cites the compiler's messages and their lines. */
 import { DeviceError, textOf } from "../base/errors.js";
 import { indent } from "../kernels/indent.js";
 import { popReason } from "./allocation.js";
@@ -28,14 +28,14 @@ export async function compile<Pipeline>(
     return await create(module);
   } catch (cause) {
     const refused = await refusal;
-    // Lines can be cited of a text that the compiler refuses; other reasons are limits of the device, or that it is gone.
+    // Lines are cited where the compiler refuses the text. Other reasons are limits of the device, or its loss.
     const cited = module && refused !== undefined ? await citationOf(module, code) : undefined;
     const reason = cited ?? refused ?? (cause instanceof Error ? cause.message : textOf(cause));
     throw new DeviceError(`kernel ${label} did not compile: ${reason}`, { cause });
   }
 }
 
-/** What cites is loaded when a text is refused; where it does not load, what the device said must do. */
+/** Loads what cites. Where that fails, the device's own message is the reason. */
 async function citationOf(module: GPUShaderModule, code: string): Promise<string | undefined> {
   const loaded = await import("./cite.js").catch(() => undefined);
   return await loaded?.cite(module, code);

@@ -1,4 +1,4 @@
-/** A WebGPU device as a backend: plans prepared once, operations recorded, results read back. */
+/** A WebGPU device as a backend: it prepares plans once, records operations and reads results back. */
 import type { AdapterDescription, BackendMemory, CoreBackend, RoleStorages } from "../backend/backend.js";
 import { adapterInfoOf, describeAdapter, isSoftware } from "../planning/adapter.js";
 import { type Capabilities, readCapabilities } from "../planning/capabilities.js";
@@ -16,11 +16,11 @@ import { uploadValues } from "./uploads.js";
 export interface GpuBackendOptions extends PartOptions {
   /** Whether `dispose` destroys the device. */
   readonly ownsDevice: boolean;
-  /** The class that the caller says the device is of; undefined where the adapter is to tell. */
+  /** The device's class as the caller says it; undefined where the adapter tells it. */
   readonly deviceClass?: DeviceClass | undefined;
 }
 
-/** What every engine on a device needs. What else there is, {@link GpuBackend} adds. */
+/** What every engine on a device needs. {@link GpuBackend} adds the rest. */
 export class CoreGpuBackend implements CoreBackend<GpuStorage> {
   readonly adapter: AdapterDescription;
   readonly capabilities: Capabilities;

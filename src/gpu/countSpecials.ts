@@ -9,13 +9,13 @@ import type { DeviceParts } from "./parts.js";
 import { readBytes } from "./reads.js";
 import type { GpuStorage } from "./storage.js";
 
-/** Words that a workgroup takes: THREADS * TURNS of the kernel. */
+/** Words that a workgroup counts: the kernel's THREADS * TURNS. */
 const WORDS_PER_WORKGROUP = 64 * 16;
 
 /** Size of the counts, in 32-bit words. */
 const COUNT_WORDS = 3;
 
-/** From the tensor bound as "x" to the counts bound as "y". */
+/** Plans the count: the tensor is bound as "x", the counts as "y". */
 function planSpecials(size: number, dtype: DType, capabilities: Capabilities): SolverPlan {
   const half = dtype === "float16";
   const words = half ? Math.ceil(size / 2) : size;
@@ -36,7 +36,7 @@ function readSpecials(counts: ArrayBuffer, dtype: DType): SpecialValues {
 }
 
 /**
- * Counts on the device, in a storage of values that is neither empty nor an image: only the counts are copied to the host.
+ * Counts on the device. Only the counts are copied to the host. The storage must be neither empty nor an image.
  *
  * @param release gives a storage back
  */

@@ -6,7 +6,7 @@ export const disposedError = (): DeviceError => new DeviceError("the engine was 
 export const deviceFailed = (cause: unknown): DeviceError =>
   new DeviceError(`the device failed: ${String(cause)}`, { cause });
 
-/** By name: Dawn and Deno have classes of their own. */
+/** Whether the platform threw it. Checked by name, since Dawn and Deno have classes of their own. */
 export function isPlatformError(error: unknown): boolean {
   return error instanceof Error && ["AbortError", "OperationError", "GPUPipelineError"].includes(error.name);
 }

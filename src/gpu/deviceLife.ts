@@ -1,9 +1,9 @@
-/** Whether a device can still be used, and why not: what waits for a lost device resolves as if it were done. */
+/** Whether a device can still be used. WebGPU does not say so by itself: waits for a lost device resolve as if all were done. */
 import { DeviceError } from "../base/errors.js";
 import { deviceFailed, disposedError, isPlatformError } from "./deviceErrors.js";
 import type { ReadbackRing } from "./readback.js";
 
-/** How long after a failure a device may take to say that it is lost. */
+/** How long a device may take to say that it is lost, after a failure. */
 const LOSS_MILLISECONDS = 500;
 const PROBE_BYTES = 4;
 
@@ -23,18 +23,18 @@ export class DeviceLife {
     return this.#disposed;
   }
 
-  /** From here on everything that needs the device is refused, and what waits for it rejects. */
+  /** From here on everything that needs the device is refused, and waits for it reject. */
   dispose(): void {
     this.#disposed = true;
   }
 
-  /** Throws a DeviceError if the device is known to be gone. */
+  /** Throws a DeviceError if the device is known to be lost or disposed of. */
   require(): void {
     if (this.#disposed) throw disposedError();
     if (this.#loss.error) throw this.#loss.error;
   }
 
-  /** Asks the device; rejects with a DeviceError if it is gone. Mapping is what a lost device does not pretend to do. */
+  /** Asks the device by mapping a buffer, which a lost device fails to do. Rejects with a DeviceError if it is lost. */
   async requireAlive(): Promise<void> {
     this.require();
     await this.#readback.take(this.#readback.acquire(PROBE_BYTES), PROBE_BYTES);
@@ -42,7 +42,7 @@ export class DeviceLife {
   }
 
   /**
-   * What `wait` gives. Where the device makes it reject, then with a DeviceError: its loss, if that is behind it. Errors of
+   * The result of `wait`. Rejects with a DeviceError where the device fails: with its loss, where that is the cause. Errors of
    * the caller's own callbacks pass through.
    */
   async guard<Result>(wait: () => Promise<Result>): Promise<Result> {
@@ -53,7 +53,7 @@ export class DeviceLife {
     }
   }
 
-  /** What `run` gives. Where the device throws, it is a DeviceError. */
+  /** The result of `run`. What the device throws becomes a DeviceError. */
   attempt<Result>(run: () => Result): Result {
     try {
       return run();
@@ -65,7 +65,7 @@ export class DeviceLife {
   async #explain(error: unknown): Promise<unknown> {
     const isOurs = error instanceof DeviceError;
     if (!isOurs && !isPlatformError(error)) return error;
-    // What is no error of ours comes of a device that is gone, mostly; one of ours has its reason already.
+    // An error of the platform mostly means that the device is lost. One of ours has its reason already.
     const { told } = this.#loss;
     if (!this.#disposed && !this.#loss.error) await Promise.race([told, pause(isOurs ? 0 : LOSS_MILLISECONDS)]);
     if (this.#disposed) return disposedError();
@@ -79,7 +79,7 @@ interface Loss {
   readonly told: Promise<void>;
 }
 
-/** The promise lives as long as the device, in Node outside of what can be collected: it must not lead to an engine. */
+/** In Node the promise is never collected while the device lives: it must not refer to an engine. */
 function lossOf({ lost }: GPUDevice): Loss {
   const loss: Loss = {
     error: undefined,

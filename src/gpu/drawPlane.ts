@@ -1,4 +1,4 @@
-/** Draws planes of tensors onto textures, straight from the device's memory (shaders/render/draw_plane.wgsl). */
+/** Draws planes of tensors onto textures, without a copy to the host (shaders/render/draw_plane.wgsl). */
 import kernel from "../../shaders/render/draw_plane.wgsl";
 import type { DrawTarget, Planes } from "../backend/draw.js";
 import { ArgumentError, require, show, textOf } from "../base/errors.js";
@@ -14,12 +14,12 @@ interface RenderEntry {
   readonly ready: Promise<GPURenderPipeline>;
 }
 
-/** Whole-target draws begin with this. */
+/** What a target is cleared to where all of it is drawn. */
 const BLACK = { r: 0, g: 0, b: 0, a: 1 };
 
 const CONFIGURED = "and configure({ device: engine.device, format }) called on it";
 
-/** A canvas' texture, if the canvas was configured: else the browser throws. */
+/** A canvas' texture. Throws unless the canvas is configured. */
 function currentTexture(context: GPUCanvasContext): GPUTexture {
   try {
     return context.getCurrentTexture();
@@ -38,7 +38,7 @@ export class Painter {
     this.#device = device;
   }
 
-  /** The texture to draw on: a canvas' current one, which is the page's only until its task ends. */
+  /** The texture to draw on. A canvas' current texture can be used only until the page's task ends. */
   textureOf(target: DrawTarget): GPUTexture {
     const given: unknown = target;
     const { getCurrentTexture, createView, canvas, getContext } = (given ?? {}) as Partial<GPUCanvasContext> &
@@ -57,7 +57,7 @@ export class Painter {
     return texture;
   }
 
-  /** The pipeline for a storage and a target: at once where one was made for its format before. */
+  /** The pipeline for a storage and a target. It is ready at once where the same kind was drawn before. */
   entryFor(storage: GpuStorage, planes: Planes, target: DrawTarget): RenderEntry {
     const { format } = this.textureOf(target);
     const constants = { ...pixelConstants(storage), HALF: storage.dtype === "float16", DIVERGING: planes.diverging };
@@ -71,7 +71,7 @@ export class Painter {
         throw error;
       },
     );
-    // Whoever draws may have given up by then.
+    // The caller may have given up by then.
     ready.catch(() => undefined);
     const entry: RenderEntry = { pipeline: undefined, ready };
     this.#pipelines.set(key, entry);
@@ -90,7 +90,7 @@ export class Painter {
     );
   }
 
-  /** Submits the drawing. Whatever computes the storage's values must have been submitted. */
+  /** Submits the drawing. The work that computes the storage's values must be submitted before. */
   paint(pipeline: GPURenderPipeline, storage: GpuStorage, planes: Planes, texture: GPUTexture): void {
     const device = this.#device;
     const { size, elements, range, viewport } = planes;

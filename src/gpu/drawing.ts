@@ -15,14 +15,14 @@ export class Drawing {
     this.#parts = parts;
   }
 
-  /** Resolves once the drawing is submitted, and the device took it. */
+  /** Resolves once the device has accepted the drawing. */
   async draw(source: GpuStorage, planes: Planes, target: DrawTarget): Promise<void> {
     const { life, recorder } = this.#parts;
     life.require();
     recorder.requireUsable(source);
     const entry = this.#painter?.entryFor(source, planes, target);
     const waiting = recorder.flush() ?? source.pooled.arriving;
-    // Nothing is awaited unless it must be: a page draws many maps into one frame of its canvas.
+    // Draws at once where it can: a page draws many maps into one frame of its canvas.
     if (this.#painter && entry?.pipeline && !waiting) {
       const error = errorOf(source);
       if (error) throw error;
@@ -52,8 +52,8 @@ export class Drawing {
   }
 
   /**
-   * The values as they are when what was recorded so far has run, for as long as it takes: the tensor may be disposed of
-   * meanwhile, or written to. A caller's buffer that cannot be copied is read as it is by then.
+   * A copy of the values that everything recorded so far leaves: the tensor may be disposed of or written to before the drawing.
+   * A caller's buffer that cannot be copied is read when it is drawn.
    */
   #snapshot(source: GpuStorage): {
     readonly storage: GpuStorage;

@@ -1,11 +1,11 @@
-/** Errors of a device that no call can throw: they are kept for the next wait for the device. */
+/** Errors of a device that come after the call that caused them. The next wait for the device throws the first. */
 import { DeviceError } from "../base/errors.js";
 
 export class ErrorReports {
   readonly #device: GPUDevice;
   readonly #onFailure: () => void;
   readonly #listener: (event: GPUUncapturedErrorEvent) => void;
-  /** The first since they were last asked for. */
+  /** The first one that was not thrown yet. */
   #reported: Error | undefined;
 
   /** @param onFailure called where recorded work may not have run */
@@ -26,7 +26,7 @@ export class ErrorReports {
     this.#onFailure();
   }
 
-  /** Throws what was reported first, if anything was, and forgets it. */
+  /** Throws the first error that was reported, if there is one, and forgets it. */
   throwReported(): void {
     const reported = this.#reported;
     this.#reported = undefined;
@@ -38,7 +38,7 @@ export class ErrorReports {
   }
 }
 
-/** Listens for errors that no scope caught. In Node a listener is never collected: it must not lead to an engine or to a device. */
+/** Listens for errors that no scope caught. In Node a listener is never collected: it must not refer to an engine or a device. */
 function listenerFor(reports: WeakRef<ErrorReports>): (event: GPUUncapturedErrorEvent) => void {
   return ({ error }) => reports.deref()?.fail(new DeviceError(`the device reported: ${error.message}`));
 }

@@ -46,7 +46,7 @@ export class GpuBackend extends CoreGpuBackend implements Backend<GpuStorage> {
 
   async #check(storage: GpuStorage): Promise<SpecialValues> {
     this.parts.life.require();
-    // Pixels are bytes, which are finite. Only their normalisation can make special values.
+    // Pixels are finite bytes. Only their normalisation can make special values.
     if (storage.pixels || storage.size === 0) return countSpecials(await this.read(storage));
     return await countOnDevice(this.parts, storage, (counts) => this.release(counts));
   }

@@ -1,4 +1,4 @@
-/** Images on their way to the device, and back as the values that they stand for. */
+/** Uploads of images, and reads of the values that they stand for. */
 import { DeviceError } from "../base/errors.js";
 import { decodePixels, type ImageSize, type ImageSource, type Pixels } from "../problem/pixels.js";
 import { writeImage } from "./images.js";
@@ -8,7 +8,7 @@ import { failStorage, type GpuStorage } from "./storage.js";
 
 const WORD_BYTES = 4;
 
-/** Writes images of one size behind each other. Submits that at once. */
+/** Writes images of one size one after the other. Submits that at once. */
 export function uploadImages(
   { device, life, memory, recorder, labels }: DeviceParts,
   images: readonly ImageSource[],
@@ -31,7 +31,7 @@ export function uploadImages(
     memory.release(pooled);
     throw error;
   }
-  // The source may be gone by the time that a buffer is made once more.
+  // Where the buffer was made once more, the source may be gone already.
   void arriving?.then(() => {
     if (pooled.buffer !== buffer) failStorage(storage, new DeviceError("out of memory for an image"));
   });

@@ -1,14 +1,14 @@
 /**
- * Puts images into a buffer as they are, four bytes a pixel: no conversion, and no copy on the host.
+ * Puts images into a buffer as they are, four bytes a pixel, without a conversion or a copy on the host.
  *
- * Bitmaps, frames, canvases and elements take the browser's own way into a texture, and textures are copied to the
- * buffer. All of it is submitted at once, so the source may change or go as soon as the call has returned.
+ * The browser puts bitmaps, frames, canvases and elements into a texture, and textures are copied to the buffer. All of it is
+ * submitted at once, so the source may change or go as soon as the call has returned.
  */
 import { ArgumentError, require, show, textOf } from "../base/errors.js";
 import { BYTES_PER_PIXEL, type ImageSize, type ImageSource, isImageData, type PixelOrder } from "../problem/pixels.js";
 import type { ImageDataLike } from "../base/webgpuTypes.js";
 
-/** A copy of several rows wants each to begin at a multiple of this many bytes. */
+/** In a copy of several rows each row begins at a multiple of this many bytes. */
 const ROW_ALIGNMENT = 256;
 
 const ORDERS: Readonly<Record<string, PixelOrder>> = {
@@ -80,7 +80,7 @@ function copyImage(
   }
 }
 
-/** Firefox takes no videos and no frames (bugzilla.mozilla.org, 1975308): those go by way of a canvas. */
+/** Firefox takes neither videos nor frames (bugzilla.mozilla.org, 1975308): they are drawn on a canvas first. */
 function copyExternal(
   { queue }: GPUDevice,
   source: Exclude<ImageSource, GPUTexture | ImageDataLike>,

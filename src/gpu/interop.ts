@@ -63,7 +63,7 @@ export class GpuInterop implements Interop<GpuStorage> {
   }
 }
 
-// By what they have: a wrapped device (for debugging, say) need not give instances of the global classes.
+// Checked by their methods: a wrapped device, for debugging say, may return objects of other classes than the global ones.
 
 function isBuffer(value: Partial<GPUBuffer> | null | undefined): boolean {
   return typeof value?.size === "number" && typeof value.usage === "number" && typeof value.mapAsync === "function";

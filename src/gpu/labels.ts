@@ -1,4 +1,4 @@
-/** Names for what an engine makes on a device: what a GPU profiler shows. For `createEngine({ debug: true })`. */
+/** Names that a GPU profiler shows for what an engine makes on a device. For `createEngine({ debug: true })`. */
 import { product } from "../problem/geometry.js";
 import {
   type ConvOperation,
@@ -13,9 +13,9 @@ import type { GpuStorage } from "./storage.js";
 import type { OperationBuffers } from "./prepared.js";
 
 export interface Labels {
-  /** An operation's: its debug group, and with a kernel's name before it pipelines, bind groups and uniforms. */
+  /** Names an operation's debug group and, with the kernel's name before it, its pipelines, bind groups and uniforms. */
   ofOperation(operation: ConvOperation): string;
-  /** Names a tensor that the host gave its values, until an operation reads it. */
+  /** Names an uploaded tensor, until an operation reads it. */
   nameUploaded(storage: GpuStorage): void;
   /** Names an operation's buffers: tensors by role, scratch memory by what it holds. Callers' buffers keep their names. */
   nameBuffers(buffers: OperationBuffers, operation: ConvOperation): void;
@@ -71,7 +71,7 @@ export const labels: Labels = {
       if (pooled.borrowed || name === "unused") continue;
       const { buffer } = pooled;
       if (results.includes(name) || operands.includes(name)) {
-        // What another operation computed keeps the name that it got there.
+        // A result of another operation keeps the name that it got there.
         if (!results.includes(name) && !buffer.label.startsWith(UPLOADED)) continue;
         const type = name === "x" && operation.pixels ? "pixels" : operation.dtype;
         buffer.label = nameOf(name, shapeOfRole(operation, name as TensorRole), type);

@@ -1,5 +1,5 @@
 /**
- * Memory for tensors and workspace: where it comes from, what is in it at first, and where it goes.
+ * Memory for tensors and workspace: where it comes from, what it first holds, and where it goes.
  *
  * Kernels of a batch run in order, so an operation may write over what earlier ones are done with. The pool gets memory back
  * once the work that uses it is submitted. While a caller's encoder is open nothing changes hands: its work may run later than
@@ -22,7 +22,7 @@ export type Writer = "device" | "host";
 export interface MemoryOptions {
   /** Whether memory is filled with NaN before use. */
   readonly poison: boolean;
-  /** Called when the open batch holds more released memory than before. */
+  /** Called after memory was released to the open batch. */
   readonly onReleased: () => void;
 }
 
@@ -48,7 +48,7 @@ export class DeviceMemory {
 
   acquire(bytes: number, writer: Writer): PooledBuffer {
     const { poison } = this.#options;
-    // The host poisons at once: memory that recorded work still uses will not do.
+    // The host poisons at once, so it must not get memory that recorded work still uses.
     const spare = writer === "device" && !poison ? this.#takeSpare(this.#pool.classBytes(bytes)) : undefined;
     const pooled = spare ?? this.#pool.acquire(bytes);
     if (writer === "device") {
@@ -60,7 +60,7 @@ export class DeviceMemory {
     return pooled;
   }
 
-  /** What the open batch, or one that waits to run before it, is done with. */
+  /** A buffer that the open batch is done with, or one that is queued before it. */
   #takeSpare(classBytes: number): PooledBuffer | undefined {
     const own = this.#open.batch.takeSpare(classBytes);
     if (own) return own;
@@ -87,17 +87,17 @@ export class DeviceMemory {
     this.#options.onReleased();
   }
 
-  /** Takes memory back once the open batch is done with: a sequence, when it is forgotten. */
+  /** Takes memory back once the open batch is done with it: a sequence, when it is forgotten. */
   releaseWithBatch(pooled: PooledBuffer): void {
     this.afterBatch(() => this.#pool.release(pooled));
   }
 
-  /** Calls `action` once the open batch is done with. */
+  /** Calls `action` once the open batch is submitted or forgotten. */
   afterBatch(action: () => void): void {
     this.#open.batch.afterwards.push(action);
   }
 
-  /** Calls `action` as soon as everything recorded so far is submitted; gives whether that was at once. */
+  /** Calls `action` as soon as everything recorded so far is submitted. Returns whether that was at once. */
   afterwards(action: () => void): boolean {
     if (this.#encoders.any) {
       this.#encoders.defer(action);

@@ -1,8 +1,8 @@
-/** The batch that is being recorded, and where it is to go. */
+/** The batch that is being recorded, and its target. */
 import { require } from "../base/errors.js";
 import { Batch } from "./batch.js";
 
-/** To the device's queue by and by, into a caller's encoder, or into a sequence. */
+/** The device's queue, a caller's encoder, or a sequence. */
 export type Target = "queue" | "encoder" | "sequence";
 
 export class OpenBatch {
@@ -19,12 +19,12 @@ export class OpenBatch {
     return this.#target === "sequence" ? this.#batch : undefined;
   }
 
-  /** Whether what is recorded is sure to run, and in the order of recording. */
+  /** Whether what is recorded runs for certain, and in the order of recording. */
   get isForQueue(): boolean {
     return this.#target === "queue";
   }
 
-  /** Whether a callback records, all of whose work belongs together. */
+  /** Whether a callback is recording. All of its work belongs together. */
   get isInCallback(): boolean {
     return this.#held || !this.isForQueue;
   }

@@ -1,9 +1,9 @@
-/** Callers' encoders that work was written into, and that are not known to be submitted. */
+/** Callers' encoders that hold work of the engine and are not known to be submitted. */
 export class OpenEncoders {
   #count = 0;
   #waiting: (() => void)[] = [];
 
-  /** Whether there are any. What they use may run later than all that is submitted by then. */
+  /** Whether there are any. Their work may run later than all that the engine submits meanwhile. */
   get any(): boolean {
     return this.#count > 0;
   }
@@ -17,7 +17,7 @@ export class OpenEncoders {
     this.#waiting.push(action);
   }
 
-  /** One was submitted or given up: gives the actions that waited, where it was the last. */
+  /** One was submitted or given up. Returns the kept actions if it was the last. */
   close(): readonly (() => void)[] {
     this.#count--;
     if (this.#count > 0) return [];

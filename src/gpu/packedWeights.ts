@@ -1,9 +1,9 @@
 /**
  * Weights in the form that a plan's kernels read, kept from call to call until their values change.
  *
- * Kept from the second use of the same values on, so that weights that change with every step of training take no memory
- * for it, and within a budget: what was not used for long goes first. A sequence has forms of its own, from its first
- * run on. Values that the caller may change unseen, in a buffer that it has, are packed each time.
+ * A form is kept from the second use of the same values on: weights that change with every step of training take no memory for
+ * it. There is a budget, and the form that was unused for longest goes first. A sequence has forms of its own, from its first
+ * run on. Values in a buffer that the caller has may change unseen: they are packed each time.
  */
 import { entriesOf } from "../base/entries.js";
 import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
@@ -13,17 +13,17 @@ import { errorOf, type GpuStorage } from "./storage.js";
 import type { DeviceMemory } from "./memory.js";
 import type { Recorder } from "./recorder.js";
 
-/** Uses of the same values from which on a form is kept. */
+/** The use of the same values from which on a form is kept. */
 const USES_BEFORE_KEEPING = 2;
-/** Uses of any form since its own last one after which it may make room: a network has fewer layers. */
+/** After so many uses of others a form may make room. A network has fewer layers. */
 const USES_UNTIL_STALE = 256;
 
-/** What is known of one way of packing one tensor. */
+/** One way of packing one tensor. */
 interface Entry {
-  /** The version last asked for, and how often it was. */
+  /** The version that was last asked for, and how often. */
   version: number;
   uses: number;
-  /** Among the uses of all. */
+  /** Counted over all entries. */
   lastUse: number;
   form: PackedForm | undefined;
 }
@@ -37,9 +37,9 @@ export class PackedWeights {
   readonly #capBytes: number;
   readonly #entries = new Map<GpuStorage, Map<string, Entry>>();
   readonly #ofSequences = new WeakMap<Batch, Map<GpuStorage, Map<string, PackedForm>>>();
-  /** All forms, those of sequences too. */
+  /** All forms, including those of sequences. */
   readonly #forms = new Set<PackedForm>();
-  /** Those with a form, the most recently used last. */
+  /** Entries with a form, the most recently used last. */
   readonly #kept = new Set<Entry>();
   #keptBytes = 0;
   #uses = 0;
@@ -54,26 +54,26 @@ export class PackedWeights {
   /**
    * The form that an operation recorded now should read.
    *
-   * @param pack called where the form is not what the weights hold: it is to be packed first
-   * @returns undefined where the operation had better pack for itself
+   * @param pack called where the form is of older values: it must record the packing
+   * @returns undefined where the operation packs for itself
    */
   use(weights: GpuStorage, packing: Packing, pack: (form: PackedForm) => void): PackedForm | undefined {
     const sequence = this.#recorder.open.sequence;
     if (sequence) return this.#useInSequence(sequence, weights, packing, pack);
     if (weights.exposed) return undefined;
-    // A caller's encoder runs when the caller submits it, with the values that the weights have by then.
+    // A caller's encoder reads the values that the weights have when the caller submits it.
     if (!this.#recorder.open.isForQueue) return undefined;
     const form = this.#formOf(this.#entryOf(weights, packing), weights, packing);
     if (form && !isCurrent(form)) pack(form);
     return form;
   }
 
-  /** All is packed again before its next use: what was recorded may not have run. */
+  /** Makes every form be packed again before its next use: recorded packings may not have run. */
   distrust(): void {
     for (const form of this.#forms) form.version = undefined;
   }
 
-  /** Gives back what was packed of weights that are no more, or that the caller may change unseen from now on. */
+  /** Gives back the forms of weights that were disposed of, or that the caller may change unseen from now on. */
   forget(weights: GpuStorage): void {
     for (const entry of this.#entries.get(weights)?.values() ?? []) this.#drop(entry);
     this.#entries.delete(weights);
@@ -110,7 +110,7 @@ export class PackedWeights {
       if (bytes > this.#capBytes) return undefined;
       for (const oldest of this.#kept) {
         if (this.#keptBytes + bytes <= this.#capBytes) break;
-        // Forms that are all in use would push each other out, each time before the next use.
+        // All forms are in use. They would push each other out, each before its next use.
         if (this.#uses - oldest.lastUse < USES_UNTIL_STALE) return undefined;
         this.#drop(oldest);
       }
@@ -124,7 +124,7 @@ export class PackedWeights {
 
   #makeForm(weights: GpuStorage, packing: Packing): PackedForm {
     const storages = entriesOf(packing.packed).map(([name, bytes]) => {
-      // Not from what the current batch is done with: a sequence would write over it in its next run.
+      // Memory that the open batch is done with will not do: a sequence would write over it in its next run.
       return [name, this.#memory.allocate([bytes / BYTES_PER_ELEMENT.float32], "float32", "host")] as const;
     });
     const form = { weights, storages: new Map(storages), version: undefined };

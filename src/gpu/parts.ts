@@ -1,4 +1,4 @@
-/** What a backend's work is divided among, put together for one device. */
+/** The parts of a backend, put together for one device. */
 import type { Capabilities } from "../planning/capabilities.js";
 import type { Select } from "../solvers/choose.js";
 import { BufferPool, type PooledBuffer } from "./bufferPool.js";
@@ -16,7 +16,7 @@ import { Recorder } from "./recorder.js";
 const UNUSED_BYTES = 256;
 
 export interface PartOptions {
-  /** How much device memory may wait unused for later tensors. */
+  /** How much unused device memory is kept for later tensors. */
   readonly poolBytes: number;
   /** Whether results and workspace are filled with NaN before use. */
   readonly poison: boolean;
@@ -77,7 +77,7 @@ export function makeParts(
   };
 }
 
-/** Nothing of it is to be used from here on. The device itself stays. */
+/** Ends all parts. The device itself stays. */
 export function disposeParts({ life, reports, recorder, plans, readback, pool }: DeviceParts): void {
   life.dispose();
   reports.dispose();

@@ -1,4 +1,4 @@
-/** Compute pipelines: their text is loaded when it is first asked for, and compiled asynchronously; kept by that text. */
+/** Compute pipelines, kept by their text. A text is loaded when it is first asked for, and compiled asynchronously. */
 import { DeviceError, textOf } from "../base/errors.js";
 import { dataKey } from "../base/keys.js";
 import { type Kernel, loadKernel } from "../kernels/kernel.js";
@@ -23,7 +23,7 @@ type Specialised = Map<string, PipelineEntry>;
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #entries = new Map<Kernel, Specialised>();
-  /** What is compiled or compiling, by its label and text. */
+  /** Pipelines that are compiled or compiling, by label and text. */
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<Kernel, { bindGroup: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
 
@@ -31,7 +31,7 @@ export class PipelineCache {
     this.#device = device;
   }
 
-  /** Pipelines compiled or compiling. */
+  /** How many pipelines are compiled or compiling. */
   get size(): number {
     return this.#pipelines.size;
   }
@@ -39,7 +39,7 @@ export class PipelineCache {
   /**
    * The pipeline of `kernel` with these constants and types; starts loading and compiling it if it is new.
    *
-   * @param label of the pipeline, for profilers; operations that give different ones share none
+   * @param label of the pipeline, for profilers. Operations with different labels share no pipeline.
    */
   get(kernel: Kernel, constants: ConstantValues, types: AliasTypes = {}, label = kernel.name): PipelineEntry {
     const entries: Specialised = this.#entries.get(kernel) ?? new Map<string, PipelineEntry>();
@@ -54,7 +54,7 @@ export class PipelineCache {
         entry.pipeline = await this.#pipelineOf(label, specialize(loaded, constants, types), layout);
       } catch (error) {
         entry.error = asDeviceError(kernel, error);
-        // A failure is not kept: it may have been the moment's (memory, a lost device, no connection).
+        // A failure is not kept: its cause may pass (memory, a lost device, no connection).
         entries.delete(key);
       }
     };
@@ -97,7 +97,7 @@ export class PipelineCache {
   }
 }
 
-/** What keeps a kernel from being compiled: its text did not load, or the device refuses it. */
+/** Why a kernel was not compiled: its text did not load, or the device refuses it. */
 const asDeviceError = ({ name }: Kernel, error: unknown): DeviceError =>
   error instanceof DeviceError
     ? error

@@ -1,11 +1,11 @@
-/** Plans made ready for the device, kept by what they are plans of. */
+/** Prepared plans, kept by their operations' keys. */
 import type { SolverPlan } from "../planning/solver.js";
 import type { Allocator } from "./allocation.js";
 import type { DeviceLife } from "./deviceLife.js";
 import type { PipelineCache } from "./pipelineCache.js";
 import { PreparedPlan } from "./prepared.js";
 
-/** Prepared plans kept, the least recently made leaving first. */
+/** The most plans that are kept. The oldest leaves first. */
 const PLANS_KEPT = 2048;
 
 export class PlanCache {
@@ -23,9 +23,9 @@ export class PlanCache {
   }
 
   /**
-   * The plan of that key; made by `makePlan` if it is new, or if what it needs failed: a kernel, its uniforms.
+   * The plan of that key. `makePlan` makes it where it is new, or where one of its kernels or uniforms failed.
    *
-   * @param label gives the operation's, where profilers are to show it
+   * @param label returns the operation's label, where profilers are to show it
    * @throws whatever `makePlan` throws; DeviceError where the device does.
    */
   get(key: string, makePlan: () => SolverPlan, label: (() => string) | undefined): PreparedPlan {
@@ -35,7 +35,7 @@ export class PlanCache {
   #find(key: string, makePlan: () => SolverPlan, label: (() => string) | undefined): PreparedPlan {
     const known = this.#plans.get(key);
     if (known && !known.failed) return known;
-    // One whose kernel failed is left to whoever holds it: its packing may be recorded, and not submitted yet.
+    // A plan that failed is not disposed of: its packing may be recorded and not yet submitted.
     const prepared = new PreparedPlan(this.#device, this.#pipelines, this.#allocator, makePlan(), label?.());
     if (this.#plans.size >= PLANS_KEPT) this.#forgetOldest();
     this.#plans.set(key, prepared);
@@ -45,7 +45,7 @@ export class PlanCache {
   #forgetOldest(): void {
     for (const [key, plan] of this.#plans) {
       this.#plans.delete(key);
-      // Recorded work, and sequences, may still use its uniforms, and hold them.
+      // Recorded work and sequences may still use its uniforms.
       plan.forget();
       return;
     }

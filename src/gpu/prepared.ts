@@ -8,16 +8,16 @@ import type { PipelineCache, PipelineEntry } from "./pipelineCache.js";
 import type { RecordedDispatch } from "./batch.js";
 import { packUniforms } from "../kernels/uniforms.js";
 
-/** The buffers that an operation runs on this time. */
+/** The buffers of one run of an operation. */
 export type OperationBuffers = Partial<Record<BindingSource, PooledBuffer>>;
 
 /**
- * Bind groups kept for each dispatch. Results that are disposed of at once take turns among as many buffers as a
- * batch has operations (64), since buffers come back only when the batch is submitted: keep more than that.
+ * The most bind groups that are kept for a dispatch: more than the operations of a batch (64). Buffers come back only when the
+ * batch is submitted, so results that are disposed of at once take turns among that many.
  */
 const BIND_GROUPS_KEPT = 256;
 
-/** A buffer that there was no room for may refuse at once, and an error scope says so besides: that is waited for. */
+/** A buffer that there was no room for may throw here. Its error scope says so, too, and is waited for. */
 function fill(mapped: GPUBuffer, bytes: Uint8Array): void {
   try {
     new Uint8Array(mapped.getMappedRange()).set(bytes);
@@ -29,7 +29,7 @@ function fill(mapped: GPUBuffer, bytes: Uint8Array): void {
 
 interface KeptBindGroup {
   readonly bindGroup: GPUBindGroup;
-  /** Takes it out, and what its buffers know of it. */
+  /** Takes it out of the kept ones, and its buffers' reference to it. */
   readonly forget: () => void;
 }
 
@@ -101,7 +101,7 @@ class PreparedDispatch {
     return bindGroup;
   }
 
-  /** Lets go of the bind groups, which buffers know of; those still needed are made anew. */
+  /** Forgets the bind groups. Those that are still needed are made anew. */
   forget(): void {
     for (const { forget } of this.#bindGroups.values()) forget();
   }
@@ -112,7 +112,7 @@ class PreparedDispatch {
   }
 }
 
-/** A dispatch on certain buffers. What is recorded once and replayed binds them once. */
+/** A dispatch on certain buffers. A sequence, recorded once and replayed, binds them once. */
 class BoundDispatch implements RecordedDispatch {
   readonly buffers: OperationBuffers;
   readonly #prepared: PreparedDispatch;
@@ -141,13 +141,13 @@ class BoundDispatch implements RecordedDispatch {
 }
 
 export class PreparedPlan {
-  /** The operation's, where profilers are to show it. */
+  /** The operation's label, where profilers are to show it. */
   readonly label: string | undefined;
   /** The steps that depend on the weights alone; undefined where there are none. */
   readonly packing: Packing | undefined;
   /** Bytes of scratch memory. */
   readonly scratch: Scratch;
-  /** Likewise, but for what packing takes and leaves. */
+  /** Likewise, without what packing uses and writes. */
   readonly scratchOncePacked: Scratch;
   readonly #dispatches: readonly PreparedDispatch[];
   readonly #packing: readonly PreparedDispatch[];
@@ -176,7 +176,7 @@ export class PreparedPlan {
     this.#oncePacked = all.filter(({ step }) => !packs(step)).map(({ prepared }) => prepared);
   }
 
-  /** Whether a kernel of it failed to compile, or there was no room for its uniforms: then it must be prepared anew. */
+  /** Whether a kernel failed to compile, or there was no room for uniforms. The plan must then be prepared anew. */
   get failed(): boolean {
     return this.#dispatches.some(({ pipeline, uniforms }) => pipeline.error ?? uniforms.error);
   }
@@ -195,7 +195,7 @@ export class PreparedPlan {
     return this.#oncePacked.map((prepared) => prepared.bind(buffers));
   }
 
-  /** Lets go of what buffers know of it. It can still be used. */
+  /** Forgets the bind groups, which buffers refer to. The plan can still be used. */
   forget(): void {
     for (const prepared of this.#dispatches) prepared.forget();
   }

@@ -1,9 +1,9 @@
-/** Mappable buffers for reading results back, used again from one read to the next. */
+/** Mappable buffers for reading results back. Later reads use them again. */
 import type { Allocation, Allocator } from "./allocation.js";
 import { sizeClass } from "./bufferPool.js";
 import { disposedError } from "./deviceErrors.js";
 
-/** How much staging memory may wait unused. */
+/** How much unused staging memory is kept. */
 const KEPT_BYTES = 2 ** 26;
 
 /** A buffer that the device copies to and the host maps. */
@@ -39,7 +39,7 @@ export class ReadbackRing {
     return this.#allocator.allocate({ bytes: size }, { label: "webgpu-conv readback", size, usage });
   }
 
-  /** Waits for the copy that was submitted and takes `bytes` out. The buffer goes back to the ring. */
+  /** Waits for the submitted copy and returns `bytes` of it. The buffer goes back to the ring. */
   async take(staging: Staging, bytes: number): Promise<ArrayBuffer> {
     await staging.arriving;
     const { buffer, error: refused } = staging;
@@ -47,7 +47,7 @@ export class ReadbackRing {
       this.release(staging);
       throw refused;
     }
-    // Gone meanwhile, with the engine.
+    // The engine was disposed of meanwhile.
     if (!this.#taken.has(staging)) throw disposedError();
     try {
       await buffer.mapAsync(GPUMapMode.READ, 0, bytes);
@@ -62,7 +62,7 @@ export class ReadbackRing {
     return values;
   }
 
-  /** Gives a buffer back that is not mapped and waits for no copy. */
+  /** Takes back a buffer that is neither mapped nor waiting for a copy. */
   release(staging: Staging): void {
     this.#taken.delete(staging);
     if (staging.error || this.#keptBytes + staging.bytes > KEPT_BYTES) {
@@ -73,14 +73,14 @@ export class ReadbackRing {
     this.#free.push(staging);
   }
 
-  /** Destroys the buffers that wait. */
+  /** Destroys the unused buffers. */
   trim(): void {
     for (const { buffer } of this.#free) buffer.destroy();
     this.#free = [];
     this.#keptBytes = 0;
   }
 
-  /** Destroys every buffer; reads that wait reject. */
+  /** Destroys every buffer. Reads that wait reject. */
   dispose(): void {
     this.trim();
     for (const { buffer } of this.#taken) buffer.destroy();

@@ -30,7 +30,7 @@ export async function readBytes({ life, recorder, readback }: DeviceParts, sourc
     await recorder.flush();
     life.require();
     const taking = readback.take(staging, source.bytes);
-    // Mapping may fail as well, and the error of the copy is then the one to throw.
+    // Where mapping fails as well, the error of the copy is the one to throw.
     taking.catch(() => undefined);
     const error = await outcome;
     if (error) throw error;

@@ -1,11 +1,11 @@
 /**
  * Collects operations and submits many at once: one encoder, one compute pass, one submit.
  *
- * Recording never waits. Submitting waits for pipelines that are still compiling, and keeps the order of recording, in
- * whatever order they become ready.
+ * Recording never waits. Submitting waits for pipelines that still compile. It keeps the order of recording, whichever becomes
+ * ready first.
  *
- * Work may also be recorded into a caller's encoder, in a batch of its own. Until the caller has submitted that, its results
- * cannot be used elsewhere, and no memory changes hands: what would be reused might run before it.
+ * Work may also be recorded into a caller's encoder, in a batch of its own. Until the caller has submitted that encoder, its
+ * results cannot be used elsewhere, and no memory changes hands: other work might use it first.
  */
 import { DeviceError, TensorError, textOf } from "../base/errors.js";
 import type { Allocation } from "./allocation.js";
@@ -20,7 +20,7 @@ import { failStorage, type GpuStorage } from "./storage.js";
 import { encodePass } from "./submissions.js";
 import { SubmitQueue } from "./submitQueue.js";
 
-/** Submit by itself once this much has been recorded, so that the GPU need not wait for a read-back. */
+/** The recorder submits by itself once so much is recorded: the GPU then works before a read-back asks it to. */
 const OPERATIONS_PER_BATCH = 64;
 const RELEASED_BYTES_PER_BATCH = 2 ** 26;
 
@@ -57,7 +57,7 @@ export class Recorder {
     this.#submitIfLarge();
   }
 
-  /** Records an operation of a sequence once more; one that packs weights only if they changed since. */
+  /** Records an operation of a sequence once more. One that packs weights is left out while they are unchanged. */
   replay(operation: RecordedOperation): void {
     if (operation.packs && this.open.isForQueue && isCurrent(operation.packs)) return;
     this.record(operation);
@@ -73,15 +73,15 @@ export class Recorder {
     target.version++;
   }
 
-  /** Runs `write`, which gives a storage its values by itself, before everything that is not submitted yet. */
+  /** Runs `write`, which submits a storage's values by itself, before everything that is not submitted yet. */
   writeNow(target: GpuStorage, write: () => void): void {
     this.#queue.submissions.write(target, write);
   }
 
   /**
-   * Copies a tensor out, after everything recorded so far. `target` must live until the result has resolved.
+   * Copies a tensor out, after everything recorded so far. `target` must live until the promise has resolved.
    *
-   * @returns resolves, never rejects, once the device has taken the submission: to the error, where there are no values
+   * @returns resolves, never rejects, once the device has judged the submission: to an error where there are no values
    */
   copy(source: GpuStorage, target: Allocation): Promise<DeviceError | undefined> {
     this.open.requireOutside("reading back");
@@ -91,7 +91,7 @@ export class Recorder {
     return new Promise((settle) => void batch.copies.push({ source, target, settle }));
   }
 
-  /** Throws if the values are for a caller's encoder to compute that was not submitted yet. */
+  /** Throws if a caller's encoder, or a sequence, computes the values and was not submitted yet. */
   requireUsable({ unsubmitted }: GpuStorage): void {
     if (unsubmitted && unsubmitted !== this.open.batch) {
       throw new TensorError(
@@ -101,7 +101,7 @@ export class Recorder {
     }
   }
 
-  /** Submits everything recorded so far; resolves once that has happened, and what the host wrote has arrived. */
+  /** Submits everything recorded so far. Resolves once that is done, and every buffer has arrived. */
   async submit(timing?: BatchTiming): Promise<void> {
     await this.flush(timing);
     await this.#pool.allocator.arrived();
@@ -112,23 +112,23 @@ export class Recorder {
     await this.#queue.submissions.settled();
   }
 
-  /** Submits likewise; gives undefined where that has happened already, with nothing to wait for. */
+  /** Submits everything recorded so far. Undefined where that is done at once; else it resolves when it is. */
   flush(timing?: BatchTiming): Promise<void> | undefined {
     this.open.requireOutside("submitting");
     this.#submitNow(timing);
     return this.#queue.waiting;
   }
 
-  /** Keeps all that `record` records for one submission, however much it is. */
+  /** Calls `record` and keeps all that it records for one submission. */
   hold(record: () => void): void {
     this.open.requireOutside("recording once more");
     this.open.hold(record);
   }
 
   /**
-   * Writes what `record` records into a caller's encoder, as a compute pass; everything recorded before is submitted.
+   * Writes what `record` records into a caller's encoder, as a compute pass. Everything recorded before is submitted.
    *
-   * @returns what must be called once the encoder was submitted, or given up
+   * @returns to be called once the encoder was submitted, or given up
    */
   async encodeInto(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
     const batch = this.#recordBatch("encoder", record);
@@ -137,7 +137,7 @@ export class Recorder {
       await this.#queue.waiting;
       await batch.ready();
       await this.#pool.allocator.arrived();
-      // What it reads may come of a submission that the device refuses.
+      // It may read results of a submission that the device refuses.
       await this.settled();
       if (this.#queue.disposed) throw disposedError();
       const leftOut = new Map<RecordedOperation, DeviceError>();
@@ -159,13 +159,13 @@ export class Recorder {
     this.memory.closeEncoder(batch);
   }
 
-  /** A batch with what `record` records, to be replayed: nothing of it runs yet. To be given back by `memory.forget`. */
+  /** A batch with what `record` records, to be replayed. Nothing of it runs yet. `memory.forget` gives its memory back. */
   sequence(record: () => void): Batch {
     return this.#recordBatch("sequence", record);
   }
 
   /**
-   * A batch with what `record` records. Everything recorded before is submitted: what `record` disposes of may be in that.
+   * A batch with what `record` records. Everything recorded before is submitted: it may use what `record` disposes of.
    * Where `record` throws, what it recorded is dropped and its memory given back.
    */
   #recordBatch(target: Target, record: () => void): Batch {
@@ -193,7 +193,7 @@ export class Recorder {
     if (!this.open.batch.isEmpty || timing) this.#queue.push(this.open.take(), timing);
   }
 
-  /** From here on nothing is submitted, not even what waits for its kernels: its memory goes. */
+  /** From here on nothing is submitted, not even batches that wait for their kernels: their memory goes. */
   dispose(): void {
     this.#queue.dispose();
     this.open.batch.abandon(disposedError());

@@ -1,4 +1,4 @@
-/** Runs an operation: a plan made ready, weights packed, memory for scratch and results, and all of it recorded. */
+/** Runs an operation: prepares its plan, packs weights, takes memory for scratch and results, and records all of it. */
 import type { RoleStorages } from "../backend/backend.js";
 import { entriesOf } from "../base/entries.js";
 import type { SolverChoice } from "../planning/choice.js";
@@ -64,7 +64,7 @@ function prepare(
   return plans.get(planKey, () => select(operation, capabilities, choice).plan, label);
 }
 
-/** Weights in the form that the plan reads, packed now if need be. Undefined where the plan packs none, or packs for itself. */
+/** Weights in the form that the plan reads, packed now if need be. Undefined where the plan packs none or packs for itself. */
 function packWeights(
   parts: DeviceParts,
   prepared: PreparedPlan,
@@ -88,7 +88,7 @@ function packWeights(
   });
 }
 
-/** @param taken gets what was acquired, even where not all of it could be */
+/** @param taken gets what was acquired, even where a later buffer fails */
 function acquireScratch(
   { memory }: DeviceParts,
   scratch: Scratch,
@@ -98,7 +98,7 @@ function acquireScratch(
   for (const [name, bytes] of entriesOf(scratch)) taken.push((buffers[name] = memory.acquire(bytes, "device")));
 }
 
-/** @param taken gets what was allocated, even where not all of it could be */
+/** @param taken gets what was allocated, even where a later one fails */
 function allocateResults(
   { memory }: DeviceParts,
   operation: ConvOperation,

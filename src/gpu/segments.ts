@@ -1,12 +1,12 @@
 /**
- * Parts of a batch that are submitted one by one: mostly there is one. Values that the host writes come between two of them.
- * The device refuses a command buffer as a whole, and a caller's own buffer may be gone or mapped by then. So operations on
- * such buffers have segments of their own.
+ * Segments: the parts of a batch that are submitted one by one. Mostly there is one. Values that the host writes come between
+ * two of them. Operations on callers' buffers have segments of their own: the device refuses a command buffer as a whole, and
+ * a caller's buffer may be destroyed or mapped by then.
  */
 import type { Batch, RecordedCopy, RecordedOperation, RecordedUpload } from "./batch.js";
 import type { GpuStorage } from "./storage.js";
 
-/** Where the begin and the end of all passes of a batch are written. */
+/** Where the device writes the times at which the passes of a batch begin and end. */
 export interface BatchTiming {
   readonly querySet: GPUQuerySet;
   readonly beginIndex: number;
@@ -15,14 +15,14 @@ export interface BatchTiming {
   readonly resolve: (encoder: GPUCommandEncoder) => void;
 }
 
-/** What a pass writes of them. */
+/** Which of them a pass writes. */
 export interface PassTiming {
   readonly writes: GPUComputePassTimestampWrites;
-  /** Of the last pass. */
+  /** Only in the last pass. */
   readonly resolve: BatchTiming["resolve"] | undefined;
 }
 
-/** In this order. */
+/** Its parts run in this order. */
 export interface Segment {
   readonly uploads: readonly RecordedUpload[];
   readonly operations: readonly RecordedOperation[];
@@ -34,7 +34,7 @@ interface Open {
   readonly uploads: RecordedUpload[];
   readonly operations: RecordedOperation[];
   readonly copies: RecordedCopy[];
-  /** The callers' buffers that all of it uses. */
+  /** The key of the callers' buffers that all of it uses. */
   readonly borrowed: string;
 }
 
@@ -94,7 +94,7 @@ function divide({ operations, uploads, copies }: Batch): Open[] {
   return parts;
 }
 
-/** The first pass writes the time of its begin, the last one that of its end. */
+/** The first pass writes when it begins, the last one when it ends. */
 function timingOf(timing: BatchTiming, pass: number, passes: number): PassTiming | undefined {
   const { querySet, beginIndex, endIndex, resolve } = timing;
   const isLast = pass === passes - 1;

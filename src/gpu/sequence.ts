@@ -1,4 +1,4 @@
-/** Operations recorded once and replayed: bound, planned and compiled already, they cost the host only their encoding. */
+/** Operations that are recorded once and replayed. They are planned, compiled and bound once: a run costs only the encoding. */
 import type { Sequence } from "../backend/backend.js";
 import { require, TensorError } from "../base/errors.js";
 import type { Batch } from "./batch.js";
@@ -9,18 +9,18 @@ export class GpuSequence implements Sequence {
   readonly #recorder: Recorder;
   readonly #batch: Batch;
   readonly #requireDevice: () => void;
-  /** What must stay as it is while the sequence may run: what it reads, and those of its results that are left. */
+  /** Storages that must live while the sequence may run: what it reads, and its results that were kept. */
   readonly #lasting: readonly GpuStorage[];
   #hasRun = false;
   #disposed = false;
 
-  /** @param batch what is to be replayed; its memory belongs to the sequence from here on */
+  /** @param batch to be replayed. Its memory belongs to the sequence from here on. */
   constructor(recorder: Recorder, batch: Batch, requireDevice: () => void) {
     this.#recorder = recorder;
     this.#batch = batch;
     this.#requireDevice = requireDevice;
     const all = new Set(batch.operations.flatMap(({ reads, writes }) => [...reads, ...writes]));
-    // The memory of what was made and disposed of while recording is the sequence's own.
+    // What was made and disposed of while recording is the sequence's own.
     this.#lasting = [...all].filter(({ pooled, released }) => !(released && batch.acquired.has(pooled)));
   }
 
@@ -29,8 +29,8 @@ export class GpuSequence implements Sequence {
   }
 
   /**
-   * Resolves once every kernel is compiled and all memory is there. Rejects with the reason if one fails, and gives the
-   * memory back.
+   * Resolves once every kernel is compiled and all buffers have arrived. Where one fails it gives the memory back and rejects
+   * with the reason.
    */
   async compiled(): Promise<void> {
     const kernels = [...this.#batch.unready];
@@ -45,7 +45,7 @@ export class GpuSequence implements Sequence {
 
   run(): void {
     this.#requireDevice();
-    // What it gives up when disposed of would be in the other's hands.
+    // The other sequence would use memory that this one gives back when it is disposed of.
     require(!this.#recorder.open.sequence, () => {
       return "run() of a compiled sequence was called while another is recorded; expected the operations themselves there";
     });
@@ -69,7 +69,7 @@ export class GpuSequence implements Sequence {
     this.#recorder.memory.forget(this.#batch);
   }
 
-  /** From the first run on its results are like any other. */
+  /** From the first run on its results can be used like any others. */
   #release(): void {
     for (const { writes } of this.#batch.operations) {
       for (const storage of writes) if (storage.unsubmitted === this.#batch) storage.unsubmitted = undefined;

@@ -13,14 +13,14 @@ export interface GpuStorage extends TensorStorage {
   readonly shape: readonly number[];
   /** Bytes of the values in whole 32-bit words, at most those of the buffer. */
   readonly bytes: number;
-  /** Why the values are not there: what should have computed them failed. */
+  /** Why there are no values: the work that computes them failed. */
   error: DeviceError | undefined;
   readonly pixels: Pixels | undefined;
-  /** The batch of a caller's encoder or of a sequence that computes the values, until that was submitted or has run. */
+  /** The batch that computes the values, of a caller's encoder or a sequence, until it was submitted or has run. */
   unsubmitted: object | undefined;
-  /** Whether the tensor was disposed of: the memory may serve others. */
+  /** Whether the tensor was disposed of. The memory may then serve others. */
   released: boolean;
-  /** Counts the times that the values were replaced. */
+  /** How often the values were replaced. */
   version: number;
   /** Whether the caller has the buffer, and may change the values unseen. */
   exposed: boolean;
@@ -32,7 +32,7 @@ const WORD_BYTES = 4;
 export const bytesOfValues = (size: number, dtype: DType): number =>
   WORD_BYTES * Math.ceil((size * BYTES_PER_ELEMENT[dtype]) / WORD_BYTES);
 
-/** Storage of values of that shape in `pooled`, nothing known of them. */
+/** A storage for values of that shape in `pooled`. */
 export function makeStorage(pooled: PooledBuffer, dtype: DType, shape: readonly number[]): GpuStorage {
   const size = product(shape);
   return {
@@ -50,7 +50,7 @@ export function makeStorage(pooled: PooledBuffer, dtype: DType, shape: readonly 
   };
 }
 
-/** Why a storage has no values: what should have computed them failed, or it has no memory. */
+/** Why a storage has no values: the work that computes them failed, or there was no memory. */
 export function errorOf(storage: GpuStorage): DeviceError | undefined {
   const { error, pooled } = storage;
   if (error) return error;

@@ -1,8 +1,8 @@
 /**
- * What is handed to the queue, until the device has said whether it took it.
+ * Submissions to the queue, until the device has judged them.
  *
- * WebGPU refuses a command buffer as a whole, and tells so later. Whatever it should have written is then marked, and so
- * is what later submissions computed from it: a result is given out only once its submission is known to be sound.
+ * WebGPU refuses a command buffer as a whole, and says so later. All that it should have written is then marked, and all that
+ * later submissions computed from that. A result is given out only once its submission is known to be sound.
  */
 import { DeviceError } from "../base/errors.js";
 import { popReason } from "./allocation.js";
@@ -25,11 +25,11 @@ interface Submission {
 export class Submissions {
   readonly #device: GPUDevice;
   readonly #onFailure: (error: DeviceError) => void;
-  /** Those that the device has not judged, in their order. */
+  /** Those that the device has not judged yet, in order. */
   readonly #pending: Submission[] = [];
   #settled: Promise<void> = Promise.resolve();
 
-  /** @param onFailure told of what fails: work is lost then */
+  /** @param onFailure called where work is lost */
   constructor(device: GPUDevice, onFailure: (error: DeviceError) => void) {
     this.#device = device;
     this.#onFailure = onFailure;
@@ -40,7 +40,7 @@ export class Submissions {
     return this.#settled;
   }
 
-  /** Encodes a segment and submits it. Never throws: what fails marks what it should have written. */
+  /** Encodes a segment and submits it. Never throws: a failure marks the storages that it should have written. */
   submit(segment: Segment): void {
     const leftOut = new Map<RecordedOperation, DeviceError>();
     const submission: Submission = { segment, leftOut, copyErrors: new Map(), error: undefined };
@@ -54,7 +54,7 @@ export class Submissions {
   }
 
   /**
-   * Runs `write`, which submits what gives a storage its values by itself.
+   * Runs `write`, which submits a storage's values by itself.
    *
    * @throws whatever `write` throws
    */
@@ -104,7 +104,7 @@ export class Submissions {
     for (const copy of submission.segment.copies) copy.settle(submission.copyErrors.get(copy));
   }
 
-  /** A submission failed: what it should have written is marked, and what was computed from that since. */
+  /** A submission failed. Marks what it should have written, and what was computed from that since. */
   #fail(error: DeviceError): void {
     for (const submission of this.#pending) mark(submission);
     this.#onFailure(error);
@@ -114,7 +114,7 @@ export class Submissions {
 const refused = (reason: string, cause?: unknown): DeviceError =>
   new DeviceError(`the device refused the submission: ${reason}`, { cause });
 
-/** Brings the errors of what a submission writes up to date with those of what it reads. */
+/** Updates the errors of what a submission writes by those of what it reads. */
 function mark({ segment, leftOut, copyErrors, error }: Submission): void {
   for (const { target } of segment.uploads) target.error = error;
   for (const operation of segment.operations) {
@@ -136,8 +136,8 @@ function firstError(storages: readonly GpuStorage[]): DeviceError | undefined {
 }
 
 /**
- * Encodes the operations of a segment, or of work for a caller's encoder. One that cannot be is left out, what it should
- * have written is marked, and the others go on.
+ * Encodes the operations of a segment, or of work for a caller's encoder. An operation that cannot be encoded is left out, and
+ * the storages that it should have written are marked.
  */
 export function encodePass(
   encoder: GPUCommandEncoder,
@@ -156,7 +156,7 @@ export function encodePass(
   pass.end();
 }
 
-/** A pass has a name where its operations have. */
+/** A pass has a label where its operations have labels. */
 function describePass(
   operations: readonly RecordedOperation[],
   timing: PassTiming | undefined,
@@ -193,8 +193,8 @@ function encodeDispatches(
 }
 
 /**
- * An operation fails when a kernel of its own failed, or one that should have computed what it reads, or when there was
- * no room for what it reads and writes.
+ * Why an operation fails: a kernel of its own failed, or one that computes its operands, or there was no room for its operands,
+ * results or scratch memory.
  */
 function failureOf({ dispatches, reads, writes }: RecordedOperation): DeviceError | undefined {
   for (const { pipeline, uniforms } of dispatches) {

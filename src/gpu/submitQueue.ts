@@ -1,4 +1,4 @@
-/** Batches on their way to the device, in the order of recording, whatever the order in which they become ready. */
+/** Batches on their way to the device. They are submitted in the order of recording, whichever becomes ready first. */
 import type { DeviceError } from "../base/errors.js";
 import type { Batch } from "./batch.js";
 import type { BufferPool } from "./bufferPool.js";
@@ -9,7 +9,7 @@ import { Submissions } from "./submissions.js";
 export class SubmitQueue {
   readonly submissions: Submissions;
   readonly #pool: BufferPool;
-  /** Those that wait for kernels or buffers. */
+  /** Batches that wait for kernels or buffers. */
   readonly #queued: Batch[] = [];
   #waiting: Promise<void> | undefined;
   #disposed = false;
@@ -25,7 +25,7 @@ export class SubmitQueue {
     return this.#queued;
   }
 
-  /** Resolves, never rejects, once all of them are submitted; undefined where none waits. */
+  /** Resolves, never rejects, once all batches are submitted; undefined where none waits. */
   get waiting(): Promise<void> | undefined {
     return this.#waiting;
   }
@@ -34,7 +34,7 @@ export class SubmitQueue {
     return this.#disposed;
   }
 
-  /** Submits a batch after those before it: at once where nothing is to be waited for. */
+  /** Submits a batch after those before it, at once where all is ready. */
   push(batch: Batch, timing: BatchTiming | undefined): void {
     if (!this.#waiting && batch.isReady) {
       this.#submit(batch, timing);
@@ -47,7 +47,7 @@ export class SubmitQueue {
     this.#waiting = waiting;
   }
 
-  /** From here on nothing is submitted, not even what waits for its kernels: its memory goes. */
+  /** From here on nothing is submitted, not even batches that wait for their kernels: their memory goes. */
   dispose(): void {
     this.#disposed = true;
     for (const batch of this.#queued) batch.abandon(disposedError());

@@ -1,4 +1,4 @@
-/** Times what is recorded: on the device's own clock where it has timestamps, else on the host's. */
+/** Times recorded work: on the device's clock where it has timestamps, else on the host's. */
 import type { Timing } from "../backend/backend.js";
 import type { DeviceParts } from "./parts.js";
 import type { BatchTiming } from "./segments.js";
@@ -22,7 +22,7 @@ export class Timer {
   }
 
   /**
-   * Calls `record` and times what it records, alone.
+   * Calls `record` and times what it records, with no other work on the device.
    *
    * @param finish waits for everything recorded so far
    */
@@ -31,12 +31,12 @@ export class Timer {
     const start = performance.now();
     const stamped = await this.#parts.life.guard(() => this.#timeSubmission(record));
     await finish();
-    // Timestamps may be quantised to nothing, or reset between the two: then the wall clock must do.
+    // A quantised duration may be 0, and a reset between the timestamps makes it negative: then the wall clock counts.
     if (stamped !== undefined && stamped > 0) return { milliseconds: stamped, clock: "timestamp" };
     return { milliseconds: performance.now() - start, clock: "wall-clock" };
   }
 
-  /** In milliseconds, by the device's own clock; undefined where it has none. */
+  /** Milliseconds by the device's clock; undefined where it has none. */
   async #timeSubmission(record: () => void): Promise<number | undefined> {
     const { recorder } = this.#parts;
     const stamps = this.#start();
@@ -50,7 +50,7 @@ export class Timer {
     return await stamps?.milliseconds();
   }
 
-  /** What to submit with, and how to get the duration in milliseconds once that is submitted, or to give it up. */
+  /** The timing to submit with. Then `milliseconds` returns the duration; `cancel` gives it up. */
   #start():
     | { readonly timing: BatchTiming; readonly milliseconds: () => Promise<number>; readonly cancel: () => void }
     | undefined {

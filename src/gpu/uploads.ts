@@ -1,4 +1,4 @@
-/** Values on their way to the device. */
+/** Uploads of values to the device. */
 import type { DType, StoredValues } from "../problem/dtype.js";
 import type { DeviceParts } from "./parts.js";
 import type { GpuStorage } from "./storage.js";
@@ -14,7 +14,7 @@ export function uploadValues(
   labels?.nameUploaded(storage);
   // An empty batch has no values, and Deno panics at an empty write.
   if (values.length === 0) return storage;
-  // They may be the caller's own, and must not change before the buffer has arrived.
+  // The array may be the caller's. Its values must not change before the buffer has arrived.
   pool.write(storage.pooled, storage.pooled.arriving ? values.slice() : values);
   return storage;
 }
