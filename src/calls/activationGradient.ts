@@ -1,4 +1,4 @@
-/** What the gradients of a layer are told about its activation. */
+/** The activation of a layer, as its gradients are given it. */
 import { type ActivationSpec, derivativeSource, readActivation } from "../problem/activation.js";
 import { require, show } from "../base/errors.js";
 import { isFusedMask } from "../problem/operation.js";
@@ -7,14 +7,14 @@ import { requireTensor, type Tensor } from "../tensor/tensor.js";
 import { readSlopes } from "./calls.js";
 import type { GradientOptions } from "./options.js";
 
-/** What a gradient must do about the layer's activation before, or while, it reads dy. */
+/** How a gradient applies the derivative of the layer's activation to dy. */
 export interface ActivationGradient {
   readonly activation: ActivationSpec;
-  /** What the derivative is computed from; undefined where there is no activation. */
+  /** The tensor that the derivative is computed from; undefined where there is no activation. */
   readonly source: Tensor | undefined;
-  /** Of a prelu. */
+  /** The slopes of a prelu. */
   readonly slopes: Tensor | undefined;
-  /** Whether the gradient's kernels apply it themselves. */
+  /** Whether the gradient's kernels apply the derivative themselves. */
   readonly fused: boolean;
 }
 
@@ -44,7 +44,7 @@ export function readActivationGradient(
   return { activation, source, slopes, fused: isFusedMask(activation) };
 }
 
-/** Throws for a tensor that no derivative is taken from: the activation, or the tensor's name, is not the one meant. */
+/** Throws for a tensor that the derivative is not taken from: the caller means another activation, or another tensor. */
 function requireUse(activation: ActivationSpec, shape: readonly number[], options: GradientOptions): void {
   for (const given of ["output", "preActivation"] as const) {
     const tensor = options[given];

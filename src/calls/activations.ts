@@ -1,4 +1,4 @@
-/** Activations on their own and their gradients, and how a layer's gradients take dy back through its activation. */
+/** Activations by themselves and their gradients, and how a layer's gradients take dy back through its activation. */
 import { type ActivationSpec, asStored, derivativeSource, readActivation } from "../problem/activation.js";
 import { require, show } from "../base/errors.js";
 import { fromHalfBits, toHalfBits } from "../base/half.js";
@@ -67,7 +67,7 @@ export function slopeGradientOf(
   return runOne(run, slopeGradientCall(dy, readActivationGradient(dy, shape, options, axis), axis));
 }
 
-/** A layer's result, as far as its activation's gradient depends on it. */
+/** What the gradient of an activation needs to know of its layer's result. */
 export interface LayerResult {
   readonly shape: readonly number[];
   readonly batched: boolean;
@@ -76,8 +76,8 @@ export interface LayerResult {
 }
 
 /**
- * Hands `use` what a gradient reads: dy and, where the kernels apply the activation's derivative themselves, the
- * tensor that it comes from. Otherwise a pass of its own takes dy back through the activation first.
+ * Calls `use` with what a gradient reads: dy and, where the kernels apply the activation's derivative themselves, the tensor
+ * that it is computed from. Where they do not, a pass over dy applies it first.
  */
 export function throughActivation<Result>(
   run: Run,
@@ -94,16 +94,16 @@ export function throughActivation<Result>(
   return use({ y: before });
 }
 
-/** Of a layer an activation may be absent; where it is all there is to do, it may not. */
+/** Throws where there is no activation. A layer may do without one; an operation that is nothing else needs it. */
 function requireActivation(activation: Activation | undefined): void {
   require(activation !== undefined, () => "activation is undefined; expected a name, or { name } with its parameters");
 }
 
-/** The dimension of the channels in a tensor of any rank, within its shape or not: a list of values has none. */
+/** The dimension of the channels in a tensor of any rank. A list of values has none: the dimension is then beyond its shape. */
 const channelAxis = ({ length }: readonly number[], layout: Layout, batched = true): number =>
   layout === "channels-last" && length > 1 ? length - 1 : batched ? 1 : 0;
 
-/** A pointwise problem over tensors of this shape: all that an elementwise pass depends on, one channel where all are alike. */
+/** A pointwise problem that stands for an elementwise pass over a tensor. It has one channel unless channels have slopes. */
 function elementwiseProblem({ shape, size }: Tensor, activation: ActivationSpec, axis: number): ConvProblem {
   const channels = activation.name === "prelu" && activation.slopes > 1 ? activation.slopes : 1;
   if (size === 0) return makeProblem(1, [0, channels, 1], [channels, 1, 1], { groups: channels });
@@ -127,7 +127,7 @@ const ROUND: Readonly<Record<DType, (value: number) => number>> = {
   float16: (value) => fromHalfBits(toHalfBits(value)),
 };
 
-/** dy before an activation, element by element; without an activation dy itself. */
+/** dy before an activation, element by element. Without an activation it is dy. */
 function activationGradientCall(
   dy: Tensor,
   { activation, source, slopes }: Omit<ActivationGradient, "fused">,

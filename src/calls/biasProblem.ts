@@ -1,4 +1,4 @@
-/** The problem of a bias gradient, which is called without the layer's input and weight. */
+/** The problem of a bias gradient, whose call has neither the layer's input nor its weight. */
 import type { ConvOptions } from "./options.js";
 import { require } from "../base/errors.js";
 import { isTransposedOrder, readLayout, readWeightOrder } from "../problem/layout.js";
@@ -7,7 +7,7 @@ import { readPaddingMode } from "../problem/padding.js";
 import { type ConvProblem, makeProblem, type Rank, readGroups } from "../problem/problem.js";
 import { activationShape, readActivationShape } from "../problem/shapes.js";
 
-/** A pointwise problem whose output has this shape: all that the bias gradient depends on. */
+/** A pointwise problem whose output has this shape. The bias gradient depends on nothing else. */
 export function biasProblem(
   rank: Rank,
   outputShape: readonly number[],
@@ -20,7 +20,7 @@ export function biasProblem(
   return makeProblem(rank, inputShape, [channels, 1, ...rest.spatial.map(() => 1)], { layout });
 }
 
-/** Throws for hyperparameters that no layer has. Those that depend on shapes unknown here are not checked against them. */
+/** Throws for hyperparameters that no layer has. They cannot be checked against the shapes of input and weight, unknown here. */
 function requireHyperparameters(rank: Rank, outChannels: number, options: ConvOptions & TransposedSize): void {
   const { padding, weightLayout, outputSize } = options;
   const groups = readGroups(options);
@@ -37,5 +37,5 @@ function requireHyperparameters(rank: Rank, outChannels: number, options: ConvOp
   if (!isTransposedOrder(weightLayout, rank)) readWeightOrder(weightLayout, rank);
 }
 
-/** Of any input: padding may crop so much. */
+/** An extent that any input stays within: padding may crop so much. */
 const LARGEST_EXTENT = 2 ** 31 - 1;

@@ -1,4 +1,4 @@
-/** Calls: operations with their tensors in roles, ready to run. */
+/** Calls: operations with their tensors by role, ready to run. */
 import type { DType } from "../problem/dtype.js";
 import type { Activation } from "./options.js";
 import { entriesOf } from "../base/entries.js";
@@ -15,12 +15,12 @@ export type RoleTensors = Partial<Record<TensorRole, Tensor>>;
 export interface Call {
   readonly operation: ConvOperation;
   readonly operands: RoleTensors;
-  /** The caller's names of the operands, for messages. */
+  /** What the caller calls the operands, for messages. */
   readonly names: Partial<Record<TensorRole, string>>;
   readonly solver: SolverChoice | undefined;
 }
 
-/** Runs a call. The results come in the order of `resultRoles`, in these shapes or the problem's own. */
+/** Runs a call. The results are in the order of `resultRoles`. They have these shapes, or else the problem's. */
 export type Run = (call: Call, shapes?: readonly (readonly number[])[]) => Tensor[];
 
 /** Runs a call with one result. */
@@ -34,7 +34,7 @@ export interface SolverOption {
   readonly solver?: SolverChoice | undefined;
 }
 
-/** The pass of a problem with nothing fused, for planning and for gradients. */
+/** A pass over a problem with nothing fused into it. */
 export function plainOperation(
   direction: Direction,
   problem: ConvProblem,
@@ -43,7 +43,7 @@ export function plainOperation(
   return { ...NOTHING_FUSED, direction, problem, dtype };
 }
 
-/** What an operation on `tensor` computes in. Only x of a convolution may be an image. */
+/** The element type of an operation on `tensor`. Throws for an image: only x of a convolution may be one. */
 export function valuesOf(tensor: Tensor, name: string): { readonly dtype: DType } {
   const { dtype } = tensor;
   require(dtype !== "rgba8unorm", () => {

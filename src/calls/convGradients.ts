@@ -1,4 +1,4 @@
-/** What `conv2dBackward` and its like give. */
+/** The results of `conv2dBackward` and its like. */
 import { DISPOSE } from "../base/dispose.js";
 import type { Tensor } from "../tensor/tensor.js";
 

@@ -1,4 +1,4 @@
-/** Gradients of convolutions, for every rank: arguments checked, problem made, calls run. */
+/** Gradients of convolutions, for every rank: they check arguments, make the problem and run calls. */
 import type { NumberList } from "../base/list.js";
 import { requireOptions } from "../base/optionKeys.js";
 import type { TransposedSize } from "../problem/options.js";
@@ -26,7 +26,7 @@ import {
   TRANSPOSED_GRADIENT_OPTIONS,
 } from "./options.js";
 
-/** Options of the layer, transposed or not, whose bias it is. */
+/** Options of the layer that has the bias, transposed or not. */
 export type BiasGradientOptions = GradientOptions & TransposedSize;
 
 export function inputGradient(
@@ -109,10 +109,10 @@ const isPrelu = (activation: GradientOptions["activation"]): boolean =>
 /** The layer's result, whose gradient dy is. */
 const resultOf = ({ outputShape, batched }: ConvProblem) => ({ shape: outputShape, batched, mayFuse: true });
 
-/** The caller's names of the tensors that a gradient reads. */
+/** What callers call the operands of a gradient. */
 const GRADIENT_NAMES = { x: "x", w: "w", y: "dy", activated: "output" };
 
-/** A gradient of a convolution. With `activated` among the operands dy is masked by it while it is read. */
+/** A gradient of a convolution. Where `activated` is among the operands, kernels mask dy by it while they read dy. */
 function gradientCall(
   direction: "inputGradient" | "weightGradient" | "biasGradient",
   problem: ConvProblem,

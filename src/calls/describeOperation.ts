@@ -1,4 +1,4 @@
-/** An operation described by its name, shapes and options, without tensors: for planning. */
+/** Operations described by name, shapes and options, without tensors, for planning. */
 import { NO_ACTIVATION, readActivation } from "../problem/activation.js";
 import { plainOperation, readSlopes } from "./calls.js";
 import { type DType, readDType } from "../problem/dtype.js";
@@ -16,17 +16,17 @@ import { requireSameShape } from "../problem/shapes.js";
 import { requireTensor, type Tensor } from "../tensor/tensor.js";
 import { makeTransposedProblem } from "../problem/transposed.js";
 
-/** What `engine.explain` may be told: the operation's options, and what would be fused into it. */
+/** Options of `engine.explain`: the operation's, and what is fused into it. */
 export interface ExplainOptions extends ConvOptions, TransposedSize {
-  /** Whether the layer has a bias, or one itself. */
+  /** Whether the layer has a bias, or the bias itself. */
   readonly bias?: boolean | Tensor;
-  /** Whether it has a residual, or one itself. */
+  /** Whether it has a residual, or the residual itself. */
   readonly residual?: boolean | Tensor;
-  /** Of the tensors; "float32" when absent. */
+  /** The tensors' element type; "float32" when absent. */
   readonly dtype?: DType;
   /** The input, where it is an image. */
   readonly image?: Tensor;
-  /** What a gradient is given where there is an activation: a tensor, or `true` for one. */
+  /** What a gradient takes the activation's derivative from: a tensor, or `true` for one. */
   readonly output?: boolean | Tensor;
   readonly preActivation?: boolean | Tensor;
 }
@@ -79,7 +79,7 @@ export function describeOperation(name: OperationName, shapes: ExplainShapes, op
   };
 }
 
-/** Whether there is such a tensor, of that shape where it is given itself. */
+/** Whether there is such a tensor. Where the tensor itself is given, it must have this shape. */
 function has(
   name: "bias" | "residual" | "output" | "preActivation",
   { [name]: extra = false }: ExplainOptions,

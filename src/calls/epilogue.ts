@@ -1,4 +1,4 @@
-/** What a forward pass does to its sums before it stores them: bias, residual and activation. */
+/** The epilogue of a forward pass: bias, residual and activation, applied to the sums before they are stored. */
 import { readActivation } from "../problem/activation.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { requireSameShape } from "../problem/shapes.js";
@@ -6,7 +6,7 @@ import { requireTensor } from "../tensor/tensor.js";
 import { readSlopes, type RoleTensors, SLOPES } from "./calls.js";
 import type { ForwardOptions } from "./options.js";
 
-/** The caller's names of what a forward pass reads. */
+/** What callers call the operands of a forward pass. */
 export const FORWARD_NAMES = { x: "x", w: "w", bias: "bias", residual: "residual", slopes: SLOPES } as const;
 
 export interface Epilogue {

@@ -16,7 +16,7 @@ import type { ConvProblem } from "../problem/problem.js";
 import { type Dispatch, type SolverConfig, workspaceBytes, type Workgroups } from "../planning/solver.js";
 import { usefulShare } from "../planning/work.js";
 
-/** Shapes of the forward pass' tensors, whichever pass is asked about. */
+/** Shapes of the forward pass' tensors, whichever pass is explained. */
 export interface ExplainShapes {
   /** `[N, C, H, W]` */
   readonly input: NumberList;
@@ -28,7 +28,7 @@ export interface ExplainedDispatch {
   readonly kernel: string;
   readonly constants: Readonly<Record<string, number | boolean>>;
   readonly workgroups: Workgroups;
-  /** Whether it depends on nothing but the weights: what it writes may be kept, and is then reused until they change. */
+  /** Whether it reads only weights. What it writes may be kept and reused until they change. */
   readonly packsWeights: boolean;
   /** Multiply-adds that its threads execute, with those in vain; 0 where it sums no products. */
   readonly multiplyAdds: number;
@@ -64,14 +64,14 @@ class ExplainedStep implements ExplainedDispatch {
 
 export type ChosenBy = "model" | "tuning" | "caller";
 
-/** What {@link Engine.explain} tells. `String(explanation)` says it in words. */
+/** The result of {@link Engine.explain}. `String(explanation)` is its text. */
 export interface Explanation {
   readonly direction: Direction;
   readonly problem: ConvProblem;
   /** The solver chosen; "none" where no solver can (see {@link limit}). */
   readonly solver: string;
   readonly config: SolverConfig;
-  /** Who chose it: the model, without measuring; tuning on this device; or the caller, by name. */
+  /** What chose it: the model, without measuring; tuning on this device; or the caller, by name. */
   readonly chosenBy: ChosenBy;
   /** The class of devices that was planned for; undefined on the CPU. */
   readonly deviceClass: DeviceClass | undefined;
@@ -95,12 +95,12 @@ export interface Explanation {
   readonly workspaceBytes: number;
   /** Tensors that are copied into another form for the solver, in words: "x from float16 to float32". */
   readonly conversions: readonly string[];
-  /** Why no call can run this on the device: the limit and what it would take. Undefined where one can. */
+  /** Why no call can run this on the device: the limit, and what the call would need. Undefined where one can. */
   readonly limit: string | undefined;
   toString(): string;
 }
 
-/** Multiply-adds count two; the bias gradient and the elementwise passes count one an element. */
+/** Each multiply-add counts two. In a bias gradient and in elementwise passes each element counts one. */
 export function flopsOf(operation: ConvOperation): number {
   const { problem } = operation;
   return sumsProducts(operation) ? 2 * problem.multiplyAdds : product(problem.outputShape);
@@ -117,15 +117,15 @@ export function bytesOf(operation: ConvOperation): number {
   return roles.reduce((sum, role) => sum + bytesOfRole(role), 0);
 }
 
-/** Where no solver can do what is asked. */
+/** The selection where no solver can plan the operation. */
 export const NO_SELECTION: Selection = {
   plan: { solver: "none", config: {}, dispatches: [], scratchBytes: {} },
   passedOver: [],
 };
 
 /**
- * @param selection for an empty batch, what one sample would get: nothing of it runs
- * @param limit of the device that keeps it from running
+ * @param selection for an empty batch, that of one sample: nothing of it runs
+ * @param limit of the device that prevents it
  * @param classification of the device; undefined on the CPU
  */
 export function explain(

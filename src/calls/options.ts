@@ -1,4 +1,4 @@
-/** The options of calls: hyperparameters, the tensors that are fused in, and who computes it. */
+/** Options of calls: hyperparameters, tensors that are fused in, and the solver. */
 import { optionKeys } from "../base/optionKeys.js";
 import type { SolverChoice } from "../planning/choice.js";
 import type { Activation as AnyActivation } from "../problem/activation.js";
@@ -9,11 +9,11 @@ import type { Tensor } from "../tensor/tensor.js";
 /** An activation; `Slope` is what holds a prelu's slopes. */
 export type Activation<Slope = Tensor> = AnyActivation<Slope>;
 
-/** What the forward pass and both gradients are told. */
+/** Options that the forward pass and the gradients share. */
 export interface ConvOptions extends Hyperparameters {
   /** Applied after bias and residual; "none" when absent. In a gradient it needs {@link GradientOptions.output}. */
   readonly activation?: Activation;
-  /** Names the solver instead of letting the engine choose. */
+  /** The solver to use. When absent the engine chooses. */
   readonly solver?: SolverChoice;
 }
 
@@ -57,13 +57,13 @@ export interface TransposedForwardOptions extends ForwardOptions, TransposedSize
 /** Options of its gradients: those of the forward pass, `outputPadding` or `outputSize` included. */
 export interface TransposedGradientOptions extends GradientOptions, TransposedSize {}
 
-/** Where the channels lie, for a prelu with a slope a channel. */
+/** Where the channels are, for a prelu with a slope for each. */
 export interface ActivateOptions {
   /** "channels-first" when absent: the second dimension. */
   readonly layout?: Layout;
 }
 
-/** What the gradient of an activation on its own is told. */
+/** Options of the gradient of an activation by itself. */
 export interface ActivationGradientOptions
   extends ActivateOptions, Pick<GradientOptions, "activation" | "output" | "preActivation"> {}
 

@@ -71,10 +71,10 @@ export function transposedWeightGradient(
   });
 }
 
-/** The layer's result, whose gradient dy is: it has the shape of the convolution's input. */
+/** The layer's result, whose gradient dy is. It has the shape of the convolution's input. */
 const resultOf = ({ inputShape, batched }: ConvProblem) => ({ shape: inputShape, batched, mayFuse: false });
 
-/** The caller's names of the tensors that a gradient reads. */
+/** What callers call the operands of a gradient. */
 const GRADIENT_NAMES = { x: "dy", w: "w", y: "x" };
 
 /** A gradient: the forward pass, or the weight gradient, of the convolution behind it. */

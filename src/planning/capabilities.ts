@@ -1,4 +1,4 @@
-/** What a device can do, as plain data: solvers see this and never the device. */
+/** What a device can do, as plain data. Solvers see this and never the device. */
 import { adapterInfoOf, type Classification, classify } from "./adapter.js";
 import type { DeviceClass } from "./devices.js";
 
@@ -18,7 +18,7 @@ export interface Capabilities extends Classification {
   readonly timestamps: boolean;
   /** Shaders may use f16. */
   readonly shaderF16: boolean;
-  /** Lanes that every subgroup has at least, in shaders that may use them; 1 where shaders may not. */
+  /** The least lanes of a subgroup, where shaders may use subgroups; 1 elsewhere. */
   readonly subgroupLanes: number;
   readonly limits: CapabilityLimits;
 }
@@ -34,7 +34,7 @@ const LIMIT_NAMES = [
   "maxComputeWorkgroupsPerDimension",
 ] as const satisfies readonly (keyof CapabilityLimits)[];
 
-/** What every WebGPU device has: the specification's default limits. For planning without a device. */
+/** The specification's default limits, which every WebGPU device has. For planning without a device. */
 export const DEFAULT_CAPABILITIES: Capabilities = {
   deviceClass: "unknown",
   classifiedBy: "nothing tells it",
@@ -54,7 +54,7 @@ export const DEFAULT_CAPABILITIES: Capabilities = {
 };
 
 /**
- * The device request that asks an adapter for all it has of what this library uses.
+ * A device descriptor that asks an adapter for all limits and features that this library uses.
  *
  * @internal
  */
@@ -68,7 +68,7 @@ export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
   };
 }
 
-/** Shaders count elements, and an image's bytes, in 32 bits: what lies in a larger buffer they would not find. */
+/** Shaders count elements, and an image's bytes, in 32 bits: they cannot address a larger buffer. */
 const MOST_BYTES = 2 ** 32 - 4;
 
 /**
@@ -91,7 +91,7 @@ export function readCapabilities(device: GPUDevice, deviceClass?: DeviceClass): 
   };
 }
 
-/** Browsers that have the feature, but do not tell its sizes, are taken to have none. */
+/** Browsers that have subgroups and do not say their sizes are taken to have none. */
 function readSubgroupLanes(device: GPUDevice): number {
   const { subgroupMinSize = 0 } = adapterInfoOf(device);
   return device.features.has("subgroups") && subgroupMinSize >= 1 ? subgroupMinSize : 1;

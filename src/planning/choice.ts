@@ -2,12 +2,12 @@
 import { require, show } from "../base/errors.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
 
-/** Asks for one solver by name, with tuning constants if wanted. It runs, or the call throws. */
+/** A solver by name, with a configuration if wanted. It runs, or the call throws. */
 export type SolverChoice = string | { readonly name: string; readonly config?: Readonly<Record<string, number>> };
 
 const SOLVER_KEYS = optionKeys<Exclude<SolverChoice, string>>({ name: 1, config: 1 });
 
-/** Checks what asks for a solver; whether there is one of that name, and what constants it has, planning tells. */
+/** Checks a solver choice. Planning checks whether there is a solver of that name, and the knobs that it has. */
 export function readSolver(choice: SolverChoice | undefined, what = "solver"): SolverChoice | undefined {
   if (choice === undefined || typeof choice === "string") return choice;
   require(typeof choice === "object" && (choice as unknown) !== null, () => {

@@ -1,9 +1,9 @@
-/** What a device refuses of any plan, whichever solver made it. */
+/** Limits of a device that hold for every plan, whichever solver made it. */
 import { uniformRefusal } from "../kernels/uniforms.js";
 import type { Capabilities } from "./capabilities.js";
 import { isRefusal, type Refusal, type SolverPlan } from "./solver.js";
 
-/** The plan, or that the device cannot bind its scratch memory, start its workgroups, or count in its numbers. */
+/** The plan; or why the device cannot bind its scratch memory, start its workgroups, or count its sizes in 32 bits. */
 export function withinLimits(plan: SolverPlan | Refusal, { limits }: Capabilities): SolverPlan | Refusal {
   if (isRefusal(plan)) return plan;
   const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);

@@ -1,9 +1,9 @@
-/** Knobs: the numbers by which a solver can be tuned. Each solver has an interface of its own that says what they do. */
+/** Knobs: the numbers by which a solver is tuned. Each solver has an interface that says what its knobs do. */
 import { show } from "../base/errors.js";
 
 /**
- * The knobs of an interface, and whether a configuration must say each: true, or the solver chooses where it does not. A knob
- * that the interface has and the list lacks, or the other way round, does not compile.
+ * The knobs of an interface. True: a configuration must set the knob. False: the solver chooses where it is absent. A list that
+ * has other names than the interface does not compile.
  */
 export type Knobs<Config> = {
   readonly [Name in keyof Config]-?: Partial<Pick<Config, Name>> extends Pick<Config, Name> ? false : true;
@@ -12,7 +12,7 @@ export type Knobs<Config> = {
 /** A solver without knobs. */
 export type NoKnobs = Readonly<Record<string, never>>;
 
-/** Why a configuration is not the solver's, with the knob that is unknown or missing; undefined when it is. */
+/** Why a configuration is none of this solver: the knob that is unknown or missing. Undefined where all fit. */
 export function configRefusal(
   { name, knobs }: { readonly name: string; readonly knobs: Readonly<Record<string, boolean>> },
   config: Readonly<Record<string, number>>,

@@ -1,18 +1,18 @@
 /**
- * Packing: the steps of a plan that read nothing but weights, such as the transform of Winograd's filters. What they
- * write changes only when the weights do, so it can be kept for later operations.
+ * Packing: the steps of a plan that read only weights, such as the transform of Winograd's filters. Their results change only
+ * when the weights do, so they can be kept for later operations.
  */
 import { entriesOf } from "../base/entries.js";
 import { dataKey } from "../base/keys.js";
 import type { BindingSource, Dispatch, Scratch, SolverPlan } from "./solver.js";
 
 export interface Packing {
-  /** Equal for two plans that pack the same weights into the same bytes, and keep the same of them. */
+  /** Equal for two plans that pack the same weights into the same bytes and keep the same of them. */
   readonly key: string;
   readonly steps: readonly Dispatch[];
-  /** What they write for the other steps of the plan: names and bytes. */
+  /** Names and bytes of what they write for the other steps of the plan. */
   readonly packed: Scratch;
-  /** What they write for one another. */
+  /** Likewise of what they write for one another. */
   readonly between: Scratch;
 }
 
@@ -22,7 +22,7 @@ function sourcesOf({ kernel, bindings }: Dispatch, access: "read" | "read_write"
     .map(([name]) => bindings[name]);
 }
 
-/** The packing of a plan; undefined where it reads its weights as they are. */
+/** The packing of a plan; undefined where the plan reads its weights as they are. */
 export function packingOf({ dispatches, scratchBytes }: SolverPlan): Packing | undefined {
   const written = new Set<BindingSource>();
   const steps = dispatches.filter((step) => {

@@ -14,11 +14,11 @@ export interface DevicePolicy {
 
   // How much work keeps a device busy.
 
-  /** Threads below which smaller tiles, with more threads, do better. [2, 24] */
+  /** Threads that keep the device busy. Below them smaller tiles, with more threads, do better. [2, 24] */
   readonly busyThreads: number;
-  /** Workgroups of a gradient of weights, a bias or slopes that are enough: sums are split to make as many. [14] */
+  /** Workgroups that are enough in a gradient of weights, a bias or slopes: sums are split to make so many. [14] */
   readonly busyGradientWorkgroups: number;
-  /** Likewise of a forward pass or an input gradient. Half as many do, too: a split costs a second dispatch. [14] */
+  /** Likewise in a forward pass or an input gradient. Half as many are enough, too: a split costs a second dispatch. [14] */
   readonly busyResultWorkgroups: number;
   /** Workgroups below which implicit GEMM takes a smaller tile. [14] */
   readonly busyTileWorkgroups: number;
@@ -46,7 +46,7 @@ export interface DevicePolicy {
   /** Sums that a thread can hold a second time in registers, those of a block and those of all blocks. [27] */
   readonly mostDoubledSums: number;
 
-  // From where on a solver pays.
+  // Sizes from which on a solver pays.
 
   /** Output channels (M) of a group below which most of an implicit GEMM's tile is idle. */
   readonly gemmFewestChannels: number;

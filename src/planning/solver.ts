@@ -1,6 +1,6 @@
 /**
- * Solver: one algorithm for one or more directions. `plan` is pure: it looks at an operation and at a device's
- * capabilities and gives either plain data that says what to dispatch, or a refusal with its reason.
+ * Solver: one algorithm for one or more directions. `plan` is pure. From an operation and a device's capabilities it makes
+ * either plain data that says what to dispatch, or a refusal with its reason.
  */
 import type { Capabilities } from "./capabilities.js";
 import { configRefusal, type Knobs } from "./knobs.js";
@@ -10,15 +10,15 @@ import type { UniformValues } from "../kernels/uniforms.js";
 import type { ConvOperation, Direction, TensorRole } from "../problem/operation.js";
 
 /**
- * Scratch memory of a plan, by what it holds: partial sums of a split, a tensor's values as the solver reads them, or
- * what is between the steps of an algorithm.
+ * Scratch memory of a plan, by what it holds: partial sums of a split, a tensor in the form that the solver reads, or
+ * intermediate results of an algorithm.
  */
 export type ScratchName =
   "partials" | "unfolded" | `${TensorRole} converted` | "winograd sources" | "winograd filters" | "winograd sums";
 
 /**
- * What a storage binding is given: the tensor in a role, scratch memory, or nothing of interest ("unused": the
- * kernel declares the binding but its constants keep it from touching it).
+ * What is bound to a storage binding: the tensor in a role, or scratch memory. "unused": the kernel declares the binding, and
+ * with these constants it does not use it.
  */
 export type BindingSource = TensorRole | ScratchName | "unused";
 
@@ -41,12 +41,12 @@ export interface Dispatch {
 
 export type Scratch = Readonly<Partial<Record<ScratchName, number>>>;
 
-/** Scratch memory of a plan in all, in bytes. */
+/** Bytes of all scratch memory of a plan. */
 export function workspaceBytes({ scratchBytes }: SolverPlan): number {
   return Object.values(scratchBytes).reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** A configuration as callers, plans and stores have it: a solver's knobs by name, not yet checked. */
+/** A solver's knobs by name, as callers, plans and stores have them: not yet checked. */
 export type SolverConfig = Readonly<Record<string, number>>;
 
 export interface SolverPlan {
@@ -57,16 +57,16 @@ export interface SolverPlan {
   readonly scratchBytes: Scratch;
   /** Multiply-adds that its algorithm needs, where these are not the problem's. */
   readonly neededMultiplyAdds?: number;
-  /** Tensors that are copied into another form first, or afterwards, in words; none when absent. */
+  /** Tensors that are copied into another form before or afterwards, in words; none when absent. */
   readonly conversions?: readonly string[];
 }
 
 export interface Refusal {
-  /** Why the solver cannot do this, with the values that decide it. */
+  /** Why the solver cannot plan this, with the values that decide it. */
   readonly refused: string;
 }
 
-/** What a solver dispatches. The list adds whose plan it is. */
+/** What a solver dispatches. `listed` adds its name and configuration. */
 export type Steps = Pick<SolverPlan, "dispatches" | "scratchBytes" | "neededMultiplyAdds">;
 
 interface SolverTraits {
@@ -74,9 +74,9 @@ interface SolverTraits {
   readonly directions: readonly Direction[];
   /** Whether it reads an image's pixels as they are. Otherwise they are converted first. */
   readonly readsPixels?: boolean;
-  /** Whether its kernels use workgroup memory and barriers. Devices that these do not pay on take long to compile them. */
+  /** Whether its kernels use workgroup memory and barriers. Software devices take long to compile these. */
   readonly usesWorkgroupMemory?: boolean;
-  /** Why the solver, though able, should not be chosen for this; undefined when it should. */
+  /** Why the solver should not be chosen, though it can plan this; undefined where it may be. */
   discouraged?(operation: ConvOperation, capabilities: Capabilities): string | undefined;
 }
 
@@ -84,8 +84,8 @@ interface SolverTraits {
 export interface Solver<Config extends Readonly<Partial<Record<keyof Config, number>>>> extends SolverTraits {
   readonly knobs: Knobs<Config>;
   /**
-   * Whether sums of products of small integers come out exact with this configuration, as they do where nothing but the
-   * order of the sum is up to the solver. True when absent.
+   * Whether sums of products of small integers are exact with this configuration. They are where solvers differ only in the
+   * order of summation. True when absent.
    */
   isExact?(config: Config, operation: ConvOperation): boolean;
   /** Tuning candidates, the default for this operation and device first. */
@@ -94,16 +94,16 @@ export interface Solver<Config extends Readonly<Partial<Record<keyof Config, num
   plan(operation: ConvOperation, capabilities: Capabilities, config: Config): Steps | Refusal;
 }
 
-/** A solver as others see it, among solvers with other knobs: configurations come from anywhere, and are checked. */
+/** A solver as others see it, among solvers with other knobs. It takes configurations from anywhere and checks them. */
 export interface ListedSolver extends SolverTraits {
   readonly knobs: Readonly<Record<string, boolean>>;
-  /** Of one of its candidates, or a configuration that it plans. */
+  /** For one of its candidates, or a configuration that it plans. */
   isExact(config: SolverConfig, operation: ConvOperation): boolean;
   configs(operation: ConvOperation, capabilities: Capabilities): readonly SolverConfig[];
   plan(operation: ConvOperation, capabilities: Capabilities, config: SolverConfig): SolverPlan | Refusal;
 }
 
-/** The solver with its configurations checked: all that its own code gets are of its type. */
+/** The solver with a check of configurations: its own code gets only those of its type. */
 export function listed<Config extends Readonly<Partial<Record<keyof Config, number>>>>(
   solver: Solver<Config>,
 ): ListedSolver {
@@ -123,12 +123,12 @@ export const isRefusal = (outcome: Steps | Refusal): outcome is Refusal => "refu
 
 type Values<Name extends string, Value> = Readonly<Record<Name, Value>>;
 
-/** `Given`, which has the names of `Values` and no others; what was put together by spreading is looked through. */
+/** `Given`, which must have the names of `Values` and no others, behind spreads too. */
 type Exactly<Given, Values> = Given & Values & Readonly<Record<Exclude<keyof Given, keyof Values>, never>>;
 
 /**
- * Builds a {@link Dispatch}, with every name of a constant, alias, field or binding checked against the kernel's reflected
- * interface: one that it lacks does not compile, nor does one that is missing. No constant silently keeps the file's value.
+ * Builds a {@link Dispatch}. The names of constants, aliases, fields and bindings are checked against the kernel's reflected
+ * interface: an unknown or missing name does not compile. So no constant silently keeps the file's value.
  */
 export function dispatch<
   Constant extends string,
@@ -153,7 +153,7 @@ export function dispatch<
   return { kernel, ...parts };
 }
 
-/** `constants` without some: a description that kernels share says more than each of them asks. */
+/** `constants` without some: what several kernels share has more than each of them takes. */
 export function without<Constants extends object, Name extends keyof Constants>(
   constants: Constants,
   ...names: readonly Name[]

@@ -1,4 +1,4 @@
-/** How much of what a plan multiplies its operation needs: the one place that says so. */
+/** How many multiply-adds a plan executes, and the share of them that its operation needs. */
 import { type ConvOperation, sumsProducts } from "../problem/operation.js";
 import type { SolverPlan } from "./solver.js";
 
@@ -8,8 +8,8 @@ export function executedMultiplyAdds({ dispatches }: Pick<SolverPlan, "dispatche
 }
 
 /**
- * The share of a plan's multiply-adds that its algorithm needs (those of Winograd's are fewer than the problem's); undefined
- * where it executes none. What meets the convolution's padding is needed; an input gradient that leaves it out may execute less.
+ * The share of a plan's multiply-adds that its algorithm needs; undefined where it executes none. (Winograd's needs fewer than
+ * the problem has.) Products with padding count as needed. An input gradient that leaves them out may execute fewer.
  */
 export function usefulShare(operation: ConvOperation, plan: SolverPlan): number | undefined {
   const executed = executedMultiplyAdds(plan);

@@ -1,4 +1,4 @@
-/** Says where tensors were made that nobody disposed of. For `createEngine({ development: true })`, which loads it. */
+/** Warns of tensors that were dropped and not disposed of. `createEngine({ development: true })` loads it. */
 import type { Hold } from "./hold.js";
 
 const MOST_PLACES = 3;
@@ -9,12 +9,12 @@ export class DropWatch {
   readonly #dropped: Hold[] = [];
   #warned = false;
 
-  /** @param warn told once of tensors that were dropped, and where they were made */
+  /** @param warn called once, about tensors that were dropped and where they were made */
   constructor(warn: (message: string) => void) {
     this.#warn = warn;
   }
 
-  /** The stack with the caller's frames in it: by default V8 gives ten, and a call of the library may take more. */
+  /** The stack, deep enough for the caller's frames: V8 gives ten by default, and a call of the library may take more. */
   stackHere(): string | undefined {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = MOST_FRAMES;
@@ -23,9 +23,9 @@ export class DropWatch {
     return stack;
   }
 
-  /** Told of a hold whose tensor was collected. */
+  /** Notes a hold whose tensor was collected. */
   onDropped(hold: Hold): void {
-    // All that are collected at once are told of at once.
+    // One warning for all that are collected at once.
     if (!this.#warned && this.#dropped.push(hold) === 1) queueMicrotask(() => this.#tell());
   }
 
@@ -47,7 +47,7 @@ export class DropWatch {
   }
 }
 
-/** The first place of a stack that is not the library's own. The innermost is: in dist/, or in src/tensor/. */
+/** The first place of a stack outside the library. The innermost frame is the library's own, in dist/ or in src/tensor/. */
 function placeOf(stack: string): string {
   const frames = stack.split("\n").filter((line) => /:\d+:\d+/.test(line));
   const folderOf = (frame: string): string => /[^\s(@]*[\\/]/.exec(frame.replace(/^.*?@/, ""))?.[0] ?? frame;

@@ -1,11 +1,11 @@
-/** What ties a tensor to its memory. */
+/** Holds: what ties tensors to their memory. */
 import type { TensorStorage } from "../backend/backend.js";
 
-/** A tensor's hold on its memory: it outlives a tensor that was dropped. */
+/** A tensor's hold on its memory. It outlives a tensor that was dropped, so that the memory can be given back. */
 export interface Hold {
   readonly shape: readonly number[];
-  /** Undefined once the memory was given back. */
+  /** Undefined once the memory is given back. */
   storage: TensorStorage | undefined;
-  /** Where the tensor was made, as the runtime tells it; undefined unless that is wanted. */
+  /** The stack trace of where the tensor was made; undefined unless warnings are wanted. */
   readonly stack: string | undefined;
 }

@@ -1,10 +1,10 @@
-/** The tensors of an engine: which are live, what scopes give back, and what comes back of those that nobody kept. */
+/** The tensors of an engine: which are live, which of them scopes dispose of, and which were dropped. */
 import type { TensorStorage } from "../backend/backend.js";
 import type { DropWatch } from "./dropWatch.js";
 import type { Hold } from "./hold.js";
 import { Tensor } from "./tensor.js";
 
-/** What was made since a scope was opened, and not kept. */
+/** A scope, and what was made in it and not kept. */
 export class Scope {
   readonly parent: Scope | undefined;
   readonly made = new Map<TensorStorage, Hold>();
@@ -18,7 +18,7 @@ export class Scope {
 export interface LifetimeOptions {
   /** Gives memory back. */
   readonly release: (storage: TensorStorage) => void;
-  /** Told of tensors that were dropped; undefined where nobody wants to know. */
+  /** Called with tensors that were dropped; undefined where no warning is wanted. */
   readonly watch: DropWatch | undefined;
 }
 
@@ -26,7 +26,7 @@ export class Lifetimes {
   readonly #release: LifetimeOptions["release"];
   readonly #watch: DropWatch | undefined;
   readonly #live = new Set<Hold>();
-  /** Scopes whose functions are running: what any engine object makes meanwhile is theirs. */
+  /** Scopes whose functions are running. What any engine object makes meanwhile belongs to the innermost. */
   readonly #running: Scope[] = [];
   readonly #registry = new FinalizationRegistry<Hold>((hold) => this.#onDropped(hold));
 
@@ -46,7 +46,7 @@ export class Lifetimes {
     return hold;
   }
 
-  /** Watches a new tensor; it is that scope's to give back, or the one's whose function is running. */
+  /** Watches a new tensor. It belongs to `scope`, or else to the scope whose function is running. */
   watch(tensor: Tensor, hold: Hold, scope: Scope | undefined): void {
     this.#registry.register(tensor, hold);
     const owner = scope ?? this.runningScope;
@@ -58,7 +58,7 @@ export class Lifetimes {
     return this.#running.at(-1);
   }
 
-  /** Calls `run`; what is made until it returns is the scope's. */
+  /** Calls `run`. What is made until it returns belongs to the scope. */
   within<Result>(scope: Scope, run: () => Result): Result {
     this.#running.push(scope);
     try {
@@ -69,8 +69,8 @@ export class Lifetimes {
   }
 
   /**
-   * Calls `run` in a scope, keeps what it returns and closes the scope: when it returns or, where it returns a promise, once
-   * that has settled. What others make while that is pending is not the scope's.
+   * Calls `run` in a scope, keeps its result and closes the scope: when it returns or, where it returns a promise, once that
+   * has settled. What others make while the promise is pending does not belong to the scope.
    */
   runIn<Result>(scope: Scope, run: () => Result): Result {
     let isPending = false;
@@ -97,7 +97,7 @@ export class Lifetimes {
     }
   }
 
-  /** Calls `run`; where what it returns is of no use to anyone, what it made is given back. */
+  /** Calls `run`. Where its result is useless, all that it made is disposed of. */
   attempt<Result>(run: () => Result, isUseful: (result: Result) => boolean): Result {
     const scope = new Scope(this.runningScope);
     let result: Result;
@@ -110,7 +110,7 @@ export class Lifetimes {
     return result;
   }
 
-  /** Gives the memory back; twice is harmless. */
+  /** Gives the memory back. Twice is harmless. */
   dispose(hold: Hold): void {
     const { storage } = hold;
     if (!storage) return;
@@ -123,7 +123,7 @@ export class Lifetimes {
     for (const hold of this.#live) this.dispose(hold);
   }
 
-  /** Takes what `value` holds out of a scope: it is the enclosing scope's from here on, or nobody's. */
+  /** Takes the tensors in `value` out of a scope. They belong to the enclosing scope then, if there is one. */
   keep(scope: Scope, value: unknown): void {
     for (const storage of storagesIn(value)) {
       const hold = scope.made.get(storage);
@@ -133,7 +133,7 @@ export class Lifetimes {
     }
   }
 
-  /** Disposes of what was made in a scope and not kept. */
+  /** Ends a scope: disposes of what was made in it and not kept. */
   close(scope: Scope): void {
     scope.closed = true;
     for (const hold of scope.made.values()) this.dispose(hold);
@@ -147,7 +147,7 @@ export class Lifetimes {
   }
 }
 
-/** Storages of the tensors in a value: itself, or within arrays, maps, sets and objects, to any depth. */
+/** Storages of the tensors in a value: the value itself, or what arrays, maps, sets and objects hold, however deeply. */
 function storagesIn(value: unknown): ReadonlySet<TensorStorage> {
   const found = new Set<TensorStorage>();
   const seen = new Set<unknown>();

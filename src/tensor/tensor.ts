@@ -8,7 +8,7 @@ import type { Hold } from "./hold.js";
 import type { Pixels } from "../problem/pixels.js";
 import type { GPUBufferBinding } from "../base/webgpuTypes.js";
 
-/** What a tensor needs of the engine that owns it. */
+/** The engine of a tensor, as far as the tensor needs it. */
 export interface TensorOwner {
   read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
   binding(storage: TensorStorage): Required<GPUBufferBinding>;
@@ -16,15 +16,15 @@ export interface TensorOwner {
 }
 
 /**
- * A dense tensor, row-major, on the device of the engine that made it. It owns device memory (but for one made by
- * `engine.wrap`): dispose of it, or declare it with `using`. It stays usable until then, whatever is computed from it.
+ * A dense tensor, row-major, on the device of the engine that made it. It owns device memory (unless `engine.wrap` made it):
+ * dispose of it, or declare it with `using`. It stays usable until then, whatever is computed from it.
  */
 export class Tensor implements Disposable {
   /** Extents, outermost first; `[N, C, H, W]` for a batch of images. */
   readonly shape: readonly number[];
-  /** How values are stored: they come and go as float32 numbers either way. "rgba8unorm" is an image's pixels. */
+  /** How values are stored. The host reads and writes them as float32 numbers. "rgba8unorm" is an image's pixels. */
   readonly dtype: DType | "rgba8unorm";
-  /** What pixels mean; undefined where this is no image. */
+  /** What an image's pixels mean; undefined for other tensors. */
   readonly pixels: Pixels | undefined;
   /** Number of elements. */
   readonly size: number;
@@ -45,12 +45,12 @@ export class Tensor implements Disposable {
     this.dtype = pixels ? "rgba8unorm" : dtype;
   }
 
-  /** The storage of a tensor that was not disposed of; undefined for whatever else. For the library's own use. */
+  /** The storage of a live tensor; undefined for any other value. For the library's own use. */
   static storageOf(value: object): TensorStorage | undefined {
     return #hold in value ? value.#hold.storage : undefined;
   }
 
-  /** Whether this is a tensor, and not something of its class' name, or of its prototype. */
+  /** Whether this is a tensor, made by the constructor: a class' name or a prototype does not count. */
   static isTensor(value: unknown): value is Tensor {
     return typeof value === "object" && value !== null && #owner in value;
   }
@@ -62,8 +62,8 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * Reads the values back: submits all recorded work and waits for what this tensor depends on. The array
-   * is the caller's own copy. The tensor may be disposed of as soon as this has been called.
+   * Reads the values back: submits all recorded work and waits for what this tensor depends on. The array is the caller's own
+   * copy. The tensor may be disposed of as soon as the call has returned.
    *
    * @throws TensorError if disposed; DeviceError if the values could not be computed.
    */
@@ -73,10 +73,10 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * Where the values lie, without a copy, as a resource for the caller's own bind groups: buffer, offset and size in
-   * bytes. They are there for what the caller submits after `await engine.submit()`. The buffer stays the tensor's: its
-   * memory serves other tensors once this one is disposed of. The caller may write to it: from now on the engine keeps
-   * nothing that it derived from the values (transformed filters, say) from call to call.
+   * The tensor's own memory as a resource for the caller's bind groups: buffer, offset and size, in bytes. Work that the caller
+   * submits after `await engine.submit()` sees the values. The buffer stays the tensor's: its memory serves other tensors once
+   * this one is disposed of. The caller may write to it: from now on the engine keeps nothing derived from the values, such as
+   * transformed filters, from call to call.
    *
    * @throws TensorError if disposed; DeviceError on an engine without a GPU.
    */
@@ -85,7 +85,7 @@ export class Tensor implements Disposable {
     return this.#owner.binding(this.storage(this.#owner, "tensor"));
   }
 
-  /** Gives the device memory back. Work recorded before still sees the values. Twice is harmless. */
+  /** Gives the device memory back. Work that was recorded before still sees the values. Twice is harmless. */
   dispose(): void {
     requireTensor("this", this);
     this.#owner.release(this.#hold);

@@ -1,4 +1,4 @@
-/** What `tensor` and `write` take: checked, with the place of what is wrong, and made into what the device stores. */
+/** The data that `tensor` and `write` take: checked, and converted to what the device stores. */
 import { type DType, storedValues, type StoredValues } from "../problem/dtype.js";
 import { ArgumentError, require, show } from "../base/errors.js";
 import { product } from "../problem/geometry.js";
@@ -6,25 +6,22 @@ import { decodeBrainHalves, decodeHalves, encodeHalves, type NumberArray, toHalf
 import { isNumberArray, viewKind } from "../base/list.js";
 import { requireWord } from "../base/spelling.js";
 
-/**
- * Values of a tensor, row-major: a typed array (not of bigints), numbers in an array, or arrays of arrays of them, of
- * equal lengths.
- */
+/** Values of a tensor, row-major: a typed array (not of bigints), an array of numbers, or arrays of equal lengths of them. */
 export type TensorData = NumberArray | readonly (number | TensorData)[];
 
 /** How the data is to be read. */
 export interface DataOptions {
   /**
-   * Says that the data is a Uint16Array (or rows of them) of bit patterns of this kind. Absent, its entries are float16
-   * bits for a tensor in float16, and integers for one in float32.
+   * What the bit patterns in a Uint16Array, or in arrays of them, mean. When absent they are float16 bits for a tensor in
+   * float16, and integers for one in float32.
    */
   readonly bits?: "float16" | "bfloat16";
 }
 
-/** Arrays nested deeper than this are taken for one that contains itself. */
+/** An array that is nested deeper than this is taken to contain itself. */
 const MOST_DIMENSIONS = 32;
 
-/** The shape that the data has by itself: its length, or what its first entries say. Nothing else is looked at yet. */
+/** The shape of the data itself: its length, and those of its first entries. Other entries are not looked at yet. */
 export function dimensionsOf(name: string, data: unknown): number[] {
   const dimensions: number[] = [];
   for (let level: unknown = data; ;) {
@@ -42,7 +39,7 @@ export function dimensionsOf(name: string, data: unknown): number[] {
   }
 }
 
-/** What to hand over instead of something that is no data. */
+/** What to hand over instead of `value`, which is no data. */
 function remedy(value: unknown): string {
   const kind = viewKind(value) ?? Object.prototype.toString.call(value).slice("[object ".length, -1);
   if (kind.startsWith("Big")) return "numbers: Float32Array.from(it, Number)";
@@ -58,9 +55,9 @@ function remedy(value: unknown): string {
  * Reads data for a tensor of this shape.
  *
  * @param name what the caller calls the data, for messages
- * @param keep whether the result must not be the caller's own array
+ * @param keep whether the result must be a copy
  * @returns words of `dtype`; those of a Float32Array may be the caller's own
- * @throws ArgumentError with the place of the first thing that is no number, or lies where the shape has none.
+ * @throws ArgumentError with the place of the first entry that is no number, or that the shape has no place for.
  */
 export function readValues(
   name: string,
@@ -77,7 +74,7 @@ export function readValues(
   if (fits && !keep && dtype === "float32" && bits === undefined && isPlainFloats(data)) return data;
   const target = fits ? storedValues(count, dtype) : undefined;
   new Reader(name, dimensions, target, bits).read(data, 0, 0);
-  // Only now: where arrays are of different lengths, that is what is wrong.
+  // Checked last: where arrays have different lengths, that is the error.
   if (target) return target;
   throw new ArgumentError(
     product(dimensions) === count
@@ -89,7 +86,7 @@ export function readValues(
 const inFull = (extents: readonly number[]): string =>
   extents.length === 1 ? String(extents[0]) : `${extents.join(" * ")} = ${String(product(extents))}`;
 
-/** Whether one shape comes of the other by joining neighbouring dimensions: rows stay rows. */
+/** Whether joining neighbouring dimensions makes one shape from the other. */
 function isRegrouping(a: readonly number[], b: readonly number[]): boolean {
   const ends = (shape: readonly number[]): Set<number> => new Set(shape.map((_, i) => product(shape.slice(i))));
   const [endsOfA, endsOfB] = [ends(a), ends(b)];
@@ -99,7 +96,7 @@ function isRegrouping(a: readonly number[], b: readonly number[]): boolean {
 const isSubset = (a: ReadonlySet<number>, b: ReadonlySet<number>): boolean =>
   [...a].every((value) => value === 1 || b.has(value));
 
-/** A Float32Array on memory of its own that neither grows nor is shared: what a device takes as it is. */
+/** Whether this is a Float32Array on memory that neither grows nor is shared: a device takes it as it is. */
 function isPlainFloats(data: unknown): data is Float32Array<ArrayBuffer> {
   if (viewKind(data) !== "Float32Array") return false;
   const { buffer } = data as Float32Array;
@@ -113,10 +110,10 @@ class Reader {
   readonly #dimensions: readonly number[];
   readonly #target: StoredValues | undefined;
   readonly #bits: DataOptions["bits"];
-  /** Where the walk is. */
+  /** The indices of the entry that is being read. */
   readonly #path: number[] = [];
 
-  /** @param target undefined where all is to be checked only */
+  /** @param target undefined where the data are only to be checked */
   constructor(
     name: string,
     dimensions: readonly number[],
@@ -129,7 +126,7 @@ class Reader {
     this.#bits = bits;
   }
 
-  /** Reads what is nested `level` deep; its first value goes to `at`. */
+  /** Reads an entry that is nested `level` deep. Its first value goes to `at`. */
   read(entry: unknown, level: number, at: number): void {
     const extent = this.#dimensions[level];
     const isLast = level === this.#dimensions.length - 1;
@@ -161,52 +158,52 @@ class Reader {
     throw new ArgumentError(`${this.#place()} is ${show(entry)}; expected ${expected}`);
   }
 
-  #copyNumbers(row: readonly unknown[], at: number): void {
-    const end = this.#bits === undefined ? copyWhileNumbers(row, this.#target, at) : 0;
-    if (end === row.length) return;
+  #copyNumbers(list: readonly unknown[], at: number): void {
+    const end = this.#bits === undefined ? copyWhileNumbers(list, this.#target, at) : 0;
+    if (end === list.length) return;
     this.#path.push(end);
-    this.#fail(row[end], this.#bits === undefined ? "a number" : this.#bitsExpected());
+    this.#fail(list[end], this.#bits === undefined ? "a number" : this.#bitsExpected());
   }
 
   #bitsExpected(): string {
     return `a Uint16Array in its place, since bits is ${show(this.#bits)}`;
   }
 
-  #copyTyped(row: NumberArray, at: number): void {
+  #copyTyped(list: NumberArray, at: number): void {
     const target = this.#target;
-    const kind = viewKind(row);
+    const kind = viewKind(list);
     const isBits = kind === "Uint16Array" || kind === "Float16Array";
-    if (this.#bits !== undefined && kind !== "Uint16Array") this.#fail(row, this.#bitsExpected());
+    if (this.#bits !== undefined && kind !== "Uint16Array") this.#fail(list, this.#bitsExpected());
     if (!target) return;
-    const halves = (): Uint16Array => new Uint16Array(row.buffer, row.byteOffset, row.length);
+    const halves = (): Uint16Array => new Uint16Array(list.buffer, list.byteOffset, list.length);
     if (this.#bits === "bfloat16") {
-      const values = target instanceof Float32Array ? target.subarray(at) : new Float32Array(row.length);
+      const values = target instanceof Float32Array ? target.subarray(at) : new Float32Array(list.length);
       decodeBrainHalves(halves(), values);
       if (target instanceof Uint16Array) encodeHalves(values, target.subarray(at));
     } else if (target instanceof Uint16Array) {
       if (isBits) target.set(halves(), at);
-      else encodeHalves(row, target.subarray(at));
+      else encodeHalves(list, target.subarray(at));
     } else if (kind === "Float16Array" || this.#bits === "float16") {
       decodeHalves(halves(), target.subarray(at));
     } else {
-      target.set(row, at);
+      target.set(list, at);
     }
   }
 }
 
-/** Copies numbers to `target` from `at` on; gives the index of the first entry that is no number, or the length. */
-function copyWhileNumbers(row: readonly unknown[], target: StoredValues | undefined, at: number): number {
-  const { length } = row;
+/** Copies numbers to `target` from `at` on. Returns the index of the first entry that is no number, or the length. */
+function copyWhileNumbers(list: readonly unknown[], target: StoredValues | undefined, at: number): number {
+  const { length } = list;
   if (target instanceof Uint16Array) {
     for (let i = 0; i < length; i++) {
-      const value = row[i];
+      const value = list[i];
       if (typeof value !== "number") return i;
       target[at + i] = toHalfBits(value);
     }
     return length;
   }
   for (let i = 0; i < length; i++) {
-    const value = row[i];
+    const value = list[i];
     if (typeof value !== "number") return i;
     if (target) target[at + i] = value;
   }
