@@ -20,8 +20,15 @@ import {
   type UniformField,
 } from "../src/kernels/kernel.js";
 import { decideConditions } from "../src/kernels/specialize.js";
-import { isTextModule, kernelModule, SHARED_MODULE, TEXT_MODULE, textModule } from "./kernelModules.js";
-import { groupShared, sharedModule, type SharedText } from "./sharedText.js";
+import {
+  COMMON_MODULES,
+  type CommonText,
+  findCommon,
+  isTextModule,
+  kernelModule,
+  TEXT_MODULE,
+  textModule,
+} from "./kernelModules.js";
 
 const CONSTANT = /^const (\w+): (u32|i32|f32|bool) = ([^;]+); \/\/ @specialize/gm;
 
@@ -150,8 +157,8 @@ class KernelFolder {
     return await this.#kernels;
   }
 
-  async shared(): Promise<SharedText> {
-    return groupShared((await this.kernels()).map(({ code }) => code));
+  async common(): Promise<CommonText> {
+    return findCommon(await this.kernels());
   }
 }
 
@@ -172,11 +179,10 @@ export function wgsl(root: string): Plugin {
     return kernel;
   };
   const moduleOf = async (id: string): Promise<string> => {
-    if (id === SHARED_MODULE) return sharedModule(await folder.shared());
-    if (!id.startsWith(TEXT_MODULE)) {
-      return kernelModule(await kernelOf(basename(id, ".wgsl")), resolve(root, "src/kernels/kernel.ts"));
-    }
-    return textModule(await kernelOf(id.slice(TEXT_MODULE.length)), await folder.shared());
+    const common = await folder.common();
+    if (Object.hasOwn(COMMON_MODULES, id)) return COMMON_MODULES[id](common);
+    if (isTextModule(id)) return textModule(await kernelOf(id.slice(TEXT_MODULE.length)), common);
+    return kernelModule(await kernelOf(basename(id, ".wgsl")), common, resolve(root, "src/kernels/kernel.ts"));
   };
   return {
     name: "webgpu-conv:wgsl",

@@ -107,7 +107,7 @@ async function describe(step: Dispatch): Promise<PlannedDispatch> {
 }
 
 async function textOf({ kernel, constants, types }: Dispatch): Promise<Text> {
-  const code = specialize(await loadKernel(kernel), constants, types);
+  const code = specialize(await loadKernel(kernel, constants.FORMULA === true), constants, types);
   const bindings = Object.values(kernel.bindings);
   const key = createHash("sha1").update(code).update(JSON.stringify(bindings)).digest("hex");
   return { key, name: kernel.name, code, bindings };

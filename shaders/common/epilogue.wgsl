@@ -34,14 +34,17 @@ const LARGEST: f32 = 3.4028234663852886e38;
 // From here on exp(-x) is 0: what multiplies it must not be infinite.
 const FAR: f32 = 88.0;
 
+// Condition FORMULA: the activation is none of none, relu and prelu. Its text is loaded only then.
 fn activate(value: f32) -> f32 {
-  if (ACTIVATION == NONE || ACTIVATION == PRELU) {
-    return value;
-  }
+  @if(FORMULA) return select(activateNumber(value), value, isNaN(value));
+  @else return rectify(value);
+}
+
+fn rectify(value: f32) -> f32 {
   if (ACTIVATION == RELU) {
     return select(0.0, value, bitcast<i32>(value) > MINUS_INFINITY);
   }
-  return select(activateNumber(value), value, isNaN(value));
+  return value;
 }
 
 fn activateNumber(value: f32) -> f32 {

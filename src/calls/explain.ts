@@ -58,7 +58,9 @@ class ExplainedStep implements ExplainedDispatch {
 
   get code(): Promise<string> {
     const { kernel, constants, types } = this.#dispatch;
-    return loadKernel(kernel).then((loaded) => indent(specialize(loaded, constants, types)));
+    return loadKernel(kernel, constants.FORMULA === true).then((loaded) =>
+      indent(specialize(loaded, constants, types)),
+    );
   }
 }
 

@@ -50,7 +50,7 @@ export class PipelineCache {
     const { bindGroup, pipeline: layout } = this.#layoutOf(kernel);
     const make = async (): Promise<void> => {
       try {
-        const loaded = await loadKernel(kernel);
+        const loaded = await loadKernel(kernel, constants.FORMULA === true);
         entry.pipeline = await this.#pipelineOf(label, specialize(loaded, constants, types), layout);
       } catch (error) {
         entry.error = asDeviceError(kernel, error);

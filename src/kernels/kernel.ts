@@ -37,11 +37,15 @@ export interface Kernel<
   readonly uniforms: { readonly bytes: number; readonly fields: Readonly<Record<Field, UniformField>> };
   readonly bindings: Readonly<Record<Binding, StorageBinding>>;
   /** The module of its text: a chunk of its own, which a page loads when it first runs the kernel. */
-  readonly load: () => Promise<{ readonly default: string }>;
+  readonly load: LoadText;
+  /** Likewise of what is needed besides where its condition FORMULA holds; absent where that is nothing. */
+  readonly loadFormulas?: LoadText | undefined;
 }
 
+type LoadText = () => Promise<{ readonly default: string }>;
+
 /** A kernel with its text. */
-export interface LoadedKernel extends Omit<Kernel, "load"> {
+export interface LoadedKernel extends Omit<Kernel, "load" | "loadFormulas"> {
   readonly code: string;
   /** `const` lines marked `// @specialize`, whose values the host may replace before compiling. */
   readonly constants: readonly string[];
@@ -57,12 +61,18 @@ export interface LoadedKernel extends Omit<Kernel, "load"> {
  * @param bindings "1 source,2 result read_write": binding, name, and access where that is not "read"
  * @param fields "size vec3u,scale f32,count": names and types of the uniform struct's members; u32 where it is not said
  */
-export function makeKernel(name: string, bindings: string, fields: string, load: Kernel["load"]): Kernel {
+export function makeKernel(
+  name: string,
+  bindings: string,
+  fields: string,
+  load: LoadText,
+  loadFormulas?: LoadText,
+): Kernel {
   const read = bindings.split(",").map((text) => {
     const [binding, bound, access = "read"] = text.split(" ");
     return [bound, { binding: Number(binding), access: access as StorageBinding["access"] }] as const;
   });
-  return { name, uniforms: layOut(fields), bindings: Object.fromEntries(read), load };
+  return { name, uniforms: layOut(fields), bindings: Object.fromEntries(read), load, loadFormulas };
 }
 
 const SCALARS: Readonly<Record<string, ScalarType>> = { u: "u32", i: "i32", f: "f32" };
@@ -87,9 +97,12 @@ function layOut(members: string): Kernel["uniforms"] {
   return { bytes: roundUp(widest), fields };
 }
 
-export async function loadKernel(kernel: Kernel): Promise<LoadedKernel> {
-  const { load, ...loaded } = kernel;
-  const { default: code } = await loadLazily(`kernel ${kernel.name}`, load);
+/** @param formulas whether its condition FORMULA holds, or is not known */
+export async function loadKernel(kernel: Kernel, formulas = true): Promise<LoadedKernel> {
+  const { load, loadFormulas, ...loaded } = kernel;
+  const texts = [load, ...(formulas && loadFormulas ? [loadFormulas] : [])];
+  const modules = await loadLazily(`kernel ${kernel.name}`, () => Promise.all(texts.map((text) => text())));
+  const code = modules.map((module) => module.default).join("");
   return { ...loaded, code, ...readDeclarations(code) };
 }
 

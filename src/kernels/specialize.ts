@@ -52,7 +52,7 @@ function blockEnd(code: string, start: number): number {
 const CONDITION = /@if\((\w+)\) /;
 
 /** Index just past the block or the line that starts at `start`. */
-function elementEnd(code: string, start: number): number {
+export function elementEnd(code: string, start: number): number {
   if (code[start] === "{") return blockEnd(code, start + 1);
   const [line] = /.*/.exec(code.slice(start)) ?? [""];
   if (!/[;,]$/.test(line))

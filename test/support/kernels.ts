@@ -8,7 +8,7 @@ const KERNELS = Object.values(
   }),
 );
 
-export const LOADED_KERNELS: readonly LoadedKernel[] = await Promise.all(KERNELS.map(loadKernel));
+export const LOADED_KERNELS: readonly LoadedKernel[] = await Promise.all(KERNELS.map((kernel) => loadKernel(kernel)));
 
 /** The kernel with its text. */
 export function loadedKernel({ name }: Pick<Kernel, "name">): LoadedKernel {

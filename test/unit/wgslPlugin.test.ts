@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { findFormulas, withoutFormulas } from "../../build/lazyText.js";
 import { groupShared, referToShared, sharedModule, splitDeclarations } from "../../build/sharedText.js";
 import { buildKernel, buildKernels, readShaders } from "../../build/wgslPlugin.js";
 import {
@@ -156,7 +157,9 @@ describe("text that kernels share", () => {
       const imported = await loadKernel(IMPORTED[`../../shaders/${file}`]);
       expect(inOrder(imported), file).toEqual(inOrder(await buildKernel(file, SHADERS)));
     }
-    const codes = (await Promise.all(Object.values(IMPORTED).map(loadKernel))).map(({ code }) => code);
+    const codes = (await Promise.all(Object.values(IMPORTED).map((kernel) => loadKernel(kernel)))).map(
+      ({ code }) => code,
+    );
     const shared = groupShared(codes);
     const own = codes.map((code) => referToShared(code, shared).expression).join("");
     const carried = own.length + sharedModule(shared).length;
@@ -188,6 +191,49 @@ describe("text that kernels share", () => {
     expect(sharedModule(shared)).toBe(
       [add, other, struct].map((text, i) => `export const shared${String(i)} = ${JSON.stringify(text)};\n`).join(""),
     );
+  });
+});
+
+describe("formulas of activations", () => {
+  const main = "@compute @workgroup_size(1) fn main() {\nresult[0] = activate(1.0);\n}\n";
+  const activate = "fn activate(x: f32) -> f32 {\n@if(FORMULA) return curve(x);\n@else return scale(x);\n}\n";
+  const scale = "fn scale(x: f32) -> f32 { return x * FACTOR; }\n";
+  const factor = "const FACTOR: f32 = 1.0; // @specialize\n";
+  const curve = "fn curve(x: f32) -> f32 { return FAR * scale(x); }\n";
+  const far = "const FAR: f32 = 88.0;\n";
+  const enable = "@if(SUBGROUPS) enable subgroups;\n";
+  const kernel = [enable, main, activate, curve, scale, factor, far].join("");
+
+  test("are what the condition's branch alone leads to", () => {
+    expect(findFormulas([kernel, main])).toBe(curve + far);
+    const text = [enable, main, activate, scale, factor].join("");
+    expect(withoutFormulas(kernel, curve + far)).toEqual({ text, needs: "on condition" });
+  });
+
+  test("come with a kernel that needs one of them in any case, and stay where others are meant", () => {
+    const other = kernel.replace("activate(1.0)", "activate(FAR)");
+    expect(withoutFormulas(other, curve + far).needs).toBe("always");
+    expect(withoutFormulas(main, curve + far)).toEqual({ text: main, needs: "never" });
+    expect(withoutFormulas(kernel, "fn curve(x: f32) -> f32 { return x; }\n")).toEqual({
+      text: kernel,
+      needs: "never",
+    });
+    expect(withoutFormulas(main, "")).toEqual({ text: main, needs: "never" });
+  });
+
+  test("are loaded where the condition holds", async () => {
+    const { loadFormulas } = IMPORTED["../../shaders/direct/direct.wgsl"];
+    const formulas = (await loadFormulas?.())?.default ?? "";
+    expect(formulas).toContain("fn activateNumber");
+    for (const file of KERNEL_FILES) {
+      const { code } = await buildKernel(file, SHADERS);
+      const imported = IMPORTED[`../../shaders/${file}`];
+      const always = (await loadKernel(imported, false)).code;
+      expect(always.includes("fn activateNumber"), file).toBe(withoutFormulas(code, formulas).needs === "always");
+      expect((await loadKernel(imported)).code.includes("fn activateNumber"), file).toBe(
+        code.includes("fn activateNumber"),
+      );
+    }
   });
 });
 

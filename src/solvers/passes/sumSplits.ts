@@ -48,6 +48,7 @@ export interface ResultSums {
     readonly HAS_BIAS: boolean;
     readonly HAS_RESIDUAL: boolean;
     readonly ACTIVATION: number;
+    readonly FORMULA: boolean;
   };
   readonly types: { readonly Result: ScalarElement };
   readonly perSplit: number;
@@ -127,7 +128,7 @@ export function resultSums(
     splitK,
     perSplit,
     resultElements: elements,
-    constants: { SPLIT_K: true, ...blocks, HAS_BIAS: false, HAS_RESIDUAL: false, ACTIVATION: 0 },
+    constants: { SPLIT_K: true, ...blocks, HAS_BIAS: false, HAS_RESIDUAL: false, ACTIVATION: 0, FORMULA: false },
     types: { Result: "f32" },
     bindings: { bias: "unused", residual: "unused", result: "partials" },
     scratchBytes: { partials: partialBytes(splitK, elements) },

@@ -1,5 +1,5 @@
 /** What an operation bakes into every kernel that it runs. */
-import { ACTIVATION_CODES, parametersOf } from "../../problem/activation.js";
+import { ACTIVATION_CODES, type ActivationName, parametersOf } from "../../problem/activation.js";
 import type { Capabilities } from "../../planning/capabilities.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { PADDING_MODES } from "../../problem/padding.js";
@@ -60,11 +60,15 @@ export function paddingConstant({ paddingMode }: ConvProblem): number {
 /** The largest float32 number: WGSL has no literal for infinity. */
 const LARGEST = 3.4028234663852886e38;
 
+/** Activations that kernels apply without a formula of their own. */
+const PLAIN: readonly ActivationName[] = ["none", "relu", "prelu"];
+
 /** In the order of the constants in shaders/common/epilogue.wgsl. */
-export function activationConstants({ activation }: ConvOperation) {
+export function activationConstants({ activation }: Pick<ConvOperation, "activation">) {
   const [first, second] = parametersOf(activation);
   return {
     ACTIVATION: ACTIVATION_CODES.indexOf(activation.name),
+    FORMULA: !PLAIN.includes(activation.name),
     FIRST_PARAMETER: Math.max(first, -LARGEST),
     SECOND_PARAMETER: Math.min(second, LARGEST),
   };

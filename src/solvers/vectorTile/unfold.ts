@@ -38,7 +38,7 @@ export function unfoldDispatch(operation: ConvOperation, vectors: Vectors, capab
   const threads = (nVectors * channels * phaseCount * phaseTaps) / row.taps;
   return dispatch(kernel, {
     constants: {
-      ...without(constants, "HAS_BIAS", "HAS_RESIDUAL", "ACTIVATION", "FIRST_PARAMETER", "SECOND_PARAMETER"),
+      ...without(constants, "HAS_BIAS", "HAS_RESIDUAL", "ACTIVATION", "FORMULA", "FIRST_PARAMETER", "SECOND_PARAMETER"),
       ...pixelConstants(operation),
       IN_ONE_ROW: row.isShared,
       RESULT_STEP: row.resultStep,
