@@ -21,6 +21,15 @@ fn activateSum(value: Sum) -> Sum {
   @else return activate(value);
 }
 
+// The sum of a block, with what the result holds of earlier blocks. It goes back to the result where it `stores`.
+fn carrySum(sum: Sum, place: u32, earlier: bool, stores: bool) -> Sum {
+  let carried = sum + select(Sum(0.0), Sum(result[place]), earlier);
+  if (stores) {
+    result[place] = Result(carried);
+  }
+  return carried;
+}
+
 // Of a channel the sums at `place`, counted in what is stored. A partial result begins `firstResult` further on.
 fn storeResult(sum: Sum, channel: u32, place: u32, firstResult: u32) {
   var value = sum;

@@ -108,6 +108,16 @@ fn tapOf(first: vec3<u32>, phaseTap: vec3<u32>) -> vec3<u32> {
   return first + phaseTap * vec3<u32>(TAP_STEP_DEPTH, TAP_STEP_HEIGHT, TAP_STEP_WIDTH);
 }
 
+// How many taps of a phase there are along each axis, from its first one on.
+fn tapCounts(first: vec3<u32>) -> vec3<u32> {
+  let kernel = vec3<u32>(KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH);
+  if (!TRANSPOSED) {
+    return kernel;
+  }
+  let steps = vec3<u32>(TAP_STEP_DEPTH, TAP_STEP_HEIGHT, TAP_STEP_WIDTH);
+  return (kernel - min(first, kernel) + steps - vec3<u32>(1u)) / steps;
+}
+
 fn isTap(tap: vec3<u32>) -> bool {
   return (tap.x < KERNEL_DEPTH) & (tap.y < KERNEL_HEIGHT) & (tap.z < KERNEL_WIDTH);
 }

@@ -43,7 +43,9 @@ const TILE_M: u32 = THREADS_M * M_PER_THREAD;
 const TILE_N_VECTORS: u32 = THREADS_N * VECTORS_PER_THREAD;
 const TILE_N: u32 = TILE_N_VECTORS * 4u;
 const TILE_K_VECTORS: u32 = TILE_K / 4u;
-const WEIGHT_LOADS: u32 = TILE_M * TILE_K_VECTORS / THREADS;
+const WEIGHT_LOADS: u32 = (TILE_M * TILE_K_VECTORS + THREADS - 1u) / THREADS;
+// Every thread loads as many weights.
+const EVEN: bool = TILE_M * TILE_K_VECTORS % THREADS == 0u;
 const SOURCE_LOADS: u32 = TILE_K * TILE_N_VECTORS / THREADS;
 const SOURCE_STEP: u32 = THREADS / TILE_N_VECTORS;
 const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
@@ -176,7 +178,9 @@ fn main(
         let slot = thread + i * THREADS;
         let channel = min(firstM + slot / TILE_K_VECTORS, geometry.resultChannels - 1u);
         let weightBase = group * geometry.weightGroupStride + channel * geometry.weightStrides.x;
-        weightTile[slot] = loadWeights(weightBase, firstK + (slot % TILE_K_VECTORS) * 4u, first);
+        if (EVEN || slot < TILE_M * TILE_K_VECTORS) {
+          weightTile[slot] = loadWeights(weightBase, firstK + (slot % TILE_K_VECTORS) * 4u, first);
+        }
       }
       for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
         let kInTile = loadK + i * SOURCE_STEP;

@@ -5,16 +5,21 @@
 //   k: output position, counted through the batch; m, n and partials: common/weight_gradient.wgsl
 //
 // A workgroup computes a tile of TILE_M x TILE_N of one split. It loads TILE_K of both factors into workgroup memory at
-// a time. Each thread holds M_PER_THREAD x (4 * VECTORS_PER_THREAD) sums in registers.
+// a time. Each thread holds M_PER_THREAD x (4 * VECTORS_PER_THREAD) sums in registers, and with AHEAD what it loads for
+// the next tile of K while this one is multiplied.
+// Where the positions of a block of K lie is computed once, by one thread for each. An element of a patch then lies at
+// the place of its k plus the place of its n. Bits of k say which steps of a tap along each axis meet the input.
 // Dispatch: splitK x groups x tilesN x tilesM workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::space::{flatten, unflatten};
-import package::common::taps::{isInside, TAPS};
-import package::common::weight_gradient::{inputAt, originOf};
+import package::common::taps::{
+  isInside, DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH, STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TAPS
+};
+import package::common::weight_gradient::{inputAt, originOf, tapAt, tapBits, tapsInside};
 import package::common::epilogue::{maskGradients, HAS_BIAS, MASKED};
-import package::common::gradient::{loadGradient, loadInput};
+import package::common::gradient::{gradientAt, input};
 
 const THREADS_N: u32 = 16u; // @specialize
 const THREADS_M: u32 = 16u; // @specialize
@@ -25,22 +30,35 @@ const TILE_K: u32 = 16u; // @specialize
 const UNROLL: u32 = 1u; // @specialize
 // Output positions of a sample are a multiple of four and contiguous: four of K are loaded at once.
 const VECTOR_GRADIENT: bool = false; // @specialize
+// Every tap of every position meets the input, and K is a multiple of TILE_K.
+const WHOLE: bool = false; // @specialize
+// Beyond the edge of the input lie zeros, and none of its own elements.
+const ZERO_PADDED: bool = true; // @specialize
 // Neighbouring threads load neighbours along K, where these lie together. Otherwise they load neighbours along N.
 const ALONG_K: bool = true; // @specialize
 // Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the partial result. On
 // condition IN_REGISTERS they are added up in registers.
+// Condition VECTOR_INPUT: a pointwise layer with input positions like these. Four of K are loaded at once for one n.
+// Condition AHEAD: a thread loads its part of the next tile while this one is multiplied, and keeps it in registers.
 
 const THREADS: u32 = THREADS_N * THREADS_M;
 const TILE_M: u32 = THREADS_M * M_PER_THREAD;
 const TILE_N_VECTORS: u32 = THREADS_N * VECTORS_PER_THREAD;
 const TILE_N: u32 = TILE_N_VECTORS * 4u;
 const TILE_K_VECTORS: u32 = TILE_K / 4u;
-const GRADIENT_LOADS: u32 = TILE_M * TILE_K_VECTORS / THREADS;
+const GRADIENT_LOADS: u32 = (TILE_M * TILE_K_VECTORS + THREADS - 1u) / THREADS;
+// Every thread loads as many gradients.
+const EVEN: bool = TILE_M * TILE_K_VECTORS % THREADS == 0u;
 const INPUT_LOADS: u32 = TILE_K * TILE_N_VECTORS / THREADS;
 const INPUT_STEP: u32 = THREADS / TILE_N_VECTORS;
+// Of N, those whose patches a thread loads.
+@if(VECTOR_INPUT) const N_LOADED: u32 = INPUT_LOADS;
+@else const N_LOADED: u32 = 4u;
 const BLOCK_K: u32 = max(1u, BLOCK_TERMS / TILE_K) * TILE_K;
 // One more than N of the tile: threads that write neighbours along K then use different banks of workgroup memory.
 const INPUT_PITCH: u32 = TILE_N_VECTORS + 1u;
+// The place of what does not exist.
+const NOWHERE: u32 = 0xffffffffu;
 
 struct Geometry {
   inputSize: vec3<u32>,
@@ -64,28 +82,104 @@ struct Geometry {
 // The same buffers again, four elements at a time.
 @group(0) @binding(5) var<storage, read> gradientVectors: array<vec4<Element>>;
 @group(0) @binding(6) var<storage, read> activatedVectors: array<vec4<Element>>;
+@group(0) @binding(7) var<storage, read> inputVectors: array<vec4<Element>>;
 
+// Of each k of a block: where dy lies in the first channel; where the input that tap 0 meets lies in the first channel;
+// and which steps of taps meet the input (common/weight_gradient.wgsl).
+var<workgroup> gradientPlaces: array<u32, BLOCK_K>;
+var<workgroup> inputPlaces: array<vec2<u32>, BLOCK_K>;
 // Four of K for one of M; and four of N for one of K.
 var<workgroup> gradientTile: array<vec4<f32>, TILE_M * TILE_K_VECTORS>;
 var<workgroup> inputTile: array<vec4<f32>, TILE_K * INPUT_PITCH>;
 
-fn outputOffset(channelBase: u32, k: u32) -> u32 {
-  return channelBase + (k / geometry.outputPositions) * geometry.outputStrides.x
-    + (k % geometry.outputPositions) * geometry.outputStrides.z;
+fn findPlaces(k: u32, slot: u32, end: u32) {
+  let index = k % geometry.outputPositions;
+  let sample = k / geometry.outputPositions;
+  let exists = k < end;
+  gradientPlaces[slot] =
+    select(NOWHERE, sample * geometry.outputStrides.x + index * geometry.outputStrides.z, exists);
+  let output = unflatten(index, geometry.outputSize);
+  let base = sample * geometry.inputStrides.x;
+  if (ZERO_PADDED) {
+    let origin = vec3<i32>(output * vec3<u32>(STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH)) - geometry.padBegin;
+    let size = vec3<i32>(geometry.inputSize);
+    let place = u32((origin.x * size.y + origin.y) * size.z + origin.z);
+    let inside = select(0u, tapsInside(origin, geometry.inputSize), exists);
+    inputPlaces[slot] = vec2<u32>(base + place * geometry.inputStrides.z, inside);
+  } else {
+    inputPlaces[slot] = vec2<u32>(base, select(NOWHERE, index, exists));
+  }
 }
 
-fn loadGradients(channelBase: u32, k: u32, end: u32) -> vec4<f32> {
+// Four gradients of a channel, from a k of the block on.
+fn loadGradients(channelBase: u32, k: u32) -> vec4<f32> {
   var values: vec4<f32>;
   if (VECTOR_GRADIENT) {
-    let vector = select(0u, outputOffset(channelBase, k) / 4u, k < end);
+    let place = gradientPlaces[k];
+    let vector = (channelBase + place) / 4u;
     values = vec4<f32>(gradientVectors[vector]);
     if (MASKED) {
       values = maskGradients(values, vec4<f32>(activatedVectors[vector]));
     }
-    return select(vec4<f32>(0.0), values, k < end);
+    return select(vec4<f32>(0.0), values, WHOLE || place != NOWHERE);
   }
   for (var i = 0u; i < 4u; i++) { // @unroll
-    values[i] = loadGradient(outputOffset(channelBase, k + i), k + i < end);
+    let place = gradientPlaces[k + i];
+    values[i] = select(0.0, gradientAt(channelBase + place), WHOLE || place != NOWHERE);
+  }
+  return values;
+}
+
+// Of one n: where its channel and tap lie from what tap 0 of the first channel meets; the bits of k that must be set
+// for it to exist, none for a bias gradient, whose patch is 1; and where its tap begins, for padding without bits.
+struct Patch {
+  place: u32,
+  bits: u32,
+  origin: vec3<i32>,
+}
+
+const ALL_ONES: u32 = 0u;
+
+fn patchOf(n: u32, group: u32) -> Patch {
+  let filterWeights = geometry.inputChannels * TAPS;
+  let channel = group * geometry.inputChannels + min(n, filterWeights - 1u) / TAPS;
+  let place = channel * geometry.inputStrides.y;
+  let distance = tapAt(n % TAPS) * vec3<u32>(DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH);
+  if (ZERO_PADDED) {
+    let bits = select(tapBits(tapAt(n % TAPS)), ALL_ONES, n >= filterWeights);
+    return Patch(place + flatten(distance, geometry.inputSize) * geometry.inputStrides.z, bits, vec3<i32>(0));
+  }
+  return Patch(place, select(1u, ALL_ONES, n >= filterWeights), originOf(n, geometry.padBegin));
+}
+
+// The element of a patch for a k of the block.
+fn loadInput(found: vec2<u32>, taken: Patch) -> f32 {
+  var value: f32;
+  if (ZERO_PADDED) {
+    let exists = WHOLE || (found.y & taken.bits) == taken.bits;
+    value = select(0.0, f32(input[found.x + taken.place]), exists);
+  } else {
+    let at = inputAt(unflatten(found.y, geometry.outputSize), taken.origin, geometry.inputSize);
+    let exists = found.y != NOWHERE && isInside(at, geometry.inputSize);
+    let place = found.x + taken.place + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
+    value = select(0.0, f32(input[place]), exists);
+  }
+  return select(value, 1.0, HAS_BIAS && taken.bits == ALL_ONES);
+}
+
+// Vector `i` of those that a thread loads of the patches: four of K for one n, or four of N for one k.
+fn loadInputs(firstK: u32, loadK: u32, thread: u32, i: u32, patches: array<Patch, N_LOADED>) -> vec4<f32> {
+  var values: vec4<f32>;
+  @if(VECTOR_INPUT) {
+    let found = inputPlaces[firstK + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u];
+    values = vec4<f32>(inputVectors[(found.x + patches[i].place) / 4u]);
+    values = select(vec4<f32>(0.0), values, WHOLE || found.y != 0u);
+    values = select(values, vec4<f32>(1.0), HAS_BIAS && patches[i].bits == ALL_ONES);
+  } @else {
+    let found = inputPlaces[firstK + loadK + i * INPUT_STEP];
+    for (var j = 0u; j < 4u; j++) { // @unroll
+      values[j] = loadInput(found, patches[j]);
+    }
   }
   return values;
 }
@@ -106,21 +200,25 @@ fn main(
   let outer = task / (geometry.tilesM * geometry.tilesN);
   let group = outer % geometry.groups;
   let split = outer / geometry.groups;
-  let filterWeights = geometry.inputChannels * TAPS;
-  let extentN = filterWeights + select(0u, 1u, HAS_BIAS);
+  let extentN = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
 
-  // The four of N whose patches this thread loads, the same throughout.
+  // What this thread loads, the same throughout: gradients of some channels;
+  var channelBases: array<u32, GRADIENT_LOADS>;
+  for (var i = 0u; i < GRADIENT_LOADS; i++) { // @unroll
+    let channel = min(firstM + (thread + i * THREADS) / TILE_K_VECTORS, geometry.outputChannels - 1u);
+    channelBases[i] = (group * geometry.outputChannels + channel) * geometry.outputStrides.y;
+  }
+  // and patches: four of N for one k, or four of K for one n.
   let loadVector = select(thread % TILE_N_VECTORS, thread / INPUT_STEP, ALONG_K);
   let loadK = select(thread / TILE_N_VECTORS, thread % INPUT_STEP, ALONG_K);
-  var origins: array<vec3<i32>, 4>;
-  var channels: array<u32, 4>;
-  for (var j = 0u; j < 4u; j++) { // @unroll
-    let n = min(firstN + loadVector * 4u + j, filterWeights - 1u);
-    origins[j] = originOf(n, geometry.padBegin);
-    channels[j] = (group * geometry.inputChannels + n / TAPS) * geometry.inputStrides.y;
+  var loaded: array<Patch, N_LOADED>;
+  for (var i = 0u; i < N_LOADED; i++) { // @unroll
+    @if(VECTOR_INPUT) let n = (thread + i * THREADS) / TILE_K_VECTORS;
+    @else let n = loadVector * 4u + i;
+    loaded[i] = patchOf(firstN + n, group);
   }
 
-  // Block by block: the partial result holds what those before have summed.
+  // Block by block: the partial result holds the sums of those before.
   let begin = split * geometry.kPerSplit;
   let end = min(begin + geometry.kPerSplit, geometry.k);
   var sums: array<vec4<f32>, M_PER_THREAD * VECTORS_PER_THREAD>;
@@ -129,51 +227,70 @@ fn main(
     for (var i = 0u; i < M_PER_THREAD * VECTORS_PER_THREAD; i++) { // @unroll
       sums[i] = vec4<f32>(0.0);
     }
+    for (var i = thread; i < BLOCK_K; i += THREADS) {
+      findPlaces(first + i, i, end);
+    }
+    workgroupBarrier();
+    // One iteration more than there are tiles: each loads a tile, and multiplies the one before.
     let tiles = (min(end - first, BLOCK_K) + TILE_K - 1u) / TILE_K;
-    for (var tile = 0u; tile < tiles; tile++) {
-      let firstK = first + tile * TILE_K;
-      for (var i = 0u; i < GRADIENT_LOADS; i++) { // @unroll
-        let slot = thread + i * THREADS;
-        let channel = group * geometry.outputChannels
-          + min(firstM + slot / TILE_K_VECTORS, geometry.outputChannels - 1u);
-        let k = firstK + (slot % TILE_K_VECTORS) * 4u;
-        gradientTile[slot] = loadGradients(channel * geometry.outputStrides.y, k, end);
-      }
-      for (var i = 0u; i < INPUT_LOADS; i++) { // @unroll
-        let kInTile = loadK + i * INPUT_STEP;
-        let k = firstK + kInTile;
-        let output = unflatten(k % geometry.outputPositions, geometry.outputSize);
-        let base = (k / geometry.outputPositions) * geometry.inputStrides.x;
-        var values: vec4<f32>;
-        for (var j = 0u; j < 4u; j++) { // @unroll
-          let at = inputAt(output, origins[j], geometry.inputSize);
-          let inside = isInside(at, geometry.inputSize) & (k < end);
-          let offset = base + channels[j] + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
-          values[j] = select(loadInput(offset, inside), 1.0, firstN + loadVector * 4u + j >= filterWeights);
+    var gradients: array<vec4<f32>, GRADIENT_LOADS>;
+    var inputs: array<vec4<f32>, INPUT_LOADS>;
+    for (var tile = 0u; ; tile++) {
+      let firstK = tile * TILE_K;
+      @if(AHEAD) {
+        if (tile < tiles) {
+          for (var i = 0u; i < GRADIENT_LOADS; i++) { // @unroll
+            gradients[i] = loadGradients(channelBases[i], firstK + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u);
+          }
+          for (var i = 0u; i < INPUT_LOADS; i++) { // @unroll
+            inputs[i] = loadInputs(firstK, loadK, thread, i, loaded);
+          }
         }
-        inputTile[kInTile * INPUT_PITCH + loadVector] = values;
+      }
+      if (tile > 0u) {
+        for (var turn = 0u; turn < TILE_K_VECTORS / UNROLL; turn++) {
+          for (var u = 0u; u < UNROLL; u++) { // @unroll
+            let k = turn * UNROLL + u;
+            var patches: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;
+            for (var i = 0u; i < 4u; i++) { // @unroll
+              for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+                patches[i * VECTORS_PER_THREAD + v] = inputTile[(k * 4u + i) * INPUT_PITCH + v * THREADS_N + local.x];
+              }
+            }
+            for (var r = 0u; r < M_PER_THREAD; r++) { // @unroll
+              let factors = gradientTile[(local.y * M_PER_THREAD + r) * TILE_K_VECTORS + k];
+              for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+                sums[r * VECTORS_PER_THREAD + v] += factors.x * patches[v];
+                sums[r * VECTORS_PER_THREAD + v] += factors.y * patches[VECTORS_PER_THREAD + v];
+                sums[r * VECTORS_PER_THREAD + v] += factors.z * patches[2u * VECTORS_PER_THREAD + v];
+                sums[r * VECTORS_PER_THREAD + v] += factors.w * patches[3u * VECTORS_PER_THREAD + v];
+              }
+            }
+          }
+        }
+      }
+      if (tile >= tiles) {
+        break;
       }
       workgroupBarrier();
-
-      for (var turn = 0u; turn < TILE_K_VECTORS / UNROLL; turn++) {
-        for (var u = 0u; u < UNROLL; u++) { // @unroll
-          let kVector = turn * UNROLL + u;
-          var patches: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;
-          for (var i = 0u; i < 4u; i++) { // @unroll
-            for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-              patches[i * VECTORS_PER_THREAD + v]
-                = inputTile[(kVector * 4u + i) * INPUT_PITCH + v * THREADS_N + local.x];
-            }
+      for (var i = 0u; i < GRADIENT_LOADS; i++) { // @unroll
+        let slot = thread + i * THREADS;
+        if (EVEN || slot < TILE_M * TILE_K_VECTORS) {
+          @if(AHEAD) gradientTile[slot] = gradients[i];
+          @else gradientTile[slot] = loadGradients(channelBases[i], firstK + (slot % TILE_K_VECTORS) * 4u);
+        }
+      }
+      for (var i = 0u; i < INPUT_LOADS; i++) { // @unroll
+        @if(AHEAD) let values = inputs[i];
+        @else let values = loadInputs(firstK, loadK, thread, i, loaded);
+        @if(VECTOR_INPUT) {
+          let slot = thread + i * THREADS;
+          let n = slot / TILE_K_VECTORS;
+          for (var j = 0u; j < 4u; j++) { // @unroll
+            inputTile[((slot % TILE_K_VECTORS) * 4u + j) * INPUT_PITCH + n / 4u][n % 4u] = values[j];
           }
-          for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-            let factors = gradientTile[(local.y * M_PER_THREAD + m) * TILE_K_VECTORS + kVector];
-            for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-              sums[m * VECTORS_PER_THREAD + v] += factors.x * patches[v];
-              sums[m * VECTORS_PER_THREAD + v] += factors.y * patches[VECTORS_PER_THREAD + v];
-              sums[m * VECTORS_PER_THREAD + v] += factors.z * patches[2u * VECTORS_PER_THREAD + v];
-              sums[m * VECTORS_PER_THREAD + v] += factors.w * patches[3u * VECTORS_PER_THREAD + v];
-            }
-          }
+        } @else {
+          inputTile[(loadK + i * INPUT_STEP) * INPUT_PITCH + loadVector] = values;
         }
       }
       workgroupBarrier();
@@ -186,42 +303,43 @@ fn main(
           sums[i] = totals[i];
         }
       } @else {
-        // One of M after the other. Reads beyond the last of N mean nothing. They are not stored.
-        for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-          let channel = firstM + local.y * M_PER_THREAD + m;
-          let base = (outer * geometry.outputChannels + channel) * extentN + firstN + local.x * 4u;
+        // One of M after the other. Reads beyond N mean nothing, and are not stored.
+        for (var r = 0u; r < M_PER_THREAD; r++) { // @unroll
+          let m = firstM + local.y * M_PER_THREAD + r;
+          let base = (outer * geometry.outputChannels + m) * extentN + firstN + local.x * 4u;
           if (first > begin) {
             for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
               for (var j = 0u; j < 4u; j++) { // @unroll
-                sums[m * VECTORS_PER_THREAD + v][j] += partials[base + v * THREADS_N * 4u + j];
+                sums[r * VECTORS_PER_THREAD + v][j] += partials[base + v * THREADS_N * 4u + j];
               }
             }
           }
-          if (first + BLOCK_K < end && channel < geometry.outputChannels) {
+          if (first + BLOCK_K < end && m < geometry.outputChannels) {
             for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
               for (var j = 0u; j < 4u; j++) { // @unroll
                 if (firstN + (v * THREADS_N + local.x) * 4u + j < extentN) {
-                  partials[base + v * THREADS_N * 4u + j] = sums[m * VECTORS_PER_THREAD + v][j];
+                  partials[base + v * THREADS_N * 4u + j] = sums[r * VECTORS_PER_THREAD + v][j];
                 }
               }
             }
           }
         }
       }
+      workgroupBarrier();
     } @else {
       break;
     }
   }
 
-  for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-    let channel = firstM + local.y * M_PER_THREAD + m;
-    if (channel < geometry.outputChannels) {
-      let base = (outer * geometry.outputChannels + channel) * extentN;
+  for (var r = 0u; r < M_PER_THREAD; r++) { // @unroll
+    let m = firstM + local.y * M_PER_THREAD + r;
+    if (m < geometry.outputChannels) {
+      let base = (outer * geometry.outputChannels + m) * extentN;
       for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
         for (var j = 0u; j < 4u; j++) { // @unroll
           let n = firstN + (v * THREADS_N + local.x) * 4u + j;
           if (n < extentN) {
-            partials[base + n] = sums[m * VECTORS_PER_THREAD + v][j];
+            partials[base + n] = sums[r * VECTORS_PER_THREAD + v][j];
           }
         }
       }

@@ -11,6 +11,8 @@ import { DEVICE_CLASSES, type DeviceClass, type DeviceRecord, DEVICES } from "./
 export interface DevicePolicy {
   /** The class, as a reason names it: "the device is ...". */
   readonly name: string;
+  /** The device in numbers, by which tiles are compared. */
+  readonly device: DeviceRecord;
 
   // How much work keeps a device busy.
 
@@ -87,7 +89,7 @@ export interface DevicePolicy {
 }
 
 /** Every GPU. */
-const GPU: Omit<DevicePolicy, "busyThreads"> = {
+const GPU: Omit<DevicePolicy, "busyThreads" | "device"> = {
   name: "a GPU",
   busyGradientWorkgroups: 512,
   busyResultWorkgroups: 256,
@@ -123,8 +125,8 @@ const GPU: Omit<DevicePolicy, "busyThreads"> = {
 const LEAST_BUSY_THREADS = 16_384;
 
 /** Half of the threads that fill a GPU keep it busy: they may hold twice the registers, and load less for each multiply-add. [29] */
-function policyOfGpu({ fillThreads }: DeviceRecord): DevicePolicy {
-  return { ...GPU, busyThreads: Math.max(fillThreads / 2, LEAST_BUSY_THREADS) };
+function policyOfGpu(device: DeviceRecord): DevicePolicy {
+  return { ...GPU, device, busyThreads: Math.max(device.fillThreads / 2, LEAST_BUSY_THREADS) };
 }
 
 /**
@@ -134,6 +136,7 @@ function policyOfGpu({ fillThreads }: DeviceRecord): DevicePolicy {
 const SOFTWARE: DevicePolicy = {
   ...GPU,
   name: "software",
+  device: DEVICES.software,
   busyThreads: DEVICES.software.fillThreads,
   busyGradientWorkgroups: 16,
   busyResultWorkgroups: 4,

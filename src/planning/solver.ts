@@ -14,7 +14,13 @@ import type { ConvOperation, Direction, TensorRole } from "../problem/operation.
  * intermediate results of an algorithm.
  */
 export type ScratchName =
-  "partials" | "unfolded" | `${TensorRole} converted` | "winograd sources" | "winograd filters" | "winograd sums";
+  | "partials"
+  | "unfolded"
+  | "weights packed"
+  | `${TensorRole} converted`
+  | "winograd sources"
+  | "winograd filters"
+  | "winograd sums";
 
 /**
  * What is bound to a storage binding: the tensor in a role, or scratch memory. "unused": the kernel declares the binding, and

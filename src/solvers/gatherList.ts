@@ -5,6 +5,7 @@
 import { listed, type ListedSolver } from "../planning/solver.js";
 import { direct } from "./direct/direct.js";
 import { implicitGemm } from "./implicitGemm/implicitGemm.js";
+import { tapGemm } from "./implicitGemm/tapGemm.js";
 import { registerTile } from "./registerTile/registerTile.js";
 import { rollingWindow } from "./rollingWindow/rollingWindow.js";
 import { strip } from "./strip/strip.js";
@@ -16,6 +17,7 @@ export const GATHER_SOLVERS: readonly ListedSolver[] = [
   listed(rollingWindow),
   listed(strip),
   listed(winograd),
+  inRows(listed(tapGemm)),
   inRows(listed(implicitGemm)),
   inRows(listed(vectorTile)),
   inRows(listed(registerTile)),

@@ -44,11 +44,11 @@ describe("records", () => {
 const capabilitiesOf = (deviceClass: DeviceClass): Capabilities => ({ ...DEFAULT_CAPABILITIES, deviceClass });
 
 describe("policies", () => {
-  test("of GPUs differ in half of the threads that fill it where those are more than 16,384", () => {
+  test("of GPUs differ in their record, and in half of the threads that fill it where those are more than 16,384", () => {
     const unknown = policyOf(DEFAULT_CAPABILITIES);
-    for (const [deviceClass, { fillThreads }] of GPUS) {
-      const busyThreads = Math.max(16_384, fillThreads / 2);
-      expect(policyOf(capabilitiesOf(deviceClass as DeviceClass))).toEqual({ ...unknown, busyThreads });
+    for (const [deviceClass, device] of GPUS) {
+      const busyThreads = Math.max(16_384, device.fillThreads / 2);
+      expect(policyOf(capabilitiesOf(deviceClass as DeviceClass))).toEqual({ ...unknown, device, busyThreads });
     }
   });
 

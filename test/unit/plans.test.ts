@@ -298,7 +298,7 @@ describe("tiles larger than a compiler can do anything with are refused", () => 
     [
       "implicit-gemm",
       "forward",
-      { threadsN: 1, threadsM: 1, mPerThread: 4, vectorsPerThread: 1, tileK: 128 },
+      { threadsN: 8, threadsM: 8, mPerThread: 8, vectorsPerThread: 2, tileK: 32, unroll: 8 },
       /steps would be/,
     ],
     ["strip", "weightGradient", { columns: 1, filterRows: 1 }, /unroll 1001 steps; at most 256/],

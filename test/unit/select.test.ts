@@ -62,12 +62,12 @@ describe("the list of solvers", () => {
 describe("the engine's choice", () => {
   test("on a GPU is the first that takes the operation, and the later ones are told what came first", () => {
     const { plan, passedOver } = select(operationOf("forward"), DEFAULT_CAPABILITIES);
-    expect(plan.solver).toBe("implicit-gemm");
+    expect(plan.solver).toBe("tap-gemm");
     const names = solversFor(operationOf("forward")).map(({ name }) => name);
-    const later = names.slice(names.indexOf("implicit-gemm") + 1);
+    const later = names.slice(names.indexOf("tap-gemm") + 1);
     expect(later).toContain("direct");
     expect(passedOver.slice(-later.length)).toEqual(
-      later.map((solver) => ({ solver, reason: "implicit-gemm comes first" })),
+      later.map((solver) => ({ solver, reason: "tap-gemm comes first" })),
     );
   });
 

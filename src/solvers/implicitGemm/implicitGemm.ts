@@ -37,9 +37,15 @@ import { stepsPerBlock } from "../shared/blocks.js";
 import { elementTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
 import { describeGather, type Gather, liesInVectors, phaseUniforms } from "../shared/gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
-import { mostSplitK, resultSplitK, resultSplitKRefusal, resultSums, type ResultTerms } from "../passes/sumSplits.js";
 import {
-  candidateTiles,
+  resultElements,
+  resultSplitK,
+  resultSplitKRefusal,
+  resultSums,
+  type ResultTerms,
+} from "../passes/sumSplits.js";
+import { type SplitTile, tileCandidates } from "./tileChoice.js";
+import {
   TILE_KNOBS,
   tileConstants,
   tileCount,
@@ -71,15 +77,7 @@ function termsOf({ problem }: ConvOperation, gather: Gather, tile: WorkgroupTile
   return { tasks, k, unit, blockK: unit * stepsPerBlock(unit), sums: tileSums(tile) };
 }
 
-export interface ImplicitGemmConfig extends WorkgroupTile {
-  /**
-   * Workgroups that share a sum; as many as the device wants when absent. More keep a large device busy where there are
-   * few tiles. Each writes a partial result, and a second dispatch adds them.
-   */
-  readonly splitK?: number;
-}
-
-export const implicitGemm: Solver<ImplicitGemmConfig> = {
+export const implicitGemm: Solver<SplitTile> = {
   name: "implicit-gemm",
   directions: ["forward", "inputGradient"],
   readsPixels: true,
@@ -88,12 +86,17 @@ export const implicitGemm: Solver<ImplicitGemmConfig> = {
 
   configs(operation, capabilities) {
     const gather = describeGather(operation);
-    const copies = gather.phaseCount * operation.problem.groups;
-    const policy = policyOf(capabilities);
-    const tiles = candidateTiles(gather.resultChannels, gather.n, copies * mostSplitK(gather, policy), policy);
-    const isSplit = (tile: WorkgroupTile): boolean =>
-      resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1;
-    return [...tiles, ...tiles.filter(isSplit).map((tile) => ({ ...tile, splitK: 1 }))];
+    const { resultChannels: m, n, k, phaseCount } = gather;
+    const { splitLeastK: leastK } = policyOf(capabilities);
+    const elements = resultElements(operation);
+    const paddedK = (tileK: number): number => tileK * Math.ceil(k / tileK);
+    const copies = phaseCount * operation.problem.groups;
+    const product = { m, n, k, copies, elements, leastK, paddedK, extra: () => ({}), loadsAhead: false };
+    return tileCandidates(
+      product,
+      capabilities,
+      (tile) => resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1,
+    );
   },
 
   discouraged(operation, capabilities) {

@@ -1,5 +1,7 @@
 /** Implicit GEMM (implicitGemm.ts): weight gradient. Its long sum is split in two stages. */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm_weight_gradient.wgsl";
+import { isPointwise } from "../../problem/pointwise.js";
+import type { ConvProblem } from "../../problem/problem.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { inRegisters, MOST_TERMS, stepsPerBlock } from "../shared/blocks.js";
@@ -12,9 +14,9 @@ import {
   twoStages,
   weightSums,
 } from "../passes/reducePartials.js";
-import { chooseSplitK, divideEvenly } from "../shared/splits.js";
+import { chooseSplitK, divideEvenly, leastSplitK, splitKRefusal } from "../shared/splits.js";
+import { type SplitTile, tileCandidates } from "./tileChoice.js";
 import {
-  candidateTiles,
   TILE_KNOBS,
   tileConstants,
   tileDiscouraged,
@@ -23,21 +25,41 @@ import {
   tileN,
   tileRefusal,
   tileSums,
+  type TileExtra,
   type WorkgroupTile,
 } from "./workgroupTile.js";
 
-export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
+const WORD_BITS = 32;
+/** Of workgroup memory, for each k of a block: where dy and the input lie, and the bits. */
+const PLACE_BYTES = 12;
+
+/** K of a block. */
+const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK);
+
+/** Whether each tap of each position meets the input, and no padding. */
+const readsInputAlone = ({ padBegin, padEnd }: ConvProblem): boolean =>
+  [...padBegin, ...padEnd].every((padding) => padding <= 0);
+
+/** Whether bits of a word can say for each step of a tap along each axis if it meets the input: zeros lie beyond it. */
+const hasBits = ({ paddingMode, kernel }: ConvProblem): boolean =>
+  paddingMode === "zeros" && kernel[0] + kernel[1] + kernel[2] <= WORD_BITS;
+
+const extra = (tile: WorkgroupTile): TileExtra => ({ padding: 1, tableBytes: PLACE_BYTES * blockK(tile) });
+
+export const implicitGemmWeightGradient: Solver<SplitTile> = {
   name: "implicit-gemm",
   directions: ["weightGradient"],
   usesWorkgroupMemory: true,
-  knobs: TILE_KNOBS,
+  knobs: { ...TILE_KNOBS, splitK: false },
 
   configs(operation, capabilities) {
-    const policy = policyOf(capabilities);
     const { problem } = operation;
-    const { n } = gradientMatrix(operation);
-    const splitK = Math.max(1, Math.floor((problem.batch * problem.outputPositions) / policy.splitLeastK));
-    return candidateTiles(problem.outChannelsPerGroup, n, problem.groups * splitK, policy);
+    const { n, elements } = gradientMatrix(operation);
+    const { splitLeastK: leastK } = policyOf(capabilities);
+    const k = problem.batch * problem.outputPositions;
+    const paddedK = (tileK: number): number => tileK * Math.ceil(k / tileK);
+    const product = { m: problem.outChannelsPerGroup, n, k, copies: problem.groups, elements, leastK, paddedK, extra };
+    return tileCandidates({ ...product, loadsAhead: true }, capabilities, () => false);
   },
 
   discouraged(operation, capabilities) {
@@ -45,10 +67,12 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
   },
 
   plan(operation, capabilities, config) {
-    const refused = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, 1);
+    const refused = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra(config));
     if (refused !== undefined) return { refused };
     const { problem } = operation;
     const { n, elements } = gradientMatrix(operation);
+    const tooMany = splitKRefusal(config.splitK ?? 1, elements, capabilities);
+    if (tooMany !== undefined) return { refused: tooMany };
     const tilesM = Math.ceil(problem.outChannelsPerGroup / tileM(config));
     const tilesN = Math.ceil(n / tileN(config));
     const tasksPerSplit = problem.groups * tilesM * tilesN;
@@ -56,7 +80,11 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
     const k = problem.batch * problem.outputPositions;
     const { busyGradientWorkgroups: busy, splitLeastK } = policyOf(capabilities);
     const limits = { leastK: splitLeastK, mostK: MOST_TERMS };
-    const wanted = chooseSplitK({ tasks: tasksPerSplit, busy, elements, k, ...limits }, capabilities);
+    const least = leastSplitK({ k, mostK: MOST_TERMS, elements }, capabilities);
+    const wanted =
+      config.splitK === undefined
+        ? chooseSplitK({ tasks: tasksPerSplit, busy, elements, k, ...limits }, capabilities)
+        : Math.max(least, config.splitK);
     const { tileK } = config;
     const { perSplit: kPerSplit, splitK } = divideEvenly(k, wanted, tileK);
 
@@ -65,14 +93,19 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
     const bindings = gradientBindings(operation);
     const channelsFirst = problem.layout === "channels-first";
     const inVectors = channelsFirst && problem.outputPositions % 4 === 0;
+    const inputInVectors = inVectors && isPointwise(problem) && hasBits(problem);
     const first = dispatch(kernel, {
       constants: {
         ...gradientConstants(operation),
         ...tileConstants(config),
         RANK: problem.rank,
         VECTOR_GRADIENT: inVectors,
+        VECTOR_INPUT: inputInVectors,
+        WHOLE: readsInputAlone(problem) && k % tileK === 0,
+        ZERO_PADDED: hasBits(problem),
         ALONG_K: channelsFirst,
-        BLOCKED: kPerSplit > tileK * stepsPerBlock(tileK),
+        BLOCKED: kPerSplit > blockK(config),
+        AHEAD: config.ahead !== 0,
         IN_REGISTERS: inRegisters(tileSums(config), capabilities),
       },
       types: elementTypes(operation),
@@ -88,6 +121,7 @@ export const implicitGemmWeightGradient: Solver<WorkgroupTile> = {
       bindings: {
         ...bindings,
         // Bound as vectors, a buffer of less than one is too small.
+        inputVectors: inputInVectors ? bindings.input : "unused",
         gradientVectors: inVectors ? bindings.outputGradient : "unused",
         activatedVectors: inVectors ? bindings.activated : "unused",
         partials: sums.target,

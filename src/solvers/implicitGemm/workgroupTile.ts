@@ -2,7 +2,7 @@
 import type { Capabilities } from "../../planning/capabilities.js";
 import type { DevicePolicy } from "../../planning/policy.js";
 import type { Knobs } from "../../planning/knobs.js";
-import { countRefusal, preferring, tileSizeRefusal } from "../shared/constants.js";
+import { countRefusal, tileSizeRefusal } from "../shared/constants.js";
 
 /** Knobs of a tile; implicitGemm.ts has a picture, and says what M, N and K are. */
 export interface WorkgroupTile {
@@ -18,6 +18,11 @@ export interface WorkgroupTile {
   readonly tileK: number;
   /** Vectors of 4 K that the inner loop unrolls, 1 when absent. More save iterations; each adds instructions. */
   readonly unroll?: number;
+  /**
+   * Whether a thread loads its part of the next tile while this one is multiplied, 1 when absent, or 0. Loads then take no time of
+   * their own; each of their vectors takes 4 registers.
+   */
+  readonly ahead?: number;
 }
 
 export const TILE_KNOBS: Knobs<WorkgroupTile> = {
@@ -27,18 +32,11 @@ export const TILE_KNOBS: Knobs<WorkgroupTile> = {
   vectorsPerThread: true,
   tileK: true,
   unroll: false,
+  ahead: false,
 };
 
 const VECTOR = 4;
 const VECTOR_BYTES = 16;
-
-/** Tiles from large to small. */
-const WORKGROUP_TILES: readonly WorkgroupTile[] = [
-  { threadsN: 16, threadsM: 16, mPerThread: 8, vectorsPerThread: 2, tileK: 8 },
-  { threadsN: 16, threadsM: 8, mPerThread: 8, vectorsPerThread: 1, tileK: 16 },
-  { threadsN: 16, threadsM: 16, mPerThread: 4, vectorsPerThread: 1, tileK: 16 },
-  { threadsN: 8, threadsM: 8, mPerThread: 4, vectorsPerThread: 1, tileK: 8 },
-];
 
 export const tileM = ({ mPerThread, threadsM }: WorkgroupTile): number => mPerThread * threadsM;
 export const tileN = ({ vectorsPerThread, threadsN }: WorkgroupTile): number => VECTOR * vectorsPerThread * threadsN;
@@ -58,57 +56,53 @@ export function tileMultiplyAdds(tile: WorkgroupTile, m: number, n: number, k: n
   return results * tile.tileK * Math.ceil(k / tile.tileK);
 }
 
-/** The same tile with fewer barriers, or with fewer iterations of the inner loop and more instructions. */
-function variantsOf(tile: WorkgroupTile): readonly WorkgroupTile[] {
-  const fewerBarriers = tile.vectorsPerThread > 1 ? [{ ...tile, tileK: 2 * tile.tileK }] : [];
-  return [...fewerBarriers, { ...tile, unroll: tile.tileK / VECTOR }];
+/** Vectors of each factor that a thread loads for a tile of K. The last one may be missing from A for some threads. */
+export function tileLoads({ threadsN, threadsM, mPerThread, vectorsPerThread, tileK }: WorkgroupTile) {
+  const threads = threadsN * threadsM;
+  return {
+    a: Math.ceil((mPerThread * threadsM * tileK) / VECTOR / threads),
+    b: (tileK * threadsN * vectorsPerThread) / threads,
+  };
 }
 
-/**
- * Tiles for a product of `m` by `n`, repeated `copies` times. The largest that leaves enough workgroups comes first.
- * Tiles that would be mostly empty are left out. Variants of the first one come last.
- */
-export function candidateTiles(
-  m: number,
-  n: number,
-  copies: number,
-  { busyTileWorkgroups }: DevicePolicy,
-): readonly WorkgroupTile[] {
-  const [smallest] = WORKGROUP_TILES.slice(-1);
-  const fitting = WORKGROUP_TILES.filter((tile) => tile === smallest || tileM(tile) < 2 * m);
-  const tiles = preferring(fitting, (tile) => copies * tileCount(tile, m, n) >= busyTileWorkgroups);
-  return [...tiles, ...variantsOf(tiles[0])];
+/** What a kernel needs of workgroup memory besides its tiles. */
+export interface TileExtra {
+  /** Vectors that follow each k of B, so that banks are used evenly. */
+  readonly padding?: number;
+  readonly tableBytes?: number;
 }
 
-/**
- * Why a device, or the kernel itself, cannot use a tile; undefined when it can.
- *
- * @param padding vectors that follow each k of B in workgroup memory, so that its banks are used evenly
- */
-export function tileRefusal(tile: WorkgroupTile, { limits }: Capabilities, padding = 0): string | undefined {
-  const { threadsN, threadsM, mPerThread, vectorsPerThread, tileK, unroll = 1 } = tile;
+/** Bytes of workgroup memory. */
+export function tileBytes(tile: WorkgroupTile, { padding = 0, tableBytes = 0 }: TileExtra): number {
+  const { threadsN, vectorsPerThread, tileK } = tile;
+  const vectorsKept = (tileM(tile) * tileK) / VECTOR + tileK * (threadsN * vectorsPerThread + padding);
+  return vectorsKept * VECTOR_BYTES + tableBytes;
+}
+
+/** Why a device, or the kernel itself, cannot use a tile; undefined when it can. */
+export function tileRefusal(tile: WorkgroupTile, { limits }: Capabilities, extra: TileExtra = {}): string | undefined {
+  const { threadsN, threadsM, mPerThread, vectorsPerThread, tileK, unroll = 1, ahead = 1 } = tile;
   const wrong = countRefusal({ threadsN, threadsM, mPerThread, vectorsPerThread, tileK, unroll });
   if (wrong !== undefined) return wrong;
+  if (ahead !== 0 && ahead !== 1) return `ahead is ${String(ahead)}; expected 0 or 1`;
   const threads = threadsN * threadsM;
   if (threads > limits.maxComputeInvocationsPerWorkgroup) {
     return `the tile needs ${String(threads)} threads in a workgroup; the device has at most ${String(limits.maxComputeInvocationsPerWorkgroup)}`;
   }
-  const vectorsKept = (tileM(tile) * tileK) / VECTOR + tileK * (threadsN * vectorsPerThread + padding);
-  if (vectorsKept * VECTOR_BYTES > limits.maxComputeWorkgroupStorageSize) {
-    return `the tile needs ${String(vectorsKept * VECTOR_BYTES)} bytes of workgroup memory; the device has ${String(limits.maxComputeWorkgroupStorageSize)}`;
+  const bytes = tileBytes(tile, extra);
+  if (bytes > limits.maxComputeWorkgroupStorageSize) {
+    return `the tile needs ${String(bytes)} bytes of workgroup memory; the device has ${String(limits.maxComputeWorkgroupStorageSize)}`;
   }
-  const loadsOfA = (tileM(tile) * tileK) / VECTOR / threads;
-  const loadsOfB = (tileK * threadsN * vectorsPerThread) / threads;
-  const even =
-    Number.isInteger(loadsOfA) && Number.isInteger(loadsOfB) && threads % (threadsN * vectorsPerThread) === 0;
-  if (!even || tileK % VECTOR !== 0) {
+  const loads = tileLoads(tile);
+  const even = Number.isInteger(loads.b) && threads % (threadsN * vectorsPerThread) === 0;
+  if (!even || tileK % VECTOR !== 0 || threads % (tileK / VECTOR) !== 0) {
     return `a tile of ${String(tileM(tile))} x ${String(tileN(tile))} x ${String(tileK)} does not divide evenly among ${String(threads)} threads`;
   }
   if ((tileK / VECTOR) % unroll !== 0) {
     return `unroll is ${String(unroll)}; expected a divisor of ${String(tileK / VECTOR)}, the vectors of tileK`;
   }
   const sums = mPerThread * vectorsPerThread * VECTOR;
-  return tileSizeRefusal(sums, Math.max(sums * unroll, VECTOR * loadsOfA, VECTOR * loadsOfB));
+  return tileSizeRefusal(sums, Math.max(sums * unroll, VECTOR * loads.a, VECTOR * loads.b));
 }
 
 /** The kernel constants of a tile. */

@@ -6,7 +6,7 @@
 import kernel from "../../../shaders/passes/sum_splits.wgsl";
 import { product } from "../../problem/geometry.js";
 import type { Capabilities } from "../../planning/capabilities.js";
-import { type DevicePolicy, policyOf } from "../../planning/policy.js";
+import { policyOf } from "../../planning/policy.js";
 import { type ConvOperation, resultRoles, shapeOfRole } from "../../problem/operation.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../../planning/solver.js";
 import { BATCH_BLOCKS, inRegisters } from "../shared/blocks.js";
@@ -58,7 +58,8 @@ export interface ResultSums {
   readonly reduction: readonly Dispatch[];
 }
 
-const elementsOf = (operation: ConvOperation): number => product(shapeOfRole(operation, resultRoles(operation)[0]));
+/** Elements of a pass' result. */
+export const resultElements = (operation: ConvOperation): number => product(shapeOfRole(operation, resultRoles(operation)[0]));
 
 /** How many ways to split, unless it is said. */
 export function resultSplitK(
@@ -68,19 +69,15 @@ export function resultSplitK(
 ): number {
   const { busyResultWorkgroups: busy, splitLeastK } = policyOf(capabilities);
   if (2 * tasks >= busy) return 1;
-  return chooseSplitK({ tasks, busy, elements: elementsOf(operation), k, leastK: splitLeastK }, capabilities);
+  return chooseSplitK({ tasks, busy, elements: resultElements(operation), k, leastK: splitLeastK }, capabilities);
 }
-
-/** The most splits that K of a pass is worth. */
-export const mostSplitK = ({ k }: Gather, { splitLeastK }: DevicePolicy): number =>
-  Math.max(1, Math.floor(k / splitLeastK));
 
 /** Why an operation cannot be split so many ways; undefined when it can. */
 export const resultSplitKRefusal = (
   operation: ConvOperation,
   splitK: number,
   capabilities: Capabilities,
-): string | undefined => splitKRefusal(splitK, elementsOf(operation), capabilities);
+): string | undefined => splitKRefusal(splitK, resultElements(operation), capabilities);
 
 /**
  * The sums of a pass that `gather` describes, split as many ways as asked for. They are fewer where K is too short for so
@@ -94,7 +91,7 @@ export function resultSums(
   splitKWanted: number,
   capabilities: Capabilities,
 ): ResultSums {
-  const elements = elementsOf(operation);
+  const elements = resultElements(operation);
   const least = leastSplitK({ k, mostK: BATCH_BLOCKS * blockK, elements }, capabilities);
   const { perSplit, splitK } = divideEvenly(k, Math.max(splitKWanted, least), unit);
   const blocks = { BLOCKED: perSplit > blockK, IN_REGISTERS: inRegisters(sums, capabilities) };

@@ -21,7 +21,7 @@ import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
 import { isRefusal, listed, type Refusal, type Solver, type Steps } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
-import { implicitGemm } from "../implicitGemm/implicitGemm.js";
+import { tapGemm } from "../implicitGemm/tapGemm.js";
 import { registerTile } from "../registerTile/registerTile.js";
 import { vectorTile } from "../vectorTile/vectorTile.js";
 import {
@@ -91,7 +91,7 @@ function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Cap
   const weightShape = [tiling.products * tiling.resultChannels, tiling.gather.sourceChannels, 1];
   const problem = makeProblem(1, inputShape, weightShape, { groups });
   const product: ConvOperation = { ...NOTHING_FUSED, direction: "forward", problem, dtype: "float32" };
-  const preferred = [listed(implicitGemm), listed(vectorTile)];
+  const preferred = [listed(tapGemm), listed(vectorTile)];
   const able = preferred.find((solver) => solver.discouraged?.(product, capabilities) === undefined);
   const solver = able ?? listed(registerTile);
   const [config] = solver.configs(product, capabilities);

@@ -30,10 +30,11 @@ describe("candidates", () => {
     const names = (capabilities: Capabilities) =>
       new Set(candidatesFor(layer(64, 28), capabilities).map(({ name }) => name));
     expect([...names(DEFAULT_CAPABILITIES)]).toEqual(
-      expect.arrayContaining(["winograd", "implicit-gemm", "register-tile"]),
+      expect.arrayContaining(["winograd", "tap-gemm", "register-tile"]),
     );
     expect([...names(SOFTWARE)]).toEqual(expect.arrayContaining(["winograd", "vector-tile", "register-tile"]));
     expect(names(SOFTWARE)).not.toContain("implicit-gemm");
+    expect(names(SOFTWARE)).not.toContain("tap-gemm");
     expect(names(SOFTWARE)).not.toContain("direct");
   });
 });

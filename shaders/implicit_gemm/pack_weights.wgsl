@@ -1,0 +1,51 @@
+// Lays out weights for tap_gemm.wgsl: for each result channel and tap the source channels in whole vectors of four.
+//
+//   result[group][result channel][tap][source channel] = weight, 0 beyond the last source channel
+//
+// Dispatch: ceil(groups * resultChannels * taps * ceil(sourceChannels / 4) / 64) workgroups, folded.
+import package::common::element::Element;
+import package::common::grid::workgroupIndex;
+
+// Four of what tensors are stored as.
+alias Result = vec4f; // @specialize
+
+const THREADS: u32 = 64u;
+
+struct Geometry {
+  threads: u32, // groups * resultChannels * taps * channelVectors
+  channelVectors: u32, // ceil(sourceChannels / 4)
+  taps: u32,
+  resultChannels: u32, // per group, as sourceChannels
+  sourceChannels: u32,
+  weightStrides: vec3<u32>, // result channel, source channel, tap
+  weightGroupStride: u32,
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> weight: array<Element>;
+@group(0) @binding(2) var<storage, read_write> result: array<Result>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let vector = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (vector >= geometry.threads) {
+    return;
+  }
+  let pair = vector / geometry.channelVectors;
+  let row = pair / geometry.taps;
+  let base = (row / geometry.resultChannels) * geometry.weightGroupStride
+    + (row % geometry.resultChannels) * geometry.weightStrides.x
+    + (pair % geometry.taps) * geometry.weightStrides.z;
+  var values: Result;
+  for (var i = 0u; i < 4u; i++) { // @unroll
+    let channel = (vector % geometry.channelVectors) * 4u + i;
+    if (channel < geometry.sourceChannels) {
+      values[i] = weight[base + channel * geometry.weightStrides.y];
+    }
+  }
+  result[vector] = values;
+}

@@ -1,0 +1,116 @@
+/**
+ * Predicts how long a device takes for a matrix product that is computed tile by tile in workgroup memory. Predictions are for
+ * comparing tiles with each other: they count what a tile executes, loads and leaves idle, and know nothing of waits in detail.
+ */
+import type { DeviceRecord } from "./devices.js";
+
+/** C = A B of `m` by `n` over `k`, computed `copies` times: for each group and phase. */
+export interface Product {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly copies: number;
+  /** Elements of all results together. Each part of a split sum writes as many. */
+  readonly elements: number;
+}
+
+/** A tile, and how its workgroups come by it. */
+export interface TileWork {
+  readonly tileM: number;
+  readonly tileN: number;
+  readonly tileK: number;
+  /** Threads of a workgroup. */
+  readonly threads: number;
+  /** Of a thread: M and vectors of 4 N that it computes, and vectors that it loads for each tile of K. */
+  readonly mPerThread: number;
+  readonly vectorsPerThread: number;
+  readonly vectorsLoaded: number;
+  /** Whether these are kept in registers while a tile is multiplied. */
+  readonly ahead: boolean;
+  /** Workgroup memory in all. */
+  readonly workgroupBytes: number;
+  readonly splitK: number;
+}
+
+const FLOAT_BYTES = 4;
+/** A thread's registers for addresses and counters, as the compilers of AMD's GPUs take them for these kernels. */
+const OTHER_REGISTERS = 20;
+/** Instructions for a vector that goes from global to workgroup memory, and for an iteration of the loop over K, likewise. */
+const LOAD_INSTRUCTIONS = 10;
+const LOOP_INSTRUCTIONS = 8;
+/** What spilling costs, as instructions for each register that does not fit and each vector of K: a store, and a load's wait. */
+const SPILL_INSTRUCTIONS = 16;
+/** Multiply-adds of a loop over a tile of K that compilers unroll, and registers that its reads, moved ahead, then take. */
+const UNROLLED_MULTIPLY_ADDS = 256;
+const UNROLLED_REGISTERS = 16;
+/** Bytes a clock that a multiprocessor gets from the caches behind it, while all of them ask. */
+const CACHE_BANDWIDTH = 32;
+/** Clocks between the end of a dispatch and the start of the next one, which reads what it wrote. */
+const DISPATCH_CLOCKS = 4000;
+/**
+ * The part of the threads that fill a device which should be there; and which should fit, where registers or workgroup memory
+ * leave no room for more: threads with many independent sums hide latencies by themselves, when they load ahead.
+ */
+const BUSY_SHARE = 0.6;
+const FITTING_SHARE = { ahead: 0.25, otherwise: 0.4 };
+/** How much of the shorter of two times that overlap adds to the longer one. */
+const OVERLAP = 0.25;
+
+/** 32-bit registers that a thread of a tile holds. */
+export function threadRegisters({ mPerThread, vectorsPerThread, vectorsLoaded, ahead, tileK }: TileWork): number {
+  const sums = 4 * mPerThread * vectorsPerThread;
+  const reads = 16 * vectorsPerThread + 4 + (sums * tileK <= UNROLLED_MULTIPLY_ADDS ? UNROLLED_REGISTERS : 0);
+  return sums + reads + (ahead ? 4 * vectorsLoaded : 0) + OTHER_REGISTERS;
+}
+
+/** Instructions of a thread for a tile of K. */
+function instructionsOf(work: TileWork, device: DeviceRecord): number {
+  const { mPerThread, vectorsPerThread, vectorsLoaded, tileK } = work;
+  const vectorsOfK = tileK / 4;
+  const multiplyAdds = 4 * mPerThread * vectorsPerThread * tileK;
+  const reads = vectorsOfK * (mPerThread + 4 * vectorsPerThread);
+  const spilled = Math.max(0, threadRegisters(work) - device.threadRegisters);
+  const spilling = spilled * vectorsOfK * SPILL_INSTRUCTIONS;
+  return multiplyAdds + reads + vectorsLoaded * LOAD_INSTRUCTIONS + LOOP_INSTRUCTIONS + spilling;
+}
+
+/** Bytes that a subgroup reads from workgroup memory for a tile of K: lanes that read the same value share it. */
+function workgroupReads({ mPerThread, vectorsPerThread, tileN, tileK }: TileWork, { subgroup }: DeviceRecord): number {
+  const lanesN = Math.min(subgroup, tileN / (4 * vectorsPerThread));
+  const lanesM = subgroup / lanesN;
+  return tileK * FLOAT_BYTES * (mPerThread * lanesM + 4 * vectorsPerThread * lanesN);
+}
+
+/** Clocks that the device takes for the product, with the second dispatch where K is split. */
+export function predictClocks(product: Product, work: TileWork, device: DeviceRecord): number {
+  const { m, n, k, copies, elements } = product;
+  const { tileM, tileN, tileK, threads, splitK, workgroupBytes } = work;
+  const workgroups = Math.ceil(m / tileM) * Math.ceil(n / tileN) * copies * splitK;
+  const tilesK = Math.ceil(k / splitK / tileK);
+  const subgroups = Math.ceil(threads / device.subgroup);
+  const issue = (subgroups * device.subgroup * instructionsOf(work, device)) / device.lanes;
+  const reads = (subgroups * workgroupReads(work, device)) / device.workgroupBandwidth;
+  const loads = (tileK * (tileM + tileN) * FLOAT_BYTES) / CACHE_BANDWIDTH;
+  const each =
+    tilesK * (Math.max(issue, reads, loads) + OVERLAP * (issue + reads + loads - Math.max(issue, reads, loads)));
+
+  const registers = Math.min(threadRegisters(work), device.threadRegisters);
+  const fitting = Math.max(
+    1,
+    Math.min(Math.floor(device.registers / (threads * registers)), Math.floor(device.workgroupBytes / workgroupBytes)),
+  );
+  const fill = device.fillThreads / device.multiprocessors;
+  const wanted = FITTING_SHARE[work.ahead ? "ahead" : "otherwise"] * fill;
+  const perMultiprocessor = workgroups / device.multiprocessors;
+  const idle = Math.max(1, (BUSY_SHARE * fill) / (perMultiprocessor * threads), wanted / (fitting * threads));
+  // The last workgroups keep only some multiprocessors busy; the fewer there are for each, the more that costs.
+  const rounds = perMultiprocessor > fitting ? Math.ceil(perMultiprocessor) : perMultiprocessor;
+  const compute = rounds * each * idle;
+
+  const bytesPerClock = (device.multiprocessors * device.lanes) / device.intensity;
+  const operands = FLOAT_BYTES * (copies * (m * k + k * n) + elements);
+  const partials = splitK > 1 ? 2 * FLOAT_BYTES * splitK * elements : 0;
+  const memory = operands / bytesPerClock;
+  const alone = Math.max(memory, compute) + OVERLAP * Math.min(memory, compute);
+  return alone + (splitK > 1 ? partials / bytesPerClock + DISPATCH_CLOCKS : 0);
+}

@@ -1,0 +1,153 @@
+/**
+ * Tap GEMM: implicit GEMM (implicitGemm.ts has a picture) whose K goes tap by tap. Forward pass and input gradient.
+ *
+ *   C[m, n] = sum over taps t, then over source channels c, of A[m, (t, c)] * B[(t, c), n]
+ *
+ * Where positions read the source is computed when a tap begins. The next channel lies one stride further, so that the inner loop
+ * divides nothing and tests no bounds. An input gradient takes for each phase of its results the taps of this phase alone, and a
+ * phase without taps multiplies nothing. Each tap takes whole tiles of K: channels should be many, or a multiple of tileK.
+ * Weights are packed with the source channels of a tap together (packWeights.ts), once for all calls with the same weights.
+ */
+import kernel from "../../../shaders/implicit_gemm/tap_gemm.wgsl";
+import type { ConvOperation } from "../../problem/operation.js";
+import { isPointwise } from "../../problem/pointwise.js";
+import { policyOf } from "../../planning/policy.js";
+import { dispatch, foldWorkgroups, type Solver, without } from "../../planning/solver.js";
+import { borderDispatches } from "../passes/borderInputGradient.js";
+import {
+  resultElements,
+  resultSplitK,
+  resultSplitKRefusal,
+  resultSums,
+  type ResultTerms,
+} from "../passes/sumSplits.js";
+import { stepsPerBlock } from "../shared/blocks.js";
+import { gatherTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
+import { describeGather, type Gather, liesInVectors, phaseUniforms } from "../shared/gather.js";
+import { type SplitTile, tileCandidates } from "./tileChoice.js";
+import { packedWeights } from "./packWeights.js";
+import {
+  TILE_KNOBS,
+  tileN,
+  tileConstants,
+  tileCount,
+  tileDiscouraged,
+  tileMultiplyAdds,
+  tileRefusal,
+  tileM,
+  tileSums,
+  type TileExtra,
+  type WorkgroupTile,
+} from "./workgroupTile.js";
+
+/** Whether four neighbouring positions are four neighbouring, aligned source elements: a plain 1x1 layer. */
+function vectorSource({ problem, masked }: ConvOperation): boolean {
+  const { inputPositions, layout } = problem;
+  return isPointwise(problem) && layout === "channels-first" && inputPositions % 4 === 0 && !masked;
+}
+
+/** Of workgroup memory, for each position of a tile: where its taps begin, where it reads the source, where its results go. */
+const POSITION_BYTES = 24;
+
+const extra = (tile: WorkgroupTile): TileExtra => ({ tableBytes: POSITION_BYTES * tileN(tile) });
+
+/** Tiles of K that the channels of a tap take. */
+const tapTiles = ({ sourceChannels }: Gather, { tileK }: WorkgroupTile): number => Math.ceil(sourceChannels / tileK);
+
+/** The sums of a tile: K in whole tiles, for the phase with the most taps. */
+function termsOf({ problem }: ConvOperation, gather: Gather, tile: WorkgroupTile): ResultTerms {
+  const { phaseCount, resultChannels, sourceChannels, n } = gather;
+  const tasks = phaseCount * problem.groups * tileCount(tile, resultChannels, n);
+  const unit = tile.tileK;
+  const k = (gather.k / sourceChannels) * tapTiles(gather, tile) * unit;
+  return { tasks, k, unit, blockK: unit * stepsPerBlock(unit), sums: tileSums(tile) };
+}
+
+/** Multiply-adds of a group in whole tiles. Each tap is of one phase. */
+function executed({ problem }: ConvOperation, { resultChannels, sourceChannels, n }: Gather, tile: WorkgroupTile) {
+  return problem.taps * tileMultiplyAdds(tile, resultChannels, n, sourceChannels);
+}
+
+export const tapGemm: Solver<SplitTile> = {
+  name: "tap-gemm",
+  directions: ["forward", "inputGradient"],
+  usesWorkgroupMemory: true,
+  knobs: { ...TILE_KNOBS, splitK: false },
+
+  configs(operation, capabilities) {
+    const { problem } = operation;
+    const gather = describeGather(operation);
+    const { resultChannels: m, n, k, phaseCount, sourceChannels } = gather;
+    const { splitLeastK: leastK } = policyOf(capabilities);
+    const elements = resultElements(operation);
+    const taps = problem.taps / phaseCount;
+    const paddedK = (tileK: number): number => taps * tileK * Math.ceil(sourceChannels / tileK);
+    const copies = phaseCount * problem.groups;
+    return tileCandidates(
+      { m, n, k, copies, elements, leastK, paddedK, extra, loadsAhead: true },
+      capabilities,
+      (tile) => resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1,
+    );
+  },
+
+  discouraged(operation, capabilities) {
+    const { resultChannels, sourceChannels } = describeGather(operation);
+    return tileDiscouraged(Math.min(resultChannels, sourceChannels), policyOf(capabilities));
+  },
+
+  plan(operation, capabilities, config) {
+    const unable = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra(config));
+    if (unable !== undefined) return { refused: unable };
+    const gather = describeGather(operation);
+    const terms = termsOf(operation, gather, config);
+    const { splitK = resultSplitK(operation, terms, capabilities) } = config;
+    const refused = resultSplitKRefusal(operation, splitK, capabilities);
+    if (refused !== undefined) return { refused };
+    const sums = resultSums(operation, gather, terms, splitK, capabilities);
+    const weights = packedWeights(operation, gather, capabilities);
+    const tasks = sums.splitK * terms.tasks;
+    const vectors = vectorResults(
+      sums.types.Result,
+      gather.phaseCount === 1 && liesInVectors(gather, gather.phasePositions),
+    );
+    const sourcesInVectors = vectorSource(operation);
+    const step = dispatch(kernel, {
+      constants: {
+        ...gather.constants,
+        ...tileConstants(config),
+        AHEAD: config.ahead !== 0,
+        RAGGED: gather.sourceChannels % config.tileK !== 0,
+        VECTOR_SOURCE: sourcesInVectors,
+        ...sums.constants,
+        ...vectors.constants,
+      },
+      types: { ...gatherTypes(operation), ...vectors.types },
+      uniforms: {
+        ...without(gather.uniforms, "weightStrides", "weightGroupStride"),
+        ...phaseUniforms(gather),
+        groups: operation.problem.groups,
+        tapTiles: tapTiles(gather, config),
+        packedStrides: weights.strides,
+        packedChannels: weights.channels,
+        tilesPerSplit: sums.perSplit / config.tileK,
+        resultElements: sums.resultElements,
+        tilesM: Math.ceil(gather.resultChannels / tileM(config)),
+        tilesN: Math.ceil(gather.n / tileN(config)),
+        tasks,
+      },
+      bindings: {
+        ...without(gather.bindings, "weight"),
+        ...sums.bindings,
+        weightVectors: weights.binding,
+        // Bound as vectors, a buffer of less than one is too small.
+        sourceVectors: sourcesInVectors ? gather.bindings.source : "unused",
+      },
+      workgroups: foldWorkgroups(tasks, capabilities),
+      multiplyAdds: operation.problem.groups * executed(operation, gather, config),
+    });
+    return {
+      dispatches: [...weights.dispatches, step, ...sums.reduction, ...borderDispatches(operation, capabilities)],
+      scratchBytes: { ...weights.scratchBytes, ...sums.scratchBytes },
+    };
+  },
+};

@@ -1,0 +1,145 @@
+/**
+ * Which tiles are candidates for a product, the default first. On GPUs they compete by predicted time (planning/tileModel.ts), with
+ * the ways to split K and with loading ahead or not. Where workgroup memory does not pay, a few are left for the tuner.
+ */
+import type { Capabilities } from "../../planning/capabilities.js";
+import { type DevicePolicy, policyOf } from "../../planning/policy.js";
+import { predictClocks, type Product } from "../../planning/tileModel.js";
+import { preferring } from "../shared/constants.js";
+import { splitKRefusal } from "../shared/splits.js";
+import {
+  tileBytes,
+  tileCount,
+  type TileExtra,
+  tileLoads,
+  tileM,
+  tileN,
+  tileRefusal,
+  type WorkgroupTile,
+} from "./workgroupTile.js";
+
+export interface SplitTile extends WorkgroupTile {
+  /**
+   * Workgroups that share a sum; as many as the device wants when absent. More keep a large device busy where there are
+   * few tiles. Each writes a partial result, and a second dispatch adds them.
+   */
+  readonly splitK?: number;
+}
+
+/** What a kernel computes with a tile, and what it needs besides. */
+export interface TiledProduct extends Product {
+  /** The least K of a part that is worth its partial result. */
+  readonly leastK: number;
+  /** K in whole tiles of `tileK`. */
+  readonly paddedK: (tileK: number) => number;
+  readonly extra: (tile: WorkgroupTile) => TileExtra;
+  /** Whether the kernel has the knob `ahead`. */
+  readonly loadsAhead: boolean;
+}
+
+/** Tiles from large to small. */
+const FEW_TILES: readonly WorkgroupTile[] = [
+  { threadsN: 16, threadsM: 16, mPerThread: 8, vectorsPerThread: 2, tileK: 8 },
+  { threadsN: 16, threadsM: 8, mPerThread: 8, vectorsPerThread: 1, tileK: 16 },
+  { threadsN: 16, threadsM: 16, mPerThread: 4, vectorsPerThread: 1, tileK: 16 },
+  { threadsN: 8, threadsM: 8, mPerThread: 4, vectorsPerThread: 1, tileK: 8 },
+];
+
+/** Threads along N and M, and what each computes: tiles of 16 to 128 by 16 to 128, whose channels are a multiple of 8. */
+const SHAPES: readonly (readonly [threadsN: number, threadsM: number, mPerThread: number, vectorsPerThread: number])[] =
+  [
+    [16, 16, 8, 2], // 128 x 128
+    [16, 8, 8, 2], // 64 x 128
+    [16, 16, 8, 1], // 128 x 64
+    [16, 8, 8, 1], // 64 x 64
+    [16, 16, 4, 1], // 64 x 64, twice the threads
+    [16, 16, 6, 1], // 96 x 64
+    [16, 8, 6, 1], // 48 x 64
+    [16, 8, 4, 1], // 32 x 64
+    [8, 16, 4, 1], // 64 x 32
+    [8, 8, 8, 1], // 64 x 32, half the threads
+    [16, 4, 6, 1], // 24 x 64
+    [16, 4, 4, 1], // 16 x 64
+    [8, 8, 4, 1], // 32 x 32
+    [8, 16, 6, 1], // 96 x 32
+    [4, 16, 4, 1], // 64 x 16
+    [4, 16, 6, 1], // 96 x 16
+    [6, 16, 6, 1], // 96 x 24
+    [8, 8, 2, 1], // 16 x 32
+    [4, 16, 2, 1], // 32 x 16
+    [10, 16, 8, 1], // 128 x 40, for planes of 14 x 14
+    [10, 16, 4, 1], // 64 x 40
+    [13, 16, 4, 1], // 64 x 52, for planes of 7 x 7
+  ];
+/** K of a part below which splitting is not tried. */
+const LEAST_K = 64;
+const TILE_KS = [8, 16, 32];
+const SPLITS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+/** Candidates that a tuner measures. */
+const MOST_CANDIDATES = 5;
+
+const TILES: readonly WorkgroupTile[] = SHAPES.flatMap(([threadsN, threadsM, mPerThread, vectorsPerThread]) =>
+  TILE_KS.map((tileK) => ({ threadsN, threadsM, mPerThread, vectorsPerThread, tileK })),
+);
+const AHEAD = [1, 0];
+
+/** Tiles with the best number of splits for each, from the shortest predicted time to the longest. */
+function rankedTiles(product: TiledProduct, policy: DevicePolicy, capabilities: Capabilities): readonly SplitTile[] {
+  const { device } = policy;
+  const { paddedK, elements, loadsAhead } = product;
+  const tiles = loadsAhead ? TILES.flatMap((tile) => AHEAD.map((ahead) => ({ ...tile, ahead }))) : TILES;
+  const ranked = tiles.flatMap((tile) => {
+    const extra = product.extra(tile);
+    if (tileRefusal(tile, capabilities, extra) !== undefined) return [];
+    const k = paddedK(tile.tileK);
+    const predictions = SPLITS.filter(
+      (splitK) =>
+        splitK === 1 || (k >= splitK * LEAST_K && splitKRefusal(splitK, elements, capabilities) === undefined),
+    ).map((splitK) => {
+      const work = {
+        ...tile,
+        tileM: tileM(tile),
+        tileN: tileN(tile),
+        threads: tile.threadsN * tile.threadsM,
+        vectorsLoaded: tileLoads(tile).a + tileLoads(tile).b,
+        ahead: tile.ahead === 1,
+        workgroupBytes: tileBytes(tile, extra),
+        splitK,
+      };
+      return { config: { ...tile, splitK }, clocks: predictClocks({ ...product, k }, work, device) };
+    });
+    return [predictions.reduce((best, next) => (next.clocks < best.clocks ? next : best))];
+  });
+  return ranked.sort((a, b) => a.clocks - b.clocks).map(({ config }) => config);
+}
+
+/** The same tile with fewer barriers, or with fewer iterations of the inner loop and more instructions. */
+function variantsOf(tile: WorkgroupTile): readonly WorkgroupTile[] {
+  const fewerBarriers = tile.vectorsPerThread > 1 ? [{ ...tile, tileK: 2 * tile.tileK }] : [];
+  return [...fewerBarriers, { ...tile, unroll: tile.tileK / 4 }];
+}
+
+/**
+ * Candidates for a product, the default first.
+ *
+ * @param isSplit where tiles are few: whether the device wants K split with this one
+ */
+export function tileCandidates(
+  product: TiledProduct,
+  capabilities: Capabilities,
+  isSplit: (tile: WorkgroupTile) => boolean,
+): readonly SplitTile[] {
+  const policy = policyOf(capabilities);
+  const { m, n, k, copies, leastK } = product;
+  if (policy.workgroupMemoryPays) {
+    const ranked = rankedTiles(product, policy, capabilities).slice(0, MOST_CANDIDATES);
+    if (ranked.length > 0) return ranked;
+  }
+  const [smallest] = FEW_TILES.slice(-1);
+  const fitting = FEW_TILES.filter((tile) => tile === smallest || tileM(tile) < 2 * m);
+  const workgroups = (tile: WorkgroupTile): number =>
+    copies * Math.max(1, Math.floor(k / leastK)) * tileCount(tile, m, n);
+  const tiles = preferring(fitting, (tile) => workgroups(tile) >= policy.busyTileWorkgroups);
+  const all = [...tiles, ...variantsOf(tiles[0])];
+  return [...all, ...all.filter(isSplit).map((tile) => ({ ...tile, splitK: 1 }))];
+}

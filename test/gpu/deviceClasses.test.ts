@@ -1,0 +1,53 @@
+/** What is planned by default for GPUs that are not here, run on the device that is: exact on small integers. */
+import { makeProblem } from "webgpu-conv/reference";
+import { describe, expect } from "vitest";
+import type { DeviceClass } from "../../src/planning/devices.js";
+import { select, solversFor } from "../../src/solvers/select.js";
+import { smallIntegers } from "../support/data.js";
+import { gpuTest } from "../support/gpuTest.js";
+import { exactMismatch } from "../support/mismatch.js";
+import { expectedResults, makeValues, operationsOf } from "../support/operations.js";
+
+/** One of many registers and much workgroup memory, one of few registers, one of little of all. */
+const CLASSES: readonly DeviceClass[] = ["nvidia", "intel-xe-lp", "mali"];
+
+/** Ends of tiles in M, N and K; sums of several blocks, and split ones; phases, some of which have no taps. */
+const LAYERS = [
+  ["1x1, in vectors", [2, 72, 8, 8], [40, 72, 1, 1], {}],
+  ["1x1, stride 2", [2, 24, 9, 8], [40, 24, 1, 1], { stride: 2 }],
+  ["3x3, stride 2, ragged", [2, 10, 13, 11], [20, 10, 3, 3], { padding: 1, stride: 2 }],
+  ["3x3, long sums", [1, 136, 5, 5], [24, 136, 3, 3], { padding: 1, stride: 2 }],
+  ["2x3, groups, strides of 2 and 1", [2, 32, 9, 11], [24, 16, 2, 3], { stride: [2, 1], groups: 2 }],
+  ["3x3, dilated, stride 3", [1, 12, 14, 13], [9, 12, 3, 3], { padding: 2, stride: 3, dilation: 2 }],
+  [
+    "3x3, reflected, channels-last",
+    [1, 9, 10, 16],
+    [16, 16, 3, 3],
+    { padding: 1, paddingMode: "reflect", layout: "channels-last" },
+  ],
+  ["planes of 7x7", [1, 40, 7, 7], [64, 40, 3, 3], { padding: 1, stride: 2 }],
+] as const;
+
+describe.each(CLASSES)("plans for %s", (deviceClass) => {
+  for (const [name, input, weight, options] of LAYERS) {
+    gpuTest(name, async ({ runner, capabilities }) => {
+      const planned = { ...capabilities, deviceClass };
+      const operations = operationsOf(makeProblem(2, input, weight, options)).filter(
+        ({ activation, masked, direction }) =>
+          direction !== "biasGradient" &&
+          (direction === "inputGradient" ? masked : activation.name === "relu" || direction === "weightGradient"),
+      );
+      expect(operations.length).toBeGreaterThanOrEqual(3);
+      for (const operation of operations) {
+        const { plan } = select(operation, planned);
+        const solver = solversFor(operation).find((one) => one.name === plan.solver);
+        if (solver?.isExact(plan.config, operation) === false) continue;
+        const values = makeValues(operation.problem, 7, smallIntegers);
+        const results = await runner.run(operation, plan, values);
+        expectedResults(operation, values).forEach((expected, i) => {
+          expect(exactMismatch(results[i], expected), `${operation.direction} by ${plan.solver}`).toBeUndefined();
+        });
+      }
+    });
+  }
+});

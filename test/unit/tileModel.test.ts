@@ -1,0 +1,127 @@
+/** Tiles are chosen by predicted time: what the prediction must see, for devices of every class. */
+import { makeProblem } from "webgpu-conv/reference";
+import { describe, expect, test } from "vitest";
+import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import { DEVICE_CLASSES, type DeviceClass, DEVICES } from "../../src/planning/devices.js";
+import { predictClocks, threadRegisters, type TileWork } from "../../src/planning/tileModel.js";
+import { usefulShare } from "../../src/planning/work.js";
+import { isRefusal, type SolverPlan } from "../../src/planning/solver.js";
+import { type Direction, NOTHING_FUSED } from "../../src/problem/operation.js";
+import { select, solversFor } from "../../src/solvers/select.js";
+
+const GPUS = DEVICE_CLASSES.filter((deviceClass) => deviceClass !== "software");
+
+const capabilitiesOf = (deviceClass: DeviceClass): Capabilities => ({
+  ...DEFAULT_CAPABILITIES,
+  deviceClass,
+  limits: { ...DEFAULT_CAPABILITIES.limits, maxComputeWorkgroupStorageSize: 32_768 },
+});
+
+function planOf(
+  deviceClass: DeviceClass,
+  direction: Direction,
+  input: readonly number[],
+  weight: readonly number[],
+  options = {},
+): SolverPlan {
+  const operation = {
+    ...NOTHING_FUSED,
+    direction,
+    dtype: "float32",
+    problem: makeProblem(2, input, weight, options),
+  } as const;
+  return select(operation, capabilitiesOf(deviceClass)).plan;
+}
+
+const work = (changes: Partial<TileWork> = {}): TileWork => ({
+  tileM: 64,
+  tileN: 64,
+  tileK: 16,
+  threads: 256,
+  mPerThread: 4,
+  vectorsPerThread: 1,
+  vectorsLoaded: 2,
+  ahead: true,
+  workgroupBytes: 10_000,
+  splitK: 1,
+  ...changes,
+});
+
+describe("the prediction", () => {
+  const product = { m: 256, n: 100_352, k: 256, copies: 1, elements: 256 * 100_352 };
+
+  test("is proportional to the work where there is plenty", () => {
+    const once = predictClocks(product, work(), DEVICES.nvidia);
+    const twice = predictClocks(
+      { ...product, n: 2 * product.n, elements: 2 * product.elements },
+      work(),
+      DEVICES.nvidia,
+    );
+    expect(twice / once).toBeCloseTo(2, 1);
+  });
+
+  test("counts what a tile computes beyond the product", () => {
+    const narrow = { ...product, m: 16, elements: 16 * product.n };
+    const large = work({ tileM: 128, tileN: 128, mPerThread: 8, vectorsPerThread: 2 });
+    const small = work({ tileM: 16, tileN: 64, threads: 64 });
+    expect(predictClocks(narrow, small, DEVICES.nvidia)).toBeLessThan(predictClocks(narrow, large, DEVICES.nvidia));
+  });
+
+  test("counts registers that do not fit", () => {
+    const large = work({ mPerThread: 8, vectorsPerThread: 2, tileM: 128, tileN: 128 });
+    expect(threadRegisters(large)).toBeGreaterThan(DEVICES["intel-xe-lp"].threadRegisters);
+    const least = (tile: TileWork, deviceClass: DeviceClass): number =>
+      predictClocks(product, tile, DEVICES[deviceClass]);
+    expect(least(large, "amd-rdna")).toBeLessThan(least(work(), "amd-rdna"));
+    expect(least(large, "intel-xe-lp")).toBeGreaterThan(least(work({ ahead: false }), "intel-xe-lp"));
+  });
+
+  test("splits K where tiles leave a device idle, and not where they fill it", () => {
+    const few = { m: 512, n: 49, k: 4608, copies: 1, elements: 512 * 49 };
+    expect(predictClocks(few, work({ splitK: 8 }), DEVICES.nvidia)).toBeLessThan(
+      predictClocks(few, work(), DEVICES.nvidia),
+    );
+    expect(predictClocks(product, work({ splitK: 8 }), DEVICES.nvidia)).toBeGreaterThan(
+      predictClocks(product, work(), DEVICES.nvidia),
+    );
+  });
+});
+
+describe.each(GPUS)("on %s", (deviceClass) => {
+  test.each([
+    ["64 to 256, 1x1", [32, 64, 56, 56], [256, 64, 1, 1], {}],
+    ["16 to 96, 1x1", [32, 16, 112, 112], [96, 16, 1, 1], {}],
+    ["128 to 128, 3x3, stride 2", [32, 128, 56, 56], [128, 128, 3, 3], { padding: 1, stride: 2 }],
+    ["256 to 512, 1x1, stride 2", [32, 256, 56, 56], [512, 256, 1, 1], { stride: 2 }],
+  ] as const)("few multiply-adds of %s are in vain", (_name, input, weight, options) => {
+    for (const direction of ["forward", "inputGradient"] as const) {
+      const problem = makeProblem(2, input, weight, options);
+      const operation = { ...NOTHING_FUSED, direction, dtype: "float32", problem } as const;
+      const { plan } = select(operation, capabilitiesOf(deviceClass));
+      expect(usefulShare(operation, plan), `${direction} ${plan.solver}`).toBeGreaterThan(0.85);
+    }
+  });
+
+  test("a strided input gradient multiplies the taps of each phase alone", () => {
+    const [input, weight, options] = [[1, 64, 28, 28], [64, 64, 1, 1], { stride: 2 }] as const;
+    const plan = planOf(deviceClass, "inputGradient", input, weight, options);
+    expect(plan.solver).toBe("tap-gemm");
+    expect(plan.dispatches.reduce((sum, { multiplyAdds = 0 }) => sum + multiplyAdds, 0)).toBeLessThan(
+      1.5 * 64 * 64 * 14 * 14,
+    );
+  });
+
+  test("candidates are different, and all within the device's limits", () => {
+    const problem = makeProblem(2, [1, 128, 28, 28], [128, 128, 3, 3], { padding: 1, stride: 2 });
+    for (const direction of ["forward", "inputGradient", "weightGradient"] as const) {
+      const operation = { ...NOTHING_FUSED, direction, dtype: "float32", problem } as const;
+      for (const solver of solversFor(operation).filter(({ usesWorkgroupMemory }) => usesWorkgroupMemory)) {
+        const configs = solver.configs(operation, capabilitiesOf(deviceClass));
+        expect(new Set(configs.map((config) => JSON.stringify(config))).size).toBe(configs.length);
+        for (const config of configs) {
+          expect(isRefusal(solver.plan(operation, capabilitiesOf(deviceClass), config)), solver.name).toBe(false);
+        }
+      }
+    }
+  });
+});
