@@ -1,4 +1,4 @@
-/** What bundlers for browsers take in place of `webgpu-conv/node`, whose modules a page lacks: it says which entry to take. */
+/** Bundlers for browsers take this in place of `webgpu-conv/node`, whose modules a page lacks. It names the entry to import. */
 import type { Engine } from "./api/engine.js";
 import { DeviceError } from "./base/errors.js";
 

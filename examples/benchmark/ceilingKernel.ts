@@ -62,8 +62,8 @@ export async function makeKernel(
   const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
   const bindGroup = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
   const workgroups = threads / WORKGROUP_THREADS;
-  const columns = Math.min(workgroups, powerOfTwoWithin(device.limits.maxComputeWorkgroupsPerDimension));
-  return { pipeline, bindGroup, workgroups: [columns, workgroups / columns] };
+  const x = Math.min(workgroups, powerOfTwoWithin(device.limits.maxComputeWorkgroupsPerDimension));
+  return { pipeline, bindGroup, workgroups: [x, workgroups / x] };
 }
 
 export async function bestMilliseconds(

@@ -1,4 +1,4 @@
-/** What an engine needs of the thing that computes: a GPU, or the CPU reference. */
+/** Backends: what an engine needs of a GPU, or of the CPU reference. */
 import type { DrawTarget, Planes } from "./draw.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import type { DType, StoredValues } from "../problem/dtype.js";
@@ -14,7 +14,7 @@ export interface TensorStorage {
   /** Number of elements. */
   readonly size: number;
   readonly bytes: number;
-  /** What the bytes mean where they are an image's pixels, and not values of `dtype`. */
+  /** What the bytes mean where they are an image's pixels; undefined where they are values of `dtype`. */
   readonly pixels?: Pixels | undefined;
 }
 
@@ -74,11 +74,11 @@ export interface Sequence {
   dispose(): void;
 }
 
-/** What only a WebGPU backend has: memory that it can share, and a place in the caller's own GPU work. */
+/** What only a WebGPU backend has: memory that it shares with the caller, and work in the caller's encoders. */
 export interface Interop<Storage extends TensorStorage = TensorStorage> {
   /** A caller's buffer as a storage. It is not copied, and stays the caller's. */
   wrap(buffer: GPUBuffer, offset: number, shape: readonly number[], dtype: DType): Storage;
-  /** Writes what `record` records into the encoder. Gives what is to be called once that was submitted. */
+  /** Writes what `record` records into the encoder. The result is to be called once the encoder was submitted. */
   encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void>;
   /** Records what `record` records, to be replayed; resolves once every kernel is compiled. */
   compile(record: () => void): Promise<Sequence>;
@@ -90,8 +90,8 @@ export interface Interop<Storage extends TensorStorage = TensorStorage> {
 export type RoleStorages<Storage extends TensorStorage = TensorStorage> = Partial<Record<TensorRole, Storage>>;
 
 /**
- * What every engine needs: enough for forward passes. `Storage` is the backend's own. Whoever holds a backend without saying
- * which sees no more than {@link TensorStorage}, and hands it nothing but storages that it made itself.
+ * What every engine needs: enough for forward passes. `Storage` is the backend's own type. Code that works with any backend sees
+ * only {@link TensorStorage}, and must hand a backend only storages that it made.
  */
 export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
   readonly adapter: AdapterDescription;
@@ -99,7 +99,7 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
   readonly device: GPUDevice | undefined;
   /** What its device can do, as planning reads it; undefined on the CPU. */
   readonly capabilities: Capabilities | undefined;
-  /** A storage of that shape. The values are the caller's array, or its own: copied before this returns. */
+  /** A storage of that shape. The values are copied before this returns. */
   upload(values: StoredValues, shape: readonly number[], dtype: DType): Storage;
   /**
    * Records the operation; the results are new storages, in the order of `resultRoles`.
@@ -114,11 +114,11 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
   ): Storage[];
   read(storage: Storage): Promise<Float32Array<ArrayBuffer>>;
   /**
-   * Replaces the values, by an array that is the backend's to keep, after everything recorded so far; resolves once that is on the device's
-   * queue.
+   * Replaces the values, after everything recorded so far. The array belongs to the backend from then on. Resolves once the
+   * write is on the device's queue.
    */
   write(storage: Storage, values: StoredValues): Promise<void>;
-  /** Where a storage lies on the device: from then on the caller may write there. Absent on the CPU. */
+  /** The buffer of a storage, where the caller may write from then on. Absent on the CPU. */
   binding?(storage: Storage): Required<GPUBufferBinding>;
   /** The storage must not be used again. */
   release(storage: Storage): void;
@@ -126,7 +126,7 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
   select(operation: ConvOperation, choice: SolverChoice | undefined): Selection;
   /** Hands all recorded work to the device; resolves once that has happened. */
   submit(): Promise<void>;
-  /** Resolves when all recorded work is done; rejects with what went wrong on the device since last asked. */
+  /** Resolves when all recorded work is done. Rejects with the first error of the device since it was last called. */
   finish(): Promise<void>;
   memory(): BackendMemory;
   dispose(): void;
@@ -136,13 +136,13 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
 export interface Backend<Storage extends TensorStorage = TensorStorage> extends CoreBackend<Storage> {
   /** Undefined on the CPU. */
   readonly interop: Interop<Storage> | undefined;
-  /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be. */
+  /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be uploaded. */
   pixelOrder(image: ImageSource): PixelOrder;
   /** Images of one size, as the tensor of pixels that `pixels` describes. */
   uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): Storage;
   /** Counts infinities and NaNs where the values are. */
   check(storage: Storage): Promise<SpecialValues>;
-  /** What the next {@link finish} or read is to reject with. */
+  /** Makes the next {@link finish} reject with this error. */
   report(error: Error): void;
   /** Runs what `record` records and measures that alone. */
   time(record: () => void): Promise<Timing>;

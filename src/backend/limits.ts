@@ -1,4 +1,4 @@
-/** What a device can hold: the same answer for a call, which throws it, and for an explanation, which tells it. */
+/** What a device can hold. A call throws these refusals; an explanation contains them. */
 import type { CoreBackend } from "./backend.js";
 import { BYTES_PER_ELEMENT, type DType } from "../problem/dtype.js";
 import { show } from "../base/errors.js";
@@ -7,7 +7,7 @@ import type { Capabilities } from "../planning/capabilities.js";
 import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../problem/operation.js";
 import { BYTES_PER_PIXEL } from "../problem/pixels.js";
 
-/** The device, as far as it limits tensors. */
+/** What limits tensors. */
 type Device = Pick<CoreBackend, "adapter" | "capabilities">;
 
 /** Why a tensor is larger than the device can hold; undefined when it is not. */
@@ -28,7 +28,7 @@ export function tensorRefusal(
 const bindingLimit = ({ limits }: Capabilities): string =>
   limits.maxBufferSize < limits.maxStorageBufferBindingSize ? "maxBufferSize" : "maxStorageBufferBindingSize";
 
-/** Why an operation's result cannot be; undefined when all can. */
+/** Why a result of an operation is too large; undefined when none is. */
 export function resultRefusal(operation: ConvOperation, device: Device): string | undefined {
   for (const role of resultRoles(operation)) {
     const refusal = tensorRefusal("the result", shapeOfRole(operation, role), bytesOf(operation.dtype), device);
@@ -37,7 +37,7 @@ export function resultRefusal(operation: ConvOperation, device: Device): string 
   return undefined;
 }
 
-/** Likewise of what it reads, which a call is given. */
+/** Likewise of an operand. A call has its operands already, so only explanations ask this. */
 export function operandRefusal(operation: ConvOperation, device: Device): string | undefined {
   const { problem, dtype, pixels } = operation;
   for (const role of operandRoles(operation)) {

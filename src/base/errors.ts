@@ -39,7 +39,7 @@ export function require(holds: boolean, explain: () => string): asserts holds {
   if (!holds) throw new ArgumentError(explain());
 }
 
-/** What an error says, or whatever else was thrown in its place. */
+/** The text of what was thrown, an error or any other value. */
 export function textOf(thrown: unknown): string {
   try {
     return String(thrown);
@@ -53,7 +53,7 @@ const DEEPEST_LIST = 4;
 
 /**
  * Writes a value into an error message: arrays in brackets, text in quotes, objects by their class, at most 80 characters.
- * It takes whatever a caller may hand over, lists within lists without end too, and never throws.
+ * It takes any value of a caller's, even a list that contains itself, and never throws.
  */
 export function show(value: unknown): string {
   const text = write(value, 0);

@@ -20,7 +20,7 @@ const REBIAS = 0x38000000;
 /** Whether the float32 with these bits becomes a float16 that is normal, or infinity by rounding. */
 const isPlain = (bits: number): boolean => ((bits & 0x7fffffff) - LEAST_NORMAL) >>> 0 < BEYOND - LEAST_NORMAL;
 
-/** float16 bits of such a float32: the carry of the fraction goes into the exponent, and at the end into infinity. */
+/** float16 bits of such a float32. The fraction's carry goes into the exponent, and from the largest one into infinity. */
 function narrowPlain(bits: number): number {
   const magnitude = bits & 0x7fffffff;
   return ((bits >>> 16) & 0x8000) | ((magnitude - REBIAS + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
@@ -63,8 +63,8 @@ export function toHalfBits(value: number): number {
   float[0] = value;
   const rounded = float[0];
   let bits = word[0];
-  // Rounding twice goes wrong only where the float32 lies on the border between two float16 numbers, and the number beside
-  // it: then on the number's side of the border.
+  // Rounding twice errs only where the float32 is half way between two float16 numbers and the number itself is not. It is
+  // then moved to the number's side.
   if ((bits & 0xfff) === 0 && rounded !== value) {
     if (Math.abs(rounded) > Math.abs(value)) bits--;
     bits |= 1;
@@ -78,7 +78,7 @@ export function fromHalfBits(bits: number): number {
   return float[0];
 }
 
-/** {@link toHalfBits} of many, by integer arithmetic: float32's two at a time, which takes them half as long. */
+/** {@link toHalfBits} of many, by integer arithmetic. float32 numbers go two at a time, which takes half as long. */
 export function narrowAll(values: ArrayLike<number>, halves: Uint16Array): void {
   const count = values.length;
   if (!(values instanceof Float32Array)) {
@@ -119,7 +119,7 @@ export function widenAll(halves: Uint16Array, values: Float32Array): void {
 }
 
 type HalfArray = NumberArray & { set(values: ArrayLike<number>): void };
-/** Float16Array, which rounds as we do and sooner; undefined where the platform has none. */
+/** Float16Array, which rounds alike and is faster; undefined where the platform has none. */
 const Native = (
   globalThis as { readonly Float16Array?: new (buffer: ArrayBufferLike, offset: number, length: number) => HalfArray }
 ).Float16Array;
@@ -137,7 +137,7 @@ export function decodeHalves(halves: Uint16Array, values: Float32Array): void {
     widenAll(halves, values);
     return;
   }
-  // A loop, which compilers know, and not `set`, which takes them twice as long.
+  // Compilers make this loop twice as fast as `set`.
   const native = new Native(halves.buffer, halves.byteOffset, count);
   for (let i = 0; i < count; i++) values[i] = native[i];
 }

@@ -1,6 +1,6 @@
 /** Keys of caches: texts that are equal exactly where the data are. */
 
-/** A number as text. -0 is another than 0. */
+/** A number as text, which differs for 0 and -0. */
 export const numberKey = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));
 
 const isJsonNumber = (value: number): boolean => Number.isFinite(value) && !Object.is(value, -0);

@@ -2,8 +2,8 @@
 import { DeviceError, textOf } from "./errors.js";
 
 /**
- * What `load`, a dynamic import, gives. Where that fails (offline, or a policy against it) rejects with a DeviceError; the
- * next call asks again.
+ * The result of `load`, a dynamic import. Where that fails (offline, or a policy against it) it rejects with a DeviceError.
+ * The next call asks again.
  *
  * @param what is loaded, in words
  */

@@ -16,7 +16,7 @@ export function isNumberArray(value: unknown): value is NumberArray {
   return kind !== undefined && kind !== "DataView" && !kind.startsWith("Big");
 }
 
-/** An array as it is, a typed array as an array; undefined for what is no list. Its entries may be anything. */
+/** The value as an array, where it is an array or a typed array; else undefined. Entries may be anything. */
 export function listOf(value: unknown): readonly unknown[] | undefined {
   if (Array.isArray(value)) return value as unknown[];
   return isNumberArray(value) ? Array.from(value) : undefined;

@@ -1,8 +1,8 @@
-/** Options: objects of known keys. What a caller misspells, or takes from another library, is refused and not ignored. */
+/** Options: objects of known keys. An unknown key, such as a misspelt one or another library's, is refused. */
 import { ArgumentError, show } from "./errors.js";
 import { nearest } from "./spelling.js";
 
-/** What a caller may have meant who gives a bare value in place of options: the option that it goes into. */
+/** The option that a caller means who gives a bare value in place of options, by the value's kind. */
 export type BareValues = Readonly<Partial<Record<"number" | "string" | "boolean" | "tensor", string>>>;
 
 /** The options that a call takes. */
@@ -11,7 +11,7 @@ export interface OptionKeys {
   readonly bare: BareValues;
 }
 
-/** The list of `Options`' own keys: one that the interface has and the list lacks, or the other way round, does not compile. */
+/** The keys of an interface of options. A list with other keys than the interface does not compile. */
 export function optionKeys<Options extends object>(
   keys: Readonly<Record<keyof Options, 1>>,
   bare: BareValues = {},
@@ -21,7 +21,7 @@ export function optionKeys<Options extends object>(
 
 /**
  * Throws unless `options` is an object whose enumerable keys, inherited ones included, are all known. A key whose value is
- * undefined counts as absent. Instances of classes will do where they have some option; arrays, maps and their like won't.
+ * undefined counts as absent. An instance of a class is allowed where it has some option; arrays, maps and their like are not.
  *
  * @param what the options are called, in messages
  */
@@ -46,7 +46,7 @@ function firstKey(options: object): string | undefined {
   return undefined;
 }
 
-/** By its class' name: another copy of the library makes tensors too. */
+/** Checked by the class' name: another copy of the library makes tensors too. */
 const isTensor = (value: unknown): boolean => show(value) === "Tensor";
 
 function wrongKind(options: unknown, { bare, names }: OptionKeys, what: string): string {
@@ -92,5 +92,5 @@ const WHERE_ELSE: ReadonlyMap<string, string> = new Map([
   ["solver", PASSES_ONLY],
 ]);
 
-/** What other libraries' layers are told. */
+/** Options of other libraries' layers. */
 const FROM_SHAPES: readonly string[] = ["kernel", "inChannels", "outChannels"];

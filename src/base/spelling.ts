@@ -1,9 +1,9 @@
-/** What a caller may have meant by a word that is not known: another spelling, or another library's name for it. */
+/** What a caller may have meant by an unknown word: another spelling, or another library's name. */
 import { require, show } from "./errors.js";
 
 /**
- * Names and words of PyTorch, TensorFlow and Keras, JAX, ONNX and WebNN, in small letters and digits alone; and what they
- * are called here, the most likely first.
+ * Names and words of PyTorch, TensorFlow and Keras, JAX, ONNX and WebNN, in small letters and digits, with the names that they
+ * have here, the most likely first.
  */
 const SYNONYMS: Readonly<Record<string, string>> = {
   pad: "padding",
@@ -88,7 +88,7 @@ function spelled(given: string, words: readonly string[]): string | undefined {
   return words.find((word) => plain(word) === bare) ?? meant.find((word) => words.includes(word));
 }
 
-/** Likewise, or else the one that takes the fewest slips of the pen to make it, if those are few. */
+/** Likewise. Where there is none, the one of `words` with the fewest typing errors, if they are few. */
 export function nearest(given: string, words: readonly string[]): string | undefined {
   const known = spelled(given, words);
   if (known !== undefined || given.length > LONGEST_WORD) return known;
@@ -102,21 +102,21 @@ const LONGEST_WORD = 40;
 
 /** Letters put in, left out, replaced or exchanged with their neighbour (optimal string alignment). */
 function editDistance(a: string, b: string): number {
-  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  const table = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
-    const row = [i];
+    const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const replaced = rows[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row[j] = Math.min(rows[i - 1][j] + 1, row[j - 1] + 1, replaced);
+      const replaced = table[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next[j] = Math.min(table[i - 1][j] + 1, next[j - 1] + 1, replaced);
       const exchanged = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (exchanged) row[j] = Math.min(row[j], rows[i - 2][j - 2] + 1);
+      if (exchanged) next[j] = Math.min(next[j], table[i - 2][j - 2] + 1);
     }
-    rows.push(row);
+    table.push(next);
   }
-  return rows[a.length][b.length];
+  return table[a.length][b.length];
 }
 
-/** Words that are easily given for another option than theirs. */
+/** Words that callers easily give for another option. */
 const WORDS: Readonly<Record<string, readonly string[]>> = {
   layout: ["channels-first", "channels-last"],
   weightLayout: ["OIHW", "HWIO", "OHWI", "IHWO"],
@@ -124,7 +124,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   paddingMode: ["zeros", "reflect", "symmetric", "replicate", "circular"],
 };
 
-/** What to add to a message about a wrong word: `: did you mean "same"?`, or nothing. */
+/** The end of a message about a wrong word: `: did you mean "same"?`, or nothing. */
 export function spellingHint(option: string, given: unknown, words: readonly string[]): string {
   if (typeof given !== "string") return "";
   const meant = nearest(given, words);

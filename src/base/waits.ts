@@ -1,9 +1,9 @@
-/** What callers of an engine wait for, for as long as it lives. */
+/** Waits: the promises that callers of an engine get. They end with the engine. */
 import { DeviceError } from "./errors.js";
 
 /**
- * Ends once, when the engine is disposed of. Whoever waits hears so at once, and not when a destroyed device gets round to
- * it; and never that something was done which may not have been.
+ * Ends once, when the engine is disposed of. All promises then reject at once: a destroyed device may answer late, or say that
+ * work was done which was not.
  */
 export class Waits {
   readonly #waiting = new Set<() => void>();
@@ -14,8 +14,8 @@ export class Waits {
   }
 
   /**
-   * What `work` gives, if that is before the end. Else rejects with a DeviceError, and what becomes of the work then, a
-   * rejection too, nobody hears.
+   * The result of `work`, if it comes before the end. Otherwise the promise rejects with a DeviceError, and the outcome of the
+   * work is dropped, a rejection too.
    */
   on<Result>(work: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {

@@ -1,8 +1,8 @@
 /**
- * The platform's types that the published declarations speak of, under their own names, so that those compile wherever
- * they are used: each is the global type where the caller's compiler has it ("DOM" and "WebWorker" of TypeScript 6 and
- * later, or the package `@webgpu/types`). Where it has none, as in Node without either, WebGPU's objects are plain objects,
- * and pictures those that have ImageData's fields.
+ * The platform's types that the published declarations use, under their own names, so that the declarations compile anywhere.
+ * Each is the global type where the caller's compiler has it ("DOM" and "WebWorker" of TypeScript 6 and later, or the package
+ * `@webgpu/types`). Elsewhere, as in Node without either, WebGPU's objects are plain objects, and pictures are objects with
+ * ImageData's fields.
  */
 
 /** The instances of a global class; `Otherwise` where the compiler knows no such class. */
@@ -33,7 +33,7 @@ export interface ImageDataLike {
   readonly height: number;
 }
 
-/** What WebGPU calls so, and what stands in for ImageData where there is no such class. */
+/** WebGPU's type of that name, and objects with ImageData's fields where there is no such class. */
 export type GPUCopyExternalImageSource =
   | ImageDataLike
   | Instance<"ImageData", never>

@@ -76,7 +76,7 @@ export class CpuBackend implements Backend<CpuStorage> {
     return "rgba";
   }
 
-  /** Values, not pixels: there is no upload to save here. */
+  /** Stores values in place of pixels: on the CPU pixels would save no upload. */
   uploadImages(images: readonly ImageSource[], _size: ImageSize, pixels: Pixels): CpuStorage {
     const valuesPerImage = pixels.positions * pixels.channels;
     const values = new Float32Array(images.length * valuesPerImage);
@@ -124,7 +124,7 @@ export class CpuBackend implements Backend<CpuStorage> {
   }
 
   report(): void {
-    // Nothing goes wrong later than in the call.
+    // Every error is thrown by the call.
   }
 
   time(record: () => void): Promise<Timing> {

@@ -9,24 +9,24 @@ export interface DawnModule {
 }
 
 /**
- * What was created, by function and options: the library's only state outside of engines, and there on purpose. Dawn delivers
- * every callback (a kernel compiled, a buffer mapped, a queue done) from an event loop that points to the object that
- * `create` gave, and that nothing of Dawn's keeps alive: neither devices and buffers nor promises that are due. Were it
- * collected before the last of them, the process would crash or hang. When that is cannot be known, since devices are also
- * in callers' hands; so it stays, at the price of one driver instance. Without work it does not keep the process alive.
+ * The objects that `create` made, by function and options. They are the library's only state outside of engines, on purpose. Dawn
+ * delivers every callback (a kernel compiled, a buffer mapped, a queue done) from an event loop that points to such an object.
+ * Nothing of Dawn's keeps the object alive: neither devices and buffers nor promises that are due. If it were collected before
+ * the last of them, the process would crash or hang. Callers hold devices, too, so that moment is unknown. The object stays, at
+ * the price of one driver instance. Without work it does not keep the process alive.
  * https://issues.chromium.org/issues/387965810
  */
 const kept = new Map<DawnModule["create"], Map<string, GPU[]>>();
 
 /**
- * A GPU object that has an adapter: on the machine's driver, or on a software driver that is installed where there is none.
- * Where that fails too, one that has none.
+ * A GPU object that has an adapter: on the machine's driver, or else on a software driver, which is installed. Where that fails,
+ * an object without an adapter.
  */
 export async function findGpu(create: DawnModule["create"], options: readonly string[]): Promise<GPU> {
   const known = keptFor(create, JSON.stringify(options));
   for (const gpu of known) if (await hasAdapter(gpu)) return gpu;
   const gpu = create([...options]);
-  // A question for an adapter is answered at once, and leaves no callback due: what has none may go.
+  // A request for an adapter is answered at once and leaves no callback due. An object without an adapter may be collected.
   if ((await hasAdapter(gpu)) || !(await installSoftwareDriver())) {
     known.push(gpu);
     return gpu;
@@ -36,7 +36,7 @@ export async function findGpu(create: DawnModule["create"], options: readonly st
   return onSoftware;
 }
 
-/** Without one for a reason, such as a name that no adapter has, it is for who wants a device to be told. */
+/** A request that fails for a reason, such as an unknown adapter's name, counts as none: the request for a device says why. */
 const hasAdapter = async (gpu: GPU): Promise<boolean> => {
   return await gpu.requestAdapter().then(Boolean, () => false);
 };

@@ -172,6 +172,6 @@ export function without<Constants extends object, Name extends keyof Constants>(
 /** Folds a one-dimensional count of workgroups into a grid that keeps within the device's limit. */
 export function foldWorkgroups(count: number, capabilities: Capabilities): Workgroups {
   const limit = capabilities.limits.maxComputeWorkgroupsPerDimension;
-  const rows = Math.ceil(count / limit);
-  return [Math.ceil(count / rows), rows, 1];
+  const y = Math.ceil(count / limit);
+  return [Math.ceil(count / y), y, 1];
 }

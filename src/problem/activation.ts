@@ -1,9 +1,9 @@
-/** Activations: names, parameters, and what their gradients are taken from. Formulas: activationFormulas.ts. */
+/** Activations: names, parameters, and what their derivatives are computed from. Formulas: activationFormulas.ts. */
 import { require, show } from "../base/errors.js";
 import { type OptionKeys, requireOptions } from "../base/optionKeys.js";
 import { requireWord } from "../base/spelling.js";
 
-/** Activations that a name alone says. Names as PyTorch's functionals have them; "gelu" is the exact one (erf). */
+/** Activations that need only a name. Names are those of PyTorch's functionals; "gelu" is the exact one (erf). */
 export const ACTIVATION_NAMES = [
   "none",
   "relu",
@@ -25,7 +25,7 @@ export type ActivationName = PlainName | "clamp" | "prelu";
 /** In the order of the constants in shaders/common/epilogue.wgsl. */
 export const ACTIVATION_CODES: readonly ActivationName[] = [...ACTIVATION_NAMES, "clamp", "prelu"];
 
-/** Parameters, each a number, and what they are when the caller does not say: PyTorch's defaults. */
+/** Parameters, which are numbers, and their defaults, which are PyTorch's. */
 const PARAMETERS: Readonly<Partial<Record<ActivationName, Readonly<Record<string, number>>>>> = {
   "leaky-relu": { negativeSlope: 0.01 },
   elu: { alpha: 1 },
@@ -81,7 +81,7 @@ const ALL_KEYS = keysOf([...Object.values(PARAMETERS).flatMap(Object.keys), "slo
 /** A tensor of slopes, or a list of them. */
 type Slopes = { readonly size: number } | ArrayLike<number>;
 
-/** @throws ArgumentError for another name, and for parameters that it does not have or that mean nothing. */
+/** @throws ArgumentError for an unknown name, and for unknown or meaningless parameters. */
 export function readActivation(activation: Activation<Slopes> | undefined = "none"): ActivationSpec {
   const named = NAMED.get(activation);
   if (named) return named;
@@ -126,7 +126,7 @@ function requireMeaning({ min = 0, max = 0, beta = 1 }: Readonly<Record<string, 
   });
 }
 
-/** The parameters in one order, for kernels and keys; 0 where there is none. */
+/** The parameters in a fixed order, for kernels and keys; 0 where one is absent. */
 export function parametersOf(spec: ActivationSpec): readonly [first: number, second: number] {
   switch (spec.name) {
     case "leaky-relu":
@@ -147,8 +147,8 @@ export function parametersOf(spec: ActivationSpec): readonly [first: number, sec
 const NO_PARAMETERS = [0, 0] as const;
 
 /**
- * An activation as a gradient applies it to outputs of a dtype: where those of a clamp lie on its bounds, they were rounded
- * as `round` does.
+ * An activation as a gradient applies it to stored outputs. A clamp's outputs on its bounds were rounded as `round` does, so the
+ * bounds are rounded, too.
  */
 export function asStored(spec: ActivationSpec, round: (value: number) => number): ActivationSpec {
   return spec.name === "clamp" ? makeSpec("clamp", { min: round(spec.min), max: round(spec.max) }) : spec;
@@ -163,7 +163,7 @@ export function derivativeSource(spec: ActivationSpec): "output" | "preActivatio
     case "softplus":
     case "prelu":
       return "preActivation";
-    // With a negative slope the output does not say on which side of 0 its value lay.
+    // With a negative slope the output has the same sign on both sides of 0.
     case "leaky-relu":
       return spec.negativeSlope < 0 ? "preActivation" : "output";
     case "elu":

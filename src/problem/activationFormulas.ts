@@ -4,7 +4,7 @@ import type { ActivationSpec } from "./activation.js";
 const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 const logistic = (value: number): number => 1 / (1 + Math.exp(-value));
 
-/** From here on exp(-x) is 0 in float64: what multiplies it must not be infinite. */
+/** From here on exp(-x) is 0 in float64. A factor beside it must be finite. */
 const FAR = 800;
 
 /**
@@ -49,8 +49,8 @@ export function activate(value: number, spec: ActivationSpec, slope = 0): number
 }
 
 /**
- * The derivative in float64, from what `derivativeSource` names: NaN of NaN. Where it jumps it is what PyTorch's is, that
- * of the flat side for relu, relu6, clamp (hardtanh) and hard-sigmoid.
+ * The derivative in float64, from what `derivativeSource` names. NaN of NaN. Where it jumps it is PyTorch's: that of the flat
+ * side for relu, relu6, clamp (hardtanh) and hard-sigmoid.
  */
 export function activationDerivative(source: number, spec: ActivationSpec, slope = 0): number {
   if (Number.isNaN(source)) return source;
@@ -87,7 +87,7 @@ export function activationDerivative(source: number, spec: ActivationSpec, slope
   }
 }
 
-/** Whether a value lies above a bound, which an infinite one always does where there is none. */
+/** Whether a value is above a bound. -Infinity is no bound: every value is above it. */
 const isAbove = (value: number, bound: number): boolean => value > bound || bound === -Infinity;
 
 /**

@@ -1,4 +1,4 @@
-/** What another layout would make of shapes that do not go together: said in the message that refuses them. */
+/** Hints for messages that refuse shapes: another layout by which they would fit. */
 import {
   type ActivationExtents,
   joinActivation,
@@ -11,7 +11,7 @@ import {
   type WeightOrder,
 } from "./layout.js";
 
-/** Shapes as they were read, and when they would go together. */
+/** Shapes as they were read, and a test whether others would fit. */
 export interface Mismatch {
   readonly layout: Layout;
   readonly order: WeightOrder;
@@ -28,7 +28,7 @@ export function layoutHint({ layout, order, input, weightShape, fits, nameOf }: 
   const ways = LAYOUTS.flatMap((otherLayout) => WEIGHT_ORDERS.map((otherOrder) => ({ otherLayout, otherOrder })));
   const fitting = ways.flatMap((way) => {
     const weight = splitWeight(weightShape, way.otherOrder);
-    // Filters are as a rule square, and one slip is likelier than two.
+    // Filters are mostly square, and one error is likelier than two.
     const isSquare = weight.spatial.every((extent) => extent === weight.spatial[0]);
     const [otherX, otherW] = [way.otherLayout !== layout, way.otherOrder !== order];
     const isLikely = (isSquare || !otherW) && fits(splitActivation(shape, way.otherLayout), weight);

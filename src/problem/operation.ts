@@ -42,7 +42,7 @@ export interface ConvOperation {
   readonly pixels: Pixels | undefined;
 }
 
-/** Of an operation with nothing fused into it. */
+/** The parts of an operation with nothing fused into it. */
 export const NOTHING_FUSED = {
   bias: false,
   residual: false,
@@ -51,7 +51,7 @@ export const NOTHING_FUSED = {
   pixels: undefined,
 } as const satisfies Partial<ConvOperation>;
 
-/** Equal for two operations exactly when everything about them is. */
+/** A key that is equal for two operations exactly when all their parts are. */
 export function keyOf({
   direction,
   problem,

@@ -27,7 +27,7 @@ const TRANSPOSED_DIRECTIONS: Readonly<Partial<Record<Passes, Direction>>> = {
   WeightGradient: "weightGradient",
 };
 
-/** Reads an operation's name; undefined for one that there is not. */
+/** Reads an operation's name; undefined for an unknown one. */
 export function readOperationName(name: string): NamedOperation | undefined {
   if (typeof (name as unknown) !== "string") return undefined;
   const match = /^conv(Transpose)?([123])d(|InputGradient|WeightGradient|BiasGradient)$/.exec(name);

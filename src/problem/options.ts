@@ -42,11 +42,11 @@ export interface Hyperparameters {
 /** Hyperparameters are signed 32-bit integers in the shaders. */
 const LARGEST = 2 ** 31 - 1;
 
-/** Where the output of a transposed convolution ends, which its input does not settle. At most one of the two. */
+/** Where the output of a transposed convolution ends, which its input leaves open. At most one of the two is given. */
 export interface TransposedSize {
   /**
-   * How much larger than the smallest possible the output is, at its end; below the stride or below the dilation. 0 when
-   * absent, and with padding "same".
+   * By how much the output is larger, at its end, than the smallest possible one. It is less than the stride, or than the
+   * dilation. 0 when absent, and with padding "same".
    */
   readonly outputPadding?: PerAxis;
   /** The output's spatial extents: those that `outputPadding` can give; with padding "same" up to a stride below `input * stride`. */
@@ -70,7 +70,7 @@ export function readPerAxis(name: string, value: PerAxis | undefined, rank: numb
 const isBetween = (value: unknown, low: number, high: number): boolean =>
   Number.isSafeInteger(value) && (value as number) >= low && (value as number) <= high;
 
-/** One axis, as far as padding needs it. */
+/** What padding needs to know of one axis. */
 export interface PaddedAxis {
   readonly input: number;
   readonly kernel: number;

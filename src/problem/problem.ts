@@ -35,7 +35,7 @@ export type Rank = 1 | 2 | 3;
 /** A convolution, seen from its forward pass: `y = conv(x, w)`. */
 export interface ConvProblem {
   readonly rank: Rank;
-  /** Samples; 0 for an empty batch, of which no pass reads anything. */
+  /** Samples; 0 for an empty batch. */
   readonly batch: number;
   /** Whether the shapes have a dimension for the batch. Where they don't there is one sample. */
   readonly batched: boolean;
@@ -71,7 +71,7 @@ export interface ConvProblem {
   readonly outputShape: readonly number[];
   /** Multiply-adds of a pass, padding counted. */
   readonly multiplyAdds: number;
-  /** Equal for two problems exactly when every field above is equal, but that 1 sample may be in a batch or not. */
+  /** Equal for two problems exactly when every field above is equal, except `batched` for one sample. */
   readonly key: string;
 }
 

@@ -10,7 +10,7 @@ import {
 import { channelsHint } from "./layoutHints.js";
 import { listOf, type NumberList } from "../base/list.js";
 
-/** What to say of a tensor in the place of its shape. */
+/** The end of a message about a tensor in place of its shape. */
 const shapeHint = (shape: unknown): string => (show(shape) === "Tensor" ? "; say x.shape, the tensor's own" : "");
 
 /**
@@ -64,7 +64,7 @@ export function readActivationShape(
   return { ...splitActivation(batched ? extents : [1, ...extents], layout), batched };
 }
 
-/** The shape that has these extents, without the batch where there is none. */
+/** The shape with these extents. It has a dimension for the batch where `batched` says so. */
 export function activationShape(
   extents: ActivationExtents & { readonly batched: boolean },
   layout: Layout,

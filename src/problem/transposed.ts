@@ -75,9 +75,9 @@ interface TransposedExtents {
 }
 
 /**
- * "same": the result has `input * stride` positions, or as many as `outputSize` says of those that a convolution with the
- * same padding takes to the input's. That convolution's padding is cut off, `max(0, (input - 1) * stride + dilation *
- * (kernel - 1) + 1 - output)` in all, as in TensorFlow and Keras; where the filters do not reach the end, zeros stay.
+ * "same": the result has `input * stride` positions, or as many as `outputSize` says, if a convolution with the same padding
+ * takes so many to the input's. The padding of that convolution is cut off, `max(0, (input - 1) * stride + dilation *
+ * (kernel - 1) + 1 - output)` in all, as in TensorFlow and Keras. Positions that no filter reaches are zeros.
  */
 function sameSize(axes: readonly PaddedAxis[], options: Hyperparameters & TransposedSize): TransposedExtents {
   const { padding, outputPadding, outputSize } = options;
@@ -98,7 +98,7 @@ function sameSize(axes: readonly PaddedAxis[], options: Hyperparameters & Transp
   return { spatial, pads };
 }
 
-/** Padding of a transposed convolution crops its result; `outputPadding` and `outputSize` say how far it goes on. */
+/** Padding of a transposed convolution crops its result. `outputPadding` or `outputSize` say where the result ends. */
 function paddedSize(axes: readonly PaddedAxis[], options: Hyperparameters & TransposedSize): TransposedExtents {
   const unbounded = axes.map((axis) => ({ ...axis, input: Number.MAX_SAFE_INTEGER }));
   const pads = readPadding(options.padding, unbounded);
@@ -111,8 +111,8 @@ function paddedSize(axes: readonly PaddedAxis[], options: Hyperparameters & Tran
   require(spatial.every((extent) => extent >= 1), () => {
     return `the output would be empty: (input - 1) * stride + dilation * (kernel - 1) + 1 - padding + outputPadding = ${show(spatial)}`;
   });
-  // A stride or more of it would hold one more window of the convolution: that is cropped. Where padding cuts off all that
-  // there is, windows lie before the result.
+  // An extra of a stride or more would fit one more window of the convolution, which is cropped. Where padding cuts off
+  // everything, windows are before the result.
   const ends = pads.map(([begin, end], axis): [number, number] => {
     if (extra[axis] < axes[axis].stride) return [begin, end];
     const uncut = smallest[axis] + begin + end;

@@ -17,8 +17,8 @@ import { referencePass } from "./referencePass.js";
 export const UNIT_ROUNDOFF = 2 ** -24;
 
 /**
- * Products that one element of a pass sums, at most. With a padding mode other than zeros an
- * element's gradient also gathers what flowed to its copies.
+ * The most products that one element of a pass sums. With a padding mode other than zeros an element's gradient also sums those
+ * of its copies.
  */
 export function termsOf(problem: ConvProblem, direction: PassDirection): number {
   requireProblem(problem);
@@ -50,7 +50,7 @@ const BLOCK = 256;
 const MOST_BLOCKS = 128;
 const RUN = 16;
 
-/** Places of the padded input that show the same element, at most. */
+/** The most places of the padded input that have the same element. */
 function mostCopies({ paddingMode, padBegin, padEnd }: ConvProblem): number {
   const along = padBegin.map((begin, axis) => {
     const padding = Math.max(begin, 0) + Math.max(padEnd[axis], 0);

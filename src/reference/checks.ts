@@ -1,4 +1,4 @@
-/** What the reference is handed is checked: it is asked by hand, and its loops would make NaN of what is missing. */
+/** Checks of the reference's arguments. Callers write them by hand, and loops would make NaN of what is missing. */
 import { require, show } from "../base/errors.js";
 import { product } from "../problem/geometry.js";
 import { isNumberArray, viewKind } from "../base/list.js";
@@ -27,7 +27,7 @@ export function requireNumbers(name: string, values: unknown, shape: readonly nu
   });
 }
 
-/** Throws unless this is a typed array, or what holds numbers by their index. */
+/** Throws unless this is a typed array, or an object with numbers by their index. */
 export function requireList(name: string, values: unknown): asserts values is ArrayLike<number> {
   if (isNumberArray(values)) return;
   const isList = typeof values === "object" && values !== null && viewKind(values) === undefined && "length" in values;
@@ -49,7 +49,7 @@ const NEEDED: Readonly<Record<PassDirection, readonly (keyof PassOperands)[]>> =
   biasGradient: ["dy"],
 };
 
-/** Throws unless the pass' operands are there, and each is shaped as the problem says. */
+/** Throws unless the pass has all operands, shaped as the problem says. */
 export function requireOperands(
   problem: ConvProblem,
   direction: PassDirection,
@@ -74,7 +74,7 @@ export function requireOperands(
   }
 }
 
-/** What a problem is made of: neither an activation nor a solver. */
+/** Options of a problem. Activation and solver belong to operations. */
 export type ProblemOptions = Omit<Hyperparameters, "activation" | "solver">;
 const PROBLEM_KEYS = {
   stride: 1,

@@ -1,4 +1,4 @@
-/** What the passes are handed. */
+/** Arguments of the passes. */
 import type { Activation } from "../problem/activation.js";
 
 /** The passes that sum products. */

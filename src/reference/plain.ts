@@ -1,9 +1,9 @@
-/** Tensors of any layout as plain ones, channels first, weight [O, I, taps]: they are permuted on the way in and out. */
+/** Permutes tensors of any layout to plain ones, and back: channels first, weight [O, I, taps]. */
 import type { TensorStrides, WeightStrides } from "../problem/layout.js";
 import { paddedSource } from "../problem/padding.js";
 import type { ConvProblem, Triple } from "../problem/problem.js";
 
-/** The ways between plain tensors and the problem's own. "In" goes to the plain ones. */
+/** Conversions between the problem's tensors and plain ones: "In" makes plain ones, "Out" the problem's. */
 export interface PlainView {
   readonly xIn: (x: ArrayLike<number>) => Float64Array;
   readonly xOut: (x: Float64Array) => Float64Array;
@@ -28,7 +28,7 @@ export function plainView(problem: ConvProblem): PlainView {
   };
 }
 
-/** Likewise with zero padding, the input's extents and what zeros there are before it: other modes are applied to a copy of x. */
+/** Likewise with zero padding only, and the extents and padding of that input. Other modes are applied to a copy of x. */
 export function paddedView(problem: ConvProblem): Omit<PlainView, "xOut"> & Pick<ConvProblem, "input" | "padBegin"> {
   const view = plainView(problem);
   const { input, padBegin } = problem;

@@ -1,4 +1,4 @@
-/** Problems described by hand: made as the engine makes its own, with unknown options refused first. */
+/** Problems as callers describe them: made as the engine's are, after unknown options were refused. */
 import type { NumberList } from "../base/list.js";
 import type { OptionKeys } from "../base/optionKeys.js";
 import type { TransposedSize } from "../problem/options.js";

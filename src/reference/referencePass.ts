@@ -1,4 +1,4 @@
-/** Passes by their names: which loops run for which. */
+/** Passes by their names. */
 import type { ConvProblem } from "../problem/problem.js";
 import { requireOperands } from "./checks.js";
 import { forward } from "./forward.js";

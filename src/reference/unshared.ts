@@ -1,4 +1,4 @@
-/** The passes of a locally connected layer: as a convolution's, with the filter that belongs to the output position. */
+/** The passes of a locally connected layer: those of a convolution, with the filter of each output position. */
 import { requireOperands } from "./checks.js";
 import { fillWithBias, finish } from "./forward.js";
 import type { ForwardExtras } from "./passes.js";

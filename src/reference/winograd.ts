@@ -1,5 +1,5 @@
 /**
- * How far a result by Winograd's minimal filtering F(tile x tile, kernel x kernel) in float32 may lie from the float64 one.
+ * How far a float32 result by Winograd's minimal filtering F(tile x tile, kernel x kernel) may be from the float64 one.
  *
  * The result is `A^T [sum over channels of (G g G^T) * (B^T d B)] A` (Lavin and Gray, 2016), so an error made on the way
  * reaches it through those matrices. To first order it is at most `roundings * 2^-24` times the same expression over
@@ -122,7 +122,7 @@ interface TilePlace extends Tile {
   readonly groups: number;
 }
 
-/** What the tiles along an axis hold; the last of a phase may reach beyond the end. */
+/** The positions of each tile along an axis. The last tile of a phase may reach beyond the end. */
 function cut(extent: number, dilation: number, tile: number): number[][] {
   const firsts = Array.from({ length: extent }, (_, i) => i).filter((i) => Math.floor(i / dilation) % tile === 0);
   return firsts.map((first) => Array.from({ length: tile }, (_, i) => first + i * dilation));

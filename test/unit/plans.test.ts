@@ -79,10 +79,10 @@ function checkWorkgroups(dispatch: Dispatch, { limits }: Capabilities): void {
   }
   const threads = threadsOf(dispatch);
   expect(threads).toBeLessThanOrEqual(limits.maxComputeInvocationsPerWorkgroup);
-  const [columns, rows, layers] = workgroups;
-  const surplus = columns * rows * layers - workgroupsNeeded(dispatch, threads);
+  const [x, y, z] = workgroups;
+  const surplus = x * y * z - workgroupsNeeded(dispatch, threads);
   expect(surplus).toBeGreaterThanOrEqual(0);
-  expect(surplus).toBeLessThan(rows);
+  expect(surplus).toBeLessThan(y);
 }
 
 const sorted = (names: Iterable<string>): string[] => [...names].sort();
@@ -317,15 +317,15 @@ describe("grids beyond the limit of a dimension are folded", () => {
   };
 
   test.each([1, 99, 100, 101, 199, 201, 9999, 10_000])("%i workgroups", (count) => {
-    const [columns, rows, layers] = foldWorkgroups(count, limited);
-    expect(Math.max(columns, rows)).toBeLessThanOrEqual(100);
-    expect(layers).toBe(1);
-    // All are there, and less than a row is surplus.
-    expect(columns * rows).toBeGreaterThanOrEqual(count);
-    expect(columns * rows - count).toBeLessThan(rows);
+    const [x, y, z] = foldWorkgroups(count, limited);
+    expect(Math.max(x, y)).toBeLessThanOrEqual(100);
+    expect(z).toBe(1);
+    // All are there, and less than y are surplus.
+    expect(x * y).toBeGreaterThanOrEqual(count);
+    expect(x * y - count).toBeLessThan(y);
   });
 
-  test("65,535 fit in a row, one more does not", () => {
+  test("65,535 fit along x, one more does not", () => {
     expect(foldWorkgroups(65_535, DEFAULT_CAPABILITIES)).toEqual([65_535, 1, 1]);
     expect(foldWorkgroups(65_536, DEFAULT_CAPABILITIES)).toEqual([32_768, 2, 1]);
   });
