@@ -4,14 +4,8 @@ import type { NumberList } from "../base/list.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
 import type { GPUBuffer } from "../base/webgpuTypes.js";
 import { type DType, readDType } from "../problem/dtype.js";
-import {
-  BYTES_PER_PIXEL,
-  type ImageOptions,
-  imageShape,
-  type ImageSource,
-  readImages,
-  readPixels,
-} from "../problem/pixels.js";
+import { type ImageOptions, imageShape, readImages, readPixels } from "../problem/images.js";
+import { BYTES_PER_PIXEL, type ImageSource } from "../problem/pixels.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type Context, requireFits } from "./context.js";
 import { newExtents } from "./newTensors.js";

@@ -1,6 +1,7 @@
 /** Uploads of images, and reads of the values that they stand for. */
 import { DeviceError } from "../base/errors.js";
-import { decodePixels, type ImageSize, type ImageSource, type Pixels } from "../problem/pixels.js";
+import { decodePixels } from "../problem/images.js";
+import type { ImageSize, ImageSource, Pixels } from "../problem/pixels.js";
 import { writeImage } from "./images.js";
 import type { DeviceParts } from "./parts.js";
 import { readBytes } from "./reads.js";

@@ -5,7 +5,8 @@
  * submitted at once, so the source may change or go as soon as the call has returned.
  */
 import { ArgumentError, require, show, textOf } from "../base/errors.js";
-import { BYTES_PER_PIXEL, type ImageSize, type ImageSource, isImageData, type PixelOrder } from "../problem/pixels.js";
+import { isImageData } from "../problem/images.js";
+import { BYTES_PER_PIXEL, type ImageSize, type ImageSource, type PixelOrder } from "../problem/pixels.js";
 import type { ImageDataLike } from "../base/webgpuTypes.js";
 
 /** In a copy of several rows each row begins at a multiple of this many bytes. */

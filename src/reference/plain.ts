@@ -1,6 +1,6 @@
 /** Permutes tensors of any layout to plain ones, and back: channels first, weight [O, I, taps]. */
 import type { TensorStrides, WeightStrides } from "../problem/layout.js";
-import { paddedSource } from "../problem/padding.js";
+import { paddedSource } from "./paddedSource.js";
 import type { ConvProblem, Triple } from "../problem/problem.js";
 
 /** Conversions between the problem's tensors and plain ones: "In" makes plain ones, "Out" the problem's. */

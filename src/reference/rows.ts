@@ -1,5 +1,6 @@
 /** The loops that the reference passes share: every product of a convolution once, in runs along output rows. */
-import { paddedSource, type PaddingMode } from "../problem/padding.js";
+import type { PaddingMode } from "../problem/padding.js";
+import { paddedSource } from "./paddedSource.js";
 import type { ConvProblem } from "../problem/problem.js";
 
 /**

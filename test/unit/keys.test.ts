@@ -6,7 +6,7 @@ import { dataKey } from "../../src/base/keys.js";
 import { plainOperation } from "../../src/calls/calls.js";
 import { PipelineCache } from "../../src/gpu/pipelineCache.js";
 import { keyOf } from "../../src/problem/operation.js";
-import { readPixels } from "../../src/problem/pixels.js";
+import { readPixels } from "../../src/problem/images.js";
 
 /** Numbers that JSON writes as another value, or as none. */
 const STRANGE = [0, -0, NaN, Infinity, -Infinity];
