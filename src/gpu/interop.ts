@@ -5,6 +5,7 @@ import { require, show } from "../base/errors.js";
 import type { DType } from "../problem/dtype.js";
 import { product } from "../problem/geometry.js";
 import { Drawing } from "./drawing.js";
+import { encodeInto, recordSequence } from "./ownBatch.js";
 import type { DeviceParts } from "./parts.js";
 import { GpuSequence } from "./sequence.js";
 import { bytesOfValues, type GpuStorage, makeStorage } from "./storage.js";
@@ -37,11 +38,11 @@ export class GpuInterop implements Interop<GpuStorage> {
   }
 
   async encode(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
-    const { life, recorder } = this.#parts;
+    const { life } = this.#parts;
     life.require();
     require(isEncoder(encoder), () => `encoder is ${show(encoder)}; expected a GPUCommandEncoder`);
     return await life.guard(async () => {
-      const submitted = await recorder.encodeInto(encoder, record);
+      const submitted = await encodeInto(this.#parts, encoder, record);
       await life.requireAlive();
       return submitted;
     });
@@ -51,7 +52,7 @@ export class GpuInterop implements Interop<GpuStorage> {
     const { life, recorder } = this.#parts;
     life.require();
     return await life.guard(async () => {
-      const sequence = new GpuSequence(recorder, recorder.sequence(record), () => life.require());
+      const sequence = new GpuSequence(recorder, recordSequence(this.#parts, record), () => life.require());
       await sequence.compiled();
       await life.requireAlive();
       return sequence;

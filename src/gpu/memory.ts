@@ -10,7 +10,7 @@ import { product } from "../problem/geometry.js";
 import type { Batch } from "./batch.js";
 import type { BufferPool, PooledBuffer } from "./bufferPool.js";
 import type { OpenBatch } from "./openBatch.js";
-import type { OpenEncoders } from "./openEncoders.js";
+import { OpenEncoders } from "./openEncoders.js";
 import { bytesOfValues, type GpuStorage, makeStorage } from "./storage.js";
 import type { SubmitQueue } from "./submitQueue.js";
 
@@ -30,14 +30,13 @@ export class DeviceMemory {
   readonly #pool: BufferPool;
   readonly #open: OpenBatch;
   readonly #queue: SubmitQueue;
-  readonly #encoders: OpenEncoders;
+  readonly #encoders = new OpenEncoders();
   readonly #options: MemoryOptions;
 
-  constructor(pool: BufferPool, open: OpenBatch, queue: SubmitQueue, encoders: OpenEncoders, options: MemoryOptions) {
+  constructor(pool: BufferPool, open: OpenBatch, queue: SubmitQueue, options: MemoryOptions) {
     this.#pool = pool;
     this.#open = open;
     this.#queue = queue;
-    this.#encoders = encoders;
     this.#options = options;
   }
 
@@ -115,6 +114,11 @@ export class DeviceMemory {
   /** Gives back what a batch of its own holds, as soon as everything recorded so far is submitted. */
   forget(batch: Batch): void {
     batch.settle(this.#pool, (action) => this.afterwards(action));
+  }
+
+  /** A caller's encoder is about to hold work of the engine. */
+  openEncoder(): void {
+    this.#encoders.open();
   }
 
   /** Gives back what the batch of a caller's encoder holds, which was submitted or given up, once no encoder is open. */

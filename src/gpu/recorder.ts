@@ -3,21 +3,16 @@
  *
  * Recording never waits. Submitting waits for pipelines that still compile. It keeps the order of recording, whichever becomes
  * ready first.
- *
- * Work may also be recorded into a caller's encoder, in a batch of its own. Until the caller has submitted that encoder, its
- * results cannot be used elsewhere, and no memory changes hands: other work might use it first.
  */
-import { DeviceError, TensorError, textOf } from "../base/errors.js";
+import { type DeviceError, TensorError } from "../base/errors.js";
 import type { Allocation } from "./allocation.js";
-import { Batch, isCurrent, type RecordedOperation } from "./batch.js";
+import type { RecordedOperation } from "./batch.js";
 import type { BufferPool } from "./bufferPool.js";
 import { disposedError } from "./deviceErrors.js";
 import { DeviceMemory } from "./memory.js";
-import { OpenBatch, type Target } from "./openBatch.js";
-import { OpenEncoders } from "./openEncoders.js";
+import { OpenBatch } from "./openBatch.js";
 import type { BatchTiming } from "./segments.js";
-import { failStorage, type GpuStorage } from "./storage.js";
-import { encodePass } from "./submissions.js";
+import type { GpuStorage } from "./storage.js";
 import { SubmitQueue } from "./submitQueue.js";
 
 /** The recorder submits by itself once so much is recorded: the GPU then works before a read-back asks it to. */
@@ -30,8 +25,6 @@ export class Recorder {
   readonly memory: DeviceMemory;
   readonly #pool: BufferPool;
   readonly #queue: SubmitQueue;
-  readonly #encoders = new OpenEncoders();
-  readonly #onFailure: (error: DeviceError) => void;
 
   /**
    * @param onFailure told of operations and submissions that fail
@@ -39,9 +32,8 @@ export class Recorder {
    */
   constructor(device: GPUDevice, pool: BufferPool, onFailure: (error: DeviceError) => void, poison: boolean) {
     this.#pool = pool;
-    this.#onFailure = onFailure;
     this.#queue = new SubmitQueue(device, pool, onFailure);
-    this.memory = new DeviceMemory(pool, this.open, this.#queue, this.#encoders, {
+    this.memory = new DeviceMemory(pool, this.open, this.#queue, {
       poison,
       onReleased: () => this.#submitIfLarge(),
     });
@@ -55,13 +47,6 @@ export class Recorder {
     else if (packs) packs.version = packs.weights.version;
     batch.await(operation);
     this.#submitIfLarge();
-  }
-
-  /** Records an operation of a sequence once more. One that packs weights is left out while they are unchanged. */
-  replay(operation: RecordedOperation): void {
-    if (operation.packs && this.open.isForQueue && isCurrent(operation.packs)) return;
-    this.record(operation);
-    for (const storage of operation.writes) storage.version++;
   }
 
   /** Gives a storage new values, from the host, after everything recorded so far. */
@@ -123,64 +108,6 @@ export class Recorder {
   hold(record: () => void): void {
     this.open.requireOutside("recording once more");
     this.open.hold(record);
-  }
-
-  /**
-   * Writes what `record` records into a caller's encoder, as a compute pass. Everything recorded before is submitted.
-   *
-   * @returns to be called once the encoder was submitted, or given up
-   */
-  async encodeInto(encoder: GPUCommandEncoder, record: () => void): Promise<() => void> {
-    const batch = this.#recordBatch("encoder", record);
-    this.#encoders.open();
-    try {
-      await this.#queue.waiting;
-      await batch.ready();
-      await this.#pool.allocator.arrived();
-      // It may read results of a submission that the device refuses.
-      await this.settled();
-      if (this.#queue.disposed) throw disposedError();
-      const leftOut = new Map<RecordedOperation, DeviceError>();
-      encodePass(encoder, { operations: batch.operations, timing: undefined }, leftOut);
-      for (const error of leftOut.values()) this.#onFailure(error);
-    } catch (error) {
-      this.#onCallerSubmitted(batch);
-      throw error;
-    }
-    let told = false;
-    return () => {
-      if (!told) this.#onCallerSubmitted(batch);
-      told = true;
-    };
-  }
-
-  #onCallerSubmitted(batch: Batch): void {
-    for (const { writes } of batch.operations) for (const storage of writes) storage.unsubmitted = undefined;
-    this.memory.closeEncoder(batch);
-  }
-
-  /** A batch with what `record` records, to be replayed. Nothing of it runs yet. `memory.forget` gives its memory back. */
-  sequence(record: () => void): Batch {
-    return this.#recordBatch("sequence", record);
-  }
-
-  /**
-   * A batch with what `record` records. Everything recorded before is submitted: it may use what `record` disposes of.
-   * Where `record` throws, what it recorded is dropped and its memory given back.
-   */
-  #recordBatch(target: Target, record: () => void): Batch {
-    this.open.requireOutside("recording once more");
-    this.#submitNow();
-    const batch = new Batch();
-    try {
-      this.open.recordInto(batch, target, record);
-      return batch;
-    } catch (error) {
-      const cause = new DeviceError(`never computed: the recording threw ${textOf(error)}`, { cause: error });
-      for (const { writes } of batch.operations) for (const storage of writes) failStorage(storage, cause);
-      this.memory.forget(batch);
-      throw error;
-    }
   }
 
   #submitIfLarge(): void {

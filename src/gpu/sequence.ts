@@ -1,7 +1,7 @@
 /** Operations that are recorded once and replayed. They are planned, compiled and bound once: a run costs only the encoding. */
 import type { Sequence } from "../backend/backend.js";
 import { require, TensorError } from "../base/errors.js";
-import type { Batch } from "./batch.js";
+import { type Batch, isCurrent, type RecordedOperation } from "./batch.js";
 import { failStorage, type GpuStorage } from "./storage.js";
 import type { Recorder } from "./recorder.js";
 
@@ -60,7 +60,14 @@ export class GpuSequence implements Sequence {
     if (!this.#hasRun) this.#release();
     for (const storage of this.#lasting) this.#recorder.requireUsable(storage);
     this.#hasRun = true;
-    for (const operation of this.#batch.operations) this.#recorder.replay(operation);
+    for (const operation of this.#batch.operations) this.#replay(operation);
+  }
+
+  /** Records an operation once more. One that packs weights is left out while they are unchanged. */
+  #replay(operation: RecordedOperation): void {
+    if (operation.packs && this.#recorder.open.isForQueue && isCurrent(operation.packs)) return;
+    this.#recorder.record(operation);
+    for (const storage of operation.writes) storage.version++;
   }
 
   dispose(): void {
