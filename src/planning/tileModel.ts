@@ -40,8 +40,10 @@ const LOAD_INSTRUCTIONS = 10;
 const LOOP_INSTRUCTIONS = 8;
 /** What spilling costs, as instructions for each register that does not fit and each vector of K: a store, and a load's wait. */
 const SPILL_INSTRUCTIONS = 16;
+/** The part of a thread's registers that compilers fill before they spill. */
+const USABLE_SHARE = 0.95;
 /** Multiply-adds of a loop over a tile of K that compilers unroll, and registers that its reads, moved ahead, then take. */
-const UNROLLED_MULTIPLY_ADDS = 256;
+const UNROLLED_MULTIPLY_ADDS = 384;
 const UNROLLED_REGISTERS = 16;
 /** Bytes a clock that a multiprocessor gets from the caches behind it, while all of them ask. */
 const CACHE_BANDWIDTH = 32;
@@ -69,7 +71,7 @@ function instructionsOf(work: TileWork, device: DeviceRecord): number {
   const vectorsOfK = tileK / 4;
   const multiplyAdds = 4 * mPerThread * vectorsPerThread * tileK;
   const reads = vectorsOfK * (mPerThread + 4 * vectorsPerThread);
-  const spilled = Math.max(0, threadRegisters(work) - device.threadRegisters);
+  const spilled = Math.max(0, threadRegisters(work) - USABLE_SHARE * device.threadRegisters);
   const spilling = spilled * vectorsOfK * SPILL_INSTRUCTIONS;
   return multiplyAdds + reads + vectorsLoaded * LOAD_INSTRUCTIONS + LOOP_INSTRUCTIONS + spilling;
 }
