@@ -6,7 +6,7 @@
  * Numbers in brackets are entries of docs/performance-log.md. Those of GPUs are estimates: no GPU has been measured.
  */
 import type { Capabilities } from "./capabilities.js";
-import { DEVICE_CLASSES, type DeviceClass, type DeviceRecord, DEVICES } from "./devices.js";
+import { DEVICE_CLASSES, type DeviceClass, type DeviceRecord, DEVICES, usableRegisters } from "./devices.js";
 
 export interface DevicePolicy {
   /** The class, as a reason names it: "the device is ...". */
@@ -45,6 +45,8 @@ export interface DevicePolicy {
    * Undefined where neighbouring lanes load together: the largest shape that keeps the device busy comes first. [24]
    */
   readonly loadCost: number | undefined;
+  /** 32-bit registers that a thread should hold at most: without spilling, and with enough subgroups to hide latencies. [31] */
+  readonly threadRegisters: number;
   /** Sums that a thread can hold a second time in registers, those of a block and those of all blocks. [27] */
   readonly mostDoubledSums: number;
 
@@ -89,7 +91,7 @@ export interface DevicePolicy {
 }
 
 /** Every GPU. */
-const GPU: Omit<DevicePolicy, "busyThreads" | "device"> = {
+const GPU: Omit<DevicePolicy, "busyThreads" | "device" | "threadRegisters"> = {
   name: "a GPU",
   busyGradientWorkgroups: 512,
   busyResultWorkgroups: 256,
@@ -126,7 +128,8 @@ const LEAST_BUSY_THREADS = 16_384;
 
 /** Half of the threads that fill a GPU keep it busy: they may hold twice the registers, and load less for each multiply-add. [29] */
 function policyOfGpu(device: DeviceRecord): DevicePolicy {
-  return { ...GPU, device, busyThreads: Math.max(device.fillThreads / 2, LEAST_BUSY_THREADS) };
+  const busyThreads = Math.max(device.fillThreads / 2, LEAST_BUSY_THREADS);
+  return { ...GPU, device, busyThreads, threadRegisters: usableRegisters(device) };
 }
 
 /**
@@ -137,6 +140,7 @@ const SOFTWARE: DevicePolicy = {
   ...GPU,
   name: "software",
   device: DEVICES.software,
+  threadRegisters: Infinity,
   busyThreads: DEVICES.software.fillThreads,
   busyGradientWorkgroups: 16,
   busyResultWorkgroups: 4,

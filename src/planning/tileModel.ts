@@ -2,7 +2,7 @@
  * Predicts how long a device takes for a matrix product that is computed tile by tile in workgroup memory. Predictions are for
  * comparing tiles with each other: they count what a tile executes, loads and leaves idle, and know nothing of waits in detail.
  */
-import type { DeviceRecord } from "./devices.js";
+import { type DeviceRecord, usableRegisters } from "./devices.js";
 
 /** C = A B of `m` by `n` over `k`, computed `copies` times: for each group and phase. */
 export interface Product {
@@ -38,10 +38,11 @@ const OTHER_REGISTERS = 20;
 /** Instructions for a vector that goes from global to workgroup memory, and for an iteration of the loop over K, likewise. */
 const LOAD_INSTRUCTIONS = 10;
 const LOOP_INSTRUCTIONS = 8;
-/** What spilling costs, as instructions for each register that does not fit and each vector of K: a store, and a load's wait. */
+/**
+ * What a register beyond those that a device wants a thread to hold costs, as instructions for each vector of K: a store and a load of
+ * what is spilled, or waits that no other subgroup hides.
+ */
 const SPILL_INSTRUCTIONS = 16;
-/** The part of a thread's registers that compilers fill before they spill. */
-const USABLE_SHARE = 0.95;
 /** Multiply-adds of a loop over a tile of K that compilers unroll, and registers that its reads, moved ahead, then take. */
 const UNROLLED_MULTIPLY_ADDS = 384;
 const UNROLLED_REGISTERS = 16;
@@ -71,7 +72,7 @@ function instructionsOf(work: TileWork, device: DeviceRecord): number {
   const vectorsOfK = tileK / 4;
   const multiplyAdds = 4 * mPerThread * vectorsPerThread * tileK;
   const reads = vectorsOfK * (mPerThread + 4 * vectorsPerThread);
-  const spilled = Math.max(0, threadRegisters(work) - USABLE_SHARE * device.threadRegisters);
+  const spilled = Math.max(0, threadRegisters(work) - usableRegisters(device));
   const spilling = spilled * vectorsOfK * SPILL_INSTRUCTIONS;
   return multiplyAdds + reads + vectorsLoaded * LOAD_INSTRUCTIONS + LOOP_INSTRUCTIONS + spilling;
 }

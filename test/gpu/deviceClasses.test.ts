@@ -25,6 +25,8 @@ const LAYERS = [
     [16, 16, 3, 3],
     { padding: 1, paddingMode: "reflect", layout: "channels-last" },
   ],
+  ["depthwise 7x7", [1, 6, 12, 15], [6, 1, 7, 7], { padding: 3, groups: 6 }],
+  ["groups of 4", [1, 16, 9, 13], [16, 4, 3, 3], { padding: 1, groups: 4 }],
   ["planes of 7x7", [1, 40, 7, 7], [64, 40, 3, 3], { padding: 1, stride: 2 }],
 ] as const;
 

@@ -103,6 +103,7 @@ describe("parameters", () => {
   test("an open end of a clamp is the largest number, for WGSL writes no infinity", () => {
     expect(activationConstants(operation({ name: "clamp", min: 1 }))).toEqual({
       ACTIVATION: ACTIVATION_CODES.indexOf("clamp"),
+      FORMULA: true,
       FIRST_PARAMETER: 1,
       SECOND_PARAMETER: 3.4028234663852886e38,
     });

@@ -3,7 +3,13 @@ import { describe, expect, test } from "vitest";
 import { makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls/calls.js";
 import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
-import { DEVICE_CLASSES, type DeviceClass, type DeviceRecord, DEVICES } from "../../src/planning/devices.js";
+import {
+  DEVICE_CLASSES,
+  type DeviceClass,
+  type DeviceRecord,
+  DEVICES,
+  usableRegisters,
+} from "../../src/planning/devices.js";
 import { withinLimits } from "../../src/planning/deviceLimits.js";
 import { policyOf } from "../../src/planning/policy.js";
 import type { Direction } from "../../src/problem/operation.js";
@@ -44,11 +50,16 @@ describe("records", () => {
 const capabilitiesOf = (deviceClass: DeviceClass): Capabilities => ({ ...DEFAULT_CAPABILITIES, deviceClass });
 
 describe("policies", () => {
-  test("of GPUs differ in their record, and in half of the threads that fill it where those are more than 16,384", () => {
+  test("of GPUs differ in their record, and in the threads and registers that follow from it", () => {
     const unknown = policyOf(DEFAULT_CAPABILITIES);
     for (const [deviceClass, device] of GPUS) {
       const busyThreads = Math.max(16_384, device.fillThreads / 2);
-      expect(policyOf(capabilitiesOf(deviceClass as DeviceClass))).toEqual({ ...unknown, device, busyThreads });
+      expect(policyOf(capabilitiesOf(deviceClass as DeviceClass))).toEqual({
+        ...unknown,
+        device,
+        busyThreads,
+        threadRegisters: usableRegisters(device),
+      });
     }
   });
 
@@ -89,4 +100,14 @@ test("a device that more threads fill gets smaller tiles where there are few", (
   };
   expect(sums("nvidia")).toBeLessThan(sums("intel-xe-lp"));
   expect(sums("mali")).toBe(sums("unknown"));
+});
+
+test("registers of a thread leave room for four subgroups on each scheduler, and do not spill", () => {
+  expect(usableRegisters(DEVICES.nvidia)).toBe(128);
+  expect(usableRegisters(DEVICES["amd-gcn"])).toBe(64);
+  expect(usableRegisters(DEVICES["intel-xe-lp"])).toBeCloseTo(0.95 * 64, 10);
+  for (const deviceClass of DEVICE_CLASSES) {
+    const { threadRegisters } = DEVICES[deviceClass];
+    expect(usableRegisters(DEVICES[deviceClass])).toBeLessThan(threadRegisters);
+  }
 });

@@ -98,7 +98,7 @@ describe.each(GPUS)("on %s", (deviceClass) => {
       const problem = makeProblem(2, input, weight, options);
       const operation = { ...NOTHING_FUSED, direction, dtype: "float32", problem } as const;
       const { plan } = select(operation, capabilitiesOf(deviceClass));
-      expect(usefulShare(operation, plan), `${direction} ${plan.solver}`).toBeGreaterThan(0.85);
+      expect(usefulShare(operation, plan), `${direction} ${plan.solver}`).toBeGreaterThan(0.7);
     }
   });
 

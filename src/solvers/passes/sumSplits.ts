@@ -59,7 +59,8 @@ export interface ResultSums {
 }
 
 /** Elements of a pass' result. */
-export const resultElements = (operation: ConvOperation): number => product(shapeOfRole(operation, resultRoles(operation)[0]));
+export const resultElements = (operation: ConvOperation): number =>
+  product(shapeOfRole(operation, resultRoles(operation)[0]));
 
 /** How many ways to split, unless it is said. */
 export function resultSplitK(

@@ -33,6 +33,7 @@ import {
   wholeWorkgroups,
 } from "../shared/constants.js";
 import { describeFlipped, describeGather, type Gather, liesInVectors } from "../shared/gather.js";
+import { fittingRegisters, registersOf } from "../shared/registers.js";
 import {
   byLoads,
   configRefusal,
@@ -107,6 +108,12 @@ function loadsForRow({ filter }: Walk, { sourceChannels }: Gather, columns: numb
   return sourceChannels * filter.stride[1] * windowSize(filter, columns).width;
 }
 
+/** Sources, weights and sums that a thread keeps at once. */
+function valuesKept({ sourceChannels }: Gather, { filter }: Walk, { mPerThread, columns }: WindowShape): number {
+  const { height, width } = windowSize(filter, columns);
+  return sourceChannels * (height * width + mPerThread * product(filter.kernel)) + mPerThread * columns;
+}
+
 function refusal(
   { problem }: ConvOperation,
   gather: Gather,
@@ -155,8 +162,10 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
     // The plan of this one says why.
     if (shapes.length === 0) return [{ mPerThread: 1, columns: Math.min(...inOrder), rows: 1 }];
     const loadsOf = ({ columns }: WindowShape): number => loadsForRow(walk, gather, columns);
-    const { busyThreads, loadCost } = policyOf(capabilities);
-    const sorted = loadCost === undefined ? shapes : byLoads(shapes, walk.phaseSize[2], loadsOf);
+    const policy = policyOf(capabilities);
+    const { busyThreads, loadCost } = policy;
+    const fitting = fittingRegisters(shapes, (shape) => valuesKept(gather, walk, shape), policy);
+    const sorted = loadCost === undefined ? fitting : byLoads(fitting, walk.phaseSize[2], loadsOf);
     const able = sorted.flatMap((shape) => ROWS.map((rows) => ({ ...shape, rows })));
     const threads = (config: RollingWindowConfig): number => threadsOf(operation, gather, walk, config);
     const enough = Math.min(busyThreads, Math.max(...able.map(threads)));
@@ -165,10 +174,19 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
 
   discouraged(operation, capabilities) {
     if (operation.pixels) return "it reads no pixels, and others do";
-    const { resultChannels } = describeGather(operation);
+    const gather = describeGather(operation);
+    const { resultChannels } = gather;
+    const policy = policyOf(capabilities);
     // With more, tiles in workgroup memory use each source more often.
-    return resultChannels > policyOf(capabilities).rollingMostChannels
-      ? `${String(resultChannels)} result channels a group do better in tiles`
+    if (resultChannels > policy.rollingMostChannels)
+      return `${String(resultChannels)} result channels a group do better in tiles`;
+    const [config] = rollingWindow.configs(operation, capabilities);
+    const walk = describeWalk(operation, gather);
+    // Strips keep a row of the filter at a time. They take no input gradient with a stride.
+    if (product(walk.resultStride) > 1 || refusal(operation, gather, walk, config) !== undefined) return undefined;
+    const registers = Math.ceil(registersOf(valuesKept(gather, walk, config)));
+    return registers > policy.threadRegisters
+      ? `windows take about ${String(registers)} registers of a thread; the device has ${String(Math.floor(policy.threadRegisters))}`
       : undefined;
   },
 

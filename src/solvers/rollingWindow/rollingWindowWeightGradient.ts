@@ -6,6 +6,7 @@ import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js"
 import { inRegisters, MOST_TERMS } from "../shared/blocks.js";
 import { evenCounts, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "../shared/constants.js";
 import { gradientBindings, gradientUniforms, splitRows, twoStages, weightSums } from "../passes/reducePartials.js";
+import { fittingRegisters } from "../shared/registers.js";
 import { byLoads, configRefusal, overlapRefusal, sizeRefusal, type WindowShape, windowSize } from "./windows.js";
 
 export interface RollingWindowGradientConfig {
@@ -52,13 +53,19 @@ export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = 
   directions: ["weightGradient"],
   knobs: { mPerThread: true, columns: true },
 
-  configs(operation) {
+  configs(operation, capabilities) {
     const even = evenCounts(operation.problem.outChannelsPerGroup, MOST_M);
     const all = COLUMNS.flatMap((columns) => even.map((mPerThread) => ({ mPerThread, columns })));
     const able = all.filter((config) => refusal(operation, config) === undefined);
     // The plan of this one says why.
     if (able.length === 0) return [{ mPerThread: 1, columns: Math.min(...COLUMNS) }];
-    return byLoads(able, operation.problem.output[2], (shape) => loadsForRow(operation, shape)).map(
+    const { taps } = operation.problem;
+    const valuesKept = ({ mPerThread, columns }: WindowShape): number => {
+      const { height, width } = windowSize(operation.problem, columns);
+      return height * width + mPerThread * (columns + taps);
+    };
+    const fitting = fittingRegisters(able, valuesKept, policyOf(capabilities));
+    return byLoads(fitting, operation.problem.output[2], (shape) => loadsForRow(operation, shape)).map(
       ({ mPerThread, columns }) => ({ mPerThread, columns }),
     );
   },

@@ -30,6 +30,7 @@ import {
 import { blocksOf, resultSums } from "../passes/sumSplits.js";
 import { laneCost } from "../shared/laneCost.js";
 import { describeFlipped, describeGather, liesInVectors } from "../shared/gather.js";
+import { fittingRegisters } from "../shared/registers.js";
 
 export interface StripConfig {
   /** Result channels that a thread computes. More use each source more often; each takes `columns` registers for sums. */
@@ -93,8 +94,16 @@ export const strip: Solver<StripConfig> = {
   configs(operation, capabilities) {
     const fitting = candidates(operation);
     if (fitting.length === 0) return [{ mPerThread: 1, columns: 1 }];
-    const { busyThreads, loadCost } = policyOf(capabilities);
-    if (loadCost === undefined) return preferring(fitting, (config) => threadsOf(operation, config) >= busyThreads);
+    const policy = policyOf(capabilities);
+    const { busyThreads, loadCost } = policy;
+    if (loadCost === undefined) {
+      const valuesKept = ({ mPerThread, columns }: StripConfig): number =>
+        spanOf(operation, columns) + mPerThread * columns;
+      return preferring(
+        fittingRegisters(fitting, valuesKept, policy),
+        (config) => threadsOf(operation, config) >= busyThreads,
+      );
+    }
     const [, , taps] = operation.problem.kernel;
     const costOf = (config: StripConfig): number => {
       const { mPerThread, columns } = config;
