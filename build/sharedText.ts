@@ -16,6 +16,8 @@ export function splitDeclarations(code: string): readonly string[] {
   let current = "";
   let depth = 0;
   for (const line of code.split(/(?<=\n)/)) {
+    // A condition's other branch belongs to it.
+    if (current === "" && line.startsWith("@else")) current = declarations.pop() ?? "";
     current += line;
     for (const character of line) depth += character === "{" ? 1 : character === "}" ? -1 : 0;
     if (depth > 0 || !/[;}]\s*(\/\/.*)?\n$/.test(line)) continue;

@@ -36,6 +36,8 @@ const RAGGED: bool = false; // @specialize
 const VECTOR_SOURCE: bool = false; // @specialize
 // K is split: the sums of each part go to a partial result (sum_splits.wgsl adds them).
 const SPLIT_K: bool = false; // @specialize
+// Condition CHANNEL_VECTORS: the channels of a position lie together, in whole vectors. Four of K are loaded at once
+// for one n.
 // Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the result, which is float32
 // then. On condition IN_REGISTERS they are added up in registers.
 // Condition AHEAD: a thread loads its part of the next tile while this one is multiplied, and keeps it in registers.
@@ -50,6 +52,12 @@ const WEIGHT_LOADS: u32 = (TILE_M * TILE_K_VECTORS + THREADS - 1u) / THREADS;
 const EVEN: bool = TILE_M * TILE_K_VECTORS % THREADS == 0u;
 const SOURCE_LOADS: u32 = TILE_K * TILE_N_VECTORS / THREADS;
 const SOURCE_STEP: u32 = THREADS / TILE_N_VECTORS;
+// Places that a thread loads from; and vectors from one k of the source's tile to the next. With one more than N,
+// threads that write neighbours along K use different banks of workgroup memory.
+@if(CHANNEL_VECTORS) const PLACES: u32 = SOURCE_LOADS;
+@else const PLACES: u32 = 4u;
+@if(CHANNEL_VECTORS) const SOURCE_PITCH: u32 = TILE_N_VECTORS + 1u;
+@else const SOURCE_PITCH: u32 = TILE_N_VECTORS;
 const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
 
 // The place of what does not exist.
@@ -90,7 +98,7 @@ var<workgroup> resultPlaces: array<vec4<u32>, TILE_N_VECTORS>;
 var<workgroup> sourcePlaces: array<vec4<u32>, TILE_N_VECTORS>;
 // Four of K for one of M; and four of N for one of K.
 var<workgroup> weightTile: array<vec4<f32>, TILE_M * TILE_K_VECTORS>;
-var<workgroup> sourceTile: array<vec4<f32>, TILE_K * TILE_N_VECTORS>;
+var<workgroup> sourceTile: array<vec4<f32>, TILE_K * SOURCE_PITCH>;
 
 // Four weights of one m: vector `vector` of those from `channel` on.
 fn loadWeights(place: u32, channel: u32, vector: u32) -> vec4<f32> {
@@ -98,16 +106,24 @@ fn loadWeights(place: u32, channel: u32, vector: u32) -> vec4<f32> {
   return select(vec4<f32>(0.0), values, !RAGGED || channel + vector * 4u < geometry.packedChannels);
 }
 
-// Four of N for one k: vector `i` of those that a thread loads from `channel` on.
-fn loadSources(places: vec4<u32>, inside: vec4<bool>, channel: u32, loadK: u32, i: u32) -> vec4<f32> {
-  let further = (channel + i * SOURCE_STEP) * geometry.sourceStrides.y;
-  let exists = !RAGGED || channel + loadK + i * SOURCE_STEP < geometry.sourceChannels;
-  if (VECTOR_SOURCE) {
-    return select(vec4<f32>(0.0), vec4<f32>(sourceVectors[places.x + further / 4u]), exists);
-  }
+// Vector `i` of those that a thread loads from `channel` on: four of N for one k, or four of K for one n.
+fn loadSources(
+  places: array<u32, PLACES>, inside: array<bool, PLACES>, channel: u32, loadK: u32, thread: u32, i: u32
+) -> vec4<f32> {
   var values: vec4<f32>;
-  for (var j = 0u; j < 4u; j++) { // @unroll
-    values[j] = select(0.0, sourceAt(places[j] + further), inside[j] & exists);
+  @if(CHANNEL_VECTORS) {
+    let vector = (thread + i * THREADS) % TILE_K_VECTORS;
+    let exists = inside[i] && (!RAGGED || channel + vector * 4u < geometry.sourceChannels);
+    values = select(vec4<f32>(0.0), vec4<f32>(sourceVectors[places[i] + channel / 4u + vector]), exists);
+  } @else {
+    let further = (channel + i * SOURCE_STEP) * geometry.sourceStrides.y;
+    let exists = !RAGGED || channel + loadK + i * SOURCE_STEP < geometry.sourceChannels;
+    if (VECTOR_SOURCE) {
+      return select(vec4<f32>(0.0), vec4<f32>(sourceVectors[places[0] + further / 4u]), exists);
+    }
+    for (var j = 0u; j < 4u; j++) { // @unroll
+      values[j] = select(0.0, sourceAt(places[j] + further), inside[j] & exists);
+    }
   }
   return values;
 }
@@ -160,14 +176,14 @@ fn main(
   }
   workgroupBarrier();
 
-  // What this thread loads, the same throughout: four of N for one k;
+  // What this thread loads, the same throughout: four of N for one k, or of K for one n;
   let loadVector = thread % TILE_N_VECTORS;
   let loadK = thread / TILE_N_VECTORS;
   let loadBase = (group * geometry.sourceChannels + loadK) * geometry.sourceStrides.y;
-  var places: vec4<u32>;
-  var inside: vec4<bool>;
+  var places: array<u32, PLACES>;
+  var inside: array<bool, PLACES>;
   if (VECTOR_SOURCE) {
-    places.x = (loadBase + u32(origins[loadVector * 4u].w)) / 4u;
+    places[0] = (loadBase + u32(origins[loadVector * 4u].w)) / 4u;
   }
   // and weights of some m.
   var weightPlaces: array<u32, WEIGHT_LOADS>;
@@ -209,15 +225,24 @@ fn main(
             sourcePlaces[i / 4u][i % 4u] = select(NOWHERE, place, isInside(at, geometry.sourceSize));
           }
           workgroupBarrier();
-          places = sourcePlaces[loadVector] + vec4<u32>(loadBase);
-          inside = sourcePlaces[loadVector] != vec4<u32>(NOWHERE);
+          for (var i = 0u; i < PLACES; i++) { // @unroll
+            @if(CHANNEL_VECTORS) {
+              let n = (thread + i * THREADS) / TILE_K_VECTORS;
+              let found = sourcePlaces[n / 4u][n % 4u];
+              places[i] = (found + group * geometry.sourceChannels) / 4u;
+              inside[i] = found != NOWHERE;
+            } @else {
+              places[i] = sourcePlaces[loadVector][i] + loadBase;
+              inside[i] = sourcePlaces[loadVector][i] != NOWHERE;
+            }
+          }
         }
         @if(AHEAD) {
           for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
             weights[i] = loadWeights(weightPlaces[i] + tapPlace, channel, (thread + i * THREADS) % TILE_K_VECTORS);
           }
           for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
-            sources[i] = loadSources(places, inside, channel, loadK, i);
+            sources[i] = loadSources(places, inside, channel, loadK, thread, i);
           }
         }
       }
@@ -228,7 +253,7 @@ fn main(
             var patches: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;
             for (var i = 0u; i < 4u; i++) { // @unroll
               for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-                let place = (k * 4u + i) * TILE_N_VECTORS + v * THREADS_N + local.x;
+                let place = (k * 4u + i) * SOURCE_PITCH + v * THREADS_N + local.x;
                 patches[i * VECTORS_PER_THREAD + v] = sourceTile[place];
               }
             }
@@ -256,9 +281,17 @@ fn main(
         }
       }
       for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
-        let slot = (loadK + i * SOURCE_STEP) * TILE_N_VECTORS + loadVector;
-        @if(AHEAD) sourceTile[slot] = sources[i];
-        @else sourceTile[slot] = loadSources(places, inside, channel, loadK, i);
+        @if(AHEAD) let values = sources[i];
+        @else let values = loadSources(places, inside, channel, loadK, thread, i);
+        @if(CHANNEL_VECTORS) {
+          let slot = thread + i * THREADS;
+          let n = slot / TILE_K_VECTORS;
+          for (var j = 0u; j < 4u; j++) { // @unroll
+            sourceTile[((slot % TILE_K_VECTORS) * 4u + j) * SOURCE_PITCH + n / 4u][n % 4u] = values[j];
+          }
+        } @else {
+          sourceTile[(loadK + i * SOURCE_STEP) * SOURCE_PITCH + loadVector] = values;
+        }
       }
       channel += TILE_K;
       if (channel >= geometry.sourceChannels) {

@@ -27,6 +27,7 @@ const LAYERS = [
   ],
   ["depthwise 7x7", [1, 6, 12, 15], [6, 1, 7, 7], { padding: 3, groups: 6 }],
   ["groups of 4", [1, 16, 9, 13], [16, 4, 3, 3], { padding: 1, groups: 4 }],
+  ["1x1, channels-last, ragged", [2, 9, 7, 20], [24, 20, 1, 1], { layout: "channels-last" }],
   ["planes of 7x7", [1, 40, 7, 7], [64, 40, 3, 3], { padding: 1, stride: 2 }],
 ] as const;
 

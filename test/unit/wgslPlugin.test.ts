@@ -194,6 +194,12 @@ describe("text that kernels share", () => {
   });
 });
 
+test("both branches of a declaration under a condition are one piece of text", () => {
+  const places = "@if(VECTORS) const PLACES: u32 = LOADS;\n@else const PLACES: u32 = 4u;\n";
+  const pitch = "const PITCH: u32 = PLACES + 1u;\n";
+  expect(splitDeclarations(places + pitch)).toEqual([places, pitch]);
+});
+
 describe("formulas of activations", () => {
   const main = "@compute @workgroup_size(1) fn main() {\nresult[0] = activate(1.0);\n}\n";
   const activate = "fn activate(x: f32) -> f32 {\n@if(FORMULA) return curve(x);\n@else return scale(x);\n}\n";

@@ -49,7 +49,18 @@ function vectorSource({ problem, masked }: ConvOperation): boolean {
 /** Of workgroup memory, for each position of a tile: where its taps begin, where it reads the source, where its results go. */
 const POSITION_BYTES = 24;
 
-const extra = (tile: WorkgroupTile): TileExtra => ({ tableBytes: POSITION_BYTES * tileN(tile) });
+const extraOf =
+  (operation: ConvOperation, gather: Gather) =>
+  (tile: WorkgroupTile): TileExtra => ({
+    padding: channelVectors(operation, gather) ? 1 : 0,
+    tableBytes: POSITION_BYTES * tileN(tile),
+  });
+
+/** Whether the channels of a position lie in whole, aligned vectors. */
+function channelVectors({ masked }: ConvOperation, { sourceChannels, uniforms }: Gather): boolean {
+  const [batch, channel, position] = uniforms.sourceStrides;
+  return channel === 1 && !masked && [batch, position, sourceChannels].every((count) => count % 4 === 0);
+}
 
 /** Tiles of K that the channels of a tap take. */
 const tapTiles = ({ sourceChannels }: Gather, { tileK }: WorkgroupTile): number => Math.ceil(sourceChannels / tileK);
@@ -83,6 +94,7 @@ export const tapGemm: Solver<SplitTile> = {
     const taps = problem.taps / phaseCount;
     const paddedK = (tileK: number): number => taps * tileK * Math.ceil(sourceChannels / tileK);
     const copies = phaseCount * problem.groups;
+    const extra = extraOf(operation, gather);
     return tileCandidates(
       { m, n, k, copies, elements, leastK, paddedK, extra, loadsAhead: true },
       capabilities,
@@ -96,9 +108,10 @@ export const tapGemm: Solver<SplitTile> = {
   },
 
   plan(operation, capabilities, config) {
-    const unable = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra(config));
-    if (unable !== undefined) return { refused: unable };
     const gather = describeGather(operation);
+    const unable =
+      unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extraOf(operation, gather)(config));
+    if (unable !== undefined) return { refused: unable };
     const terms = termsOf(operation, gather, config);
     const { splitK = resultSplitK(operation, terms, capabilities) } = config;
     const refused = resultSplitKRefusal(operation, splitK, capabilities);
@@ -111,6 +124,7 @@ export const tapGemm: Solver<SplitTile> = {
       gather.phaseCount === 1 && liesInVectors(gather, gather.phasePositions),
     );
     const sourcesInVectors = vectorSource(operation);
+    const channelsInVectors = channelVectors(operation, gather);
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
@@ -118,6 +132,7 @@ export const tapGemm: Solver<SplitTile> = {
         AHEAD: config.ahead !== 0,
         RAGGED: gather.sourceChannels % config.tileK !== 0,
         VECTOR_SOURCE: sourcesInVectors,
+        CHANNEL_VECTORS: channelsInVectors,
         ...sums.constants,
         ...vectors.constants,
       },
@@ -140,7 +155,7 @@ export const tapGemm: Solver<SplitTile> = {
         ...sums.bindings,
         weightVectors: weights.binding,
         // Bound as vectors, a buffer of less than one is too small.
-        sourceVectors: sourcesInVectors ? gather.bindings.source : "unused",
+        sourceVectors: sourcesInVectors || channelsInVectors ? gather.bindings.source : "unused",
       },
       workgroups: foldWorkgroups(tasks, capabilities),
       multiplyAdds: operation.problem.groups * executed(operation, gather, config),
