@@ -112,8 +112,10 @@ export function predictClocks(product: Product, work: TileWork, device: DeviceRe
 
   const bytesPerClock = (device.multiprocessors * device.lanes) / device.intensity;
   const operands = FLOAT_BYTES * (copies * (m * k + k * n) + elements);
-  const partials = splitK > 1 ? 2 * FLOAT_BYTES * splitK * elements : 0;
+  // Written, and read soon after: from the last cache, where they fit.
+  const partials = FLOAT_BYTES * splitK * elements;
+  const partialsPerClock = partials <= device.cacheBytes ? CACHE_BANDWIDTH * device.multiprocessors : bytesPerClock;
   const memory = operands / bytesPerClock;
   const alone = Math.max(memory, compute) + OVERLAP * Math.min(memory, compute);
-  return alone + (splitK > 1 ? partials / bytesPerClock + DISPATCH_CLOCKS : 0);
+  return alone + (splitK > 1 ? (2 * partials) / partialsPerClock + DISPATCH_CLOCKS : 0);
 }
