@@ -1,6 +1,6 @@
 /**
- * The folders of src/, from the ground up: each may import those before it in this list, and no other. No file leads back to
- * itself, through types neither.
+ * The folders of src/, from the ground up: each may import those before it in this list, and no others. No file leads back to
+ * itself, not even through types.
  */
 const FOLDERS = [
   "base",
@@ -26,9 +26,19 @@ const ORDER = FOLDERS.slice(0, -1).map((folder, i) => ({
   to: { path: `^src/((${FOLDERS.slice(i + 1).join("|")})/|[^/]+\\.ts$)` },
 }));
 
+/** Likewise the folders of src/gpu/, and the files beside them. */
+const GPU_FOLDERS = ["device", "pipelines", "recording"];
+
+const GPU_ORDER = GPU_FOLDERS.map((folder, i) => ({
+  name: `gpu-${folder}-knows-nothing-above-it`,
+  severity: "error",
+  from: { path: `^src/gpu/${folder}/` },
+  to: { path: `^src/gpu/((${[...GPU_FOLDERS.slice(i + 1), "-"].join("|")})/|[^/]+\\.ts$)` },
+}));
+
 /** Siblings at the same height, which could import each other by the order alone. */
-const apart = (folder, others) => ({
-  name: `${folder}-apart`,
+const separate = (folder, others) => ({
+  name: `${folder}-separate`,
   severity: "error",
   from: { path: `^src/${folder}/` },
   to: { path: `^src/(${others.join("|")})/` },
@@ -38,8 +48,9 @@ const apart = (folder, others) => ({
 module.exports = {
   forbidden: [
     ...ORDER,
-    apart("gpu", ["cpu", "reference"]),
-    apart("reference", ["kernels", "planning", "solvers", "backend"]),
+    ...GPU_ORDER,
+    separate("gpu", ["cpu", "reference"]),
+    separate("reference", ["kernels", "planning", "solvers", "backend"]),
     { name: "no-circle", severity: "error", from: {}, to: { circular: true } },
     {
       name: "no-folder-outside-the-order",

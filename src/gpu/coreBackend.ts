@@ -10,7 +10,7 @@ import type { Select, Selection } from "../solvers/choose.js";
 import { type DeviceParts, disposeParts, makeParts, type PartOptions } from "./parts.js";
 import { readValues } from "./reads.js";
 import { runOperation } from "./runOperation.js";
-import type { GpuStorage } from "./storage.js";
+import type { GpuStorage } from "./device/storage.js";
 import { uploadValues } from "./uploads.js";
 
 export interface GpuBackendOptions extends PartOptions {

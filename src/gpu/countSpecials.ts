@@ -7,7 +7,7 @@ import type { SpecialValues } from "../backend/backend.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import type { DeviceParts } from "./parts.js";
 import { readBytes } from "./reads.js";
-import type { GpuStorage } from "./storage.js";
+import type { GpuStorage } from "./device/storage.js";
 
 /** Words that a workgroup counts: the kernel's THREADS * TURNS. */
 const WORDS_PER_WORKGROUP = 64 * 16;

@@ -3,11 +3,11 @@ import kernel from "../../shaders/render/draw_plane.wgsl";
 import type { DrawTarget, Planes } from "../backend/draw.js";
 import { ArgumentError, require, show, textOf } from "../base/errors.js";
 import { pixelConstants, pixelUniforms } from "../solvers/shared/pixels.js";
-import type { GpuStorage } from "./storage.js";
+import type { GpuStorage } from "./device/storage.js";
 import { loadKernel } from "../kernels/kernel.js";
 import { type ConstantValues, specialize } from "../kernels/specialize.js";
 import { packUniforms } from "../kernels/uniforms.js";
-import { compile } from "./compile.js";
+import { compile } from "./pipelines/compile.js";
 
 interface RenderEntry {
   pipeline: GPURenderPipeline | undefined;

@@ -2,10 +2,10 @@
 import type { DrawTarget, Planes } from "../backend/draw.js";
 import { DeviceError } from "../base/errors.js";
 import { loadLazily } from "../base/lazy.js";
-import { popReason } from "./allocation.js";
+import { popReason } from "./device/allocation.js";
 import type { Painter } from "./drawPlane.js";
 import type { DeviceParts } from "./parts.js";
-import { errorOf, type GpuStorage } from "./storage.js";
+import { errorOf, type GpuStorage } from "./device/storage.js";
 
 export class Drawing {
   readonly #parts: DeviceParts;

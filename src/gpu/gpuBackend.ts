@@ -9,7 +9,7 @@ import { countOnDevice } from "./countSpecials.js";
 import { pixelOrder } from "./images.js";
 import { readPixels, uploadImages } from "./imageTransfers.js";
 import { GpuInterop } from "./interop.js";
-import { type GpuStorage, requireReadable, requireWritable } from "./storage.js";
+import { type GpuStorage, requireReadable, requireWritable } from "./device/storage.js";
 import type { Timer } from "./timer.js";
 
 export class GpuBackend extends CoreGpuBackend implements Backend<GpuStorage> {

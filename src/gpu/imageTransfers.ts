@@ -5,7 +5,7 @@ import type { ImageSize, ImageSource, Pixels } from "../problem/pixels.js";
 import { writeImage } from "./images.js";
 import type { DeviceParts } from "./parts.js";
 import { readBytes } from "./reads.js";
-import { failStorage, type GpuStorage } from "./storage.js";
+import { failStorage, type GpuStorage } from "./device/storage.js";
 
 const WORD_BYTES = 4;
 

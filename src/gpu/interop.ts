@@ -7,8 +7,8 @@ import { product } from "../problem/geometry.js";
 import { Drawing } from "./drawing.js";
 import { encodeInto, recordSequence } from "./ownBatch.js";
 import type { DeviceParts } from "./parts.js";
-import { GpuSequence } from "./sequence.js";
-import { bytesOfValues, type GpuStorage, makeStorage } from "./storage.js";
+import { GpuSequence } from "./recording/sequence.js";
+import { bytesOfValues, type GpuStorage, makeStorage } from "./device/storage.js";
 
 export class GpuInterop implements Interop<GpuStorage> {
   readonly #parts: DeviceParts;

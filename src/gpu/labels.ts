@@ -9,8 +9,8 @@ import {
   type TensorRole,
 } from "../problem/operation.js";
 import type { ConvProblem } from "../problem/problem.js";
-import type { GpuStorage } from "./storage.js";
-import type { OperationBuffers } from "./prepared.js";
+import type { GpuStorage } from "./device/storage.js";
+import type { OperationBuffers } from "./pipelines/prepared.js";
 
 export interface Labels {
   /** Names an operation's debug group and, with the kernel's name before it, its pipelines, bind groups and uniforms. */

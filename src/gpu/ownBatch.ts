@@ -3,12 +3,12 @@
  * submitted an encoder, its results cannot be used elsewhere, and no memory changes hands: other work might use it first.
  */
 import { DeviceError, textOf } from "../base/errors.js";
-import { Batch, type RecordedOperation } from "./batch.js";
-import { disposedError } from "./deviceErrors.js";
-import type { Target } from "./openBatch.js";
+import { Batch, type RecordedOperation } from "./recording/batch.js";
+import { disposedError } from "./device/deviceErrors.js";
+import type { Target } from "./recording/openBatch.js";
 import type { DeviceParts } from "./parts.js";
-import { failStorage } from "./storage.js";
-import { encodePass } from "./submissions.js";
+import { failStorage } from "./device/storage.js";
+import { encodePass } from "./recording/submissions.js";
 
 /**
  * A batch with what `record` records. Everything recorded before is submitted: it may use what `record` disposes of.

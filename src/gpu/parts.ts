@@ -1,16 +1,16 @@
 /** The parts of a backend, put together for one device. */
 import type { Capabilities } from "../planning/capabilities.js";
 import type { Select } from "../solvers/choose.js";
-import { BufferPool, type PooledBuffer } from "./bufferPool.js";
-import { DeviceLife } from "./deviceLife.js";
-import { ErrorReports } from "./errorReports.js";
+import { BufferPool, type PooledBuffer } from "./device/bufferPool.js";
+import { DeviceLife } from "./device/deviceLife.js";
+import { ErrorReports } from "./device/errorReports.js";
 import type { Labels } from "./labels.js";
-import type { DeviceMemory } from "./memory.js";
-import { PackedWeights } from "./packedWeights.js";
-import { PipelineCache } from "./pipelineCache.js";
-import { PlanCache } from "./planCache.js";
-import { ReadbackRing } from "./readback.js";
-import { Recorder } from "./recorder.js";
+import type { DeviceMemory } from "./recording/memory.js";
+import { PackedWeights } from "./recording/packedWeights.js";
+import { PipelineCache } from "./pipelines/pipelineCache.js";
+import { PlanCache } from "./pipelines/planCache.js";
+import { ReadbackRing } from "./device/readback.js";
+import { Recorder } from "./recording/recorder.js";
 
 /** Bound in place of tensors that a kernel declares but does not touch. */
 const UNUSED_BYTES = 256;

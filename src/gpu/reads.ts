@@ -2,8 +2,8 @@
 import type { DeviceError } from "../base/errors.js";
 import { decode } from "../problem/dtype.js";
 import type { DeviceParts } from "./parts.js";
-import type { Staging } from "./readback.js";
-import type { GpuStorage } from "./storage.js";
+import type { Staging } from "./device/readback.js";
+import type { GpuStorage } from "./device/storage.js";
 
 /** The values of a storage that is no image. */
 export async function readValues(parts: DeviceParts, source: GpuStorage): Promise<Float32Array<ArrayBuffer>> {

@@ -4,11 +4,11 @@ import { entriesOf } from "../base/entries.js";
 import type { SolverChoice } from "../planning/choice.js";
 import type { Scratch } from "../planning/solver.js";
 import { type ConvOperation, resultRoles, shapeOfRole } from "../problem/operation.js";
-import type { PackedForm, RecordedDispatch } from "./batch.js";
-import type { PooledBuffer } from "./bufferPool.js";
+import type { PackedForm } from "./recording/batch.js";
+import type { PooledBuffer } from "./device/bufferPool.js";
 import type { DeviceParts } from "./parts.js";
-import type { OperationBuffers, PreparedPlan } from "./prepared.js";
-import type { GpuStorage } from "./storage.js";
+import type { OperationBuffers, PreparedPlan, RecordedDispatch } from "./pipelines/prepared.js";
+import type { GpuStorage } from "./device/storage.js";
 
 /**
  * Records an operation.

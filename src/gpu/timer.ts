@@ -1,7 +1,7 @@
 /** Times recorded work: on the device's clock where it has timestamps, else on the host's. */
 import type { Timing } from "../backend/backend.js";
 import type { DeviceParts } from "./parts.js";
-import type { BatchTiming } from "./segments.js";
+import type { BatchTiming } from "./recording/segments.js";
 
 /** Two timestamps of 8 bytes each. */
 const STAMPS = 2;

@@ -1,7 +1,7 @@
 /** Uploads of values to the device. */
 import type { DType, StoredValues } from "../problem/dtype.js";
 import type { DeviceParts } from "./parts.js";
-import type { GpuStorage } from "./storage.js";
+import type { GpuStorage } from "./device/storage.js";
 
 export function uploadValues(
   { life, memory, pool, labels }: DeviceParts,

@@ -3,12 +3,12 @@
  * fused bias, those meant for another kind of device) and kernels that are broken on purpose.
  */
 import { product } from "../../src/problem/geometry.js";
-import { BufferPool, type PooledBuffer } from "../../src/gpu/bufferPool.js";
-import { PipelineCache } from "../../src/gpu/pipelineCache.js";
-import { type OperationBuffers, PreparedPlan } from "../../src/gpu/prepared.js";
-import { ReadbackRing } from "../../src/gpu/readback.js";
-import { type GpuStorage, makeStorage } from "../../src/gpu/storage.js";
-import { Recorder } from "../../src/gpu/recorder.js";
+import { BufferPool, type PooledBuffer } from "../../src/gpu/device/bufferPool.js";
+import { PipelineCache } from "../../src/gpu/pipelines/pipelineCache.js";
+import { type OperationBuffers, PreparedPlan } from "../../src/gpu/pipelines/prepared.js";
+import { ReadbackRing } from "../../src/gpu/device/readback.js";
+import { type GpuStorage, makeStorage } from "../../src/gpu/device/storage.js";
+import { Recorder } from "../../src/gpu/recording/recorder.js";
 import {
   type ConvOperation,
   operandRoles,

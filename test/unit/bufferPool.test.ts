@@ -1,6 +1,6 @@
 /** Size classes of the buffer pool. */
 import { describe, expect, test } from "vitest";
-import { sizeClass } from "../../src/gpu/bufferPool.js";
+import { sizeClass } from "../../src/gpu/device/bufferPool.js";
 
 /** Every size of interest: small ones, and around powers of two and their eighths. */
 const SIZES = [

@@ -1,7 +1,7 @@
 /** What is said of a kernel that does not compile, by devices that say much, little or nothing. */
 import { describe, expect, test } from "vitest";
 import { DeviceError } from "webgpu-conv";
-import { compile } from "../../src/gpu/compile.js";
+import { compile } from "../../src/gpu/pipelines/compile.js";
 
 const TEXT = "fn a() {\none;\ntwo;\nthree;\nfour;\nfive;\n}\n";
 

@@ -4,7 +4,7 @@ import { makeProblem } from "webgpu-conv/reference";
 import kernel from "../../shaders/direct/direct.wgsl";
 import { dataKey } from "../../src/base/keys.js";
 import { plainOperation } from "../../src/calls/calls.js";
-import { PipelineCache } from "../../src/gpu/pipelineCache.js";
+import { PipelineCache } from "../../src/gpu/pipelines/pipelineCache.js";
 import { keyOf } from "../../src/problem/operation.js";
 import { readPixels } from "../../src/problem/images.js";
 

@@ -1,7 +1,7 @@
 /** Compiles kernels. An error cites the compiler's messages and their lines. */
-import { DeviceError, textOf } from "../base/errors.js";
-import { indent } from "../kernels/indent.js";
-import { popReason } from "./allocation.js";
+import { DeviceError, textOf } from "../../base/errors.js";
+import { indent } from "../../kernels/indent.js";
+import { popReason } from "../device/allocation.js";
 
 /**
  * The pipeline that `create` makes of a module with this text, which is indented first.

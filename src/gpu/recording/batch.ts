@@ -1,19 +1,11 @@
 /** What the recorder collects: operations on the device, writes from the host, and copies out. */
-import type { DeviceError } from "../base/errors.js";
-import type { ScratchName } from "../planning/solver.js";
-import type { Allocation } from "./allocation.js";
-import type { BufferPool, PooledBuffer } from "./bufferPool.js";
-import type { PipelineEntry } from "./pipelineCache.js";
-import type { GpuStorage } from "./storage.js";
-
-/** A kernel to start. Its buffers are bound when it is encoded: until then they may be made once more. */
-export interface RecordedDispatch {
-  readonly pipeline: PipelineEntry;
-  readonly uniforms: Allocation;
-  readonly bindGroup: GPUBindGroup;
-  readonly buffers: Readonly<Partial<Record<string, PooledBuffer>>>;
-  readonly workgroups: readonly [number, number, number];
-}
+import type { DeviceError } from "../../base/errors.js";
+import type { ScratchName } from "../../planning/solver.js";
+import type { Allocation } from "../device/allocation.js";
+import type { BufferPool, PooledBuffer } from "../device/bufferPool.js";
+import type { PipelineEntry } from "../pipelines/pipelineCache.js";
+import type { RecordedDispatch } from "../pipelines/prepared.js";
+import type { GpuStorage } from "../device/storage.js";
 
 export interface RecordedOperation {
   readonly dispatches: readonly RecordedDispatch[];

@@ -1,5 +1,5 @@
 /** The batch that is being recorded, and its target. */
-import { require } from "../base/errors.js";
+import { require } from "../../base/errors.js";
 import { Batch } from "./batch.js";
 
 /** The device's queue, a caller's encoder, or a sequence. */

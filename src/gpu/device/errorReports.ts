@@ -1,5 +1,5 @@
 /** Errors of a device that come after the call that caused them. The next wait for the device throws the first. */
-import { DeviceError } from "../base/errors.js";
+import { DeviceError } from "../../base/errors.js";
 
 export class ErrorReports {
   readonly #device: GPUDevice;

@@ -1,8 +1,8 @@
 /** Operations that are recorded once and replayed. They are planned, compiled and bound once: a run costs only the encoding. */
-import type { Sequence } from "../backend/backend.js";
-import { require, TensorError } from "../base/errors.js";
+import type { Sequence } from "../../backend/backend.js";
+import { require, TensorError } from "../../base/errors.js";
 import { type Batch, isCurrent, type RecordedOperation } from "./batch.js";
-import { failStorage, type GpuStorage } from "./storage.js";
+import { failStorage, type GpuStorage } from "../device/storage.js";
 import type { Recorder } from "./recorder.js";
 
 export class GpuSequence implements Sequence {

@@ -4,7 +4,7 @@
  * a caller's buffer may be destroyed or mapped by then.
  */
 import type { Batch, RecordedCopy, RecordedOperation, RecordedUpload } from "./batch.js";
-import type { GpuStorage } from "./storage.js";
+import type { GpuStorage } from "../device/storage.js";
 
 /** Where the device writes the times at which the passes of a batch begin and end. */
 export interface BatchTiming {

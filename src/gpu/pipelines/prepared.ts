@@ -1,12 +1,20 @@
 /** A plan made ready for one device: pipelines asked for, uniforms written, bind groups kept. */
-import { type Packing, packingOf } from "../planning/packing.js";
-import type { BindingSource, Dispatch, Scratch, SolverPlan } from "../planning/solver.js";
-import type { Allocation, Allocator } from "./allocation.js";
-import type { PooledBuffer } from "./bufferPool.js";
-import { isPlatformError } from "./deviceErrors.js";
+import { type Packing, packingOf } from "../../planning/packing.js";
+import type { BindingSource, Dispatch, Scratch, SolverPlan } from "../../planning/solver.js";
+import type { Allocation, Allocator } from "../device/allocation.js";
+import type { PooledBuffer } from "../device/bufferPool.js";
+import { isPlatformError } from "../device/deviceErrors.js";
 import type { PipelineCache, PipelineEntry } from "./pipelineCache.js";
-import type { RecordedDispatch } from "./batch.js";
-import { packUniforms } from "../kernels/uniforms.js";
+import { packUniforms } from "../../kernels/uniforms.js";
+
+/** A kernel to start. Its buffers are bound when it is encoded: until then they may be made once more. */
+export interface RecordedDispatch {
+  readonly pipeline: PipelineEntry;
+  readonly uniforms: Allocation;
+  readonly bindGroup: GPUBindGroup;
+  readonly buffers: Readonly<Partial<Record<string, PooledBuffer>>>;
+  readonly workgroups: readonly [number, number, number];
+}
 
 /** The buffers of one run of an operation. */
 export type OperationBuffers = Partial<Record<BindingSource, PooledBuffer>>;

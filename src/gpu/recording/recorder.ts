@@ -4,15 +4,15 @@
  * Recording never waits. Submitting waits for pipelines that still compile. It keeps the order of recording, whichever becomes
  * ready first.
  */
-import { type DeviceError, TensorError } from "../base/errors.js";
-import type { Allocation } from "./allocation.js";
+import { type DeviceError, TensorError } from "../../base/errors.js";
+import type { Allocation } from "../device/allocation.js";
 import type { RecordedOperation } from "./batch.js";
-import type { BufferPool } from "./bufferPool.js";
-import { disposedError } from "./deviceErrors.js";
+import type { BufferPool } from "../device/bufferPool.js";
+import { disposedError } from "../device/deviceErrors.js";
 import { DeviceMemory } from "./memory.js";
 import { OpenBatch } from "./openBatch.js";
 import type { BatchTiming } from "./segments.js";
-import type { GpuStorage } from "./storage.js";
+import type { GpuStorage } from "../device/storage.js";
 import { SubmitQueue } from "./submitQueue.js";
 
 /** The recorder submits by itself once so much is recorded: the GPU then works before a read-back asks it to. */

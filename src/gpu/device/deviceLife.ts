@@ -1,5 +1,5 @@
 /** Whether a device can still be used. WebGPU does not say so by itself: waits for a lost device resolve as if all were done. */
-import { DeviceError } from "../base/errors.js";
+import { DeviceError } from "../../base/errors.js";
 import { deviceFailed, disposedError, isPlatformError } from "./deviceErrors.js";
 import type { ReadbackRing } from "./readback.js";
 

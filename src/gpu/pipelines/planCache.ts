@@ -1,7 +1,7 @@
 /** Prepared plans, kept by their operations' keys. */
-import type { SolverPlan } from "../planning/solver.js";
-import type { Allocator } from "./allocation.js";
-import type { DeviceLife } from "./deviceLife.js";
+import type { SolverPlan } from "../../planning/solver.js";
+import type { Allocator } from "../device/allocation.js";
+import type { DeviceLife } from "../device/deviceLife.js";
 import type { PipelineCache } from "./pipelineCache.js";
 import { PreparedPlan } from "./prepared.js";
 

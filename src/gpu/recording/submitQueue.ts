@@ -1,8 +1,8 @@
 /** Batches on their way to the device. They are submitted in the order of recording, whichever becomes ready first. */
-import type { DeviceError } from "../base/errors.js";
+import type { DeviceError } from "../../base/errors.js";
 import type { Batch } from "./batch.js";
-import type { BufferPool } from "./bufferPool.js";
-import { disposedError } from "./deviceErrors.js";
+import type { BufferPool } from "../device/bufferPool.js";
+import { disposedError } from "../device/deviceErrors.js";
 import { type BatchTiming, segmentsOf } from "./segments.js";
 import { Submissions } from "./submissions.js";
 

@@ -4,10 +4,10 @@
  * WebGPU refuses a command buffer as a whole, and says so later. All that it should have written is then marked, and all that
  * later submissions computed from that. A result is given out only once its submission is known to be sound.
  */
-import { DeviceError } from "../base/errors.js";
-import { popReason } from "./allocation.js";
+import { DeviceError } from "../../base/errors.js";
+import { popReason } from "../device/allocation.js";
 import type { RecordedCopy, RecordedOperation } from "./batch.js";
-import { errorOf, failStorage, type GpuStorage, memoryError } from "./storage.js";
+import { errorOf, failStorage, type GpuStorage, memoryError } from "../device/storage.js";
 import type { PassTiming, Segment } from "./segments.js";
 
 const NOTHING = new Uint8Array();

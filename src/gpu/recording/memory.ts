@@ -5,13 +5,13 @@
  * once the work that uses it is submitted. While a caller's encoder is open nothing changes hands: its work may run later than
  * all that is recorded by then.
  */
-import type { DType } from "../problem/dtype.js";
-import { product } from "../problem/geometry.js";
+import type { DType } from "../../problem/dtype.js";
+import { product } from "../../problem/geometry.js";
 import type { Batch } from "./batch.js";
-import type { BufferPool, PooledBuffer } from "./bufferPool.js";
+import type { BufferPool, PooledBuffer } from "../device/bufferPool.js";
 import type { OpenBatch } from "./openBatch.js";
 import { OpenEncoders } from "./openEncoders.js";
-import { bytesOfValues, type GpuStorage, makeStorage } from "./storage.js";
+import { bytesOfValues, type GpuStorage, makeStorage } from "../device/storage.js";
 import type { SubmitQueue } from "./submitQueue.js";
 
 const WORD_BYTES = 4;

@@ -1,5 +1,5 @@
 /** Errors of a device that can no longer be used. */
-import { DeviceError } from "../base/errors.js";
+import { DeviceError } from "../../base/errors.js";
 
 export const disposedError = (): DeviceError => new DeviceError("the engine was disposed; expected a live engine");
 

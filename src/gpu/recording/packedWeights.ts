@@ -5,11 +5,11 @@
  * it. There is a budget, and the form that was unused for longest goes first. A sequence has forms of its own, from its first
  * run on. Values in a buffer that the caller has may change unseen: they are packed each time.
  */
-import { entriesOf } from "../base/entries.js";
-import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
-import type { Packing } from "../planning/packing.js";
+import { entriesOf } from "../../base/entries.js";
+import { BYTES_PER_ELEMENT } from "../../problem/dtype.js";
+import type { Packing } from "../../planning/packing.js";
 import { type Batch, isCurrent, type PackedForm } from "./batch.js";
-import { errorOf, type GpuStorage } from "./storage.js";
+import { errorOf, type GpuStorage } from "../device/storage.js";
 import type { DeviceMemory } from "./memory.js";
 import type { Recorder } from "./recorder.js";
 

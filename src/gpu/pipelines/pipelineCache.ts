@@ -1,8 +1,8 @@
 /** Compute pipelines, kept by their text. A text is loaded when it is first asked for, and compiled asynchronously. */
-import { DeviceError, textOf } from "../base/errors.js";
-import { dataKey } from "../base/keys.js";
-import { type Kernel, loadKernel } from "../kernels/kernel.js";
-import { type AliasTypes, type ConstantValues, specialize } from "../kernels/specialize.js";
+import { DeviceError, textOf } from "../../base/errors.js";
+import { dataKey } from "../../base/keys.js";
+import { type Kernel, loadKernel } from "../../kernels/kernel.js";
+import { type AliasTypes, type ConstantValues, specialize } from "../../kernels/specialize.js";
 import { compile } from "./compile.js";
 
 /** A pipeline that is being compiled, is ready, or has failed. */

@@ -1,9 +1,9 @@
 /** Memory of tensors on the device, and whether their values are there. */
-import type { TensorStorage } from "../backend/backend.js";
-import { DeviceError, show, TensorError } from "../base/errors.js";
-import { BYTES_PER_ELEMENT, type DType } from "../problem/dtype.js";
-import { product } from "../problem/geometry.js";
-import type { Pixels } from "../problem/pixels.js";
+import type { TensorStorage } from "../../backend/backend.js";
+import { DeviceError, show, TensorError } from "../../base/errors.js";
+import { BYTES_PER_ELEMENT, type DType } from "../../problem/dtype.js";
+import { product } from "../../problem/geometry.js";
+import type { Pixels } from "../../problem/pixels.js";
 import type { PooledBuffer } from "./bufferPool.js";
 
 /** Memory of a tensor on the device. */

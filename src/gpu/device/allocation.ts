@@ -3,7 +3,7 @@
  * is valid. Until then the buffer is "arriving", and work that uses it waits. Where the device had no room, unused memory is
  * given back and the buffer is made once more. If that fails too, it is an error.
  */
-import { DeviceError } from "../base/errors.js";
+import { DeviceError } from "../../base/errors.js";
 
 /** A buffer that may still be arriving. */
 export interface Allocation {
