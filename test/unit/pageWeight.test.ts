@@ -79,11 +79,14 @@ async function bundle(name: string, script: string, output: Rolldown.OutputOptio
   return `${name}/dist/index.html`;
 }
 
+/** A name for files. */
+const named = (what: string, entry: Entry): string => `${what} ${entry}`.replaceAll(/\W/g, "");
+
 describe("a page that convolves once", () => {
   describe.each(Object.keys(MOST_BYTES) as Entry[])("by %s", (entry) => {
     test.each(Object.keys(LAYERS) as (keyof typeof LAYERS)[])("%s", async (name) => {
       const layer = LAYERS[name];
-      const path = await bundle(`${entry} ${name}`.replaceAll(/\W/g, ""), layerScript(layer, entry) + say);
+      const path = await bundle(named(name, entry), layerScript(layer, entry) + say);
       const { title, scripts } = await open(path);
       const bytes = scripts.reduce((sum, [, size]) => sum + size, 0);
       console.info(`${name} by ${entry}: ${String(bytes)} bytes transferred`, Object.fromEntries(scripts));
@@ -91,26 +94,51 @@ describe("a page that convolves once", () => {
       expect(bytes).toBeGreaterThan(8192);
       expect(bytes).toBeLessThanOrEqual(MOST_BYTES[entry][name]);
     });
-  });
 
-  test("in one file", async () => {
-    const { title, scripts } = await open(await bundle("one", layerScript(TEXTBOOK) + say, { codeSplitting: false }));
-    expect(title).toBe("27");
-    expect(scripts).toHaveLength(1);
-  });
+    test("in one file", async () => {
+      const script = layerScript(TEXTBOOK, entry) + say;
+      const { title, scripts } = await open(await bundle(named("one", entry), script, { codeSplitting: false }));
+      expect(title).toBe("27");
+      expect(scripts).toHaveLength(1);
+    });
 
-  test("without a bundler", async () => {
-    const imports = { imports: { "webgpu-conv": "./node_modules/webgpu-conv/dist/index.js" } };
-    writeFileSync(
-      join(folder, "map.html"),
-      `<!doctype html><script type="importmap">${JSON.stringify(imports)}</script>
-      <script type="module">${layerScript(TEXTBOOK)}${say}</script>`,
-    );
-    expect((await open("map.html")).title).toBe("27");
+    test("without a bundler", async () => {
+      const folders = { "webgpu-conv": "dist", "webgpu-conv/forward": "dist/forward" };
+      const imports = { imports: { [entry]: `./node_modules/webgpu-conv/${folders[entry]}/index.js` } };
+      const page = `${named("map", entry)}.html`;
+      writeFileSync(
+        join(folder, page),
+        `<!doctype html><script type="importmap">${JSON.stringify(imports)}</script>
+        <script type="module">${layerScript(TEXTBOOK, entry)}${say}</script>`,
+      );
+      expect((await open(page)).title).toBe("27");
+    });
   });
 });
 
 describe("where the text of a kernel", () => {
+  test("has a formula of an activation, that comes with an operation that has one", async () => {
+    const path = await bundle(
+      "formulas",
+      `${layerScript(TEXTBOOK, "webgpu-conv/forward")}
+      await y.data();
+      const activated = await engine.conv2d(x, w, { stride: 2, padding: 1, activation: "elu" }).data();
+      document.title = String(Math.max(...activated));`,
+    );
+    const { title, scripts } = await open(path);
+    expect(title).toBe("27");
+    expect(scripts.filter(([file]) => file.includes("formulas-"))).toHaveLength(1);
+    server.fail(/formulas-/);
+    const failing = await bundle(
+      "noFormulas",
+      `${layerScript(TEXTBOOK, "webgpu-conv/forward")}
+      const activated = engine.conv2d(x, w, { stride: 2, padding: 1, activation: "elu" });
+      const error = await activated.data().catch((reason) => reason);
+      document.title = [error instanceof DeviceError, error.message.split(":")[0], ...(await y.data()).slice(0, 1)].join(", ");`,
+    );
+    expect((await open(failing)).title).toBe("true, kernel rolling_window did not load, 12");
+  });
+
   test("does not come, what needs it fails, and nothing else", async () => {
     const path = await bundle(
       "lost",
