@@ -111,7 +111,8 @@ export class Batch {
       if (!pipeline.pipeline) this.unready.add(pipeline);
       this.expect(uniforms);
     }
-    for (const { pooled } of [...reads, ...writes]) this.expect(pooled);
+    for (const { pooled } of reads) this.expect(pooled);
+    for (const { pooled } of writes) this.expect(pooled);
   }
 
   /** Gives back what the batch holds, after it was submitted or given up. `defer` may do so later. */
