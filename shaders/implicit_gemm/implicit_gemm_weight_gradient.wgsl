@@ -13,6 +13,10 @@
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
+import package::common::product_tile::{
+  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, SUMS, THREADS, THREADS_M,
+  THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS, VECTORS_PER_THREAD
+};
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
   isInside, DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH, STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TAPS
@@ -21,13 +25,6 @@ import package::common::weight_gradient::{inputAt, originOf, tapAt, tapBits, tap
 import package::common::epilogue::{maskGradients, HAS_BIAS, MASKED};
 import package::common::gradient::{gradientAt, input};
 
-const THREADS_N: u32 = 16u; // @specialize
-const THREADS_M: u32 = 16u; // @specialize
-const M_PER_THREAD: u32 = 4u; // @specialize
-const VECTORS_PER_THREAD: u32 = 1u; // @specialize
-const TILE_K: u32 = 16u; // @specialize
-// Vectors of K that are unrolled: a divisor of TILE_K / 4.
-const UNROLL: u32 = 1u; // @specialize
 // Output positions of a sample are a multiple of four and contiguous: four of K are loaded at once.
 const VECTOR_GRADIENT: bool = false; // @specialize
 // Every tap of every position meets the input, and K is a multiple of TILE_K.
@@ -41,22 +38,10 @@ const ALONG_K: bool = true; // @specialize
 // Condition VECTOR_INPUT: a pointwise layer with input positions like these. Four of K are loaded at once for one n.
 // Condition AHEAD: a thread loads its part of the next tile while this one is multiplied, and keeps it in registers.
 
-const THREADS: u32 = THREADS_N * THREADS_M;
-const TILE_M: u32 = THREADS_M * M_PER_THREAD;
-const TILE_N_VECTORS: u32 = THREADS_N * VECTORS_PER_THREAD;
-const TILE_N: u32 = TILE_N_VECTORS * 4u;
-const TILE_K_VECTORS: u32 = TILE_K / 4u;
-const GRADIENT_LOADS: u32 = (TILE_M * TILE_K_VECTORS + THREADS - 1u) / THREADS;
-// Every thread loads as many gradients.
-const EVEN: bool = TILE_M * TILE_K_VECTORS % THREADS == 0u;
-const INPUT_LOADS: u32 = TILE_K * TILE_N_VECTORS / THREADS;
-const INPUT_STEP: u32 = THREADS / TILE_N_VECTORS;
 // Of N, those whose patches a thread loads.
-@if(VECTOR_INPUT) const N_LOADED: u32 = INPUT_LOADS;
+@if(VECTOR_INPUT) const N_LOADED: u32 = B_LOADS;
 @else const N_LOADED: u32 = 4u;
 const BLOCK_K: u32 = max(1u, BLOCK_TERMS / TILE_K) * TILE_K;
-// One more than N of the tile: threads that write neighbours along K then use different banks of workgroup memory.
-const INPUT_PITCH: u32 = TILE_N_VECTORS + 1u;
 // The place of what does not exist.
 const NOWHERE: u32 = 0xffffffffu;
 
@@ -88,9 +73,6 @@ struct Geometry {
 // and which steps of taps meet the input (common/weight_gradient.wgsl).
 var<workgroup> gradientPlaces: array<u32, BLOCK_K>;
 var<workgroup> inputPlaces: array<vec2<u32>, BLOCK_K>;
-// Four of K for one of M; and four of N for one of K.
-var<workgroup> gradientTile: array<vec4<f32>, TILE_M * TILE_K_VECTORS>;
-var<workgroup> inputTile: array<vec4<f32>, TILE_K * INPUT_PITCH>;
 
 fn findPlaces(k: u32, slot: u32, end: u32) {
   let index = k % geometry.outputPositions;
@@ -176,7 +158,7 @@ fn loadInputs(firstK: u32, loadK: u32, thread: u32, i: u32, patches: array<Patch
     values = select(vec4<f32>(0.0), values, WHOLE || found.y != 0u);
     values = select(values, vec4<f32>(1.0), HAS_BIAS && patches[i].bits == ALL_ONES);
   } @else {
-    let found = inputPlaces[firstK + loadK + i * INPUT_STEP];
+    let found = inputPlaces[firstK + loadK + i * B_STEP];
     for (var j = 0u; j < 4u; j++) { // @unroll
       values[j] = loadInput(found, patches[j]);
     }
@@ -203,14 +185,14 @@ fn main(
   let extentN = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
 
   // What this thread loads, the same throughout: gradients of some channels;
-  var channelBases: array<u32, GRADIENT_LOADS>;
-  for (var i = 0u; i < GRADIENT_LOADS; i++) { // @unroll
+  var channelBases: array<u32, A_LOADS>;
+  for (var i = 0u; i < A_LOADS; i++) { // @unroll
     let channel = min(firstM + (thread + i * THREADS) / TILE_K_VECTORS, geometry.outputChannels - 1u);
     channelBases[i] = (group * geometry.outputChannels + channel) * geometry.outputStrides.y;
   }
   // and patches: four of N for one k, or four of K for one n.
-  let loadVector = select(thread % TILE_N_VECTORS, thread / INPUT_STEP, ALONG_K);
-  let loadK = select(thread / TILE_N_VECTORS, thread % INPUT_STEP, ALONG_K);
+  let loadVector = select(thread % TILE_N_VECTORS, thread / B_STEP, ALONG_K);
+  let loadK = select(thread / TILE_N_VECTORS, thread % B_STEP, ALONG_K);
   var loaded: array<Patch, N_LOADED>;
   for (var i = 0u; i < N_LOADED; i++) { // @unroll
     @if(VECTOR_INPUT) let n = (thread + i * THREADS) / TILE_K_VECTORS;
@@ -221,10 +203,10 @@ fn main(
   // Block by block: the partial result holds the sums of those before.
   let begin = split * geometry.kPerSplit;
   let end = min(begin + geometry.kPerSplit, geometry.k);
-  var sums: array<vec4<f32>, M_PER_THREAD * VECTORS_PER_THREAD>;
-  var totals: array<vec4<f32>, M_PER_THREAD * VECTORS_PER_THREAD>;
+  var sums: array<vec4<f32>, SUMS>;
+  var totals: array<vec4<f32>, SUMS>;
   for (var first = begin; first < end; first += BLOCK_K) {
-    for (var i = 0u; i < M_PER_THREAD * VECTORS_PER_THREAD; i++) { // @unroll
+    for (var i = 0u; i < SUMS; i++) { // @unroll
       sums[i] = vec4<f32>(0.0);
     }
     for (var i = thread; i < BLOCK_K; i += THREADS) {
@@ -233,64 +215,45 @@ fn main(
     workgroupBarrier();
     // One iteration more than there are tiles: each loads a tile, and multiplies the one before.
     let tiles = (min(end - first, BLOCK_K) + TILE_K - 1u) / TILE_K;
-    var gradients: array<vec4<f32>, GRADIENT_LOADS>;
-    var inputs: array<vec4<f32>, INPUT_LOADS>;
+    var gradients: array<vec4<f32>, A_LOADS>;
+    var inputs: array<vec4<f32>, B_LOADS>;
     for (var tile = 0u; ; tile++) {
       let firstK = tile * TILE_K;
       @if(AHEAD) {
         if (tile < tiles) {
-          for (var i = 0u; i < GRADIENT_LOADS; i++) { // @unroll
+          for (var i = 0u; i < A_LOADS; i++) { // @unroll
             gradients[i] = loadGradients(channelBases[i], firstK + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u);
           }
-          for (var i = 0u; i < INPUT_LOADS; i++) { // @unroll
+          for (var i = 0u; i < B_LOADS; i++) { // @unroll
             inputs[i] = loadInputs(firstK, loadK, thread, i, loaded);
           }
         }
       }
       if (tile > 0u) {
-        for (var turn = 0u; turn < TILE_K_VECTORS / UNROLL; turn++) {
-          for (var u = 0u; u < UNROLL; u++) { // @unroll
-            let k = turn * UNROLL + u;
-            var patches: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;
-            for (var i = 0u; i < 4u; i++) { // @unroll
-              for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-                patches[i * VECTORS_PER_THREAD + v] = inputTile[(k * 4u + i) * INPUT_PITCH + v * THREADS_N + local.x];
-              }
-            }
-            for (var r = 0u; r < M_PER_THREAD; r++) { // @unroll
-              let factors = gradientTile[(local.y * M_PER_THREAD + r) * TILE_K_VECTORS + k];
-              for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-                sums[r * VECTORS_PER_THREAD + v] += factors.x * patches[v];
-                sums[r * VECTORS_PER_THREAD + v] += factors.y * patches[VECTORS_PER_THREAD + v];
-                sums[r * VECTORS_PER_THREAD + v] += factors.z * patches[2u * VECTORS_PER_THREAD + v];
-                sums[r * VECTORS_PER_THREAD + v] += factors.w * patches[3u * VECTORS_PER_THREAD + v];
-              }
-            }
-          }
-        }
+        multiplyTile(&sums, local);
       }
       if (tile >= tiles) {
         break;
       }
       workgroupBarrier();
-      for (var i = 0u; i < GRADIENT_LOADS; i++) { // @unroll
+      for (var i = 0u; i < A_LOADS; i++) { // @unroll
         let slot = thread + i * THREADS;
-        if (EVEN || slot < TILE_M * TILE_K_VECTORS) {
-          @if(AHEAD) gradientTile[slot] = gradients[i];
-          @else gradientTile[slot] = loadGradients(channelBases[i], firstK + (slot % TILE_K_VECTORS) * 4u);
+        if (EVEN_A || slot < TILE_M * TILE_K_VECTORS) {
+          @if(AHEAD) tileA[slot] = gradients[i];
+          @else tileA[slot] = loadGradients(channelBases[i], firstK + (slot % TILE_K_VECTORS) * 4u);
         }
       }
-      for (var i = 0u; i < INPUT_LOADS; i++) { // @unroll
+      for (var i = 0u; i < B_LOADS; i++) { // @unroll
         @if(AHEAD) let values = inputs[i];
         @else let values = loadInputs(firstK, loadK, thread, i, loaded);
         @if(VECTOR_INPUT) {
           let slot = thread + i * THREADS;
           let n = slot / TILE_K_VECTORS;
           for (var j = 0u; j < 4u; j++) { // @unroll
-            inputTile[((slot % TILE_K_VECTORS) * 4u + j) * INPUT_PITCH + n / 4u][n % 4u] = values[j];
+            tileB[((slot % TILE_K_VECTORS) * 4u + j) * PITCH + n / 4u][n % 4u] = values[j];
           }
         } @else {
-          inputTile[(loadK + i * INPUT_STEP) * INPUT_PITCH + loadVector] = values;
+          tileB[(loadK + i * B_STEP) * PITCH + loadVector] = values;
         }
       }
       workgroupBarrier();
@@ -298,7 +261,7 @@ fn main(
 
     @if(BLOCKED) {
       @if(IN_REGISTERS) {
-        for (var i = 0u; i < M_PER_THREAD * VECTORS_PER_THREAD; i++) { // @unroll
+        for (var i = 0u; i < SUMS; i++) { // @unroll
           totals[i] += sums[i];
           sums[i] = totals[i];
         }

@@ -29,7 +29,6 @@
  */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm.wgsl";
 import type { ConvOperation } from "../../problem/operation.js";
-import { isPointwise } from "../../problem/pointwise.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
@@ -55,6 +54,7 @@ import {
   tileN,
   tileRefusal,
   tileSums,
+  type TileExtra,
   type WorkgroupTile,
 } from "./workgroupTile.js";
 
@@ -63,11 +63,8 @@ function vectorWeight(operation: ConvOperation, gather: Gather): boolean {
   return !gather.transposed && operation.problem.weightOrder === "OIS" && gather.k % 4 === 0;
 }
 
-/** Whether four neighbours along N are four neighbouring, aligned source elements: a plain 1x1 layer. */
-function vectorSource({ problem, masked, pixels }: ConvOperation): boolean {
-  const { inputPositions, layout } = problem;
-  return isPointwise(problem) && layout === "channels-first" && inputPositions % 4 === 0 && !masked && !pixels;
-}
+/** Of workgroup memory, for each position of a tile: where its results go. */
+const extra = (tile: WorkgroupTile): TileExtra => ({ tableBytes: 4 * tileN(tile) });
 
 /** The sums of a tile. */
 function termsOf({ problem }: ConvOperation, gather: Gather, tile: WorkgroupTile): ResultTerms {
@@ -91,7 +88,7 @@ export const implicitGemm: Solver<SplitTile> = {
     const elements = resultElements(operation);
     const paddedK = (tileK: number): number => tileK * Math.ceil(k / tileK);
     const copies = phaseCount * operation.problem.groups;
-    const product = { m, n, k, copies, elements, leastK, paddedK, extra: () => ({}), loadsAhead: false };
+    const product = { m, n, k, copies, elements, leastK, paddedK, extra, loadsAhead: false };
     return tileCandidates(
       product,
       capabilities,
@@ -104,7 +101,7 @@ export const implicitGemm: Solver<SplitTile> = {
   },
 
   plan(operation, capabilities, config) {
-    const unable = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities);
+    const unable = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra(config));
     if (unable !== undefined) return { refused: unable };
     const gather = describeGather(operation);
     const terms = termsOf(operation, gather, config);
@@ -118,14 +115,12 @@ export const implicitGemm: Solver<SplitTile> = {
       gather.phaseCount === 1 && liesInVectors(gather, gather.phasePositions),
     );
     const weightsInVectors = vectorWeight(operation, gather);
-    const sourcesInVectors = vectorSource(operation);
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
         ...pixelConstants(operation),
-        ...tileConstants(config),
+        ...tileConstants(config, extra(config)),
         VECTOR_WEIGHT: weightsInVectors,
-        VECTOR_SOURCE: sourcesInVectors,
         ...sums.constants,
         ...vectors.constants,
       },
@@ -147,7 +142,6 @@ export const implicitGemm: Solver<SplitTile> = {
         ...sums.bindings,
         // Bound as vectors, a buffer of less than one is too small.
         weightVectors: weightsInVectors ? gather.bindings.weight : "unused",
-        sourceVectors: sourcesInVectors ? gather.bindings.source : "unused",
       },
       workgroups: foldWorkgroups(tasks, capabilities),
       multiplyAdds:

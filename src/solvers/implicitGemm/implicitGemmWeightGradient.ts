@@ -97,7 +97,7 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
     const first = dispatch(kernel, {
       constants: {
         ...gradientConstants(operation),
-        ...tileConstants(config),
+        ...tileConstants(config, extra(config)),
         RANK: problem.rank,
         VECTOR_GRADIENT: inVectors,
         VECTOR_INPUT: inputInVectors,

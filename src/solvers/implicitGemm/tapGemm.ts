@@ -109,8 +109,8 @@ export const tapGemm: Solver<SplitTile> = {
 
   plan(operation, capabilities, config) {
     const gather = describeGather(operation);
-    const unable =
-      unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extraOf(operation, gather)(config));
+    const extra = extraOf(operation, gather)(config);
+    const unable = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra);
     if (unable !== undefined) return { refused: unable };
     const terms = termsOf(operation, gather, config);
     const { splitK = resultSplitK(operation, terms, capabilities) } = config;
@@ -128,7 +128,7 @@ export const tapGemm: Solver<SplitTile> = {
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
-        ...tileConstants(config),
+        ...tileConstants(config, extra),
         AHEAD: config.ahead !== 0,
         RAGGED: gather.sourceChannels % config.tileK !== 0,
         VECTOR_SOURCE: sourcesInVectors,

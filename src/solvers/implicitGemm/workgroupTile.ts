@@ -105,8 +105,9 @@ export function tileRefusal(tile: WorkgroupTile, { limits }: Capabilities, extra
   return tileSizeRefusal(sums, Math.max(sums * unroll, VECTOR * loads.a, VECTOR * loads.b));
 }
 
-/** The kernel constants of a tile. */
-export function tileConstants({ threadsN, threadsM, mPerThread, vectorsPerThread, tileK, unroll = 1 }: WorkgroupTile) {
+/** The kernel constants of a tile (shaders/common/product_tile.wgsl). */
+export function tileConstants(tile: WorkgroupTile, { padding = 0 }: TileExtra) {
+  const { threadsN, threadsM, mPerThread, vectorsPerThread, tileK, unroll = 1 } = tile;
   return {
     THREADS_N: threadsN,
     THREADS_M: threadsM,
@@ -114,6 +115,7 @@ export function tileConstants({ threadsN, threadsM, mPerThread, vectorsPerThread
     VECTORS_PER_THREAD: vectorsPerThread,
     TILE_K: tileK,
     UNROLL: unroll,
+    PADDING: padding,
   };
 }
 

@@ -1,0 +1,85 @@
+// Where the results of a product's tile go (product_tile.wgsl), for kernels that gather: positions of a phase along N,
+// channels along M.
+import package::common::phases::{isOfPhase, phaseIndex};
+import package::common::product_tile::{M_PER_THREAD, SUMS, THREADS_N, TILE_N_VECTORS, VECTORS_PER_THREAD};
+import package::common::result::{carrySum, storeResult};
+
+// The place of what does not exist.
+const NOWHERE: u32 = 0xffffffffu;
+
+// Of each n of the tile, in the first channel.
+var<workgroup> resultPlaces: array<vec4<u32>, TILE_N_VECTORS>;
+
+// The channels that a thread sums, and where they lie.
+struct Channels {
+  first: u32, // of all groups
+  count: u32, // of those that exist, at most M_PER_THREAD
+  stride: u32, // elements from one to the next
+}
+
+// Of positions of one sample and phase, and their strides.
+struct Positions {
+  count: u32,
+  size: vec3<u32>,
+  resultSize: vec3<u32>,
+  strides: vec3<u32>,
+}
+
+fn resultPlace(n: u32, end: u32, phase: vec3<u32>, positions: Positions) -> u32 {
+  let index = n % positions.count;
+  let place = (n / positions.count) * positions.strides.x
+    + phaseIndex(index, positions.size, phase, positions.resultSize) * positions.strides.z;
+  return select(NOWHERE, place, (n < end) & isOfPhase(index, positions.size, phase, positions.resultSize));
+}
+
+// At the end of a block: adds what the result holds of earlier blocks, and stores the sums where a later one follows.
+fn carryTile(
+  sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, channels: Channels, firstResult: u32, earlier: bool,
+  later: bool
+) {
+  let base = firstResult + channels.first * channels.stride;
+  for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+    let places = resultPlaces[v * THREADS_N + thread.x % THREADS_N];
+    @if(VECTOR_RESULT) {
+      for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+        let stores = later && places.x != NOWHERE && m < channels.count;
+        let place = (base + places.x + m * channels.stride) / 4u;
+        (*sums)[m * VECTORS_PER_THREAD + v] = carrySum((*sums)[m * VECTORS_PER_THREAD + v], place, earlier, stores);
+      }
+    } @else {
+      for (var j = 0u; j < 4u; j++) { // @unroll
+        for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+          let stores = later && places[j] != NOWHERE && m < channels.count;
+          let sum = (*sums)[m * VECTORS_PER_THREAD + v][j];
+          (*sums)[m * VECTORS_PER_THREAD + v][j] =
+            carrySum(sum, base + places[j] + m * channels.stride, earlier, stores);
+        }
+      }
+    }
+  }
+}
+
+fn storeTile(
+  sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, channels: Channels, firstResult: u32
+) {
+  for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+    let places = resultPlaces[v * THREADS_N + thread.x % THREADS_N];
+    @if(VECTOR_RESULT) {
+      for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+        if (places.x != NOWHERE && m < channels.count) {
+          let place = (places.x + (channels.first + m) * channels.stride) / 4u;
+          storeResult((*sums)[m * VECTORS_PER_THREAD + v], channels.first + m, place, firstResult / 4u);
+        }
+      }
+    } @else {
+      for (var j = 0u; j < 4u; j++) { // @unroll
+        for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+          if (places[j] != NOWHERE && m < channels.count) {
+            let place = places[j] + (channels.first + m) * channels.stride;
+            storeResult((*sums)[m * VECTORS_PER_THREAD + v][j], channels.first + m, place, firstResult);
+          }
+        }
+      }
+    }
+  }
+}
