@@ -17,8 +17,8 @@ import package::common::long_sum::BLOCK_TERMS;
 import package::common::phases::{phaseCount, phaseOffset, phasePosition};
 import package::common::product_result::{carryTile, resultPlace, resultPlaces, storeTile, Channels, Positions};
 import package::common::product_tile::{
-  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, SUMS, THREADS, THREADS_M, THREADS_N,
-  TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS
+  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, SUMS, THREADS, THREADS_M,
+  THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS
 };
 import package::common::source::sourceOrPixelAt;
 import package::common::space::flatten;

@@ -1,4 +1,5 @@
 /** A pass over a ConvProblem together with what is fused into it: what solvers plan for. */
+import { product } from "./geometry.js";
 import { type ActivationSpec, NO_ACTIVATION, parametersOf } from "./activation.js";
 import type { DType } from "./dtype.js";
 import { dataKey, numberKey } from "../base/keys.js";
@@ -141,6 +142,10 @@ export function shapeOfRole({ direction, problem, activation }: ConvOperation, r
       return [direction === "inputGradient" ? problem.inChannels : problem.outChannels];
   }
 }
+
+/** Elements of the tensors in some roles. */
+export const elementsOf = (operation: ConvOperation, roles: readonly TensorRole[]): number =>
+  roles.reduce((sum, role) => sum + product(shapeOfRole(operation, role)), 0);
 
 /** Whether an activation's derivative is relu's, which gradients fuse into their reads. */
 export function isFusedMask(activation: ActivationSpec): boolean {

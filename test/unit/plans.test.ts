@@ -13,7 +13,7 @@ import { product } from "../../src/problem/geometry.js";
 import { SOLVERS } from "../../src/solvers/list.js";
 import { select, solversFor } from "../../src/solvers/select.js";
 import { planFor } from "../../src/solvers/passes/conversions.js";
-import { type Dispatch, foldWorkgroups, isRefusal, type SolverPlan } from "../../src/planning/solver.js";
+import { type Dispatch, isRefusal, type SolverPlan } from "../../src/planning/solver.js";
 import { generalSolver } from "../../src/tuner/candidates.js";
 import { CASES } from "../support/cases.js";
 import { Random } from "../support/data.js";
@@ -259,74 +259,5 @@ describe("strides, dilations and padding of any size", () => {
     const begun = performance.now();
     select(plainOperation(direction, problem, { dtype: "float32" }), DEFAULT_CAPABILITIES);
     expect(performance.now() - begun).toBeLessThan(2000);
-  });
-});
-
-describe("tiles larger than a compiler can do anything with are refused", () => {
-  test.each([
-    ["register-tile", "forward", { threads: 64, mPerThread: 64, nPerThread: 64 }, /would hold 4096 sums; at most 128/],
-    [
-      "register-tile",
-      "weightGradient",
-      { threads: 64, mPerThread: 64, nPerThread: 64, broadcastLanes: 1 },
-      /4096 sums; at most 128/,
-    ],
-    [
-      "register-tile",
-      "weightGradient",
-      { threads: 64, mPerThread: 16, nPerThread: 8, broadcastLanes: 8 },
-      /1024 steps/,
-    ],
-    [
-      "vector-tile",
-      "forward",
-      { threads: 64, mPerThread: 16, vectorsPerThread: 16, broadcastLanes: 1 },
-      /256 sums; at most 128/,
-    ],
-    [
-      "vector-tile",
-      "forward",
-      { threads: 64, mPerThread: 64, vectorsPerThread: 64, broadcastLanes: 1 },
-      /4096 sums; at most 128/,
-    ],
-    [
-      "implicit-gemm",
-      "forward",
-      { threadsN: 8, threadsM: 8, mPerThread: 16, vectorsPerThread: 4, tileK: 4 },
-      /256 sums/,
-    ],
-    [
-      "implicit-gemm",
-      "forward",
-      { threadsN: 8, threadsM: 8, mPerThread: 8, vectorsPerThread: 2, tileK: 32, unroll: 8 },
-      /steps would be/,
-    ],
-    ["strip", "weightGradient", { columns: 1, filterRows: 1 }, /unroll 1001 steps; at most 256/],
-  ] as const)("%s, %s %o", (solver, direction, config, reason) => {
-    const problem = makeProblem(2, [1, 64, 1, 3000], [64, 64, 1, 2], { dilation: [1, 1000] });
-    const device = { ...DEFAULT_CAPABILITIES, subgroupLanes: 8 };
-    const operation = plainOperation(direction, problem, { dtype: "float32" });
-    expect(() => select(operation, device, { name: solver, config })).toThrow(reason);
-  });
-});
-
-describe("grids beyond the limit of a dimension are folded", () => {
-  const limited: Capabilities = {
-    ...DEFAULT_CAPABILITIES,
-    limits: { ...DEFAULT_CAPABILITIES.limits, maxComputeWorkgroupsPerDimension: 100 },
-  };
-
-  test.each([1, 99, 100, 101, 199, 201, 9999, 10_000])("%i workgroups", (count) => {
-    const [x, y, z] = foldWorkgroups(count, limited);
-    expect(Math.max(x, y)).toBeLessThanOrEqual(100);
-    expect(z).toBe(1);
-    // All are there, and less than y are surplus.
-    expect(x * y).toBeGreaterThanOrEqual(count);
-    expect(x * y - count).toBeLessThan(y);
-  });
-
-  test("65,535 fit along x, one more does not", () => {
-    expect(foldWorkgroups(65_535, DEFAULT_CAPABILITIES)).toEqual([65_535, 1, 1]);
-    expect(foldWorkgroups(65_536, DEFAULT_CAPABILITIES)).toEqual([32_768, 2, 1]);
   });
 });

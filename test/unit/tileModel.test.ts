@@ -43,46 +43,48 @@ const work = (changes: Partial<TileWork> = {}): TileWork => ({
   vectorsLoaded: 2,
   ahead: true,
   workgroupBytes: 10_000,
-  splitK: 1,
   ...changes,
 });
 
 describe("the prediction", () => {
-  const product = { m: 256, n: 100_352, k: 256, copies: 1, elements: 256 * 100_352 };
+  const product = { m: 256, n: 100_352, k: 256, copies: 1, operands: 256 * (256 + 100_352), elements: 256 * 100_352 };
 
   test("is proportional to the work where there is plenty", () => {
-    const once = predictClocks(product, work(), DEVICES.nvidia);
+    const once = predictClocks(product, work(), 1, DEVICES.nvidia);
     const twice = predictClocks(
       { ...product, n: 2 * product.n, elements: 2 * product.elements },
       work(),
+      1,
       DEVICES.nvidia,
     );
-    expect(twice / once).toBeCloseTo(2, 1);
+    // The last workgroups leave some multiprocessors idle.
+    expect(twice / once).toBeGreaterThan(1.9);
+    expect(twice / once).toBeLessThan(2.1);
   });
 
   test("counts what a tile computes beyond the product", () => {
     const narrow = { ...product, m: 16, elements: 16 * product.n };
     const large = work({ tileM: 128, tileN: 128, mPerThread: 8, vectorsPerThread: 2 });
     const small = work({ tileM: 16, tileN: 64, threads: 64 });
-    expect(predictClocks(narrow, small, DEVICES.nvidia)).toBeLessThan(predictClocks(narrow, large, DEVICES.nvidia));
+    expect(predictClocks(narrow, small, 1, DEVICES.nvidia)).toBeLessThan(
+      predictClocks(narrow, large, 1, DEVICES.nvidia),
+    );
   });
 
   test("counts registers that do not fit", () => {
     const large = work({ mPerThread: 8, vectorsPerThread: 2, tileM: 128, tileN: 128 });
     expect(threadRegisters(large)).toBeGreaterThan(DEVICES["intel-xe-lp"].threadRegisters);
     const least = (tile: TileWork, deviceClass: DeviceClass): number =>
-      predictClocks(product, tile, DEVICES[deviceClass]);
+      predictClocks(product, tile, 1, DEVICES[deviceClass]);
     expect(least(large, "amd-rdna")).toBeLessThan(least(work(), "amd-rdna"));
     expect(least(large, "intel-xe-lp")).toBeGreaterThan(least(work({ ahead: false }), "intel-xe-lp"));
   });
 
   test("splits K where tiles leave a device idle, and not where they fill it", () => {
-    const few = { m: 512, n: 49, k: 4608, copies: 1, elements: 512 * 49 };
-    expect(predictClocks(few, work({ splitK: 8 }), DEVICES.nvidia)).toBeLessThan(
-      predictClocks(few, work(), DEVICES.nvidia),
-    );
-    expect(predictClocks(product, work({ splitK: 8 }), DEVICES.nvidia)).toBeGreaterThan(
-      predictClocks(product, work(), DEVICES.nvidia),
+    const few = { m: 512, n: 49, k: 4608, copies: 1, operands: 512 * (4608 + 49), elements: 512 * 49 };
+    expect(predictClocks(few, work(), 8, DEVICES.nvidia)).toBeLessThan(predictClocks(few, work(), 1, DEVICES.nvidia));
+    expect(predictClocks(product, work(), 8, DEVICES.nvidia)).toBeGreaterThan(
+      predictClocks(product, work(), 1, DEVICES.nvidia),
     );
   });
 });

@@ -28,7 +28,7 @@
  * stands with it (workgroupTile.ts).
  */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm.wgsl";
-import type { ConvOperation } from "../../problem/operation.js";
+import { type ConvOperation, elementsOf, operandRoles } from "../../problem/operation.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
@@ -85,10 +85,10 @@ export const implicitGemm: Solver<SplitTile> = {
     const gather = describeGather(operation);
     const { resultChannels: m, n, k, phaseCount } = gather;
     const { splitLeastK: leastK } = policyOf(capabilities);
-    const elements = resultElements(operation);
+    const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
     const paddedK = (tileK: number): number => tileK * Math.ceil(k / tileK);
     const copies = phaseCount * operation.problem.groups;
-    const product = { m, n, k, copies, elements, leastK, paddedK, extra, loadsAhead: false };
+    const product = { m, n, k, copies, operands, elements, leastK, paddedK, extra, loadsAhead: false };
     return tileCandidates(
       product,
       capabilities,

@@ -1,5 +1,6 @@
 /** Implicit GEMM (implicitGemm.ts): weight gradient. Its long sum is split in two stages. */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm_weight_gradient.wgsl";
+import { elementsOf, operandRoles } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
 import type { ConvProblem } from "../../problem/problem.js";
 import { policyOf } from "../../planning/policy.js";
@@ -58,7 +59,9 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
     const { splitLeastK: leastK } = policyOf(capabilities);
     const k = problem.batch * problem.outputPositions;
     const paddedK = (tileK: number): number => tileK * Math.ceil(k / tileK);
-    const product = { m: problem.outChannelsPerGroup, n, k, copies: problem.groups, elements, leastK, paddedK, extra };
+    const operands = elementsOf(operation, operandRoles(operation));
+    const copies = problem.groups;
+    const product = { m: problem.outChannelsPerGroup, n, k, copies, operands, elements, leastK, paddedK, extra };
     return tileCandidates({ ...product, loadsAhead: true }, capabilities, () => false);
   },
 

@@ -9,7 +9,7 @@
  * Weights are packed with the source channels of a tap together (packWeights.ts), once for all calls with the same weights.
  */
 import kernel from "../../../shaders/implicit_gemm/tap_gemm.wgsl";
-import type { ConvOperation } from "../../problem/operation.js";
+import { type ConvOperation, elementsOf, operandRoles } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver, without } from "../../planning/solver.js";
@@ -90,13 +90,13 @@ export const tapGemm: Solver<SplitTile> = {
     const gather = describeGather(operation);
     const { resultChannels: m, n, k, phaseCount, sourceChannels } = gather;
     const { splitLeastK: leastK } = policyOf(capabilities);
-    const elements = resultElements(operation);
+    const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
     const taps = problem.taps / phaseCount;
     const paddedK = (tileK: number): number => taps * tileK * Math.ceil(sourceChannels / tileK);
     const copies = phaseCount * problem.groups;
     const extra = extraOf(operation, gather);
     return tileCandidates(
-      { m, n, k, copies, elements, leastK, paddedK, extra, loadsAhead: true },
+      { m, n, k, copies, operands, elements, leastK, paddedK, extra, loadsAhead: true },
       capabilities,
       (tile) => resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1,
     );

@@ -4,7 +4,7 @@
  */
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type DevicePolicy, policyOf } from "../../planning/policy.js";
-import { predictClocks, type Product } from "../../planning/tileModel.js";
+import { predictClocks, type Product, type TileWork } from "../../planning/tileModel.js";
 import { preferring } from "../shared/constants.js";
 import { splitKRefusal } from "../shared/splits.js";
 import {
@@ -84,33 +84,37 @@ const TILES: readonly WorkgroupTile[] = SHAPES.flatMap(([threadsN, threadsM, mPe
 const AHEAD = [1, 0];
 
 /** Tiles with the best number of splits for each, from the shortest predicted time to the longest. */
-function rankedTiles(product: TiledProduct, policy: DevicePolicy, capabilities: Capabilities): readonly SplitTile[] {
-  const { device } = policy;
+function rankedTiles(
+  product: TiledProduct,
+  { device }: DevicePolicy,
+  capabilities: Capabilities,
+): readonly SplitTile[] {
   const { paddedK, elements, loadsAhead } = product;
+  const splits = SPLITS.filter((splitK) => splitKRefusal(splitK, elements, capabilities) === undefined);
   const tiles = loadsAhead ? TILES.flatMap((tile) => AHEAD.map((ahead) => ({ ...tile, ahead }))) : TILES;
-  const ranked = tiles.flatMap((tile) => {
-    const extra = product.extra(tile);
-    if (tileRefusal(tile, capabilities, extra) !== undefined) return [];
-    const k = paddedK(tile.tileK);
-    const predictions = SPLITS.filter(
-      (splitK) =>
-        splitK === 1 || (k >= splitK * LEAST_K && splitKRefusal(splitK, elements, capabilities) === undefined),
-    ).map((splitK) => {
-      const work = {
-        ...tile,
-        tileM: tileM(tile),
-        tileN: tileN(tile),
-        threads: tile.threadsN * tile.threadsM,
-        vectorsLoaded: tileLoads(tile).a + tileLoads(tile).b,
-        ahead: tile.ahead === 1,
-        workgroupBytes: tileBytes(tile, extra),
-        splitK,
-      };
-      return { config: { ...tile, splitK }, clocks: predictClocks({ ...product, k }, work, device) };
-    });
-    return [predictions.reduce((best, next) => (next.clocks < best.clocks ? next : best))];
+  const able = tiles.filter((tile) => tileRefusal(tile, capabilities, product.extra(tile)) === undefined);
+  const ranked = able.map((tile) => {
+    const work = workOf(tile, product.extra(tile));
+    const padded = { ...product, k: paddedK(tile.tileK) };
+    const worthwhile = splits.filter((splitK) => splitK === 1 || padded.k >= splitK * LEAST_K);
+    const clocks = worthwhile.map((splitK) => predictClocks(padded, work, splitK, device));
+    const least = Math.min(...clocks);
+    return { config: { ...tile, splitK: worthwhile[clocks.indexOf(least)] }, clocks: least };
   });
   return ranked.sort((a, b) => a.clocks - b.clocks).map(({ config }) => config);
+}
+
+function workOf(tile: WorkgroupTile, extra: TileExtra): TileWork {
+  const { a, b } = tileLoads(tile);
+  return {
+    ...tile,
+    tileM: tileM(tile),
+    tileN: tileN(tile),
+    threads: tile.threadsN * tile.threadsM,
+    vectorsLoaded: a + b,
+    ahead: tile.ahead === 1,
+    workgroupBytes: tileBytes(tile, extra),
+  };
 }
 
 /** The same tile with fewer barriers, or with fewer iterations of the inner loop and more instructions. */

@@ -4,10 +4,9 @@
  * the bits do not depend on timing.
  */
 import kernel from "../../../shaders/passes/sum_splits.wgsl";
-import { product } from "../../problem/geometry.js";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
-import { type ConvOperation, resultRoles, shapeOfRole } from "../../problem/operation.js";
+import { type ConvOperation, elementsOf, resultRoles } from "../../problem/operation.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../../planning/solver.js";
 import { BATCH_BLOCKS, inRegisters } from "../shared/blocks.js";
 import { activationConstants, elementTypes, type ScalarElement, vectorResults } from "../shared/constants.js";
@@ -59,8 +58,7 @@ export interface ResultSums {
 }
 
 /** Elements of a pass' result. */
-export const resultElements = (operation: ConvOperation): number =>
-  product(shapeOfRole(operation, resultRoles(operation)[0]));
+export const resultElements = (operation: ConvOperation): number => elementsOf(operation, resultRoles(operation));
 
 /** How many ways to split, unless it is said. */
 export function resultSplitK(
