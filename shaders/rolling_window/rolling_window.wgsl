@@ -11,6 +11,7 @@
 // The input gradient of a layer with a stride is taken in phases: every RESULT_STRIDE-th result reads the same taps,
 // every RESULT_STRIDE-th of the filter from a first one on. Such results are those of a filter of these taps at stride
 // 1. A thread walks over one phase.
+// Neighbouring threads take neighbouring columns of a channel, or neighbouring channels (ALONG_CHANNELS).
 // Dispatch: ceil(batch * groups * tilesM * phases * rowBlocks * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
@@ -26,6 +27,7 @@ const M_PER_THREAD: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const CHANNELS: u32 = 1u; // @specialize
 const FLIPPED: bool = false; // @specialize
+const ALONG_CHANNELS: bool = false; // @specialize
 // The stride of an input gradient's layer. Where it is above 1, STRIDE and DILATION are 1.
 const RESULT_STRIDE_HEIGHT: u32 = 1u; // @specialize
 const RESULT_STRIDE_WIDTH: u32 = 1u; // @specialize
@@ -86,14 +88,17 @@ fn main(
   if (index >= geometry.threads) {
     return;
   }
-  let firstColumn = (index % geometry.columnBlocks) * COLUMNS;
-  let strip = index / geometry.columnBlocks;
+  let planes = geometry.tilesM * geometry.groups;
+  let place = select(index, index / planes, ALONG_CHANNELS);
+  let firstColumn = (place % geometry.columnBlocks) * COLUMNS;
+  let strip = place / geometry.columnBlocks;
   let firstRow = (strip % geometry.rowBlocks) * geometry.rows;
   let phased = strip / geometry.rowBlocks;
-  let plane = phased / PHASES;
+  let outer = phased / PHASES;
+  let plane = select(outer, index, ALONG_CHANNELS) % planes;
   let firstM = (plane % geometry.tilesM) * M_PER_THREAD;
-  let group = (plane / geometry.tilesM) % geometry.groups;
-  let sample = plane / (geometry.tilesM * geometry.groups);
+  let group = plane / geometry.tilesM;
+  let sample = select(outer / planes, outer, ALONG_CHANNELS);
 
   let resultStride = vec2<u32>(RESULT_STRIDE_HEIGHT, RESULT_STRIDE_WIDTH);
   let phase = vec2<u32>((phased / PHASES_WIDTH) % PHASES_HEIGHT, phased % PHASES_WIDTH);
@@ -178,11 +183,12 @@ fn main(
               }
             }
           } @else {
+            let first = firstColumn * RESULT_STRIDE_WIDTH + phase.y;
+            let place = base + (row * geometry.resultSize.z + first) * geometry.resultStrides.z;
             for (var j = 0u; j < COLUMNS; j++) { // @unroll
-              let column = (firstColumn + j) * RESULT_STRIDE_WIDTH + phase.y;
-              if ((column < geometry.resultSize.z) & (!PHASED || row < geometry.resultSize.y)) {
-                let place = base + (row * geometry.resultSize.z + column) * geometry.resultStrides.z;
-                storeResult(sums[j], channel, place, 0u);
+              let further = j * RESULT_STRIDE_WIDTH;
+              if ((first + further < geometry.resultSize.z) & (!PHASED || row < geometry.resultSize.y)) {
+                storeResult(sums[j], channel, place + further * geometry.resultStrides.z, 0u);
               }
             }
           }

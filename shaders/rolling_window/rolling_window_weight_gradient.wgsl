@@ -5,7 +5,8 @@
 // Each thread holds all taps of one input channel, for M_PER_THREAD output channels of its group. It walks down the
 // rows of its split, COLUMNS columns at a time, and keeps the inputs below the filter: from row to row those that stay
 // move up, and only the new ones are loaded. Where another sample begins, all of them are loaded. m, n and partials:
-// common/weight_gradient.wgsl. Neighbouring threads take neighbouring splits.
+// common/weight_gradient.wgsl. Neighbouring threads take neighbouring splits, or
+// neighbouring channels (ALONG_CHANNELS).
 // Dispatch: ceil(splitK * groups * tilesM * inputChannels / 64) workgroups, folded.
 import package::common::epilogue::HAS_BIAS;
 import package::common::gradient::{loadGradient, loadInput};
@@ -20,6 +21,7 @@ const M_PER_THREAD: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 // Long rows are cut into segments. Otherwise all threads are at the same columns.
 const SEGMENTED: bool = false; // @specialize
+const ALONG_CHANNELS: bool = false; // @specialize
 // Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the partial result. On
 // condition IN_REGISTERS they are added up in registers.
 
@@ -65,8 +67,9 @@ fn main(
   if (index >= geometry.threads) {
     return;
   }
-  let split = index % geometry.splitK;
-  let task = index / geometry.splitK;
+  let tasks = geometry.threads / geometry.splitK;
+  let split = select(index % geometry.splitK, index / tasks, ALONG_CHANNELS);
+  let task = select(index / geometry.splitK, index % tasks, ALONG_CHANNELS);
   let channel = task % geometry.inputChannels;
   let channelTask = task / geometry.inputChannels;
   let firstM = (channelTask % geometry.tilesM) * M_PER_THREAD;

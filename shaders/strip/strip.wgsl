@@ -6,7 +6,7 @@
 // Each thread holds COLUMNS neighbouring results of a row, in M_PER_THREAD result channels. For each row of the filter
 // it loads the strip of sources that they read once. It uses each value for every tap and result that reads it. A
 // picture: src/solvers/strip. An input gradient gathers with the filter flipped (FLIPPED); the host gives the padding
-// for that.
+// for that. Neighbouring threads take neighbouring columns of a channel, or neighbouring channels (ALONG_CHANNELS).
 // Dispatch: ceil(splitK * batch * groups * tilesM * rows * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
@@ -23,6 +23,7 @@ const THREADS: u32 = 64u;
 const M_PER_THREAD: u32 = 1u; // @specialize
 const COLUMNS: u32 = 4u; // @specialize
 const FLIPPED: bool = false; // @specialize
+const ALONG_CHANNELS: bool = false; // @specialize
 // K is split: the sums of each part go to a partial result (sum_splits.wgsl adds them).
 const SPLIT_K: bool = false; // @specialize
 // Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the result, which is float32
@@ -77,14 +78,17 @@ fn main(
     blocks = min(blocks, firstBlock + geometry.blocksPerSplit);
     firstResult = split * geometry.resultElements;
   }
-  let firstColumn = (strip % geometry.columnBlocks) * COLUMNS;
-  let volumeRow = strip / geometry.columnBlocks;
+  let planes = geometry.tilesM * geometry.groups;
+  let place = select(strip, strip / planes, ALONG_CHANNELS);
+  let firstColumn = (place % geometry.columnBlocks) * COLUMNS;
+  let volumeRow = place / geometry.columnBlocks;
   let row = volumeRow % geometry.resultSize.y;
   let depth = (volumeRow / geometry.resultSize.y) % geometry.resultSize.x;
-  let plane = volumeRow / (geometry.resultSize.y * geometry.resultSize.x);
+  let outer = volumeRow / (geometry.resultSize.y * geometry.resultSize.x);
+  let plane = select(outer, strip, ALONG_CHANNELS) % planes;
   let firstM = (plane % geometry.tilesM) * M_PER_THREAD;
-  let group = (plane / geometry.tilesM) % geometry.groups;
-  let sample = plane / (geometry.tilesM * geometry.groups);
+  let group = plane / geometry.tilesM;
+  let sample = select(outer / planes, outer, ALONG_CHANNELS);
 
   let size = geometry.sourceSize;
   let corner = vec3<u32>(depth * STRIDE_DEPTH, row * STRIDE_HEIGHT, firstColumn * STRIDE_WIDTH);

@@ -5,7 +5,8 @@
 // Each thread holds the taps of one pair of output and input channel: all of them, or FILTER_ROWS rows of a large
 // filter. It walks along the segments of rows of its split, COLUMNS positions at a time. It uses each gradient for
 // every tap, and each source for every position that reads it.
-// m, n and partials: common/weight_gradient.wgsl. Neighbouring threads take neighbouring splits.
+// m, n and partials: common/weight_gradient.wgsl. Neighbouring threads take neighbouring splits, or neighbouring
+// channels (ALONG_CHANNELS).
 // Dispatch: ceil(splitK * outputChannels of all groups * inputChannels * ROW_BLOCKS / 64) workgroups, folded.
 import package::common::epilogue::HAS_BIAS;
 import package::common::gradient::{loadGradient, loadInput};
@@ -21,6 +22,7 @@ const THREADS: u32 = 64u;
 const COLUMNS: u32 = 4u; // @specialize
 // Of KERNEL_DEPTH * KERNEL_HEIGHT.
 const FILTER_ROWS: u32 = 3u; // @specialize
+const ALONG_CHANNELS: bool = false; // @specialize
 // Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the partial result. On
 // condition IN_REGISTERS they are added up in registers.
 
@@ -59,12 +61,13 @@ fn main(
   if (index >= geometry.threads) {
     return;
   }
-  let split = index % geometry.splitK;
+  let pairs = geometry.groups * geometry.outputChannels * geometry.inputChannels;
+  let split = select(index % geometry.splitK, index / pairs / ROW_BLOCKS, ALONG_CHANNELS);
   var filterRow = 0u;
   if (ROW_BLOCKS > 1u) {
-    filterRow = ((index / geometry.splitK) % ROW_BLOCKS) * FILTER_ROWS;
+    filterRow = (select(index / geometry.splitK, index / pairs, ALONG_CHANNELS) % ROW_BLOCKS) * FILTER_ROWS;
   }
-  let pair = index / geometry.splitK / ROW_BLOCKS;
+  let pair = select(index / geometry.splitK / ROW_BLOCKS, index % pairs, ALONG_CHANNELS);
   let channel = pair % geometry.inputChannels;
   let outputChannel = pair / geometry.inputChannels;
   let inputBase = ((outputChannel / geometry.outputChannels) * geometry.inputChannels + channel)

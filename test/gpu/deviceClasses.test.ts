@@ -27,6 +27,20 @@ const LAYERS = [
   ],
   ["depthwise 7x7", [1, 6, 12, 15], [6, 1, 7, 7], { padding: 3, groups: 6 }],
   ["groups of 4", [1, 16, 9, 13], [16, 4, 3, 3], { padding: 1, groups: 4 }],
+  [
+    "depthwise 3x3, stride 2, channels-last",
+    [2, 11, 9, 5],
+    [5, 1, 3, 3],
+    { padding: 1, stride: 2, groups: 5, layout: "channels-last" },
+  ],
+  ["depthwise 7x7, channels-last", [1, 12, 15, 6], [6, 1, 7, 7], { padding: 3, groups: 6, layout: "channels-last" }],
+  ["groups of 4, channels-last", [2, 9, 13, 12], [12, 4, 3, 3], { padding: 1, groups: 3, layout: "channels-last" }],
+  [
+    "groups of 4, dilated, channels-last",
+    [1, 14, 13, 8],
+    [8, 4, 3, 3],
+    { padding: 4, dilation: 4, groups: 2, layout: "channels-last" },
+  ],
   ["1x1, channels-last, ragged", [2, 9, 7, 20], [24, 20, 1, 1], { layout: "channels-last" }],
   ["planes of 7x7", [1, 40, 7, 7], [64, 40, 3, 3], { padding: 1, stride: 2 }],
 ] as const;

@@ -33,6 +33,7 @@ import {
   wholeWorkgroups,
 } from "../shared/constants.js";
 import { describeFlipped, describeGather, type Gather, liesInVectors } from "../shared/gather.js";
+import { alongChannels } from "../shared/lanes.js";
 import { fittingRegisters, registersOf } from "../shared/registers.js";
 import {
   byLoads,
@@ -54,8 +55,8 @@ export interface RollingWindowConfig {
 }
 
 const THREADS = 64;
-/** On a GPU neighbouring threads should load neighbours, and write whole vectors. */
-const COLUMNS = { scalars: [2, 4, 8], vectors: [4, 2, 8] };
+/** On a GPU threads that are neighbours along a row should load neighbours, and write whole vectors. */
+const COLUMNS = { alongRows: [2, 4, 8], inVectors: [4, 2, 8], alongChannels: [4, 2, 8] };
 const ROWS = [64, 32, 16, 8, 4];
 const MOST_M = [4, 2, 1];
 /** Source channels of a group whose windows a thread can hold. */
@@ -155,7 +156,8 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
     const gather = describeGather(operation);
     const walk = describeWalk(operation, gather);
     const even = evenCounts(gather.resultChannels, MOST_M);
-    const inOrder = inVectors(gather, walk) ? COLUMNS.vectors : COLUMNS.scalars;
+    const along = alongChannels(operation, capabilities) ? "alongChannels" : "alongRows";
+    const inOrder = COLUMNS[inVectors(gather, walk) ? "inVectors" : along];
     const shapes = inOrder
       .flatMap((columns) => even.map((mPerThread) => ({ mPerThread, columns })))
       .filter((shape) => refusal(operation, gather, walk, { ...shape, rows: 1 }) === undefined);
@@ -216,6 +218,7 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
         M_PER_THREAD: mPerThread,
         COLUMNS: columns,
         CHANNELS: sourceChannels,
+        ALONG_CHANNELS: alongChannels(operation, capabilities),
         ...vectors.constants,
       },
       types: { ...types, ...vectors.types },

@@ -6,6 +6,7 @@ import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js"
 import { inRegisters, MOST_TERMS } from "../shared/blocks.js";
 import { evenCounts, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "../shared/constants.js";
 import { gradientBindings, gradientUniforms, splitRows, twoStages, weightSums } from "../passes/reducePartials.js";
+import { alongChannels } from "../shared/lanes.js";
 import { fittingRegisters } from "../shared/registers.js";
 import { byLoads, configRefusal, overlapRefusal, sizeRefusal, type WindowShape, windowSize } from "./windows.js";
 
@@ -106,6 +107,7 @@ export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = 
         MASKED: operation.masked,
         M_PER_THREAD: mPerThread,
         COLUMNS: columns,
+        ALONG_CHANNELS: alongChannels(operation, capabilities),
         SEGMENTED: split.segmentsPerRow > 1,
         BLOCKED: split.columnBlocks * split.rowsPerSplit > split.rowsPerBlock,
         IN_REGISTERS: inRegisters(mPerThread * problem.taps, capabilities),

@@ -30,6 +30,7 @@ import {
 import { blocksOf, resultSums } from "../passes/sumSplits.js";
 import { laneCost } from "../shared/laneCost.js";
 import { describeFlipped, describeGather, liesInVectors } from "../shared/gather.js";
+import { alongChannels } from "../shared/lanes.js";
 import { fittingRegisters } from "../shared/registers.js";
 
 export interface StripConfig {
@@ -152,6 +153,7 @@ export const strip: Solver<StripConfig> = {
         RANK: problem.rank,
         M_PER_THREAD: mPerThread,
         COLUMNS: columns,
+        ALONG_CHANNELS: alongChannels(operation, capabilities),
         ...sums.constants,
         ...vectors.constants,
       },

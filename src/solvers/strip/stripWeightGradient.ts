@@ -6,6 +6,7 @@ import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { BLOCK_TERMS, inRegisters } from "../shared/blocks.js";
 import { countRefusal, elementTypes, unsharedRefusal } from "../shared/constants.js";
+import { alongChannels } from "../shared/lanes.js";
 import {
   gradientBindings,
   gradientConstants,
@@ -100,6 +101,7 @@ export const stripWeightGradient: Solver<StripGradientConfig> = {
         RANK: problem.rank,
         COLUMNS: columns,
         FILTER_ROWS: filterRows,
+        ALONG_CHANNELS: alongChannels(operation, capabilities),
         BLOCKED: split.segmentsPerSplit > split.segmentsPerBlock,
         IN_REGISTERS: inRegisters(filterRows * problem.kernel[2], capabilities),
       },
