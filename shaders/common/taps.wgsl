@@ -11,7 +11,7 @@
 // Forward coordinates beyond the edge are mapped as the padding mode says. (The input gradient of a padded edge is
 // border_input_gradient.wgsl's work.) What shapes a loop or a division is a constant. Sizes come at run time.
 import package::common::padding::paddedSource;
-import package::common::space::RANK;
+import package::common::space::{flatten, RANK};
 
 const TRANSPOSED: bool = false; // @specialize
 const KERNEL_DEPTH: u32 = 1u; // @specialize
@@ -120,6 +120,38 @@ fn tapCounts(first: vec3<u32>) -> vec3<u32> {
 
 fn isTap(tap: vec3<u32>) -> bool {
   return (tap.x < KERNEL_DEPTH) & (tap.y < KERNEL_HEIGHT) & (tap.z < KERNEL_WIDTH);
+}
+
+// How far the source of a phase's tap lies from its first one's, in positions; backward where transposed.
+fn sourceStep(phaseTap: vec3<u32>, size: vec3<u32>) -> u32 {
+  let steps = flatten(phaseTap * vec3<u32>(SOURCE_STEP_DEPTH, SOURCE_STEP_HEIGHT, SOURCE_STEP_WIDTH), size);
+  return select(steps, 0u - steps, TRANSPOSED);
+}
+
+// Which steps of a phase's taps along each axis exist and meet the source, zeros beyond it, from the place of the first
+// tap on: one bit for each, width first.
+fn tapsInside(origin: vec3<i32>, first: vec3<u32>, size: vec3<u32>) -> u32 {
+  var bits = 0u;
+  for (var i = 0u; i < PHASE_TAPS_WIDTH; i++) {
+    let inside = gatherAlong(origin.z, i * SOURCE_STEP_WIDTH, size.z) < size.z;
+    bits |= select(0u, 1u << i, inside & (first.z + i * TAP_STEP_WIDTH < KERNEL_WIDTH));
+  }
+  for (var i = 0u; i < PHASE_TAPS_HEIGHT; i++) {
+    let inside = gatherAlong(origin.y, i * SOURCE_STEP_HEIGHT, size.y) < size.y;
+    bits |= select(0u, 1u << (PHASE_TAPS_WIDTH + i), inside & (first.y + i * TAP_STEP_HEIGHT < KERNEL_HEIGHT));
+  }
+  for (var i = 0u; i < PHASE_TAPS_DEPTH; i++) {
+    let inside = gatherAlong(origin.x, i * SOURCE_STEP_DEPTH, size.x) < size.x;
+    let bit = 1u << (PHASE_TAPS_WIDTH + PHASE_TAPS_HEIGHT + i);
+    bits |= select(0u, bit, inside & (first.x + i * TAP_STEP_DEPTH < KERNEL_DEPTH));
+  }
+  return bits;
+}
+
+// The bits of a tap's own steps: it meets an element of the source where all of them are set.
+fn tapBits(phaseTap: vec3<u32>) -> u32 {
+  return (1u << phaseTap.z) | (1u << (PHASE_TAPS_WIDTH + phaseTap.y))
+    | (1u << (PHASE_TAPS_WIDTH + PHASE_TAPS_HEIGHT + phaseTap.x));
 }
 
 fn tapNumber(tap: vec3<u32>) -> u32 {

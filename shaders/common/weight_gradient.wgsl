@@ -10,8 +10,8 @@
 import package::common::padding::paddedSource;
 import package::common::space::RANK;
 import package::common::taps::{
-  DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH, KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH,
-  STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TAPS
+  DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH, KERNEL_HEIGHT, KERNEL_WIDTH, STRIDE_DEPTH, STRIDE_HEIGHT,
+  STRIDE_WIDTH, TAPS
 };
 
 // Tap number `tap` along each axis.
@@ -23,26 +23,6 @@ fn tapAt(tap: u32) -> vec3<u32> {
 // The input element that the tap of n reads for output (0, 0, 0). It may be negative.
 fn originOf(n: u32, padBegin: vec3<i32>) -> vec3<i32> {
   return vec3<i32>(tapAt(n % TAPS) * vec3<u32>(DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH)) - padBegin;
-}
-
-// Which steps of a tap along each axis meet the input, from the place of tap 0: one bit for each, width first.
-fn tapsInside(origin: vec3<i32>, size: vec3<u32>) -> u32 {
-  var bits = 0u;
-  for (var tap = 0u; tap < KERNEL_WIDTH; tap++) {
-    bits |= select(0u, 1u << tap, u32(origin.z + i32(tap * DILATION_WIDTH)) < size.z);
-  }
-  for (var tap = 0u; tap < KERNEL_HEIGHT; tap++) {
-    bits |= select(0u, 1u << (KERNEL_WIDTH + tap), u32(origin.y + i32(tap * DILATION_HEIGHT)) < size.y);
-  }
-  for (var tap = 0u; tap < KERNEL_DEPTH; tap++) {
-    bits |= select(0u, 1u << (KERNEL_WIDTH + KERNEL_HEIGHT + tap), u32(origin.x + i32(tap * DILATION_DEPTH)) < size.x);
-  }
-  return bits;
-}
-
-// The bits of a tap's own steps: it meets an element of the input where all of them are set.
-fn tapBits(tap: vec3<u32>) -> u32 {
-  return (1u << tap.z) | (1u << (KERNEL_WIDTH + tap.y)) | (1u << (KERNEL_WIDTH + KERNEL_HEIGHT + tap.x));
 }
 
 // The input element that it reads for an output position, one axis at a time.

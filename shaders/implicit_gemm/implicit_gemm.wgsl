@@ -4,10 +4,13 @@
 //
 //   m: result channel of a group
 //   n: result position, counted through the batch
-//   k: (source channel, tap), tap fastest; patches[k, n] is the source element that the tap reads for position n
+//   k: (source channel, tap), or (tap, source channel), as weights lie; patches[k, n] is the source element that the
+//      tap reads for position n
 //
 // A workgroup computes a tile of TILE_M x TILE_N. It loads TILE_K of both factors into workgroup memory at a time. Each
-// thread holds M_PER_THREAD x (4 * VECTORS_PER_THREAD) sums in registers. A picture: src/solvers/implicitGemm.
+// thread holds M_PER_THREAD x (4 * VECTORS_PER_THREAD) sums in registers. A picture: src/solvers/implicitGemm. Each k
+// of a block is divided into channel and tap once, for all positions; and for each position bits say which taps meet
+// the source.
 // Transposed, the positions of a tile are of one phase (common/phases.wgsl): they read the same taps.
 // Dispatch: splitK x phases x groups x tilesN x tilesM workgroups, folded. Tiles along M are neighbours: they read the
 // same patches.
@@ -15,7 +18,9 @@ import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::phases::{phaseCount, phaseOffset, phasePosition};
-import package::common::product_result::{carryTile, resultPlace, resultPlaces, storeTile, Channels, Positions};
+import package::common::product_result::{
+  carryTile, resultPlace, resultPlaces, storeTile, Channels, NOWHERE, Positions
+};
 import package::common::product_tile::{
   multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, SUMS, THREADS, THREADS_M,
   THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS
@@ -23,17 +28,24 @@ import package::common::product_tile::{
 import package::common::source::sourceOrPixelAt;
 import package::common::space::flatten;
 import package::common::taps::{
-  firstTap, gatherAt, gatherOrigin, isInside, isTap, phaseTapAt, tapNumber, tapOf, PHASE_TAPS
+  firstTap, gatherAt, gatherOrigin, isInside, isTap, phaseTapAt, sourceStep, tapBits, tapNumber, tapOf, tapsInside,
+  PHASE_TAPS
 };
 
-// Weights of a channel lie contiguous and aligned: four of K are loaded at once.
-const VECTOR_WEIGHT: bool = false; // @specialize
+// Neighbouring k are taps of a channel; otherwise channels of a tap.
+const TAP_FASTEST: bool = true; // @specialize
+// K is no multiple of TILE_K: the last k of the last tile do not exist.
+const RAGGED: bool = true; // @specialize
 // K is split: the sums of each part go to a partial result (sum_splits.wgsl adds them).
 const SPLIT_K: bool = false; // @specialize
+// Condition TAP_BITS: zeros lie beyond the source, and bits of a word say which taps meet it (common/taps.wgsl).
+// Condition PACKED_WEIGHTS: those of a result channel lie in whole vectors, in the order of K.
+// Condition AHEAD: a thread loads its part of the next tile while this one is multiplied.
 // Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the result, which is float32
 // then. On condition IN_REGISTERS they are added up in registers.
 
 const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
+const BLOCK_K: u32 = BLOCK_TILES * TILE_K;
 
 struct Geometry {
   sourceSize: vec3<u32>,
@@ -54,6 +66,7 @@ struct Geometry {
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
+  packedStrides: vec2<u32>, // group, result channel, in vectors
   kPerSplit: u32, // a multiple of TILE_K
   resultElements: u32, // from one partial result to the next
   pixelScale: vec4<f32>, // of an image
@@ -62,29 +75,95 @@ struct Geometry {
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(3) var<storage, read> weight: array<Element>;
-// The weights again, four elements at a time.
+// The packed weights, four elements at a time.
 @group(0) @binding(7) var<storage, read> weightVectors: array<vec4<Element>>;
 
-fn loadWeights(weightBase: u32, k: u32, first: vec3<u32>) -> vec4<f32> {
-  if (VECTOR_WEIGHT) {
-    return select(vec4<f32>(0.0), vec4<f32>(weightVectors[(weightBase + k) / 4u]), k < geometry.k);
-  }
-  var values: vec4<f32>;
-  for (var i = 0u; i < 4u; i++) { // @unroll
-    let channel = (k + i) / PHASE_TAPS;
-    let tap = tapOf(first, phaseTapAt((k + i) % PHASE_TAPS));
-    let exists = isTap(tap) & (k + i < geometry.k);
-    let offset = weightBase + channel * geometry.weightStrides.y + tapNumber(tap) * geometry.weightStrides.z;
-    values[i] = select(0.0, f32(weight[select(0u, offset, exists)]), exists);
-  }
-  return values;
+// Of each k of a block: how far its source lies from the first tap's of the first channel, and the bits of its tap; or
+// how far that of its channel lies, and its tap.
+var<workgroup> sourceSteps: array<vec2<u32>, BLOCK_K>;
+// How far its weight lies from the first.
+var<workgroup> weightSteps: array<u32, BLOCK_K>;
+
+// Of one position: what the steps are counted from.
+struct Patch {
+  place: u32, // of the first tap's source, or of the sample
+  bits: u32, // of taps that meet the source; or whether the position exists
+  origin: vec3<i32>,
 }
 
-fn gatherSource(base: u32, origin: vec3<i32>, phaseTap: vec3<u32>, valid: bool) -> f32 {
-  let at = gatherAt(origin, phaseTap, geometry.sourceSize);
-  let inside = isInside(at, geometry.sourceSize) & valid;
-  let offset = select(0u, base + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z, inside);
-  return select(0.0, sourceOrPixelAt(offset, geometry.pixelScale, geometry.pixelShift), inside);
+const NO_TAP: u32 = 0x80000000u;
+
+fn findStep(k: u32, slot: u32, first: vec3<u32>) {
+  let channel = select(k % geometry.sourceChannels, k / PHASE_TAPS, TAP_FASTEST);
+  let number = select(k / geometry.sourceChannels, k % PHASE_TAPS, TAP_FASTEST);
+  let phaseTap = phaseTapAt(number);
+  let place = channel * geometry.sourceStrides.y;
+  let exists = k < geometry.k;
+  @if(TAP_BITS) {
+    let step = sourceStep(phaseTap, geometry.sourceSize) * geometry.sourceStrides.z;
+    sourceSteps[slot] = vec2<u32>(place + step, select(NO_TAP, tapBits(phaseTap), exists));
+  } @else {
+    sourceSteps[slot] = vec2<u32>(place, select(NOWHERE, number, exists));
+  }
+  @if(PACKED_WEIGHTS) {
+  } @else {
+    let tap = tapOf(first, phaseTap);
+    let step = channel * geometry.weightStrides.y + tapNumber(tap) * geometry.weightStrides.z;
+    weightSteps[slot] = select(NOWHERE, step, exists & isTap(tap));
+  }
+}
+
+fn patchOf(n: u32, group: u32, phase: vec3<u32>, first: vec3<u32>) -> Patch {
+  let position = phasePosition(n % geometry.phasePositions, geometry.phaseSize, phase);
+  let origin = gatherOrigin(vec3<i32>(position), geometry.padBegin, first);
+  let base = (n / geometry.phasePositions) * geometry.sourceStrides.x
+    + group * geometry.sourceChannels * geometry.sourceStrides.y;
+  let exists = n < geometry.n;
+  @if(TAP_BITS) {
+    let size = vec3<i32>(geometry.sourceSize);
+    let place = u32((origin.x * size.y + origin.y) * size.z + origin.z) * geometry.sourceStrides.z;
+    let bits = select(0u, tapsInside(origin, first, geometry.sourceSize), exists);
+    return Patch(base + place, bits, origin);
+  } @else {
+    return Patch(base, select(0u, 1u, exists), origin);
+  }
+}
+
+// Four of K for one result channel. `slot` counts k in the block.
+fn loadWeights(base: u32, k: u32, slot: u32) -> vec4<f32> {
+  @if(PACKED_WEIGHTS) {
+    let values = vec4<f32>(weightVectors[base + k / 4u]);
+    return select(vec4<f32>(0.0), values, !RAGGED || k < geometry.k);
+  } @else {
+    var values: vec4<f32>;
+    for (var i = 0u; i < 4u; i++) { // @unroll
+      let step = weightSteps[slot + i];
+      values[i] = select(0.0, f32(weight[base + step]), step != NOWHERE);
+    }
+    return values;
+  }
+}
+
+fn loadSource(taken: Patch, step: vec2<u32>) -> f32 {
+  @if(TAP_BITS) {
+    let value = sourceOrPixelAt(taken.place + step.x, geometry.pixelScale, geometry.pixelShift);
+    return select(0.0, value, (taken.bits & step.y) == step.y);
+  } @else {
+    let at = gatherAt(taken.origin, phaseTapAt(step.y % PHASE_TAPS), geometry.sourceSize);
+    let inside = isInside(at, geometry.sourceSize) & (taken.bits == 1u) & (step.y != NOWHERE);
+    let place = taken.place + step.x + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z;
+    let value = sourceOrPixelAt(select(0u, place, inside), geometry.pixelScale, geometry.pixelShift);
+    return select(0.0, value, inside);
+  }
+}
+
+fn loadSources(patches: array<Patch, 4>, slot: u32) -> vec4<f32> {
+  let step = sourceSteps[slot];
+  var values: vec4<f32>;
+  for (var j = 0u; j < 4u; j++) { // @unroll
+    values[j] = loadSource(patches[j], step);
+  }
+  return values;
 }
 
 @compute @workgroup_size(THREADS_N, THREADS_M)
@@ -99,37 +178,35 @@ fn main(
     return;
   }
   let firstM = (task % geometry.tilesM) * TILE_M;
-  let nTile = (task / geometry.tilesM) % geometry.tilesN;
+  let firstN = ((task / geometry.tilesM) % geometry.tilesN) * TILE_N;
   let outer = task / (geometry.tilesM * geometry.tilesN);
   let group = outer % geometry.groups;
   let slice = outer / geometry.groups;
-  var firstTile = 0u;
-  var tiles = (geometry.k + TILE_K - 1u) / TILE_K;
+  var begin = 0u;
+  var end = geometry.k;
   var firstResult = 0u;
   if (SPLIT_K) {
     let split = slice / phaseCount(geometry.phases);
-    firstTile = split * (geometry.kPerSplit / TILE_K);
-    tiles = min(tiles, firstTile + geometry.kPerSplit / TILE_K);
+    begin = split * geometry.kPerSplit;
+    end = min(end, begin + geometry.kPerSplit);
     firstResult = split * geometry.resultElements;
   }
   let phase = phaseOffset(slice, geometry.phases);
   let first = firstTap(phase, geometry.padBegin);
-  let firstN = nTile * TILE_N;
 
-  // The four positions whose patches this thread loads, the same throughout.
+  // What this thread loads, the same throughout: four positions of every B_STEP-th k,
   let loadVector = thread % TILE_N_VECTORS;
   let loadK = thread / TILE_N_VECTORS;
-  var origins: array<vec3<i32>, 4>;
-  var bases: array<u32, 4>;
-  var valid: array<bool, 4>;
+  var patches: array<Patch, 4>;
   for (var j = 0u; j < 4u; j++) { // @unroll
-    let n = firstN + loadVector * 4u + j;
-    valid[j] = n < geometry.n;
-    let index = n % geometry.phasePositions;
-    let position = phasePosition(index, geometry.phaseSize, phase);
-    origins[j] = gatherOrigin(vec3<i32>(position), geometry.padBegin, first);
-    bases[j] = (n / geometry.phasePositions) * geometry.sourceStrides.x
-      + group * geometry.sourceChannels * geometry.sourceStrides.y;
+    patches[j] = patchOf(firstN + loadVector * 4u + j, group, phase, first);
+  }
+  // and weights of some m.
+  var weightPlaces: array<u32, A_LOADS>;
+  for (var i = 0u; i < A_LOADS; i++) { // @unroll
+    let channel = min(firstM + (thread + i * THREADS) / TILE_K_VECTORS, geometry.resultChannels - 1u);
+    @if(PACKED_WEIGHTS) weightPlaces[i] = group * geometry.packedStrides.x + channel * geometry.packedStrides.y;
+    @else weightPlaces[i] = group * geometry.weightGroupStride + channel * geometry.weightStrides.x;
   }
   let positions =
     Positions(geometry.phasePositions, geometry.phaseSize, geometry.resultSize, geometry.resultStrides);
@@ -148,35 +225,51 @@ fn main(
   // Block by block: the result holds what those before have summed.
   var sums: array<vec4<f32>, SUMS>;
   var totals: array<vec4<f32>, SUMS>;
-  for (var blockTile = firstTile; blockTile < tiles; blockTile += BLOCK_TILES) {
+  for (var blockK = begin; blockK < end; blockK += BLOCK_K) {
     for (var i = 0u; i < SUMS; i++) { // @unroll
       sums[i] = vec4<f32>(0.0);
     }
-    let blockEnd = min(tiles, blockTile + BLOCK_TILES);
-    for (var tile = blockTile; tile < blockEnd; tile++) {
+    for (var i = thread; i < BLOCK_K; i += THREADS) {
+      findStep(blockK + i, i, first);
+    }
+    workgroupBarrier();
+    // One iteration more than there are tiles: each loads a tile, and multiplies the one before.
+    let tiles = (min(end - blockK, BLOCK_K) + TILE_K - 1u) / TILE_K;
+    var weights: array<vec4<f32>, A_LOADS>;
+    var sources: array<vec4<f32>, B_LOADS>;
+    for (var tile = 0u; ; tile++) {
       let firstK = tile * TILE_K;
+      @if(AHEAD) {
+        if (tile < tiles) {
+          for (var i = 0u; i < A_LOADS; i++) { // @unroll
+            let slot = firstK + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u;
+            weights[i] = loadWeights(weightPlaces[i], blockK + slot, slot);
+          }
+          for (var i = 0u; i < B_LOADS; i++) { // @unroll
+            sources[i] = loadSources(patches, firstK + loadK + i * B_STEP);
+          }
+        }
+      }
+      if (tile > 0u) {
+        multiplyTile(&sums, local);
+      }
+      if (tile >= tiles) {
+        break;
+      }
+      workgroupBarrier();
       for (var i = 0u; i < A_LOADS; i++) { // @unroll
         let slot = thread + i * THREADS;
-        let channel = min(firstM + slot / TILE_K_VECTORS, geometry.resultChannels - 1u);
-        let weightBase = group * geometry.weightGroupStride + channel * geometry.weightStrides.x;
         if (EVEN_A || slot < TILE_M * TILE_K_VECTORS) {
-          tileA[slot] = loadWeights(weightBase, firstK + (slot % TILE_K_VECTORS) * 4u, first);
+          let k = firstK + (slot % TILE_K_VECTORS) * 4u;
+          @if(AHEAD) tileA[slot] = weights[i];
+          @else tileA[slot] = loadWeights(weightPlaces[i], blockK + k, k);
         }
       }
       for (var i = 0u; i < B_LOADS; i++) { // @unroll
-        let kInTile = loadK + i * B_STEP;
-        let k = firstK + kInTile;
-        let channel = (k / PHASE_TAPS) * geometry.sourceStrides.y;
-        var values: vec4<f32>;
-        for (var j = 0u; j < 4u; j++) { // @unroll
-          let exists = valid[j] & (k < geometry.k);
-          values[j] = gatherSource(bases[j] + channel, origins[j], phaseTapAt(k % PHASE_TAPS), exists);
-        }
-        tileB[kInTile * PITCH + loadVector] = values;
+        let k = loadK + i * B_STEP;
+        @if(AHEAD) tileB[k * PITCH + loadVector] = sources[i];
+        @else tileB[k * PITCH + loadVector] = loadSources(patches, firstK + k);
       }
-      workgroupBarrier();
-
-      multiplyTile(&sums, local);
       workgroupBarrier();
     }
 
@@ -187,7 +280,7 @@ fn main(
           sums[i] = totals[i];
         }
       } @else {
-        carryTile(&sums, local, channels, firstResult, blockTile > firstTile, blockEnd < tiles);
+        carryTile(&sums, local, channels, firstResult, blockK > begin, end - blockK > BLOCK_K);
       }
     } @else {
       break;

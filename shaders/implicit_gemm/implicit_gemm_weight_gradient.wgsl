@@ -19,9 +19,9 @@ import package::common::product_tile::{
 };
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
-  isInside, DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH, STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TAPS
+  isInside, sourceStep, tapBits, tapsInside, STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH, TAPS
 };
-import package::common::weight_gradient::{inputAt, originOf, tapAt, tapBits, tapsInside};
+import package::common::weight_gradient::{inputAt, originOf, tapAt};
 import package::common::epilogue::{maskGradients, HAS_BIAS, MASKED};
 import package::common::gradient::{gradientAt, input};
 
@@ -70,7 +70,7 @@ struct Geometry {
 @group(0) @binding(7) var<storage, read> inputVectors: array<vec4<Element>>;
 
 // Of each k of a block: where dy lies in the first channel; where the input that tap 0 meets lies in the first channel;
-// and which steps of taps meet the input (common/weight_gradient.wgsl).
+// and which steps of taps meet the input (common/taps.wgsl).
 var<workgroup> gradientPlaces: array<u32, BLOCK_K>;
 var<workgroup> inputPlaces: array<vec2<u32>, BLOCK_K>;
 
@@ -86,7 +86,7 @@ fn findPlaces(k: u32, slot: u32, end: u32) {
     let origin = vec3<i32>(output * vec3<u32>(STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH)) - geometry.padBegin;
     let size = vec3<i32>(geometry.inputSize);
     let place = u32((origin.x * size.y + origin.y) * size.z + origin.z);
-    let inside = select(0u, tapsInside(origin, geometry.inputSize), exists);
+    let inside = select(0u, tapsInside(origin, vec3<u32>(0u), geometry.inputSize), exists);
     inputPlaces[slot] = vec2<u32>(base + place * geometry.inputStrides.z, inside);
   } else {
     inputPlaces[slot] = vec2<u32>(base, select(NOWHERE, index, exists));
@@ -126,10 +126,10 @@ fn patchOf(n: u32, group: u32) -> Patch {
   let filterWeights = geometry.inputChannels * TAPS;
   let channel = group * geometry.inputChannels + min(n, filterWeights - 1u) / TAPS;
   let place = channel * geometry.inputStrides.y;
-  let distance = tapAt(n % TAPS) * vec3<u32>(DILATION_DEPTH, DILATION_HEIGHT, DILATION_WIDTH);
+  let tap = tapAt(n % TAPS);
   if (ZERO_PADDED) {
-    let bits = select(tapBits(tapAt(n % TAPS)), ALL_ONES, n >= filterWeights);
-    return Patch(place + flatten(distance, geometry.inputSize) * geometry.inputStrides.z, bits, vec3<i32>(0));
+    let bits = select(tapBits(tap), ALL_ONES, n >= filterWeights);
+    return Patch(place + sourceStep(tap, geometry.inputSize) * geometry.inputStrides.z, bits, vec3<i32>(0));
   }
   return Patch(place, select(1u, ALL_ONES, n >= filterWeights), originOf(n, geometry.padBegin));
 }

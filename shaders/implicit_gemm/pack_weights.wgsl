@@ -1,8 +1,10 @@
-// Lays out weights for tap_gemm.wgsl: for each result channel and tap the source channels in whole vectors of four.
+// Lays out weights for implicit GEMM: for each result channel and tap those of all k in whole vectors of four.
 //
-//   result[group][result channel][tap][source channel] = weight, 0 beyond the last source channel
+//   result[group][result channel][tap][k] = weight, 0 beyond the last k
 //
-// Dispatch: ceil(groups * resultChannels * taps * ceil(sourceChannels / 4) / 64) workgroups, folded.
+//   k: source channel; or source channel and tap together, as one tap (implicit_gemm.wgsl)
+//
+// Dispatch: ceil(groups * resultChannels * taps * ceil(k / 4) / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 
@@ -12,12 +14,12 @@ alias Result = vec4f; // @specialize
 const THREADS: u32 = 64u;
 
 struct Geometry {
-  threads: u32, // groups * resultChannels * taps * channelVectors
-  channelVectors: u32, // ceil(sourceChannels / 4)
+  threads: u32, // groups * resultChannels * taps * tapVectors
+  tapVectors: u32, // ceil(k / 4)
   taps: u32,
-  resultChannels: u32, // per group, as sourceChannels
-  sourceChannels: u32,
-  weightStrides: vec3<u32>, // result channel, source channel, tap
+  resultChannels: u32, // per group
+  k: u32, // of a tap
+  weightStrides: vec3<u32>, // result channel, k, tap
   weightGroupStride: u32,
 }
 
@@ -35,16 +37,16 @@ fn main(
   if (vector >= geometry.threads) {
     return;
   }
-  let pair = vector / geometry.channelVectors;
+  let pair = vector / geometry.tapVectors;
   let row = pair / geometry.taps;
   let base = (row / geometry.resultChannels) * geometry.weightGroupStride
     + (row % geometry.resultChannels) * geometry.weightStrides.x
     + (pair % geometry.taps) * geometry.weightStrides.z;
   var values: Result;
   for (var i = 0u; i < 4u; i++) { // @unroll
-    let channel = (vector % geometry.channelVectors) * 4u + i;
-    if (channel < geometry.sourceChannels) {
-      values[i] = weight[base + channel * geometry.weightStrides.y];
+    let k = (vector % geometry.tapVectors) * 4u + i;
+    if (k < geometry.k) {
+      values[i] = weight[base + k * geometry.weightStrides.y];
     }
   }
   result[vector] = values;

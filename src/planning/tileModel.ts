@@ -27,6 +27,8 @@ export interface TileWork {
   readonly mPerThread: number;
   readonly vectorsPerThread: number;
   readonly vectorsLoaded: number;
+  /** Instructions for a vector that goes from global to workgroup memory. */
+  readonly loadInstructions: number;
   /** Whether these are kept in registers while a tile is multiplied. */
   readonly ahead: boolean;
   /** Workgroup memory in all. */
@@ -36,8 +38,7 @@ export interface TileWork {
 const FLOAT_BYTES = 4;
 /** A thread's registers for addresses and counters, as the compilers of AMD's GPUs take them for these kernels. */
 const OTHER_REGISTERS = 20;
-/** Instructions for a vector that goes from global to workgroup memory, and for an iteration of the loop over K, likewise. */
-const LOAD_INSTRUCTIONS = 10;
+/** Instructions for an iteration of the loop over K, likewise. */
 const LOOP_INSTRUCTIONS = 8;
 /**
  * What a register beyond those that a device wants a thread to hold costs, as instructions for each vector of K: a store and a load of
@@ -70,13 +71,13 @@ export function threadRegisters({ mPerThread, vectorsPerThread, vectorsLoaded, a
 
 /** Instructions of a thread for a tile of K. */
 function instructionsOf(work: TileWork, device: DeviceRecord): number {
-  const { mPerThread, vectorsPerThread, vectorsLoaded, tileK } = work;
+  const { mPerThread, vectorsPerThread, vectorsLoaded, loadInstructions, tileK } = work;
   const vectorsOfK = tileK / 4;
   const multiplyAdds = 4 * mPerThread * vectorsPerThread * tileK;
   const reads = vectorsOfK * (mPerThread + 4 * vectorsPerThread);
   const spilled = Math.max(0, threadRegisters(work) - usableRegisters(device));
   const spilling = spilled * vectorsOfK * SPILL_INSTRUCTIONS;
-  return multiplyAdds + reads + vectorsLoaded * LOAD_INSTRUCTIONS + LOOP_INSTRUCTIONS + spilling;
+  return multiplyAdds + reads + vectorsLoaded * loadInstructions + LOOP_INSTRUCTIONS + spilling;
 }
 
 /** Bytes that a subgroup reads from workgroup memory for a tile of K: lanes that read the same value share it. */

@@ -41,6 +41,7 @@ const work = (changes: Partial<TileWork> = {}): TileWork => ({
   mPerThread: 4,
   vectorsPerThread: 1,
   vectorsLoaded: 2,
+  loadInstructions: 10,
   ahead: true,
   workgroupBytes: 10_000,
   ...changes,

@@ -28,13 +28,14 @@
  * stands with it (workgroupTile.ts).
  */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm.wgsl";
+import type { Capabilities } from "../../planning/capabilities.js";
 import { type ConvOperation, elementsOf, operandRoles } from "../../problem/operation.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { stepsPerBlock } from "../shared/blocks.js";
 import { elementTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
-import { describeGather, type Gather, liesInVectors, phaseUniforms } from "../shared/gather.js";
+import { describeGather, type Gather, hasTapBits, liesInVectors, phaseUniforms } from "../shared/gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
 import {
   resultElements,
@@ -43,6 +44,7 @@ import {
   resultSums,
   type ResultTerms,
 } from "../passes/sumSplits.js";
+import { type PackedWeights, rowsPacked } from "./packWeights.js";
 import { type SplitTile, tileCandidates } from "./tileChoice.js";
 import {
   TILE_KNOBS,
@@ -58,21 +60,33 @@ import {
   type WorkgroupTile,
 } from "./workgroupTile.js";
 
-/** Whether the weights of four neighbouring k lie in one aligned vector. */
-function vectorWeight(operation: ConvOperation, gather: Gather): boolean {
-  return !gather.transposed && operation.problem.weightOrder === "OIS" && gather.k % 4 === 0;
-}
+/** Of workgroup memory: where the results of each position go, and how far the source and weight of each k of a block lie. */
+const [RESULT_BYTES, STEP_BYTES] = [4, 12];
 
-/** Of workgroup memory, for each position of a tile: where its results go. */
-const extra = (tile: WorkgroupTile): TileExtra => ({ tableBytes: 4 * tileN(tile) });
+/** K of a block. */
+const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK);
+
+const extra = (tile: WorkgroupTile): TileExtra => ({
+  tableBytes: RESULT_BYTES * tileN(tile) + STEP_BYTES * blockK(tile),
+});
+
+/** Whether taps of a channel are neighbours along K: forward, weights lie so; transposed, either would do. */
+const isTapFastest = ({ transposed, uniforms: { weightStrides } }: Gather): boolean =>
+  transposed || weightStrides[2] < weightStrides[1];
+
+/** Weights by the vector: forward, K is one row of them. */
+const packedRows = (operation: ConvOperation, gather: Gather, capabilities: Capabilities): PackedWeights | undefined =>
+  gather.transposed ? undefined : rowsPacked(operation, gather, capabilities);
 
 /** The sums of a tile. */
 function termsOf({ problem }: ConvOperation, gather: Gather, tile: WorkgroupTile): ResultTerms {
   const { phaseCount, resultChannels, n, k } = gather;
   const tasks = phaseCount * problem.groups * tileCount(tile, resultChannels, n);
-  const unit = tile.tileK;
-  return { tasks, k, unit, blockK: unit * stepsPerBlock(unit), sums: tileSums(tile) };
+  return { tasks, k, unit: tile.tileK, blockK: blockK(tile), sums: tileSums(tile) };
 }
+
+/** Of a thread, for a vector that it loads: four steps added and four tests of bits, and its part of a step's table. */
+const LOAD_INSTRUCTIONS = 25;
 
 export const implicitGemm: Solver<SplitTile> = {
   name: "implicit-gemm",
@@ -88,7 +102,18 @@ export const implicitGemm: Solver<SplitTile> = {
     const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
     const paddedK = (tileK: number): number => tileK * Math.ceil(k / tileK);
     const copies = phaseCount * operation.problem.groups;
-    const product = { m, n, k, copies, operands, elements, leastK, paddedK, extra, loadsAhead: false };
+    const product = {
+      m,
+      n,
+      k,
+      copies,
+      operands,
+      elements,
+      leastK,
+      paddedK,
+      extra,
+      loadInstructions: LOAD_INSTRUCTIONS,
+    };
     return tileCandidates(
       product,
       capabilities,
@@ -114,13 +139,17 @@ export const implicitGemm: Solver<SplitTile> = {
       sums.types.Result,
       gather.phaseCount === 1 && liesInVectors(gather, gather.phasePositions),
     );
-    const weightsInVectors = vectorWeight(operation, gather);
+    const packed = packedRows(operation, gather, capabilities);
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
         ...pixelConstants(operation),
         ...tileConstants(config, extra(config)),
-        VECTOR_WEIGHT: weightsInVectors,
+        TAP_FASTEST: isTapFastest(gather),
+        RAGGED: gather.k % config.tileK !== 0,
+        TAP_BITS: hasTapBits(gather.transposed ? "zeros" : operation.problem.paddingMode, gather.phaseTaps),
+        PACKED_WEIGHTS: packed !== undefined,
+        AHEAD: config.ahead !== 0,
         ...sums.constants,
         ...vectors.constants,
       },
@@ -131,6 +160,7 @@ export const implicitGemm: Solver<SplitTile> = {
         ...phaseUniforms(gather),
         groups: operation.problem.groups,
         k: gather.k,
+        packedStrides: packed?.strides.slice(0, 2) ?? [0, 0],
         kPerSplit: sums.perSplit,
         resultElements: sums.resultElements,
         tilesM: Math.ceil(gather.resultChannels / tileM(config)),
@@ -140,8 +170,8 @@ export const implicitGemm: Solver<SplitTile> = {
       bindings: {
         ...gather.bindings,
         ...sums.bindings,
-        // Bound as vectors, a buffer of less than one is too small.
-        weightVectors: weightsInVectors ? gather.bindings.weight : "unused",
+        weight: packed === undefined ? gather.bindings.weight : "unused",
+        weightVectors: packed?.binding ?? "unused",
       },
       workgroups: foldWorkgroups(tasks, capabilities),
       multiplyAdds:
@@ -150,8 +180,13 @@ export const implicitGemm: Solver<SplitTile> = {
         tileMultiplyAdds(config, gather.resultChannels, gather.n, gather.k),
     });
     return {
-      dispatches: [step, ...sums.reduction, ...borderDispatches(operation, capabilities)],
-      scratchBytes: sums.scratchBytes,
+      dispatches: [
+        ...(packed?.dispatches ?? []),
+        step,
+        ...sums.reduction,
+        ...borderDispatches(operation, capabilities),
+      ],
+      scratchBytes: { ...packed?.scratchBytes, ...sums.scratchBytes },
     };
   },
 };

@@ -6,7 +6,8 @@ import type { ConvProblem } from "../../problem/problem.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { inRegisters, MOST_TERMS, stepsPerBlock } from "../shared/blocks.js";
-import { elementTypes, unsharedRefusal } from "../shared/constants.js";
+import { elementTypes, stepConstants, unsharedRefusal } from "../shared/constants.js";
+import { hasTapBits } from "../shared/gather.js";
 import {
   gradientBindings,
   gradientConstants,
@@ -30,7 +31,6 @@ import {
   type WorkgroupTile,
 } from "./workgroupTile.js";
 
-const WORD_BITS = 32;
 /** Of workgroup memory, for each k of a block: where dy and the input lie, and the bits. */
 const PLACE_BYTES = 12;
 
@@ -41,11 +41,10 @@ const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK
 const readsInputAlone = ({ padBegin, padEnd }: ConvProblem): boolean =>
   [...padBegin, ...padEnd].every((padding) => padding <= 0);
 
-/** Whether bits of a word can say for each step of a tap along each axis if it meets the input: zeros lie beyond it. */
-const hasBits = ({ paddingMode, kernel }: ConvProblem): boolean =>
-  paddingMode === "zeros" && kernel[0] + kernel[1] + kernel[2] <= WORD_BITS;
-
 const extra = (tile: WorkgroupTile): TileExtra => ({ padding: 1, tableBytes: PLACE_BYTES * blockK(tile) });
+
+/** Of a thread, for a vector that it loads: as those of the gathering kernel. */
+const LOAD_INSTRUCTIONS = 25;
 
 export const implicitGemmWeightGradient: Solver<SplitTile> = {
   name: "implicit-gemm",
@@ -62,7 +61,7 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
     const operands = elementsOf(operation, operandRoles(operation));
     const copies = problem.groups;
     const product = { m: problem.outChannelsPerGroup, n, k, copies, operands, elements, leastK, paddedK, extra };
-    return tileCandidates({ ...product, loadsAhead: true }, capabilities, () => false);
+    return tileCandidates({ ...product, loadInstructions: LOAD_INSTRUCTIONS }, capabilities, () => false);
   },
 
   discouraged(operation, capabilities) {
@@ -96,16 +95,18 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
     const bindings = gradientBindings(operation);
     const channelsFirst = problem.layout === "channels-first";
     const inVectors = channelsFirst && problem.outputPositions % 4 === 0;
-    const inputInVectors = inVectors && isPointwise(problem) && hasBits(problem);
+    const inputInVectors = inVectors && isPointwise(problem) && hasTapBits(problem.paddingMode, problem.kernel);
     const first = dispatch(kernel, {
       constants: {
         ...gradientConstants(operation),
+        ...stepConstants(problem, false),
+        TRANSPOSED: false,
         ...tileConstants(config, extra(config)),
         RANK: problem.rank,
         VECTOR_GRADIENT: inVectors,
         VECTOR_INPUT: inputInVectors,
         WHOLE: readsInputAlone(problem) && k % tileK === 0,
-        ZERO_PADDED: hasBits(problem),
+        ZERO_PADDED: hasTapBits(problem.paddingMode, problem.kernel),
         ALONG_K: channelsFirst,
         BLOCKED: kPerSplit > blockK(config),
         AHEAD: config.ahead !== 0,

@@ -1,4 +1,4 @@
-/** Weights laid out tap by tap, with source channels in whole vectors of four: what tap GEMM reads. */
+/** Weights laid out for implicit GEMM: those of a result channel in whole vectors of four of K. */
 import kernel from "../../../shaders/implicit_gemm/pack_weights.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../../planning/solver.js";
@@ -12,38 +12,63 @@ const VECTOR = 4;
 
 export interface PackedWeights {
   readonly binding: BindingSource;
-  /** Source channels of a group, rounded up to whole vectors. */
-  readonly channels: number;
+  /** K of a tap, rounded up to whole vectors. */
+  readonly k: number;
   /** Vectors between groups, result channels and taps. */
   readonly strides: readonly number[];
   readonly scratchBytes: Scratch;
   readonly dispatches: readonly Dispatch[];
 }
 
-/** The weights of a pass that gathers: as they are where they lie so already, packed otherwise. */
-export function packedWeights(operation: ConvOperation, gather: Gather, capabilities: Capabilities): PackedWeights {
-  const { taps, groups } = operation.problem;
-  const { sourceChannels, resultChannels } = gather;
-  const { weightStrides, weightGroupStride } = gather.uniforms;
-  const [resultStride, sourceStride, tapStride] = weightStrides;
+/** Weights tap by tap, each with its source channels in whole vectors: what tap GEMM reads. */
+export function tapsPacked(operation: ConvOperation, gather: Gather, capabilities: Capabilities): PackedWeights {
+  const { sourceChannels: k, uniforms } = gather;
+  return packed(operation, gather, { taps: operation.problem.taps, k, strides: uniforms.weightStrides }, capabilities);
+}
+
+/**
+ * The weights of a forward pass with taps and channels as one K, in the order in which they lie: neighbours are always as far
+ * apart. What implicit GEMM reads.
+ */
+export function rowsPacked(operation: ConvOperation, gather: Gather, capabilities: Capabilities): PackedWeights {
+  const [result, channel, tap] = gather.uniforms.weightStrides;
+  const strides = [result, Math.min(channel, tap), 0];
+  return packed(operation, gather, { taps: 1, k: gather.k, strides }, capabilities);
+}
+
+interface Rows {
+  readonly taps: number;
+  /** K of a tap. */
+  readonly k: number;
+  /** Elements between result channels, K and taps. */
+  readonly strides: readonly number[];
+}
+
+/** Weights as they are where they lie so already, packed otherwise. */
+function packed(
+  operation: ConvOperation,
+  { resultChannels, uniforms: { weightGroupStride } }: Gather,
+  { taps, k, strides: [resultStride, kStride, tapStride] }: Rows,
+  capabilities: Capabilities,
+): PackedWeights {
+  const { groups } = operation.problem;
   const steps = [weightGroupStride, resultStride, taps === 1 ? 0 : tapStride];
-  if (sourceStride === 1 && sourceChannels % VECTOR === 0 && steps.every((step) => step % VECTOR === 0)) {
-    const strides = steps.map((step) => step / VECTOR);
-    return { binding: "w", channels: sourceChannels, strides, scratchBytes: {}, dispatches: [] };
+  if (kStride === 1 && k % VECTOR === 0 && steps.every((step) => step % VECTOR === 0)) {
+    return { binding: "w", k, strides: steps.map((step) => step / VECTOR), scratchBytes: {}, dispatches: [] };
   }
-  const channelVectors = Math.ceil(sourceChannels / VECTOR);
-  const vectors = groups * resultChannels * taps * channelVectors;
+  const tapVectors = Math.ceil(k / VECTOR);
+  const vectors = groups * resultChannels * taps * tapVectors;
   const types = elementTypes(operation);
   const pack = dispatch(kernel, {
     constants: {},
     types: { ...types, Result: vectorResults(types.Element, true).types.Result },
     uniforms: {
       threads: vectors,
-      channelVectors,
+      tapVectors,
       taps,
       resultChannels,
-      sourceChannels,
-      weightStrides,
+      k,
+      weightStrides: [resultStride, kStride, tapStride],
       weightGroupStride,
     },
     bindings: { weight: "w", result: "weights packed" },
@@ -51,8 +76,8 @@ export function packedWeights(operation: ConvOperation, gather: Gather, capabili
   });
   return {
     binding: "weights packed",
-    channels: VECTOR * channelVectors,
-    strides: [resultChannels * taps * channelVectors, taps * channelVectors, channelVectors],
+    k: VECTOR * tapVectors,
+    strides: [resultChannels * taps * tapVectors, taps * tapVectors, tapVectors],
     scratchBytes: { "weights packed": vectors * VECTOR * BYTES_PER_ELEMENT[operation.dtype] },
     dispatches: [pack],
   };

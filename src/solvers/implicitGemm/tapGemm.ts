@@ -25,7 +25,7 @@ import { stepsPerBlock } from "../shared/blocks.js";
 import { gatherTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
 import { describeGather, type Gather, liesInVectors, phaseUniforms } from "../shared/gather.js";
 import { type SplitTile, tileCandidates } from "./tileChoice.js";
-import { packedWeights } from "./packWeights.js";
+import { tapsPacked } from "./packWeights.js";
 import {
   TILE_KNOBS,
   tileN,
@@ -79,6 +79,9 @@ function executed({ problem }: ConvOperation, { resultChannels, sourceChannels, 
   return problem.taps * tileMultiplyAdds(tile, resultChannels, n, sourceChannels);
 }
 
+/** Of a thread, for a vector that it loads: tile and tap are the same, and an add leads on. */
+const LOAD_INSTRUCTIONS = 10;
+
 export const tapGemm: Solver<SplitTile> = {
   name: "tap-gemm",
   directions: ["forward", "inputGradient"],
@@ -96,7 +99,7 @@ export const tapGemm: Solver<SplitTile> = {
     const copies = phaseCount * problem.groups;
     const extra = extraOf(operation, gather);
     return tileCandidates(
-      { m, n, k, copies, operands, elements, leastK, paddedK, extra, loadsAhead: true },
+      { m, n, k, copies, operands, elements, leastK, paddedK, extra, loadInstructions: LOAD_INSTRUCTIONS },
       capabilities,
       (tile) => resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1,
     );
@@ -117,7 +120,7 @@ export const tapGemm: Solver<SplitTile> = {
     const refused = resultSplitKRefusal(operation, splitK, capabilities);
     if (refused !== undefined) return { refused };
     const sums = resultSums(operation, gather, terms, splitK, capabilities);
-    const weights = packedWeights(operation, gather, capabilities);
+    const weights = tapsPacked(operation, gather, capabilities);
     const tasks = sums.splitK * terms.tasks;
     const vectors = vectorResults(
       sums.types.Result,
@@ -143,7 +146,7 @@ export const tapGemm: Solver<SplitTile> = {
         groups: operation.problem.groups,
         tapTiles: tapTiles(gather, config),
         packedStrides: weights.strides,
-        packedChannels: weights.channels,
+        packedChannels: weights.k,
         tilesPerSplit: sums.perSplit / config.tileK,
         resultElements: sums.resultElements,
         tilesM: Math.ceil(gather.resultChannels / tileM(config)),

@@ -33,8 +33,8 @@ export interface TiledProduct extends Product {
   /** K in whole tiles of `tileK`. */
   readonly paddedK: (tileK: number) => number;
   readonly extra: (tile: WorkgroupTile) => TileExtra;
-  /** Whether the kernel has the knob `ahead`. */
-  readonly loadsAhead: boolean;
+  /** Instructions of the kernel for a vector that goes from global to workgroup memory, by the compilers of AMD's GPUs. */
+  readonly loadInstructions: number;
 }
 
 /** Tiles from large to small. */
@@ -79,9 +79,10 @@ const SPLITS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384
 const MOST_CANDIDATES = 5;
 
 const TILES: readonly WorkgroupTile[] = SHAPES.flatMap(([threadsN, threadsM, mPerThread, vectorsPerThread]) =>
-  TILE_KS.map((tileK) => ({ threadsN, threadsM, mPerThread, vectorsPerThread, tileK })),
+  TILE_KS.flatMap((tileK) =>
+    [1, 0].map((ahead) => ({ threadsN, threadsM, mPerThread, vectorsPerThread, tileK, ahead })),
+  ),
 );
-const AHEAD = [1, 0];
 
 /** Tiles with the best number of splits for each, from the shortest predicted time to the longest. */
 function rankedTiles(
@@ -89,12 +90,11 @@ function rankedTiles(
   { device }: DevicePolicy,
   capabilities: Capabilities,
 ): readonly SplitTile[] {
-  const { paddedK, elements, loadsAhead } = product;
+  const { paddedK, elements, extra, loadInstructions } = product;
   const splits = SPLITS.filter((splitK) => splitKRefusal(splitK, elements, capabilities) === undefined);
-  const tiles = loadsAhead ? TILES.flatMap((tile) => AHEAD.map((ahead) => ({ ...tile, ahead }))) : TILES;
-  const able = tiles.filter((tile) => tileRefusal(tile, capabilities, product.extra(tile)) === undefined);
+  const able = TILES.filter((tile) => tileRefusal(tile, capabilities, extra(tile)) === undefined);
   const ranked = able.map((tile) => {
-    const work = workOf(tile, product.extra(tile));
+    const work = workOf(tile, extra(tile), loadInstructions);
     const padded = { ...product, k: paddedK(tile.tileK) };
     const worthwhile = splits.filter((splitK) => splitK === 1 || padded.k >= splitK * LEAST_K);
     const clocks = worthwhile.map((splitK) => predictClocks(padded, work, splitK, device));
@@ -104,7 +104,7 @@ function rankedTiles(
   return ranked.sort((a, b) => a.clocks - b.clocks).map(({ config }) => config);
 }
 
-function workOf(tile: WorkgroupTile, extra: TileExtra): TileWork {
+function workOf(tile: WorkgroupTile, extra: TileExtra, loadInstructions: number): TileWork {
   const { a, b } = tileLoads(tile);
   return {
     ...tile,
@@ -112,6 +112,7 @@ function workOf(tile: WorkgroupTile, extra: TileExtra): TileWork {
     tileN: tileN(tile),
     threads: tile.threadsN * tile.threadsM,
     vectorsLoaded: a + b,
+    loadInstructions,
     ahead: tile.ahead === 1,
     workgroupBytes: tileBytes(tile, extra),
   };

@@ -5,6 +5,7 @@
  */
 import { product } from "../../problem/geometry.js";
 import type { ConvOperation } from "../../problem/operation.js";
+import type { PaddingMode } from "../../problem/padding.js";
 import type { ConvProblem, Triple } from "../../problem/problem.js";
 import type { BindingSource } from "../../planning/solver.js";
 import { imageStrides } from "./pixels.js";
@@ -22,6 +23,8 @@ export interface Gather {
   readonly sourceChannels: number;
   /** N: positions of a phase, counted through the batch. */
   readonly n: number;
+  /** Taps of a phase along each axis, at most. */
+  readonly phaseTaps: Triple;
   /** K: source channels of a group times the taps of a phase. */
   readonly k: number;
   readonly constants: ReturnType<typeof gatherConstants>;
@@ -41,7 +44,7 @@ export function describeGather(operation: ConvOperation): Gather {
   const phases = mapTriple((axis) => Math.min(step[axis], uniforms.resultSize[axis]));
   const phaseSize = mapTriple((axis) => Math.ceil(uniforms.resultSize[axis] / step[axis]));
   const tapSteps = [constants.TAP_STEP_DEPTH, constants.TAP_STEP_HEIGHT, constants.TAP_STEP_WIDTH];
-  const phaseTaps = product(problem.kernel.map((extent, axis) => Math.ceil(extent / tapSteps[axis])));
+  const phaseTaps = mapTriple((axis) => Math.ceil(problem.kernel[axis] / tapSteps[axis]));
   return {
     transposed,
     phases,
@@ -51,7 +54,8 @@ export function describeGather(operation: ConvOperation): Gather {
     resultChannels: uniforms.resultChannels,
     sourceChannels: uniforms.sourceChannels,
     n: problem.batch * product(phaseSize),
-    k: uniforms.sourceChannels * phaseTaps,
+    phaseTaps,
+    k: uniforms.sourceChannels * product(phaseTaps),
     constants,
     uniforms,
     bindings: {
@@ -65,6 +69,13 @@ export function describeGather(operation: ConvOperation): Gather {
     },
   };
 }
+
+/** Bits of a word but for one, which is set where there is no tap at all. */
+const MOST_TAP_BITS = 31;
+
+/** Whether bits of a word can say which taps meet a source (shaders/common/taps.wgsl): zeros lie beyond it, and taps are few. */
+export const hasTapBits = (paddingMode: PaddingMode, [depth, height, width]: Triple): boolean =>
+  paddingMode === "zeros" && depth + height + width <= MOST_TAP_BITS;
 
 /** K, the mean of all phases: taps that a phase lacks do not count. */
 export const meanK = ({ problem }: ConvOperation, { sourceChannels, phaseCount }: Gather): number =>
