@@ -32,11 +32,17 @@ var<workgroup> tileB: array<vec4<f32>, TILE_K * PITCH>;
 // Whether every thread loads as many vectors of A.
 const EVEN_A: bool = TILE_M * TILE_K_VECTORS % THREADS == 0u;
 
+// K is no multiple of TILE_K: the last tiles have fewer k, and `countK` says how many. Otherwise nobody asks.
+const RAGGED: bool = false; // @specialize
+
 // Remainders keep indices within bounds that compilers can see: of a parameter they know nothing, and would check each.
-fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>) {
+fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, countK: u32) {
   let threadN = thread.x % THREADS_N;
   let threadM = thread.y % THREADS_M;
   for (var turn = 0u; turn < TILE_K_VECTORS / UNROLL; turn++) {
+    if (RAGGED && turn * UNROLL * 4u >= countK) {
+      break;
+    }
     for (var u = 0u; u < UNROLL; u++) { // @unroll
       let k = turn * UNROLL + u;
       var b: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;

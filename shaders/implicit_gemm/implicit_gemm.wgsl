@@ -22,7 +22,7 @@ import package::common::product_result::{
   carryTile, resultPlace, resultPlaces, storeTile, Channels, NOWHERE, Positions
 };
 import package::common::product_tile::{
-  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, SUMS, THREADS, THREADS_M,
+  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, RAGGED, SUMS, THREADS, THREADS_M,
   THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS
 };
 import package::common::source::sourceOrPixelAt;
@@ -34,8 +34,6 @@ import package::common::taps::{
 
 // Neighbouring k are taps of a channel; otherwise channels of a tap.
 const TAP_FASTEST: bool = true; // @specialize
-// K is no multiple of TILE_K: the last k of the last tile do not exist.
-const RAGGED: bool = true; // @specialize
 // K is split: the sums of each part go to a partial result (sum_splits.wgsl adds them).
 const SPLIT_K: bool = false; // @specialize
 // Condition TAP_BITS: zeros lie beyond the source, and bits of a word say which taps meet it (common/taps.wgsl).
@@ -251,7 +249,7 @@ fn main(
         }
       }
       if (tile > 0u) {
-        multiplyTile(&sums, local);
+        multiplyTile(&sums, local, end - blockK - (firstK - TILE_K));
       }
       if (tile >= tiles) {
         break;

@@ -230,7 +230,7 @@ fn main(
         }
       }
       if (tile > 0u) {
-        multiplyTile(&sums, local);
+        multiplyTile(&sums, local, end - first - (firstK - TILE_K));
       }
       if (tile >= tiles) {
         break;

@@ -4,7 +4,7 @@
 //
 //   m: result channel of a group
 //   n: result position, counted through the batch
-//   k: (tap, source channel), channel fastest. Each tap takes whole tiles of TILE_K channels
+//   k: (tap, source channel), channel fastest. Each tap begins with a tile of its own
 //
 // A workgroup computes a tile of TILE_M x TILE_N. It loads TILE_K of both factors into workgroup memory at a time. Each
 // thread holds M_PER_THREAD x (4 * VECTORS_PER_THREAD) sums in registers, and with AHEAD what it loads for the next
@@ -22,15 +22,13 @@ import package::common::product_result::{
   carryTile, resultPlace, resultPlaces, storeTile, Channels, NOWHERE, Positions
 };
 import package::common::product_tile::{
-  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, SUMS, THREADS, THREADS_M,
+  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, RAGGED, SUMS, THREADS, THREADS_M,
   THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS
 };
 import package::common::source::sourceAt;
 import package::common::space::flatten;
 import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, tapCounts, tapNumber, tapOf};
 
-// The source channels are no multiple of TILE_K.
-const RAGGED: bool = false; // @specialize
 // A pointwise layer where four neighbours along N are four neighbouring source elements.
 const VECTOR_SOURCE: bool = false; // @specialize
 // K is split: the sums of each part go to a partial result (sum_splits.wgsl adds them).
@@ -182,6 +180,8 @@ fn main(
   var tap = firstTile / geometry.tapTiles;
   var channel = (firstTile % geometry.tapTiles) * TILE_K;
   var tapPlace = 0u;
+  // Channels of a tap's last tile.
+  let lastOfTap = geometry.sourceChannels - (geometry.tapTiles - 1u) * TILE_K;
   for (var blockTile = firstTile; blockTile < tiles; blockTile += BLOCK_TILES) {
     for (var i = 0u; i < SUMS; i++) { // @unroll
       sums[i] = vec4<f32>(0.0);
@@ -223,7 +223,7 @@ fn main(
         }
       }
       if (tile > blockTile) {
-        multiplyTile(&sums, local);
+        multiplyTile(&sums, local, select(TILE_K, lastOfTap, channel == 0u));
       }
       if (tile >= blockEnd) {
         break;

@@ -4,11 +4,13 @@
  */
 import { type DeviceRecord, usableRegisters } from "./devices.js";
 
-/** C = A B of `m` by `n` over `k`, computed `copies` times: for each group and phase. */
+/** C = A B of `m` by `n`, computed `copies` times: for each group and phase. */
 export interface Product {
   readonly m: number;
   readonly n: number;
-  readonly k: number;
+  /** K, as tiles that are loaded, and as vectors of 4 that are multiplied: a last tile may have fewer than others. */
+  readonly kTiles: number;
+  readonly kVectors: number;
   readonly copies: number;
   /** Elements of the tensors that it reads, each counted once: those of patches overlap. */
   readonly operands: number;
@@ -69,33 +71,33 @@ export function threadRegisters({ mPerThread, vectorsPerThread, vectorsLoaded, a
   return sums + reads + (ahead ? 4 * vectorsLoaded : 0) + OTHER_REGISTERS;
 }
 
-/** Instructions of a thread for a tile of K. */
-function instructionsOf(work: TileWork, device: DeviceRecord): number {
-  const { mPerThread, vectorsPerThread, vectorsLoaded, loadInstructions, tileK } = work;
-  const vectorsOfK = tileK / 4;
-  const multiplyAdds = 4 * mPerThread * vectorsPerThread * tileK;
+/** Instructions of a thread for a tile of K with so many vectors. */
+function instructionsOf(work: TileWork, vectorsOfK: number, device: DeviceRecord): number {
+  const { mPerThread, vectorsPerThread, vectorsLoaded, loadInstructions } = work;
+  const multiplyAdds = 16 * mPerThread * vectorsPerThread * vectorsOfK;
   const reads = vectorsOfK * (mPerThread + 4 * vectorsPerThread);
   const spilled = Math.max(0, threadRegisters(work) - usableRegisters(device));
   const spilling = spilled * vectorsOfK * SPILL_INSTRUCTIONS;
   return multiplyAdds + reads + vectorsLoaded * loadInstructions + LOOP_INSTRUCTIONS + spilling;
 }
 
-/** Bytes that a subgroup reads from workgroup memory for a tile of K: lanes that read the same value share it. */
-function workgroupReads({ mPerThread, vectorsPerThread, tileN, tileK }: TileWork, { subgroup }: DeviceRecord): number {
+/** Bytes that a subgroup reads from workgroup memory for a vector of K: lanes that read the same value share it. */
+function workgroupReads({ mPerThread, vectorsPerThread, tileN }: TileWork, { subgroup }: DeviceRecord): number {
   const lanesN = Math.min(subgroup, tileN / (4 * vectorsPerThread));
   const lanesM = subgroup / lanesN;
-  return tileK * FLOAT_BYTES * (mPerThread * lanesM + 4 * vectorsPerThread * lanesN);
+  return 4 * FLOAT_BYTES * (mPerThread * lanesM + 4 * vectorsPerThread * lanesN);
 }
 
 /** Clocks that the device takes for the product with K split so many ways, the second dispatch of a split included. */
 export function predictClocks(product: Product, work: TileWork, splitK: number, device: DeviceRecord): number {
-  const { m, n, k, copies, operands, elements } = product;
+  const { m, n, kTiles, kVectors, copies, operands, elements } = product;
   const { tileM, tileN, tileK, threads, workgroupBytes } = work;
   const workgroups = Math.ceil(m / tileM) * Math.ceil(n / tileN) * copies * splitK;
-  const tilesK = Math.ceil(k / splitK / tileK);
+  const tilesK = Math.ceil(kTiles / splitK);
+  const vectorsOfK = kVectors / kTiles;
   const subgroups = Math.ceil(threads / device.subgroup);
-  const issue = (subgroups * device.subgroup * instructionsOf(work, device)) / device.lanes;
-  const reads = (subgroups * workgroupReads(work, device)) / device.workgroupBandwidth;
+  const issue = (subgroups * device.subgroup * instructionsOf(work, vectorsOfK, device)) / device.lanes;
+  const reads = (subgroups * vectorsOfK * workgroupReads(work, device)) / device.workgroupBandwidth;
   const loads = (tileK * (tileM + tileN) * FLOAT_BYTES) / CACHE_BANDWIDTH;
   const each =
     tilesK * (Math.max(issue, reads, loads) + OVERLAP * (issue + reads + loads - Math.max(issue, reads, loads)));

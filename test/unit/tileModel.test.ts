@@ -48,7 +48,15 @@ const work = (changes: Partial<TileWork> = {}): TileWork => ({
 });
 
 describe("the prediction", () => {
-  const product = { m: 256, n: 100_352, k: 256, copies: 1, operands: 256 * (256 + 100_352), elements: 256 * 100_352 };
+  const product = {
+    m: 256,
+    n: 100_352,
+    kTiles: 16,
+    kVectors: 64,
+    copies: 1,
+    operands: 256 * (256 + 100_352),
+    elements: 256 * 100_352,
+  };
 
   test("is proportional to the work where there is plenty", () => {
     const once = predictClocks(product, work(), 1, DEVICES.nvidia);
@@ -82,7 +90,15 @@ describe("the prediction", () => {
   });
 
   test("splits K where tiles leave a device idle, and not where they fill it", () => {
-    const few = { m: 512, n: 49, k: 4608, copies: 1, operands: 512 * (4608 + 49), elements: 512 * 49 };
+    const few = {
+      m: 512,
+      n: 49,
+      kTiles: 288,
+      kVectors: 1152,
+      copies: 1,
+      operands: 512 * (4608 + 49),
+      elements: 512 * 49,
+    };
     expect(predictClocks(few, work(), 8, DEVICES.nvidia)).toBeLessThan(predictClocks(few, work(), 1, DEVICES.nvidia));
     expect(predictClocks(product, work(), 8, DEVICES.nvidia)).toBeGreaterThan(
       predictClocks(product, work(), 1, DEVICES.nvidia),

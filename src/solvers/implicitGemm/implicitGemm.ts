@@ -100,7 +100,7 @@ export const implicitGemm: Solver<SplitTile> = {
     const { resultChannels: m, n, k, phaseCount } = gather;
     const { splitLeastK: leastK } = policyOf(capabilities);
     const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
-    const paddedK = (tileK: number): number => tileK * Math.ceil(k / tileK);
+    const kIn = (step: number): number => step * Math.ceil(k / step);
     const copies = phaseCount * operation.problem.groups;
     const product = {
       m,
@@ -110,7 +110,7 @@ export const implicitGemm: Solver<SplitTile> = {
       operands,
       elements,
       leastK,
-      paddedK,
+      kIn,
       extra,
       loadInstructions: LOAD_INSTRUCTIONS,
     };

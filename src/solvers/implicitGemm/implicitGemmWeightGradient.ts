@@ -57,10 +57,10 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
     const { n, elements } = gradientMatrix(operation);
     const { splitLeastK: leastK } = policyOf(capabilities);
     const k = problem.batch * problem.outputPositions;
-    const paddedK = (tileK: number): number => tileK * Math.ceil(k / tileK);
+    const kIn = (step: number): number => step * Math.ceil(k / step);
     const operands = elementsOf(operation, operandRoles(operation));
     const copies = problem.groups;
-    const product = { m: problem.outChannelsPerGroup, n, k, copies, operands, elements, leastK, paddedK, extra };
+    const product = { m: problem.outChannelsPerGroup, n, k, copies, operands, elements, leastK, kIn, extra };
     return tileCandidates({ ...product, loadInstructions: LOAD_INSTRUCTIONS }, capabilities, () => false);
   },
 
@@ -105,6 +105,7 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
         RANK: problem.rank,
         VECTOR_GRADIENT: inVectors,
         VECTOR_INPUT: inputInVectors,
+        RAGGED: k % tileK !== 0,
         WHOLE: readsInputAlone(problem) && k % tileK === 0,
         ZERO_PADDED: hasTapBits(problem.paddingMode, problem.kernel),
         ALONG_K: channelsFirst,

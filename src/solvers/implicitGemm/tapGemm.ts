@@ -74,7 +74,7 @@ function termsOf({ problem }: ConvOperation, gather: Gather, tile: WorkgroupTile
   return { tasks, k, unit, blockK: unit * stepsPerBlock(unit), sums: tileSums(tile) };
 }
 
-/** Multiply-adds of a group in whole tiles. Each tap is of one phase. */
+/** Multiply-adds of a group. Each tap is of one phase. */
 function executed({ problem }: ConvOperation, { resultChannels, sourceChannels, n }: Gather, tile: WorkgroupTile) {
   return problem.taps * tileMultiplyAdds(tile, resultChannels, n, sourceChannels);
 }
@@ -95,11 +95,11 @@ export const tapGemm: Solver<SplitTile> = {
     const { splitLeastK: leastK } = policyOf(capabilities);
     const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
     const taps = problem.taps / phaseCount;
-    const paddedK = (tileK: number): number => taps * tileK * Math.ceil(sourceChannels / tileK);
+    const kIn = (step: number): number => taps * step * Math.ceil(sourceChannels / step);
     const copies = phaseCount * problem.groups;
     const extra = extraOf(operation, gather);
     return tileCandidates(
-      { m, n, k, copies, operands, elements, leastK, paddedK, extra, loadInstructions: LOAD_INSTRUCTIONS },
+      { m, n, k, copies, operands, elements, leastK, kIn, extra, loadInstructions: LOAD_INSTRUCTIONS },
       capabilities,
       (tile) => resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1,
     );

@@ -27,11 +27,12 @@ export interface SplitTile extends WorkgroupTile {
 }
 
 /** What a kernel computes with a tile, and what it needs besides. */
-export interface TiledProduct extends Product {
+export interface TiledProduct extends Omit<Product, "kTiles" | "kVectors"> {
+  readonly k: number;
   /** The least K of a part that is worth its partial result. */
   readonly leastK: number;
-  /** K in whole tiles of `tileK`. */
-  readonly paddedK: (tileK: number) => number;
+  /** K in whole steps of so many. */
+  readonly kIn: (step: number) => number;
   readonly extra: (tile: WorkgroupTile) => TileExtra;
   /** Instructions of the kernel for a vector that goes from global to workgroup memory, by the compilers of AMD's GPUs. */
   readonly loadInstructions: number;
@@ -90,14 +91,14 @@ function rankedTiles(
   { device }: DevicePolicy,
   capabilities: Capabilities,
 ): readonly SplitTile[] {
-  const { paddedK, elements, extra, loadInstructions } = product;
+  const { kIn, elements, extra, loadInstructions } = product;
   const splits = SPLITS.filter((splitK) => splitKRefusal(splitK, elements, capabilities) === undefined);
   const able = TILES.filter((tile) => tileRefusal(tile, capabilities, extra(tile)) === undefined);
   const ranked = able.map((tile) => {
     const work = workOf(tile, extra(tile), loadInstructions);
-    const padded = { ...product, k: paddedK(tile.tileK) };
-    const worthwhile = splits.filter((splitK) => splitK === 1 || padded.k >= splitK * LEAST_K);
-    const clocks = worthwhile.map((splitK) => predictClocks(padded, work, splitK, device));
+    const inTiles = { ...product, kTiles: kIn(tile.tileK) / tile.tileK, kVectors: kIn(4) / 4 };
+    const worthwhile = splits.filter((splitK) => splitK === 1 || product.k >= splitK * LEAST_K);
+    const clocks = worthwhile.map((splitK) => predictClocks(inTiles, work, splitK, device));
     const least = Math.min(...clocks);
     return { config: { ...tile, splitK: worthwhile[clocks.indexOf(least)] }, clocks: least };
   });

@@ -50,10 +50,11 @@ export function tileCount(tile: WorkgroupTile, m: number, n: number): number {
   return Math.ceil(m / tileM(tile)) * Math.ceil(n / tileN(tile));
 }
 
-/** Multiply-adds of a product in whole tiles. */
+/** Multiply-adds of a product: M and N in whole tiles, K in whole steps of the inner loop. */
 export function tileMultiplyAdds(tile: WorkgroupTile, m: number, n: number, k: number): number {
   const results = tileCount(tile, m, n) * tileM(tile) * tileN(tile);
-  return results * tile.tileK * Math.ceil(k / tile.tileK);
+  const step = VECTOR * (tile.unroll ?? 1);
+  return results * step * Math.ceil(k / step);
 }
 
 /** Vectors of each factor that a thread loads for a tile of K. The last one may be missing from A for some threads. */
