@@ -1,19 +1,22 @@
 // Where the results of a product's tile go (product_tile.wgsl), for kernels that gather: positions of a phase along N,
-// channels along M.
+// channels along M. On condition CHANNEL_VECTORS positions are along M, and channels, which lie together, along N.
 import package::common::phases::{isOfPhase, phaseIndex};
-import package::common::product_tile::{M_PER_THREAD, SUMS, THREADS_N, TILE_N_VECTORS, VECTORS_PER_THREAD};
+import package::common::product_tile::{M_PER_THREAD, SUMS, THREADS_M, THREADS_N, VECTORS_PER_THREAD};
 import package::common::result::{carrySum, storeResult};
 
 // The place of what does not exist.
 const NOWHERE: u32 = 0xffffffffu;
 
-// Of each n of the tile, in the first channel.
-var<workgroup> resultPlaces: array<vec4<u32>, TILE_N_VECTORS>;
+// TILE_M or TILE_N, whichever is along positions.
+const TILE_POSITIONS: u32 = 64u; // @specialize
 
-// The channels that a thread sums, and where they lie.
+// Of each position of the tile, in the first channel.
+var<workgroup> resultPlaces: array<u32, TILE_POSITIONS>;
+
+// The channels that a thread sums, and where they lie; on condition CHANNEL_VECTORS those of its first vector.
 struct Channels {
   first: u32, // of all groups
-  count: u32, // of those that exist, at most M_PER_THREAD
+  count: u32, // of those that exist, from the first one on
   stride: u32, // elements from one to the next
 }
 
@@ -37,22 +40,44 @@ fn carryTile(
   sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, channels: Channels, firstResult: u32, earlier: bool,
   later: bool
 ) {
-  let base = firstResult + channels.first * channels.stride;
-  for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-    let places = resultPlaces[v * THREADS_N + thread.x % THREADS_N];
-    @if(VECTOR_RESULT) {
-      for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-        let stores = later && places.x != NOWHERE && m < channels.count;
-        let place = (base + places.x + m * channels.stride) / 4u;
-        (*sums)[m * VECTORS_PER_THREAD + v] = carrySum((*sums)[m * VECTORS_PER_THREAD + v], place, earlier, stores);
+  @if(CHANNEL_VECTORS) {
+    for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+      let place = resultPlaces[(thread.y % THREADS_M) * M_PER_THREAD + m];
+      for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+        let further = v * THREADS_N * 4u;
+        let base = firstResult + place + channels.first + further;
+        let stores = later && place != NOWHERE;
+        let i = m * VECTORS_PER_THREAD + v;
+        @if(VECTOR_RESULT) {
+          (*sums)[i] = carrySum((*sums)[i], base / 4u, earlier, stores && further < channels.count);
+        } @else {
+          for (var j = 0u; j < 4u; j++) { // @unroll
+            (*sums)[i][j] = carrySum((*sums)[i][j], base + j, earlier, stores && further + j < channels.count);
+          }
+        }
       }
-    } @else {
-      for (var j = 0u; j < 4u; j++) { // @unroll
+    }
+  } @else {
+    let base = firstResult + channels.first * channels.stride;
+    for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+      let first = (v * THREADS_N + thread.x % THREADS_N) * 4u;
+      let places = vec4<u32>(
+        resultPlaces[first], resultPlaces[first + 1u], resultPlaces[first + 2u], resultPlaces[first + 3u]
+      );
+      @if(VECTOR_RESULT) {
         for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-          let stores = later && places[j] != NOWHERE && m < channels.count;
-          let sum = (*sums)[m * VECTORS_PER_THREAD + v][j];
-          (*sums)[m * VECTORS_PER_THREAD + v][j] =
-            carrySum(sum, base + places[j] + m * channels.stride, earlier, stores);
+          let stores = later && places.x != NOWHERE && m < channels.count;
+          let place = (base + places.x + m * channels.stride) / 4u;
+          (*sums)[m * VECTORS_PER_THREAD + v] = carrySum((*sums)[m * VECTORS_PER_THREAD + v], place, earlier, stores);
+        }
+      } @else {
+        for (var j = 0u; j < 4u; j++) { // @unroll
+          for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+            let stores = later && places[j] != NOWHERE && m < channels.count;
+            let sum = (*sums)[m * VECTORS_PER_THREAD + v][j];
+            (*sums)[m * VECTORS_PER_THREAD + v][j] =
+              carrySum(sum, base + places[j] + m * channels.stride, earlier, stores);
+          }
         }
       }
     }
@@ -62,21 +87,46 @@ fn carryTile(
 fn storeTile(
   sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, channels: Channels, firstResult: u32
 ) {
-  for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-    let places = resultPlaces[v * THREADS_N + thread.x % THREADS_N];
-    @if(VECTOR_RESULT) {
-      for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-        if (places.x != NOWHERE && m < channels.count) {
-          let place = (places.x + (channels.first + m) * channels.stride) / 4u;
-          storeResult((*sums)[m * VECTORS_PER_THREAD + v], channels.first + m, place, firstResult / 4u);
+  @if(CHANNEL_VECTORS) {
+    for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+      let place = resultPlaces[(thread.y % THREADS_M) * M_PER_THREAD + m];
+      for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+        let further = v * THREADS_N * 4u;
+        let channel = channels.first + further;
+        let sum = (*sums)[m * VECTORS_PER_THREAD + v];
+        @if(VECTOR_RESULT) {
+          if (place != NOWHERE && further < channels.count) {
+            storeResult(sum, channel, (place + channel) / 4u, firstResult / 4u);
+          }
+        } @else {
+          for (var j = 0u; j < 4u; j++) { // @unroll
+            if (place != NOWHERE && further + j < channels.count) {
+              storeResult(sum[j], channel + j, place + channel + j, firstResult);
+            }
+          }
         }
       }
-    } @else {
-      for (var j = 0u; j < 4u; j++) { // @unroll
+    }
+  } @else {
+    for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+      let first = (v * THREADS_N + thread.x % THREADS_N) * 4u;
+      let places = vec4<u32>(
+        resultPlaces[first], resultPlaces[first + 1u], resultPlaces[first + 2u], resultPlaces[first + 3u]
+      );
+      @if(VECTOR_RESULT) {
         for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-          if (places[j] != NOWHERE && m < channels.count) {
-            let place = places[j] + (channels.first + m) * channels.stride;
-            storeResult((*sums)[m * VECTORS_PER_THREAD + v][j], channels.first + m, place, firstResult);
+          if (places.x != NOWHERE && m < channels.count) {
+            let place = (places.x + (channels.first + m) * channels.stride) / 4u;
+            storeResult((*sums)[m * VECTORS_PER_THREAD + v], channels.first + m, place, firstResult / 4u);
+          }
+        }
+      } @else {
+        for (var j = 0u; j < 4u; j++) { // @unroll
+          for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+            if (places[j] != NOWHERE && m < channels.count) {
+              let place = places[j] + (channels.first + m) * channels.stride;
+              storeResult((*sums)[m * VECTORS_PER_THREAD + v][j], channels.first + m, place, firstResult);
+            }
           }
         }
       }

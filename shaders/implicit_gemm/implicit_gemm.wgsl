@@ -209,7 +209,7 @@ fn main(
   let positions =
     Positions(geometry.phasePositions, geometry.phaseSize, geometry.resultSize, geometry.resultStrides);
   for (var i = thread; i < TILE_N; i += THREADS) {
-    resultPlaces[i / 4u][i % 4u] = resultPlace(firstN + i, geometry.n, phase, positions);
+    resultPlaces[i] = resultPlace(firstN + i, geometry.n, phase, positions);
   }
 
   // What it sums. Reads beyond the last channel mean nothing. They are not stored.

@@ -1,10 +1,11 @@
-// Lays out weights for implicit GEMM: for each result channel and tap those of all k in whole vectors of four.
+// Lays out weights for implicit GEMM: for each row and column those of all k in whole vectors of four.
 //
-//   result[group][result channel][tap][k] = weight, 0 beyond the last k
+//   result[group][row][column][k] = weight, 0 beyond the last k
 //
-//   k: source channel; or source channel and tap together, as one tap (implicit_gemm.wgsl)
+//   rows are result channels, columns taps, k source channels; with channels along N rows are taps, columns source
+//   channels, k result channels (tap_gemm.wgsl); or k are source channel and tap together (implicit_gemm.wgsl)
 //
-// Dispatch: ceil(groups * resultChannels * taps * ceil(k / 4) / 64) workgroups, folded.
+// Dispatch: ceil(groups * rows * columns * ceil(k / 4) / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 
@@ -14,12 +15,12 @@ alias Result = vec4f; // @specialize
 const THREADS: u32 = 64u;
 
 struct Geometry {
-  threads: u32, // groups * resultChannels * taps * tapVectors
-  tapVectors: u32, // ceil(k / 4)
-  taps: u32,
-  resultChannels: u32, // per group
-  k: u32, // of a tap
-  weightStrides: vec3<u32>, // result channel, k, tap
+  threads: u32, // groups * rows * columns * kVectors
+  kVectors: u32, // ceil(k / 4)
+  columns: u32,
+  rows: u32, // per group
+  k: u32,
+  weightStrides: vec3<u32>, // row, k, column
   weightGroupStride: u32,
 }
 
@@ -37,14 +38,14 @@ fn main(
   if (vector >= geometry.threads) {
     return;
   }
-  let pair = vector / geometry.tapVectors;
-  let row = pair / geometry.taps;
-  let base = (row / geometry.resultChannels) * geometry.weightGroupStride
-    + (row % geometry.resultChannels) * geometry.weightStrides.x
-    + (pair % geometry.taps) * geometry.weightStrides.z;
+  let pair = vector / geometry.kVectors;
+  let row = pair / geometry.columns;
+  let base = (row / geometry.rows) * geometry.weightGroupStride
+    + (row % geometry.rows) * geometry.weightStrides.x
+    + (pair % geometry.columns) * geometry.weightStrides.z;
   var values: Result;
   for (var i = 0u; i < 4u; i++) { // @unroll
-    let k = (vector % geometry.tapVectors) * 4u + i;
+    let k = (vector % geometry.kVectors) * 4u + i;
     if (k < geometry.k) {
       values[i] = weight[base + k * geometry.weightStrides.y];
     }

@@ -11,37 +11,45 @@
 // tile of K while this one is multiplied. Where positions read the source is computed when a tap begins, by one thread
 // for each; the next channel lies one stride further.
 // Transposed, the positions of a tile are of one phase (common/phases.wgsl). A phase has taps of its own, perhaps none.
-// Weights are packed (pack_weights.wgsl): the channels of a tap lie in whole vectors of four.
-// Dispatch: splitK x phases x groups x tilesN x tilesM workgroups, folded. Tiles along M are neighbours: they read the
-// same sources.
+// Weights are packed (pack_weights.wgsl): the source channels of a tap lie in whole vectors of four.
+// On condition CHANNEL_VECTORS the channels of a position lie together. M and N change places then, so that vectors of
+// the source and of the result are of channels: m is a position, n a result channel. Packed weights have the result
+// channels of a tap and source channel in whole vectors.
+// Dispatch: splitK x phases x groups x positionTiles x channelTiles workgroups, folded. Tiles along channels are
+// neighbours: they read the same sources.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::phases::{phaseCount, phaseOffset, phasePosition};
 import package::common::product_result::{
-  carryTile, resultPlace, resultPlaces, storeTile, Channels, NOWHERE, Positions
+  carryTile, resultPlace, resultPlaces, storeTile, Channels, NOWHERE, Positions, TILE_POSITIONS
 };
 import package::common::product_tile::{
-  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, RAGGED, SUMS, THREADS, THREADS_M,
+  multiplyTile, tileA, tileB, B_STEP, EVEN_A, M_PER_THREAD, PITCH, RAGGED, SUMS, THREADS, THREADS_M,
   THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS
 };
+import package::common::epilogue::{maskGradients, MASKED};
 import package::common::source::sourceAt;
 import package::common::space::flatten;
 import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, tapCounts, tapNumber, tapOf};
 
-// A pointwise layer where four neighbours along N are four neighbouring source elements.
+// Four neighbours of a position's channels, or of a pointwise layer's positions, are one aligned vector of the source.
 const VECTOR_SOURCE: bool = false; // @specialize
+// Positions read the source at their own number.
+const POINTWISE: bool = false; // @specialize
 // K is split: the sums of each part go to a partial result (sum_splits.wgsl adds them).
 const SPLIT_K: bool = false; // @specialize
-// Condition CHANNEL_VECTORS: the channels of a position lie together, in whole vectors. Four of K are loaded at once
-// for one n.
 // Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the result, which is float32
 // then. On condition IN_REGISTERS they are added up in registers.
 // Condition AHEAD: a thread loads its part of the next tile while this one is multiplied, and keeps it in registers.
 
-// Places that a thread loads from.
-@if(CHANNEL_VECTORS) const PLACES: u32 = B_LOADS;
-@else const PLACES: u32 = 4u;
+const TILE_CHANNELS: u32 = TILE_M * TILE_N / TILE_POSITIONS;
+// Vectors that a thread loads for a tile of K.
+const SOURCE_LOADS: u32 = (TILE_POSITIONS * TILE_K_VECTORS + THREADS - 1u) / THREADS;
+const WEIGHT_LOADS: u32 = (TILE_CHANNELS * TILE_K_VECTORS + THREADS - 1u) / THREADS;
+// Positions that it loads.
+@if(CHANNEL_VECTORS) const SOURCE_PLACES: u32 = SOURCE_LOADS;
+@else const SOURCE_PLACES: u32 = 4u;
 const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
 
 struct Geometry {
@@ -56,12 +64,12 @@ struct Geometry {
   sourceChannels: u32,
   tapTiles: u32, // of a tap: ceil(sourceChannels / TILE_K)
   groups: u32,
-  tilesM: u32,
-  tilesN: u32,
-  tasks: u32, // splits * phases * groups * tilesM * tilesN
+  channelTiles: u32,
+  positionTiles: u32,
+  tasks: u32, // splits * phases * groups * channelTiles * positionTiles
   sourceStrides: vec3<u32>, // batch, channel, position; likewise for the result
   resultStrides: vec3<u32>,
-  packedStrides: vec3<u32>, // in vectors: group, result channel, tap
+  packedStrides: vec3<u32>, // in vectors: group, result channel (CHANNEL_VECTORS: source channel), tap
   packedChannels: u32, // sourceChannels, rounded up to fours
   tilesPerSplit: u32,
   resultElements: u32, // from one partial result to the next
@@ -71,38 +79,71 @@ struct Geometry {
 @group(0) @binding(3) var<storage, read> weightVectors: array<vec4<Element>>;
 // The source again, four elements at a time.
 @group(0) @binding(7) var<storage, read> sourceVectors: array<vec4<Element>>;
+@group(0) @binding(8) var<storage, read> activatedVectors: array<vec4<Element>>;
 
-// Of each n of the tile: where its taps begin, and the place of its sample; and where it reads the source for this tap
-// in the first channel.
-var<workgroup> origins: array<vec4<i32>, TILE_N>;
-var<workgroup> sourcePlaces: array<vec4<u32>, TILE_N_VECTORS>;
+// Of each position of the tile: where its taps begin, and the place of its sample; and where it reads the source for
+// this tap in the first channel.
+var<workgroup> origins: array<vec4<i32>, TILE_POSITIONS>;
+@if(CHANNEL_VECTORS) var<workgroup> sourcePlaces: array<u32, TILE_POSITIONS>;
+@else var<workgroup> sourcePlaces: array<vec4<u32>, TILE_N_VECTORS>;
 
-// Four weights of one m: vector `vector` of those from `channel` on.
-fn loadWeights(place: u32, channel: u32, vector: u32) -> vec4<f32> {
-  let values = vec4<f32>(weightVectors[place + channel / 4u]);
-  return select(vec4<f32>(0.0), values, !RAGGED || channel + vector * 4u < geometry.packedChannels);
+fn sourceVectorAt(vector: u32) -> vec4<f32> {
+  let values = vec4<f32>(sourceVectors[vector]);
+  if (MASKED) {
+    return maskGradients(values, vec4<f32>(activatedVectors[vector]));
+  }
+  return values;
 }
 
-// Vector `i` of those that a thread loads from `channel` on: four of N for one k, or four of K for one n.
+// Vector `i` of the weights that a thread loads from `channel` on.
+fn loadWeights(
+  places: array<u32, WEIGHT_LOADS>, tapPlace: u32, channel: u32, loadK: u32, thread: u32, i: u32
+) -> vec4<f32> {
+  var exists = true;
+  var place = 0u;
+  @if(CHANNEL_VECTORS) {
+    let k = channel + loadK + i * B_STEP;
+    exists = k < geometry.sourceChannels;
+    place = places[0] + (tapPlace + (channel + i * B_STEP) * geometry.packedStrides.y);
+  } @else {
+    exists = channel + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u < geometry.packedChannels;
+    place = places[i] + (tapPlace + channel / 4u);
+  }
+  return select(vec4<f32>(0.0), vec4<f32>(weightVectors[place]), !RAGGED || exists);
+}
+
+// Vector `i` of the sources that a thread loads from `channel` on: four of N for one k, or four of K for one m.
 fn loadSources(
-  places: array<u32, PLACES>, inside: array<bool, PLACES>, channel: u32, loadK: u32, thread: u32, i: u32
+  places: array<u32, SOURCE_PLACES>, inside: array<bool, SOURCE_PLACES>, channel: u32, loadK: u32, thread: u32, i: u32
 ) -> vec4<f32> {
   var values: vec4<f32>;
   @if(CHANNEL_VECTORS) {
-    let vector = (thread + i * THREADS) % TILE_K_VECTORS;
-    let exists = inside[i] && (!RAGGED || channel + vector * 4u < geometry.sourceChannels);
-    values = select(vec4<f32>(0.0), vec4<f32>(sourceVectors[places[i] + channel / 4u + vector]), exists);
+    let k = channel + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u;
+    if (VECTOR_SOURCE) {
+      let exists = inside[i] && (!RAGGED || k < geometry.sourceChannels);
+      return select(vec4<f32>(0.0), sourceVectorAt(places[i] + channel / 4u), exists);
+    }
+    for (var j = 0u; j < 4u; j++) { // @unroll
+      let exists = inside[i] && (!RAGGED || k + j < geometry.sourceChannels);
+      values[j] = select(0.0, sourceAt(places[i] + channel + j), exists);
+    }
   } @else {
     let further = (channel + i * B_STEP) * geometry.sourceStrides.y;
     let exists = !RAGGED || channel + loadK + i * B_STEP < geometry.sourceChannels;
     if (VECTOR_SOURCE) {
-      return select(vec4<f32>(0.0), vec4<f32>(sourceVectors[places[0] + further / 4u]), exists);
+      return select(vec4<f32>(0.0), sourceVectorAt(places[0] + further / 4u), exists);
     }
     for (var j = 0u; j < 4u; j++) { // @unroll
       values[j] = select(0.0, sourceAt(places[j] + further), inside[j] & exists);
     }
   }
   return values;
+}
+
+fn keepA(slot: u32, values: vec4<f32>) {
+  if (EVEN_A || slot < TILE_M * TILE_K_VECTORS) {
+    tileA[slot] = values;
+  }
 }
 
 @compute @workgroup_size(THREADS_N, THREADS_M)
@@ -116,9 +157,9 @@ fn main(
   if (task >= geometry.tasks) {
     return;
   }
-  let firstM = (task % geometry.tilesM) * TILE_M;
-  let firstN = ((task / geometry.tilesM) % geometry.tilesN) * TILE_N;
-  let outer = task / (geometry.tilesM * geometry.tilesN);
+  let firstChannel = (task % geometry.channelTiles) * TILE_CHANNELS;
+  let firstPosition = ((task / geometry.channelTiles) % geometry.positionTiles) * TILE_POSITIONS;
+  let outer = task / (geometry.channelTiles * geometry.positionTiles);
   let group = outer % geometry.groups;
   let slice = outer / geometry.groups;
   let phase = phaseOffset(slice, geometry.phases);
@@ -137,35 +178,53 @@ fn main(
   // Positions beyond the last one mean nothing, and are not stored. Likewise channels.
   let positions =
     Positions(geometry.phasePositions, geometry.phaseSize, geometry.resultSize, geometry.resultStrides);
-  for (var i = thread; i < TILE_N; i += THREADS) {
-    let position = firstN + i;
+  for (var i = thread; i < TILE_POSITIONS; i += THREADS) {
+    let position = firstPosition + i;
     let index = position % geometry.phasePositions;
     let origin = gatherOrigin(vec3<i32>(phasePosition(index, geometry.phaseSize, phase)), geometry.padBegin, first);
     let sample = (position / geometry.phasePositions) * geometry.sourceStrides.x;
-    origins[i] = vec4<i32>(origin, i32(sample + select(0u, index, VECTOR_SOURCE)));
-    resultPlaces[i / 4u][i % 4u] = resultPlace(position, geometry.n, phase, positions);
+    origins[i] = vec4<i32>(origin, i32(sample + select(0u, index * geometry.sourceStrides.z, POINTWISE)));
+    resultPlaces[i] = resultPlace(position, geometry.n, phase, positions);
   }
   workgroupBarrier();
 
-  // What this thread loads, the same throughout: four of N for one k, or of K for one n;
+  // What this thread loads, the same throughout: for some n four of K, or for one k four of N.
   let loadVector = thread % TILE_N_VECTORS;
   let loadK = thread / TILE_N_VECTORS;
-  let loadBase = (group * geometry.sourceChannels + loadK) * geometry.sourceStrides.y;
-  var places: array<u32, PLACES>;
-  var inside: array<bool, PLACES>;
-  if (VECTOR_SOURCE) {
-    places[0] = (loadBase + u32(origins[loadVector * 4u].w)) / 4u;
+  var places: array<u32, SOURCE_PLACES>;
+  var inside: array<bool, SOURCE_PLACES>;
+  var weightPlaces: array<u32, WEIGHT_LOADS>;
+  let groupBase = group * geometry.sourceChannels * geometry.sourceStrides.y;
+  @if(CHANNEL_VECTORS) {
+    let vector = min(firstChannel / 4u + loadVector, (geometry.resultChannels - 1u) / 4u);
+    weightPlaces[0] = group * geometry.packedStrides.x + loadK * geometry.packedStrides.y + vector;
+  } @else {
+    for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
+      let slot = thread + i * THREADS;
+      let channel = min(firstChannel + slot / TILE_K_VECTORS, geometry.resultChannels - 1u);
+      weightPlaces[i] = group * geometry.packedStrides.x + channel * geometry.packedStrides.y + slot % TILE_K_VECTORS;
+    }
   }
-  // and weights of some m.
-  var weightPlaces: array<u32, A_LOADS>;
-  for (var i = 0u; i < A_LOADS; i++) { // @unroll
-    let slot = thread + i * THREADS;
-    let channel = min(firstM + slot / TILE_K_VECTORS, geometry.resultChannels - 1u);
-    weightPlaces[i] = group * geometry.packedStrides.x + channel * geometry.packedStrides.y + slot % TILE_K_VECTORS;
+  let loadBase = groupBase + loadK * geometry.sourceStrides.y;
+  // Elements that a place counts.
+  let unit = select(1u, 4u, VECTOR_SOURCE);
+  if (POINTWISE) {
+    @if(CHANNEL_VECTORS) {
+      for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
+        let slot = thread + i * THREADS;
+        let n = min(slot / TILE_K_VECTORS, TILE_POSITIONS - 1u);
+        places[i] = (groupBase + u32(origins[n].w)) / unit + (slot % TILE_K_VECTORS) * (4u / unit);
+        inside[i] = firstPosition + n < geometry.n;
+      }
+    } @else {
+      places[0] = (loadBase + u32(origins[loadVector * 4u].w)) / 4u;
+    }
   }
 
   // What it sums.
-  let firstOfThread = firstM + local.y * M_PER_THREAD;
+  @if(CHANNEL_VECTORS) let ownChannel = local.x * 4u;
+  @else let ownChannel = local.y * M_PER_THREAD;
+  let firstOfThread = firstChannel + ownChannel;
   let channels = Channels(
     group * geometry.resultChannels + firstOfThread,
     geometry.resultChannels - min(firstOfThread, geometry.resultChannels),
@@ -175,8 +234,8 @@ fn main(
   // Block by block: the result holds the sums of those before.
   var sums: array<vec4<f32>, SUMS>;
   var totals: array<vec4<f32>, SUMS>;
-  var weights: array<vec4<f32>, A_LOADS>;
-  var sources: array<vec4<f32>, B_LOADS>;
+  var weights: array<vec4<f32>, WEIGHT_LOADS>;
+  var sources: array<vec4<f32>, SOURCE_LOADS>;
   var tap = firstTile / geometry.tapTiles;
   var channel = (firstTile % geometry.tapTiles) * TILE_K;
   var tapPlace = 0u;
@@ -190,22 +249,24 @@ fn main(
     // One iteration more than there are tiles: each loads a tile, and multiplies the one before.
     for (var tile = blockTile; ; tile++) {
       if (tile < blockEnd) {
-        if (!VECTOR_SOURCE && (channel == 0u || tile == firstTile)) {
+        if (!POINTWISE && (channel == 0u || tile == firstTile)) {
           let row = tap / counts.z;
           let step = vec3<u32>(row / counts.y, row % counts.y, tap % counts.z);
           tapPlace = tapNumber(tapOf(first, step)) * geometry.packedStrides.z;
-          for (var i = thread; i < TILE_N; i += THREADS) {
+          for (var i = thread; i < TILE_POSITIONS; i += THREADS) {
             let origin = origins[i];
             let at = gatherAt(origin.xyz, step, geometry.sourceSize);
             let place = u32(origin.w) + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z;
-            sourcePlaces[i / 4u][i % 4u] = select(NOWHERE, place, isInside(at, geometry.sourceSize));
+            let found = select(NOWHERE, place, isInside(at, geometry.sourceSize));
+            @if(CHANNEL_VECTORS) sourcePlaces[i] = found;
+            @else sourcePlaces[i / 4u][i % 4u] = found;
           }
           workgroupBarrier();
-          for (var i = 0u; i < PLACES; i++) { // @unroll
+          for (var i = 0u; i < SOURCE_PLACES; i++) { // @unroll
             @if(CHANNEL_VECTORS) {
-              let n = (thread + i * THREADS) / TILE_K_VECTORS;
-              let found = sourcePlaces[n / 4u][n % 4u];
-              places[i] = (found + group * geometry.sourceChannels) / 4u;
+              let slot = thread + i * THREADS;
+              let found = sourcePlaces[min(slot / TILE_K_VECTORS, TILE_POSITIONS - 1u)];
+              places[i] = (found + groupBase) / unit + (slot % TILE_K_VECTORS) * (4u / unit);
               inside[i] = found != NOWHERE;
             } @else {
               places[i] = sourcePlaces[loadVector][i] + loadBase;
@@ -214,10 +275,10 @@ fn main(
           }
         }
         @if(AHEAD) {
-          for (var i = 0u; i < A_LOADS; i++) { // @unroll
-            weights[i] = loadWeights(weightPlaces[i] + tapPlace, channel, (thread + i * THREADS) % TILE_K_VECTORS);
+          for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
+            weights[i] = loadWeights(weightPlaces, tapPlace, channel, loadK, thread, i);
           }
-          for (var i = 0u; i < B_LOADS; i++) { // @unroll
+          for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
             sources[i] = loadSources(places, inside, channel, loadK, thread, i);
           }
         }
@@ -229,25 +290,17 @@ fn main(
         break;
       }
       workgroupBarrier();
-      for (var i = 0u; i < A_LOADS; i++) { // @unroll
-        let slot = thread + i * THREADS;
-        if (EVEN_A || slot < TILE_M * TILE_K_VECTORS) {
-          @if(AHEAD) tileA[slot] = weights[i];
-          @else tileA[slot] = loadWeights(weightPlaces[i] + tapPlace, channel, slot % TILE_K_VECTORS);
-        }
+      for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
+        @if(AHEAD) let values = weights[i];
+        @else let values = loadWeights(weightPlaces, tapPlace, channel, loadK, thread, i);
+        @if(CHANNEL_VECTORS) tileB[(loadK + i * B_STEP) * PITCH + loadVector] = values;
+        @else keepA(thread + i * THREADS, values);
       }
-      for (var i = 0u; i < B_LOADS; i++) { // @unroll
+      for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
         @if(AHEAD) let values = sources[i];
         @else let values = loadSources(places, inside, channel, loadK, thread, i);
-        @if(CHANNEL_VECTORS) {
-          let slot = thread + i * THREADS;
-          let n = slot / TILE_K_VECTORS;
-          for (var j = 0u; j < 4u; j++) { // @unroll
-            tileB[((slot % TILE_K_VECTORS) * 4u + j) * PITCH + n / 4u][n % 4u] = values[j];
-          }
-        } @else {
-          tileB[(loadK + i * B_STEP) * PITCH + loadVector] = values;
-        }
+        @if(CHANNEL_VECTORS) keepA(thread + i * THREADS, values);
+        @else tileB[(loadK + i * B_STEP) * PITCH + loadVector] = values;
       }
       channel += TILE_K;
       if (channel >= geometry.sourceChannels) {

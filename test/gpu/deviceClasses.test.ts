@@ -41,6 +41,19 @@ const LAYERS = [
     [8, 4, 3, 3],
     { padding: 4, dilation: 4, groups: 2, layout: "channels-last" },
   ],
+  [
+    "3x3, odd channels, channels-last",
+    [2, 9, 7, 10],
+    [13, 10, 3, 3],
+    { padding: 1, stride: 2, layout: "channels-last" },
+  ],
+  ["2x3, groups, channels-last", [1, 9, 8, 32], [24, 16, 2, 3], { stride: [2, 1], groups: 2, layout: "channels-last" }],
+  [
+    "3x3, long sums, channels-last",
+    [1, 5, 5, 136],
+    [24, 136, 3, 3],
+    { dilation: 2, padding: 2, layout: "channels-last" },
+  ],
   ["1x1, channels-last, ragged", [2, 9, 7, 20], [24, 20, 1, 1], { layout: "channels-last" }],
   ["planes of 7x7", [1, 40, 7, 7], [64, 40, 3, 3], { padding: 1, stride: 2 }],
 ] as const;

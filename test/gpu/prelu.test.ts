@@ -37,6 +37,7 @@ for (const [what, slopes] of [
   gpuTest.skipIf("document" in globalThis)(`fused into every solver: ${what}`, async ({ runner, capabilities }) => {
     const layers = [
       makeProblem(2, [1, 4, 6, 8], [4, 4, 3, 3], { padding: 1 }),
+      makeProblem(2, [2, 5, 6, 8], [4, 8, 3, 3], { padding: 1, layout: "channels-last" }),
       ...(slopes > 1 ? [makeProblem(2, [2, 5, 6, 4], [4, 1, 3, 3], { groups: 4, layout: "channels-last" })] : []),
     ];
     for (const problem of layers) {

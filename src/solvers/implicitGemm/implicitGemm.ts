@@ -150,6 +150,8 @@ export const implicitGemm: Solver<SplitTile> = {
         TAP_BITS: hasTapBits(gather.transposed ? "zeros" : operation.problem.paddingMode, gather.phaseTaps),
         PACKED_WEIGHTS: packed !== undefined,
         AHEAD: config.ahead !== 0,
+        TILE_POSITIONS: tileN(config),
+        CHANNEL_VECTORS: false,
         ...sums.constants,
         ...vectors.constants,
       },

@@ -1,4 +1,4 @@
-/** Weights laid out for implicit GEMM: those of a result channel in whole vectors of four of K. */
+/** Weights laid out for implicit GEMM, in whole vectors of four of K or of result channels. */
 import kernel from "../../../shaders/implicit_gemm/pack_weights.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../../planning/solver.js";
@@ -12,9 +12,9 @@ const VECTOR = 4;
 
 export interface PackedWeights {
   readonly binding: BindingSource;
-  /** K of a tap, rounded up to whole vectors. */
+  /** Of what lies in vectors, rounded up to whole ones. */
   readonly k: number;
-  /** Vectors between groups, result channels and taps. */
+  /** Vectors between groups, rows and columns. */
   readonly strides: readonly number[];
   readonly scratchBytes: Scratch;
   readonly dispatches: readonly Dispatch[];
@@ -23,7 +23,20 @@ export interface PackedWeights {
 /** Weights tap by tap, each with its source channels in whole vectors: what tap GEMM reads. */
 export function tapsPacked(operation: ConvOperation, gather: Gather, capabilities: Capabilities): PackedWeights {
   const { sourceChannels: k, uniforms } = gather;
-  return packed(operation, gather, { taps: operation.problem.taps, k, strides: uniforms.weightStrides }, capabilities);
+  const sizes = { rows: gather.resultChannels, columns: operation.problem.taps, k, strides: uniforms.weightStrides };
+  return packed(operation, gather, sizes, capabilities);
+}
+
+/**
+ * Weights with the result channels of each tap and source channel in whole vectors: what tap GEMM reads where it has channels
+ * along N. Strides are between groups, source channels and taps.
+ */
+export function resultsPacked(operation: ConvOperation, gather: Gather, capabilities: Capabilities): PackedWeights {
+  const [result, source, tap] = gather.uniforms.weightStrides;
+  const sizes = { rows: operation.problem.taps, columns: gather.sourceChannels, k: gather.resultChannels };
+  const weights = packed(operation, gather, { ...sizes, strides: [tap, result, source] }, capabilities);
+  const [groupStride, tapStride, sourceStride] = weights.strides;
+  return { ...weights, strides: [groupStride, sourceStride, tapStride] };
 }
 
 /**
@@ -33,42 +46,43 @@ export function tapsPacked(operation: ConvOperation, gather: Gather, capabilitie
 export function rowsPacked(operation: ConvOperation, gather: Gather, capabilities: Capabilities): PackedWeights {
   const [result, channel, tap] = gather.uniforms.weightStrides;
   const strides = [result, Math.min(channel, tap), 0];
-  return packed(operation, gather, { taps: 1, k: gather.k, strides }, capabilities);
+  return packed(operation, gather, { rows: gather.resultChannels, columns: 1, k: gather.k, strides }, capabilities);
 }
 
-interface Rows {
-  readonly taps: number;
-  /** K of a tap. */
+/** Weights of a group, as pack_weights.wgsl names them. */
+interface Sizes {
+  readonly rows: number;
+  readonly columns: number;
   readonly k: number;
-  /** Elements between result channels, K and taps. */
+  /** Elements between rows, K and columns. */
   readonly strides: readonly number[];
 }
 
 /** Weights as they are where they lie so already, packed otherwise. */
 function packed(
   operation: ConvOperation,
-  { resultChannels, uniforms: { weightGroupStride } }: Gather,
-  { taps, k, strides: [resultStride, kStride, tapStride] }: Rows,
+  { uniforms: { weightGroupStride } }: Gather,
+  { rows, columns, k, strides: [rowStride, kStride, columnStride] }: Sizes,
   capabilities: Capabilities,
 ): PackedWeights {
   const { groups } = operation.problem;
-  const steps = [weightGroupStride, resultStride, taps === 1 ? 0 : tapStride];
+  const steps = [weightGroupStride, rows === 1 ? 0 : rowStride, columns === 1 ? 0 : columnStride];
   if (kStride === 1 && k % VECTOR === 0 && steps.every((step) => step % VECTOR === 0)) {
     return { binding: "w", k, strides: steps.map((step) => step / VECTOR), scratchBytes: {}, dispatches: [] };
   }
-  const tapVectors = Math.ceil(k / VECTOR);
-  const vectors = groups * resultChannels * taps * tapVectors;
+  const kVectors = Math.ceil(k / VECTOR);
+  const vectors = groups * rows * columns * kVectors;
   const types = elementTypes(operation);
   const pack = dispatch(kernel, {
     constants: {},
     types: { ...types, Result: vectorResults(types.Element, true).types.Result },
     uniforms: {
       threads: vectors,
-      tapVectors,
-      taps,
-      resultChannels,
+      kVectors,
+      columns,
+      rows,
       k,
-      weightStrides: [resultStride, kStride, tapStride],
+      weightStrides: [rowStride, kStride, columnStride],
       weightGroupStride,
     },
     bindings: { weight: "w", result: "weights packed" },
@@ -76,8 +90,8 @@ function packed(
   });
   return {
     binding: "weights packed",
-    k: VECTOR * tapVectors,
-    strides: [resultChannels * taps * tapVectors, taps * tapVectors, tapVectors],
+    k: VECTOR * kVectors,
+    strides: [rows * columns * kVectors, columns * kVectors, kVectors],
     scratchBytes: { "weights packed": vectors * VECTOR * BYTES_PER_ELEMENT[operation.dtype] },
     dispatches: [pack],
   };

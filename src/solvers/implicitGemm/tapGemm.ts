@@ -7,6 +7,9 @@
  * divides nothing and tests no bounds. An input gradient takes for each phase of its results the taps of this phase alone, and a
  * phase without taps multiplies nothing. Each tap takes whole tiles of K: channels should be many, or a multiple of tileK.
  * Weights are packed with the source channels of a tap together (packWeights.ts), once for all calls with the same weights.
+ *
+ * Where the channels of a position lie together, the product is transposed: M are positions then, and N result channels. So what
+ * threads load and store at once are channels.
  */
 import kernel from "../../../shaders/implicit_gemm/tap_gemm.wgsl";
 import { type ConvOperation, elementsOf, operandRoles } from "../../problem/operation.js";
@@ -25,7 +28,7 @@ import { stepsPerBlock } from "../shared/blocks.js";
 import { gatherTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
 import { describeGather, type Gather, liesInVectors, phaseUniforms } from "../shared/gather.js";
 import { type SplitTile, tileCandidates } from "./tileChoice.js";
-import { tapsPacked } from "./packWeights.js";
+import { resultsPacked, tapsPacked } from "./packWeights.js";
 import {
   TILE_KNOBS,
   tileN,
@@ -40,43 +43,58 @@ import {
   type WorkgroupTile,
 } from "./workgroupTile.js";
 
-/** Whether four neighbouring positions are four neighbouring, aligned source elements: a plain 1x1 layer. */
-function vectorSource({ problem, masked }: ConvOperation): boolean {
-  const { inputPositions, layout } = problem;
-  return isPointwise(problem) && layout === "channels-first" && inputPositions % 4 === 0 && !masked;
+/** Whether the product is transposed: M positions, N channels. */
+const isTransposed = ({ problem }: ConvOperation): boolean => problem.layout === "channels-last";
+
+/** M and N of a group and phase. */
+function extentsOf(
+  operation: ConvOperation,
+  { resultChannels, n }: Gather,
+): { readonly m: number; readonly n: number } {
+  return isTransposed(operation) ? { m: n, n: resultChannels } : { m: resultChannels, n };
+}
+
+/** Whether four neighbours are one aligned vector of the source: channels of a position, or positions of a plain 1x1 layer. */
+function vectorSource(operation: ConvOperation, { sourceChannels, uniforms }: Gather): boolean {
+  const [batch, , position] = uniforms.sourceStrides;
+  return isTransposed(operation)
+    ? [batch, position, sourceChannels].every((count) => count % 4 === 0)
+    : isPointwise(operation.problem) && operation.problem.inputPositions % 4 === 0;
+}
+
+/** Whether the result channels of a position lie in whole, aligned vectors; or else the positions of a channel. */
+function vectorResult(operation: ConvOperation, gather: Gather): boolean {
+  const [batch, , position] = gather.uniforms.resultStrides;
+  return isTransposed(operation)
+    ? [batch, position, gather.resultChannels].every((count) => count % 4 === 0)
+    : gather.phaseCount === 1 && liesInVectors(gather, gather.phasePositions);
 }
 
 /** Of workgroup memory, for each position of a tile: where its taps begin, where it reads the source, where its results go. */
 const POSITION_BYTES = 24;
 
 const extraOf =
-  (operation: ConvOperation, gather: Gather) =>
+  (operation: ConvOperation) =>
   (tile: WorkgroupTile): TileExtra => ({
-    padding: channelVectors(operation, gather) ? 1 : 0,
-    tableBytes: POSITION_BYTES * tileN(tile),
+    tableBytes: POSITION_BYTES * (isTransposed(operation) ? tileM(tile) : tileN(tile)),
   });
-
-/** Whether the channels of a position lie in whole, aligned vectors. */
-function channelVectors({ masked }: ConvOperation, { sourceChannels, uniforms }: Gather): boolean {
-  const [batch, channel, position] = uniforms.sourceStrides;
-  return channel === 1 && !masked && [batch, position, sourceChannels].every((count) => count % 4 === 0);
-}
 
 /** Tiles of K that the channels of a tap take. */
 const tapTiles = ({ sourceChannels }: Gather, { tileK }: WorkgroupTile): number => Math.ceil(sourceChannels / tileK);
 
 /** The sums of a tile: K in whole tiles, for the phase with the most taps. */
-function termsOf({ problem }: ConvOperation, gather: Gather, tile: WorkgroupTile): ResultTerms {
-  const { phaseCount, resultChannels, sourceChannels, n } = gather;
-  const tasks = phaseCount * problem.groups * tileCount(tile, resultChannels, n);
+function termsOf(operation: ConvOperation, gather: Gather, tile: WorkgroupTile): ResultTerms {
+  const { m, n } = extentsOf(operation, gather);
+  const tasks = gather.phaseCount * operation.problem.groups * tileCount(tile, m, n);
   const unit = tile.tileK;
-  const k = (gather.k / sourceChannels) * tapTiles(gather, tile) * unit;
+  const k = (gather.k / gather.sourceChannels) * tapTiles(gather, tile) * unit;
   return { tasks, k, unit, blockK: unit * stepsPerBlock(unit), sums: tileSums(tile) };
 }
 
 /** Multiply-adds of a group. Each tap is of one phase. */
-function executed({ problem }: ConvOperation, { resultChannels, sourceChannels, n }: Gather, tile: WorkgroupTile) {
-  return problem.taps * tileMultiplyAdds(tile, resultChannels, n, sourceChannels);
+function executed(operation: ConvOperation, gather: Gather, tile: WorkgroupTile) {
+  const { m, n } = extentsOf(operation, gather);
+  return operation.problem.taps * tileMultiplyAdds(tile, m, n, gather.sourceChannels);
 }
 
 /** Of a thread, for a vector that it loads: tile and tap are the same, and an add leads on. */
@@ -91,15 +109,27 @@ export const tapGemm: Solver<SplitTile> = {
   configs(operation, capabilities) {
     const { problem } = operation;
     const gather = describeGather(operation);
-    const { resultChannels: m, n, k, phaseCount, sourceChannels } = gather;
+    const { k, phaseCount, sourceChannels } = gather;
     const { splitLeastK: leastK } = policyOf(capabilities);
     const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
     const taps = problem.taps / phaseCount;
     const kIn = (step: number): number => taps * step * Math.ceil(sourceChannels / step);
     const copies = phaseCount * problem.groups;
-    const extra = extraOf(operation, gather);
+    const extra = extraOf(operation);
+    const extents = extentsOf(operation, gather);
     return tileCandidates(
-      { m, n, k, copies, operands, elements, leastK, kIn, extra, loadInstructions: LOAD_INSTRUCTIONS },
+      {
+        ...extents,
+        k,
+        copies,
+        operands,
+        elements,
+        leastK,
+        kIn,
+        extra,
+        loadInstructions: LOAD_INSTRUCTIONS,
+        isTransposed: isTransposed(operation),
+      },
       capabilities,
       (tile) => resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1,
     );
@@ -112,7 +142,7 @@ export const tapGemm: Solver<SplitTile> = {
 
   plan(operation, capabilities, config) {
     const gather = describeGather(operation);
-    const extra = extraOf(operation, gather)(config);
+    const extra = extraOf(operation)(config);
     const unable = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra);
     if (unable !== undefined) return { refused: unable };
     const terms = termsOf(operation, gather, config);
@@ -120,22 +150,23 @@ export const tapGemm: Solver<SplitTile> = {
     const refused = resultSplitKRefusal(operation, splitK, capabilities);
     if (refused !== undefined) return { refused };
     const sums = resultSums(operation, gather, terms, splitK, capabilities);
-    const weights = tapsPacked(operation, gather, capabilities);
+    const channelVectors = isTransposed(operation);
+    const weights = (channelVectors ? resultsPacked : tapsPacked)(operation, gather, capabilities);
     const tasks = sums.splitK * terms.tasks;
-    const vectors = vectorResults(
-      sums.types.Result,
-      gather.phaseCount === 1 && liesInVectors(gather, gather.phasePositions),
-    );
-    const sourcesInVectors = vectorSource(operation);
-    const channelsInVectors = channelVectors(operation, gather);
+    const vectors = vectorResults(sums.types.Result, vectorResult(operation, gather), channelVectors);
+    const sourceInVectors = vectorSource(operation, gather);
+    const { m, n } = extentsOf(operation, gather);
+    const [tilesM, tilesN] = [Math.ceil(m / tileM(config)), Math.ceil(n / tileN(config))];
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
         ...tileConstants(config, extra),
         AHEAD: config.ahead !== 0,
         RAGGED: gather.sourceChannels % config.tileK !== 0,
-        VECTOR_SOURCE: sourcesInVectors,
-        CHANNEL_VECTORS: channelsInVectors,
+        VECTOR_SOURCE: sourceInVectors,
+        POINTWISE: isPointwise(operation.problem) && (channelVectors || sourceInVectors),
+        CHANNEL_VECTORS: channelVectors,
+        TILE_POSITIONS: channelVectors ? tileM(config) : tileN(config),
         ...sums.constants,
         ...vectors.constants,
       },
@@ -149,8 +180,8 @@ export const tapGemm: Solver<SplitTile> = {
         packedChannels: weights.k,
         tilesPerSplit: sums.perSplit / config.tileK,
         resultElements: sums.resultElements,
-        tilesM: Math.ceil(gather.resultChannels / tileM(config)),
-        tilesN: Math.ceil(gather.n / tileN(config)),
+        channelTiles: channelVectors ? tilesN : tilesM,
+        positionTiles: channelVectors ? tilesM : tilesN,
         tasks,
       },
       bindings: {
@@ -158,7 +189,8 @@ export const tapGemm: Solver<SplitTile> = {
         ...sums.bindings,
         weightVectors: weights.binding,
         // Bound as vectors, a buffer of less than one is too small.
-        sourceVectors: sourcesInVectors || channelsInVectors ? gather.bindings.source : "unused",
+        sourceVectors: sourceInVectors ? gather.bindings.source : "unused",
+        activatedVectors: sourceInVectors && operation.masked ? gather.bindings.activated : "unused",
       },
       workgroups: foldWorkgroups(tasks, capabilities),
       multiplyAdds: operation.problem.groups * executed(operation, gather, config),

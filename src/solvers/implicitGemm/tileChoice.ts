@@ -36,6 +36,8 @@ export interface TiledProduct extends Omit<Product, "kTiles" | "kVectors"> {
   readonly extra: (tile: WorkgroupTile) => TileExtra;
   /** Instructions of the kernel for a vector that goes from global to workgroup memory, by the compilers of AMD's GPUs. */
   readonly loadInstructions: number;
+  /** Whether M are positions, and N channels; false when absent. */
+  readonly isTransposed?: boolean;
 }
 
 /** Tiles from large to small. */
@@ -46,32 +48,42 @@ const FEW_TILES: readonly WorkgroupTile[] = [
   { threadsN: 8, threadsM: 8, mPerThread: 4, vectorsPerThread: 1, tileK: 8 },
 ];
 
+type Shape = readonly [threadsN: number, threadsM: number, mPerThread: number, vectorsPerThread: number];
+
 /** Threads along N and M, and what each computes: tiles of 16 to 128 by 16 to 128, whose channels are a multiple of 8. */
-const SHAPES: readonly (readonly [threadsN: number, threadsM: number, mPerThread: number, vectorsPerThread: number])[] =
-  [
-    [16, 16, 8, 2], // 128 x 128
-    [16, 8, 8, 2], // 64 x 128
-    [16, 16, 8, 1], // 128 x 64
-    [16, 8, 8, 1], // 64 x 64
-    [16, 16, 4, 1], // 64 x 64, twice the threads
-    [16, 16, 6, 1], // 96 x 64
-    [16, 8, 6, 1], // 48 x 64
-    [16, 8, 4, 1], // 32 x 64
-    [8, 16, 4, 1], // 64 x 32
-    [8, 8, 8, 1], // 64 x 32, half the threads
-    [16, 4, 6, 1], // 24 x 64
-    [16, 4, 4, 1], // 16 x 64
-    [8, 8, 4, 1], // 32 x 32
-    [8, 16, 6, 1], // 96 x 32
-    [4, 16, 4, 1], // 64 x 16
-    [4, 16, 6, 1], // 96 x 16
-    [6, 16, 6, 1], // 96 x 24
-    [8, 8, 2, 1], // 16 x 32
-    [4, 16, 2, 1], // 32 x 16
-    [10, 16, 8, 1], // 128 x 40, for planes of 14 x 14
-    [10, 16, 4, 1], // 64 x 40
-    [13, 16, 4, 1], // 64 x 52, for planes of 7 x 7
-  ];
+const SHAPES: readonly Shape[] = [
+  [16, 16, 8, 2], // 128 x 128
+  [16, 8, 8, 2], // 64 x 128
+  [16, 16, 8, 1], // 128 x 64
+  [16, 8, 8, 1], // 64 x 64
+  [16, 16, 4, 1], // 64 x 64, twice the threads
+  [16, 16, 6, 1], // 96 x 64
+  [16, 8, 6, 1], // 48 x 64
+  [16, 8, 4, 1], // 32 x 64
+  [8, 16, 4, 1], // 64 x 32
+  [8, 8, 8, 1], // 64 x 32, half the threads
+  [16, 4, 6, 1], // 24 x 64
+  [16, 4, 4, 1], // 16 x 64
+  [8, 8, 4, 1], // 32 x 32
+  [8, 16, 6, 1], // 96 x 32
+  [4, 16, 4, 1], // 64 x 16
+  [4, 16, 6, 1], // 96 x 16
+  [6, 16, 6, 1], // 96 x 24
+  [8, 8, 2, 1], // 16 x 32
+  [4, 16, 2, 1], // 32 x 16
+  [10, 16, 8, 1], // 128 x 40, for planes of 14 x 14
+  [10, 16, 4, 1], // 64 x 40
+  [13, 16, 4, 1], // 64 x 52, for planes of 7 x 7
+];
+/** More of them, where positions are along M and channels along N. */
+const TRANSPOSED_SHAPES: readonly Shape[] = [
+  [24, 8, 8, 1], // 64 x 96
+  [12, 16, 8, 1], // 128 x 48
+  [32, 8, 5, 1], // 40 x 128, for planes of 14 x 14
+  [16, 8, 5, 1], // 40 x 64
+  [16, 8, 7, 1], // 56 x 64, for planes of 7 x 7
+  [16, 4, 13, 1], // 52 x 64, half the threads
+];
 /** K of a part below which splitting is not tried. */
 const LEAST_K = 64;
 const TILE_KS = [8, 16, 32];
@@ -79,11 +91,14 @@ const SPLITS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384
 /** Candidates that a tuner measures. */
 const MOST_CANDIDATES = 5;
 
-const TILES: readonly WorkgroupTile[] = SHAPES.flatMap(([threadsN, threadsM, mPerThread, vectorsPerThread]) =>
-  TILE_KS.flatMap((tileK) =>
-    [1, 0].map((ahead) => ({ threadsN, threadsM, mPerThread, vectorsPerThread, tileK, ahead })),
-  ),
-);
+const tilesOf = (shapes: readonly Shape[]): readonly WorkgroupTile[] =>
+  shapes.flatMap(([threadsN, threadsM, mPerThread, vectorsPerThread]) =>
+    TILE_KS.flatMap((tileK) =>
+      [1, 0].map((ahead) => ({ threadsN, threadsM, mPerThread, vectorsPerThread, tileK, ahead })),
+    ),
+  );
+const TILES = tilesOf(SHAPES);
+const TRANSPOSED_TILES = [...TILES, ...tilesOf(TRANSPOSED_SHAPES)];
 
 /** Tiles with the best number of splits for each, from the shortest predicted time to the longest. */
 function rankedTiles(
@@ -91,9 +106,10 @@ function rankedTiles(
   { device }: DevicePolicy,
   capabilities: Capabilities,
 ): readonly SplitTile[] {
-  const { kIn, elements, extra, loadInstructions } = product;
+  const { kIn, elements, extra, loadInstructions, isTransposed = false } = product;
   const splits = SPLITS.filter((splitK) => splitKRefusal(splitK, elements, capabilities) === undefined);
-  const able = TILES.filter((tile) => tileRefusal(tile, capabilities, extra(tile)) === undefined);
+  const tiles = isTransposed ? TRANSPOSED_TILES : TILES;
+  const able = tiles.filter((tile) => tileRefusal(tile, capabilities, extra(tile)) === undefined);
   const ranked = able.map((tile) => {
     const work = workOf(tile, extra(tile), loadInstructions);
     const inTiles = { ...product, kTiles: kIn(tile.tileK) / tile.tileK, kVectors: kIn(4) / 4 };

@@ -90,12 +90,16 @@ export function gatherTypes(operation: Pick<ConvOperation, "dtype">) {
   return { ...types, Source: types.Element };
 }
 
-/** Constants and types of kernels that write four neighbouring results at once, where these lie in vectors. */
-export function vectorResults(element: ScalarElement, vectors: boolean) {
+/**
+ * Constants and types of kernels that write four neighbouring results at once, where these lie in vectors.
+ *
+ * @param ofChannels whether the four are of neighbouring channels, and not of one
+ */
+export function vectorResults(element: ScalarElement, vectors: boolean, ofChannels = false) {
   const types = vectors
     ? ({ Result: VECTOR_TYPES[element], Sum: "vec4f" } as const)
     : ({ Result: element, Sum: "f32" } as const);
-  return { constants: { VECTOR_RESULT: vectors }, types };
+  return { constants: { VECTOR_RESULT: vectors, VECTOR_CHANNELS: vectors && ofChannels }, types };
 }
 
 /** A weight's strides in the order that kernels have them. */
