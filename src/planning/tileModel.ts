@@ -92,7 +92,10 @@ function workgroupReads({ mPerThread, vectorsPerThread, tileN }: TileWork, { sub
 export function predictClocks(product: Product, work: TileWork, splitK: number, device: DeviceRecord): number {
   const { m, n, kTiles, kVectors, copies, operands, elements } = product;
   const { tileM, tileN, tileK, threads, workgroupBytes } = work;
-  const workgroups = Math.ceil(m / tileM) * Math.ceil(n / tileN) * copies * splitK;
+  const tiles = Math.ceil(m / tileM) * Math.ceil(n / tileN);
+  const workgroups = tiles * copies * splitK;
+  // What lies beyond the edges keeps nobody busy.
+  const usefulThreads = (threads * m * n) / (tiles * tileM * tileN);
   const tilesK = Math.ceil(kTiles / splitK);
   const vectorsOfK = kVectors / kTiles;
   const subgroups = Math.ceil(threads / device.subgroup);
@@ -110,7 +113,7 @@ export function predictClocks(product: Product, work: TileWork, splitK: number, 
   const fill = device.fillThreads / device.multiprocessors;
   const wanted = FITTING_SHARE[work.ahead ? "ahead" : "otherwise"] * fill;
   const perMultiprocessor = workgroups / device.multiprocessors;
-  const idle = Math.max(1, (BUSY_SHARE * fill) / (perMultiprocessor * threads), wanted / (fitting * threads));
+  const idle = Math.max(1, (BUSY_SHARE * fill) / (perMultiprocessor * usefulThreads), wanted / (fitting * threads));
   // The last workgroups keep only some multiprocessors busy; the fewer there are for each, the more that costs.
   const rounds = perMultiprocessor > fitting ? Math.ceil(perMultiprocessor) : perMultiprocessor;
   const compute = rounds * each * idle;

@@ -50,7 +50,7 @@ const FEW_TILES: readonly WorkgroupTile[] = [
 
 type Shape = readonly [threadsN: number, threadsM: number, mPerThread: number, vectorsPerThread: number];
 
-/** Threads along N and M, and what each computes: tiles of 16 to 128 by 16 to 128, whose channels are a multiple of 8. */
+/** Threads along N and M, and what each computes: tiles of 8 to 128 by 16 to 128. */
 const SHAPES: readonly Shape[] = [
   [16, 16, 8, 2], // 128 x 128
   [16, 8, 8, 2], // 64 x 128
@@ -64,16 +64,22 @@ const SHAPES: readonly Shape[] = [
   [8, 8, 8, 1], // 64 x 32, half the threads
   [16, 4, 6, 1], // 24 x 64
   [16, 4, 4, 1], // 16 x 64
+  [16, 4, 2, 1], // 8 x 64, for 8 channels a group
+  [18, 4, 2, 1], // 8 x 72, those of 3 x 3 taps
   [8, 8, 4, 1], // 32 x 32
   [8, 16, 6, 1], // 96 x 32
   [4, 16, 4, 1], // 64 x 16
   [4, 16, 6, 1], // 96 x 16
   [6, 16, 6, 1], // 96 x 24
+  [6, 16, 3, 1], // 48 x 24
+  [8, 8, 3, 1], // 24 x 32
   [8, 8, 2, 1], // 16 x 32
   [4, 16, 2, 1], // 32 x 16
   [10, 16, 8, 1], // 128 x 40, for planes of 14 x 14
   [10, 16, 4, 1], // 64 x 40
   [13, 16, 4, 1], // 64 x 52, for planes of 7 x 7
+  [13, 8, 4, 1], // 32 x 52
+  [13, 8, 2, 1], // 16 x 52
 ];
 /** More of them, where positions are along M and channels along N. */
 const TRANSPOSED_SHAPES: readonly Shape[] = [
