@@ -96,6 +96,8 @@ export interface Solver<Config extends Readonly<Partial<Record<keyof Config, num
   isExact?(config: Config, operation: ConvOperation): boolean;
   /** Tuning candidates, the default for this operation and device first. */
   configs(operation: ConvOperation, capabilities: Capabilities): readonly Config[];
+  /** Clocks that the device takes with this configuration, by prediction; undefined, or absent, where nothing predicts them. */
+  predictClocks?(operation: ConvOperation, capabilities: Capabilities, config: Config): number | undefined;
   /** What is dispatched with this configuration, or why nothing is. */
   plan(operation: ConvOperation, capabilities: Capabilities, config: Config): Steps | Refusal;
 }
@@ -106,6 +108,8 @@ export interface ListedSolver extends SolverTraits {
   /** For one of its candidates, or a configuration that it plans. */
   isExact(config: SolverConfig, operation: ConvOperation): boolean;
   configs(operation: ConvOperation, capabilities: Capabilities): readonly SolverConfig[];
+  /** For one of its candidates. */
+  predictClocks?(operation: ConvOperation, capabilities: Capabilities, config: SolverConfig): number | undefined;
   plan(operation: ConvOperation, capabilities: Capabilities, config: SolverConfig): SolverPlan | Refusal;
 }
 
@@ -117,6 +121,8 @@ export function listed<Config extends Readonly<Partial<Record<keyof Config, numb
     ...solver,
     isExact: (config, operation) => solver.isExact?.(config as Config, operation) ?? true,
     configs: (operation, capabilities) => solver.configs(operation, capabilities) as readonly SolverConfig[],
+    predictClocks: (operation, capabilities, config) =>
+      solver.predictClocks?.(operation, capabilities, config as Config),
     plan: (operation, capabilities, config) => {
       const refused = configRefusal(solver, config);
       const outcome = refused === undefined ? solver.plan(operation, capabilities, config as Config) : { refused };

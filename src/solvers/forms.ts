@@ -11,6 +11,7 @@ function given(solver: ListedSolver, form: (problem: ConvProblem) => ConvProblem
     ...solver,
     configs: (operation, capabilities) => solver.configs(formed(operation), capabilities),
     plan: (operation, capabilities, config) => solver.plan(formed(operation), capabilities, config),
+    predictClocks: (operation, capabilities, config) => solver.predictClocks?.(formed(operation), capabilities, config),
     ...(solver.discouraged && {
       discouraged: (operation, capabilities) => solver.discouraged?.(formed(operation), capabilities),
     }),

@@ -4,6 +4,7 @@ import { DeviceError } from "../base/errors.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { candidatesFor, modelChoice } from "./candidates.js";
 import { type Candidate, isSame } from "./ownCandidate.js";
+import { WORTH_IT } from "./race.js";
 import { type TrialOptions, tryOut, type Verdict } from "./trial.js";
 
 /** What {@link Tuning.tune} found. */
@@ -20,8 +21,6 @@ export interface TuningReport {
 }
 
 const ROUNDS = 7;
-/** The part of the time of the model's choice that another candidate must stay within to replace it. */
-const WORTH_IT = 0.95;
 const SLICE_MILLISECONDS = 50;
 /** Bytes that operands, results and scratch memory of a trial may take. */
 const MOST_BYTES = 2 ** 27;

@@ -7,9 +7,9 @@ import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../p
 import { withBatch } from "../problem/problem.js";
 import { solversFor } from "../solvers/select.js";
 import { workspaceBytes } from "../planning/solver.js";
-import { generalSolver } from "./candidates.js";
+import { generalSolver, runOf } from "./candidates.js";
 import type { Candidate } from "./ownCandidate.js";
-import { race } from "./race.js";
+import { type Contender, race, sampleOf } from "./race.js";
 
 /** What became of a candidate. */
 export interface Verdict extends Candidate {
@@ -106,7 +106,7 @@ export async function tryOut(
   if (bytesFor(fitting) > options.mostBytes) return { batch, verdicts: [] };
   await options.pause();
   const milliseconds = await withOperands(backend, operationOf(1), async (operation, storages) => {
-    return await timeOnce(backend, operation, storages, model);
+    return await timeOne(backend, operation, storages, model, options);
   });
   const quick = Math.floor(options.sliceMilliseconds / (SLOWEST * milliseconds));
   const samples = Math.max(1, Math.min(fitting, quick));
@@ -114,10 +114,12 @@ export async function tryOut(
     await options.pause();
     const expected = await resultsOf(backend, operation, storages, { name: generalSolver(operation).name, config: {} });
     const checked: Verdict[] = [];
+    const runs = new Map<string, Candidate>();
     for (const candidate of candidates) {
       await options.pause();
       const setAside =
         memoryRefusal(backend, operation, candidate, options) ??
+        sameRun(backend, operation, candidate, runs) ??
         (await check(backend, operation, storages, candidate, expected));
       checked.push(setAside === undefined ? candidate : { ...candidate, setAside });
     }
@@ -154,22 +156,35 @@ async function withOperands<Result>(
   }
 }
 
-/** Milliseconds of one run, after a first one that compiles; infinite where it cannot run. */
-async function timeOnce(
+function contenderOf(
   backend: Backend,
   operation: ConvOperation,
   storages: RoleStorages,
   { name, config }: Candidate,
-): Promise<number> {
-  const run = (): void => {
+): Contender {
+  const runOnce = (): void => {
     for (const result of backend.run(operation, storages, { name, config })) backend.release(result);
   };
-  try {
-    run();
-    return (await backend.time(run)).milliseconds;
-  } catch {
-    return Infinity;
-  }
+  return {
+    run: async (times) =>
+      await backend.time(() => {
+        for (let i = 0; i < times; i++) runOnce();
+      }),
+  };
+}
+
+/** Milliseconds of one run, after a first one that compiles; infinite where it cannot run. */
+async function timeOne(
+  backend: Backend,
+  operation: ConvOperation,
+  storages: RoleStorages,
+  candidate: Candidate,
+  options: TrialOptions,
+): Promise<number> {
+  const contender = contenderOf(backend, operation, storages, candidate);
+  const compiles = await contender.run(1).catch(() => undefined);
+  const sample = compiles && (await sampleOf(contender, options));
+  return sample && "each" in sample ? sample.each : Infinity;
 }
 
 /** Why a candidate takes too much memory; undefined when it does not. */
@@ -181,6 +196,26 @@ function memoryRefusal(
 ): string | undefined {
   const bytes = bytesWith(backend, operation, candidate);
   return bytes > mostBytes ? `it takes ${String(bytes)} bytes; a trial may take ${String(mostBytes)}` : undefined;
+}
+
+/** Why a candidate need not be measured: with fewer samples it may run the same as an earlier one. Undefined otherwise. */
+function sameRun(
+  backend: Backend,
+  operation: ConvOperation,
+  candidate: Candidate,
+  runs: Map<string, Candidate>,
+): string | undefined {
+  const { name, config } = candidate;
+  let run: string;
+  try {
+    run = runOf(backend.select(operation, { name, config }).plan);
+  } catch {
+    return undefined;
+  }
+  const earlier = runs.get(run);
+  if (earlier) return `it runs the same as ${earlier.name} ${JSON.stringify(earlier.config)}`;
+  runs.set(run, candidate);
+  return undefined;
 }
 
 async function resultsOf(
@@ -222,16 +257,7 @@ async function measure(
   options: TrialOptions,
 ): Promise<readonly Verdict[]> {
   const sound = verdicts.filter(({ setAside }) => setAside === undefined);
-  const contenders = sound.map(({ name, config }) => ({
-    run: async (times: number): Promise<number> => {
-      const { milliseconds } = await backend.time(() => {
-        for (let i = 0; i < times; i++) {
-          for (const result of backend.run(operation, storages, { name, config })) backend.release(result);
-        }
-      });
-      return milliseconds;
-    },
-  }));
+  const contenders = sound.map((verdict) => contenderOf(backend, operation, storages, verdict));
   const results = await race(contenders, options);
   return verdicts.map((verdict) => {
     const place = sound.indexOf(verdict);

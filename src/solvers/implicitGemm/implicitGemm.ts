@@ -45,7 +45,7 @@ import {
   type ResultTerms,
 } from "../passes/sumSplits.js";
 import { type PackedWeights, rowsPacked } from "./packWeights.js";
-import { type SplitTile, tileCandidates } from "./tileChoice.js";
+import { predictTile, type SplitTile, tileCandidates, type TiledProduct } from "./tileChoice.js";
 import {
   TILE_KNOBS,
   tileConstants,
@@ -88,6 +88,15 @@ function termsOf({ problem }: ConvOperation, gather: Gather, tile: WorkgroupTile
 /** Of a thread, for a vector that it loads: four steps added and four tests of bits, and its part of a step's table. */
 const LOAD_INSTRUCTIONS = 25;
 
+function productOf(operation: ConvOperation, gather: Gather, capabilities: Capabilities): TiledProduct {
+  const { resultChannels: m, n, k, phaseCount } = gather;
+  const { splitLeastK: leastK } = policyOf(capabilities);
+  const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
+  const kIn = (step: number): number => step * Math.ceil(k / step);
+  const copies = phaseCount * operation.problem.groups;
+  return { m, n, k, copies, operands, elements, leastK, kIn, extra, loadInstructions: LOAD_INSTRUCTIONS };
+}
+
 export const implicitGemm: Solver<SplitTile> = {
   name: "implicit-gemm",
   directions: ["forward", "inputGradient"],
@@ -97,29 +106,15 @@ export const implicitGemm: Solver<SplitTile> = {
 
   configs(operation, capabilities) {
     const gather = describeGather(operation);
-    const { resultChannels: m, n, k, phaseCount } = gather;
-    const { splitLeastK: leastK } = policyOf(capabilities);
-    const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
-    const kIn = (step: number): number => step * Math.ceil(k / step);
-    const copies = phaseCount * operation.problem.groups;
-    const product = {
-      m,
-      n,
-      k,
-      copies,
-      operands,
-      elements,
-      leastK,
-      kIn,
-      extra,
-      loadInstructions: LOAD_INSTRUCTIONS,
-    };
     return tileCandidates(
-      product,
+      productOf(operation, gather, capabilities),
       capabilities,
       (tile) => resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1,
     );
   },
+
+  predictClocks: (operation, capabilities, config) =>
+    predictTile(productOf(operation, describeGather(operation), capabilities), capabilities, config),
 
   discouraged(operation, capabilities) {
     return tileDiscouraged(describeGather(operation).resultChannels, policyOf(capabilities));

@@ -1,6 +1,7 @@
 /** Implicit GEMM (implicitGemm.ts): weight gradient. Its long sum is split in two stages. */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm_weight_gradient.wgsl";
-import { elementsOf, operandRoles } from "../../problem/operation.js";
+import type { Capabilities } from "../../planning/capabilities.js";
+import { type ConvOperation, elementsOf, operandRoles } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
 import type { ConvProblem } from "../../problem/problem.js";
 import { policyOf } from "../../planning/policy.js";
@@ -17,7 +18,7 @@ import {
   weightSums,
 } from "../passes/reducePartials.js";
 import { chooseSplitK, divideEvenly, leastSplitK, splitKRefusal } from "../shared/splits.js";
-import { type SplitTile, tileCandidates } from "./tileChoice.js";
+import { predictTile, type SplitTile, tileCandidates, type TiledProduct } from "./tileChoice.js";
 import {
   TILE_KNOBS,
   tileConstants,
@@ -46,23 +47,27 @@ const extra = (tile: WorkgroupTile): TileExtra => ({ padding: 1, tableBytes: PLA
 /** Of a thread, for a vector that it loads: as those of the gathering kernel. */
 const LOAD_INSTRUCTIONS = 25;
 
+function productOf(operation: ConvOperation, capabilities: Capabilities): TiledProduct {
+  const { problem } = operation;
+  const { n, elements } = gradientMatrix(operation);
+  const { splitLeastK: leastK } = policyOf(capabilities);
+  const k = problem.batch * problem.outputPositions;
+  const kIn = (step: number): number => step * Math.ceil(k / step);
+  const operands = elementsOf(operation, operandRoles(operation));
+  const [m, copies] = [problem.outChannelsPerGroup, problem.groups];
+  return { m, n, k, copies, operands, elements, leastK, kIn, extra, loadInstructions: LOAD_INSTRUCTIONS };
+}
+
 export const implicitGemmWeightGradient: Solver<SplitTile> = {
   name: "implicit-gemm",
   directions: ["weightGradient"],
   usesWorkgroupMemory: true,
   knobs: { ...TILE_KNOBS, splitK: false },
 
-  configs(operation, capabilities) {
-    const { problem } = operation;
-    const { n, elements } = gradientMatrix(operation);
-    const { splitLeastK: leastK } = policyOf(capabilities);
-    const k = problem.batch * problem.outputPositions;
-    const kIn = (step: number): number => step * Math.ceil(k / step);
-    const operands = elementsOf(operation, operandRoles(operation));
-    const copies = problem.groups;
-    const product = { m: problem.outChannelsPerGroup, n, k, copies, operands, elements, leastK, kIn, extra };
-    return tileCandidates({ ...product, loadInstructions: LOAD_INSTRUCTIONS }, capabilities, () => false);
-  },
+  configs: (operation, capabilities) => tileCandidates(productOf(operation, capabilities), capabilities, () => false),
+
+  predictClocks: (operation, capabilities, config) =>
+    predictTile(productOf(operation, capabilities), capabilities, config),
 
   discouraged(operation, capabilities) {
     return tileDiscouraged(operation.problem.outChannelsPerGroup, policyOf(capabilities));

@@ -12,6 +12,7 @@
  * threads load and store at once are channels.
  */
 import kernel from "../../../shaders/implicit_gemm/tap_gemm.wgsl";
+import type { Capabilities } from "../../planning/capabilities.js";
 import { type ConvOperation, elementsOf, operandRoles } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
 import { policyOf } from "../../planning/policy.js";
@@ -27,7 +28,7 @@ import {
 import { stepsPerBlock } from "../shared/blocks.js";
 import { gatherTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
 import { describeGather, type Gather, liesInVectors, phaseUniforms } from "../shared/gather.js";
-import { type SplitTile, tileCandidates } from "./tileChoice.js";
+import { predictTile, type SplitTile, tileCandidates, type TiledProduct } from "./tileChoice.js";
 import { resultsPacked, tapsPacked } from "./packWeights.js";
 import {
   TILE_KNOBS,
@@ -100,6 +101,19 @@ function executed(operation: ConvOperation, gather: Gather, tile: WorkgroupTile)
 /** Of a thread, for a vector that it loads: tile and tap are the same, and an add leads on. */
 const LOAD_INSTRUCTIONS = 10;
 
+function productOf(operation: ConvOperation, gather: Gather, capabilities: Capabilities): TiledProduct {
+  const { problem } = operation;
+  const { k, phaseCount, sourceChannels } = gather;
+  const { splitLeastK: leastK } = policyOf(capabilities);
+  const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
+  const taps = problem.taps / phaseCount;
+  const kIn = (step: number): number => taps * step * Math.ceil(sourceChannels / step);
+  const copies = phaseCount * problem.groups;
+  const product = { ...extentsOf(operation, gather), k, copies, operands, elements, leastK, kIn };
+  const [extra, transposed] = [extraOf(operation), isTransposed(operation)];
+  return { ...product, extra, loadInstructions: LOAD_INSTRUCTIONS, isTransposed: transposed };
+}
+
 export const tapGemm: Solver<SplitTile> = {
   name: "tap-gemm",
   directions: ["forward", "inputGradient"],
@@ -107,33 +121,16 @@ export const tapGemm: Solver<SplitTile> = {
   knobs: { ...TILE_KNOBS, splitK: false },
 
   configs(operation, capabilities) {
-    const { problem } = operation;
     const gather = describeGather(operation);
-    const { k, phaseCount, sourceChannels } = gather;
-    const { splitLeastK: leastK } = policyOf(capabilities);
-    const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
-    const taps = problem.taps / phaseCount;
-    const kIn = (step: number): number => taps * step * Math.ceil(sourceChannels / step);
-    const copies = phaseCount * problem.groups;
-    const extra = extraOf(operation);
-    const extents = extentsOf(operation, gather);
     return tileCandidates(
-      {
-        ...extents,
-        k,
-        copies,
-        operands,
-        elements,
-        leastK,
-        kIn,
-        extra,
-        loadInstructions: LOAD_INSTRUCTIONS,
-        isTransposed: isTransposed(operation),
-      },
+      productOf(operation, gather, capabilities),
       capabilities,
       (tile) => resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1,
     );
   },
+
+  predictClocks: (operation, capabilities, config) =>
+    predictTile(productOf(operation, describeGather(operation), capabilities), capabilities, config),
 
   discouraged(operation, capabilities) {
     const { resultChannels, sourceChannels } = describeGather(operation);

@@ -6,7 +6,7 @@ import type { Capabilities } from "../../planning/capabilities.js";
 import { type DevicePolicy, policyOf } from "../../planning/policy.js";
 import { predictClocks, type Product, type TileWork } from "../../planning/tileModel.js";
 import { preferring } from "../shared/constants.js";
-import { splitKRefusal } from "../shared/splits.js";
+import { neighbouringSplits, splitKRefusal } from "../shared/splits.js";
 import {
   tileBytes,
   tileCount,
@@ -94,7 +94,7 @@ const TRANSPOSED_SHAPES: readonly Shape[] = [
 const LEAST_K = 64;
 const TILE_KS = [8, 16, 32];
 const SPLITS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
-/** Candidates that a tuner measures. */
+/** Tiles that a tuner measures. */
 const MOST_CANDIDATES = 5;
 
 const tilesOf = (shapes: readonly Shape[]): readonly WorkgroupTile[] =>
@@ -106,21 +106,26 @@ const tilesOf = (shapes: readonly Shape[]): readonly WorkgroupTile[] =>
 const TILES = tilesOf(SHAPES);
 const TRANSPOSED_TILES = [...TILES, ...tilesOf(TRANSPOSED_SHAPES)];
 
+/** The product with K in whole tiles, and in whole vectors. */
+const inTiles = (product: TiledProduct, { tileK }: WorkgroupTile): Product => {
+  return { ...product, kTiles: product.kIn(tileK) / tileK, kVectors: product.kIn(4) / 4 };
+};
+
 /** Tiles with the best number of splits for each, from the shortest predicted time to the longest. */
 function rankedTiles(
   product: TiledProduct,
   { device }: DevicePolicy,
   capabilities: Capabilities,
 ): readonly SplitTile[] {
-  const { kIn, elements, extra, loadInstructions, isTransposed = false } = product;
+  const { elements, extra, loadInstructions, isTransposed = false } = product;
   const splits = SPLITS.filter((splitK) => splitKRefusal(splitK, elements, capabilities) === undefined);
   const tiles = isTransposed ? TRANSPOSED_TILES : TILES;
   const able = tiles.filter((tile) => tileRefusal(tile, capabilities, extra(tile)) === undefined);
   const ranked = able.map((tile) => {
     const work = workOf(tile, extra(tile), loadInstructions);
-    const inTiles = { ...product, kTiles: kIn(tile.tileK) / tile.tileK, kVectors: kIn(4) / 4 };
+    const padded = inTiles(product, tile);
     const worthwhile = splits.filter((splitK) => splitK === 1 || product.k >= splitK * LEAST_K);
-    const clocks = worthwhile.map((splitK) => predictClocks(inTiles, work, splitK, device));
+    const clocks = worthwhile.map((splitK) => predictClocks(padded, work, splitK, device));
     const least = Math.min(...clocks);
     return { config: { ...tile, splitK: worthwhile[clocks.indexOf(least)] }, clocks: least };
   });
@@ -147,6 +152,26 @@ function variantsOf(tile: WorkgroupTile): readonly WorkgroupTile[] {
   return [...fewerBarriers, { ...tile, unroll: tile.tileK / 4 }];
 }
 
+/** Clocks that a device takes for a product with a tile; undefined where devices compare tiles otherwise. */
+export function predictTile(
+  product: TiledProduct,
+  capabilities: Capabilities,
+  { splitK = 1, ...tile }: SplitTile,
+): number | undefined {
+  const { workgroupMemoryPays, device } = policyOf(capabilities);
+  if (!workgroupMemoryPays) return undefined;
+  const work = workOf(tile, product.extra(tile), product.loadInstructions);
+  return predictClocks(inTiles(product, tile), work, splitK, device);
+}
+
+/** The same tile with K split half as many ways, and twice as many. */
+function splitVariants({ k, elements }: TiledProduct, capabilities: Capabilities, tile: SplitTile): SplitTile[] {
+  return neighbouringSplits(tile.splitK ?? 1)
+    .filter((splitK) => splitK * LEAST_K <= k)
+    .filter((splitK) => splitKRefusal(splitK, elements, capabilities) === undefined)
+    .map((splitK) => ({ ...tile, splitK }));
+}
+
 /**
  * Candidates for a product, the default first.
  *
@@ -161,7 +186,7 @@ export function tileCandidates(
   const { m, n, k, copies, leastK } = product;
   if (policy.workgroupMemoryPays) {
     const ranked = rankedTiles(product, policy, capabilities).slice(0, MOST_CANDIDATES);
-    if (ranked.length > 0) return ranked;
+    if (ranked.length > 0) return [...ranked, ...splitVariants(product, capabilities, ranked[0])];
   }
   const [smallest] = FEW_TILES.slice(-1);
   const fitting = FEW_TILES.filter((tile) => tile === smallest || tileM(tile) < 2 * m);

@@ -19,6 +19,8 @@
  * For each k a thread loads mPerThread weights and nPerThread sources, and does mPerThread * nPerThread multiply-adds.
  */
 import kernel from "../../../shaders/register_tile/register_tile.wgsl";
+import type { ConvOperation } from "../../problem/operation.js";
+import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
@@ -33,7 +35,8 @@ import {
 } from "../shared/constants.js";
 import { laneCost } from "../shared/laneCost.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
-import { describeGather, meanK, phaseUniforms } from "../shared/gather.js";
+import { describeGather, type Gather, meanK, phaseUniforms } from "../shared/gather.js";
+import { neighbouringSplits } from "../shared/splits.js";
 import { blocksOf, resultSplitK, resultSplitKRefusal, resultSums } from "../passes/sumSplits.js";
 
 export interface RegisterTileConfig {
@@ -58,6 +61,26 @@ const TILES: readonly RegisterTileConfig[] = [
   { threads: 64, mPerThread: 1, nPerThread: 4 },
 ];
 
+function describeTiles({ problem }: ConvOperation, gather: Gather, config: RegisterTileConfig) {
+  const { threads, mPerThread, nPerThread } = config;
+  const tilesM = Math.ceil(gather.resultChannels / mPerThread);
+  const workgroupThreads = evenThreads(Math.ceil(gather.n / nPerThread), threads);
+  const tilesN = Math.ceil(gather.n / (workgroupThreads * nPerThread));
+  return { workgroupThreads, tilesM, tilesN, tasksPerSplit: gather.phaseCount * problem.groups * tilesM * tilesN };
+}
+
+/** The same tile with other splits, where the device wants K split. */
+function splitVariants(
+  operation: ConvOperation,
+  gather: Gather,
+  capabilities: Capabilities,
+  tile: RegisterTileConfig,
+): readonly RegisterTileConfig[] {
+  const { tasksPerSplit: tasks } = describeTiles(operation, gather, tile);
+  const splitK = resultSplitK(operation, { tasks, k: gather.k }, capabilities);
+  return splitK > 1 ? neighbouringSplits(splitK).map((other) => ({ ...tile, splitK: other })) : [];
+}
+
 export const registerTile: Solver<RegisterTileConfig> = {
   name: "register-tile",
   directions: ["forward", "inputGradient"],
@@ -65,18 +88,24 @@ export const registerTile: Solver<RegisterTileConfig> = {
   knobs: { threads: true, mPerThread: true, nPerThread: true, splitK: false },
 
   configs(operation, capabilities) {
-    const { n, phaseCount, resultChannels } = describeGather(operation);
+    const gather = describeGather(operation);
+    const { n, phaseCount, resultChannels } = gather;
     const fitting = TILES.filter(({ mPerThread }) => mPerThread < 2 * resultChannels);
     const tilesOf = ({ mPerThread }: RegisterTileConfig): number =>
       phaseCount * operation.problem.groups * Math.ceil(resultChannels / mPerThread);
     const threadsOf = (tile: RegisterTileConfig): number => Math.ceil(n / tile.nPerThread);
     const { busyThreads, loadCost } = policyOf(capabilities);
-    if (loadCost === undefined) return preferring(fitting, (tile) => tilesOf(tile) * threadsOf(tile) >= busyThreads);
+    const tuned = (tiles: readonly RegisterTileConfig[]): readonly RegisterTileConfig[] => [
+      ...tiles,
+      ...splitVariants(operation, gather, capabilities, tiles[0]),
+    ];
+    if (loadCost === undefined)
+      return tuned(preferring(fitting, (tile) => tilesOf(tile) * threadsOf(tile) >= busyThreads));
     const costOf = (tile: RegisterTileConfig): number => {
       const sizes = { multiplyAdds: tile.mPerThread * tile.nPerThread, loads: tile.mPerThread + tile.nPerThread };
       return laneCost({ workgroups: tilesOf(tile), threads: threadsOf(tile), ...sizes }, loadCost, capabilities);
     };
-    return [...fitting].sort((one, other) => costOf(one) - costOf(other));
+    return tuned([...fitting].sort((one, other) => costOf(one) - costOf(other)));
   },
 
   plan(operation, capabilities, config) {
@@ -85,10 +114,7 @@ export const registerTile: Solver<RegisterTileConfig> = {
     const unable = unsharedRefusal(operation.problem) ?? registerTileRefusal(threads, tile, capabilities);
     if (unable !== undefined) return { refused: unable };
     const gather = describeGather(operation);
-    const tilesM = Math.ceil(gather.resultChannels / mPerThread);
-    const workgroupThreads = evenThreads(Math.ceil(gather.n / nPerThread), threads);
-    const tilesN = Math.ceil(gather.n / (workgroupThreads * nPerThread));
-    const tasksPerSplit = gather.phaseCount * operation.problem.groups * tilesM * tilesN;
+    const { workgroupThreads, tilesM, tilesN, tasksPerSplit } = describeTiles(operation, gather, config);
     const { k, sourceChannels: channels } = gather;
     const { splitK = resultSplitK(operation, { tasks: tasksPerSplit, k }, capabilities) } = config;
     const refused = resultSplitKRefusal(operation, splitK, capabilities);

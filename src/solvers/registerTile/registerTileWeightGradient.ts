@@ -1,5 +1,6 @@
 /** Register tiles (registerTile.ts): weight gradient of any problem. */
 import kernel from "../../../shaders/register_tile/register_tile_weight_gradient.wgsl";
+import type { ConvOperation } from "../../problem/operation.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { policyOf } from "../../planning/policy.js";
 import type { Capabilities } from "../../planning/capabilities.js";
@@ -20,7 +21,7 @@ import {
   twoStages,
   weightSums,
 } from "../passes/reducePartials.js";
-import { chooseSplitK, divideEvenly } from "../shared/splits.js";
+import { chooseSplitK, divideEvenly, leastSplitK, neighbouringSplits, splitKRefusal } from "../shared/splits.js";
 
 export interface RegisterTileGradientConfig {
   /** Threads of a workgroup, at most; all of them along N. More are fewer, larger workgroups. */
@@ -34,6 +35,11 @@ export interface RegisterTileGradientConfig {
    * steps for as many positions are unrolled.
    */
   readonly broadcastLanes?: number;
+  /**
+   * Workgroups that share a sum; as many as the device wants when absent. More keep a large device busy where there are
+   * few tiles. Each writes a partial result, and a second dispatch adds them.
+   */
+  readonly splitK?: number;
 }
 
 const TILES: readonly RegisterTileGradientConfig[] = [
@@ -62,15 +68,57 @@ function broadcastingLanes(width: number, { subgroupLanes }: Capabilities): numb
   return broadcastLanes;
 }
 
+/** The tiles of a product, and the rows that their sums run over. */
+function describeTiles(operation: ConvOperation, config: RegisterTileGradientConfig) {
+  const { problem } = operation;
+  const { threads, mPerThread, nPerThread, broadcastLanes = 1 } = config;
+  const { n, elements } = gradientMatrix(operation);
+  const tilesM = Math.ceil(problem.outChannelsPerGroup / mPerThread);
+  // Lanes that broadcast must all be there.
+  const workgroupThreads = evenThreads(Math.ceil(n / nPerThread), threads, broadcastLanes);
+  const tilesN = Math.ceil(n / (workgroupThreads * nPerThread));
+  const tasksPerSplit = problem.groups * tilesM * tilesN;
+
+  const width = problem.output[2];
+  // Positions of a segment are walked without a division. Rows longer than a block are cut.
+  const segmentsPerRow = Math.ceil(width / BLOCK_TERMS);
+  const segmentLength = Math.ceil(width / segmentsPerRow);
+  const segments = problem.batch * problem.output[0] * problem.output[1] * segmentsPerRow;
+  const segmentsPerBlock = stepsPerBlock(segmentLength);
+  const mostK = BATCH_BLOCKS * segmentsPerBlock;
+  const walked = { segments, segmentLength, segmentsPerRow, segmentsPerBlock, mostK };
+  return { workgroupThreads, tilesM, tilesN, tasksPerSplit, elements, ...walked };
+}
+
+/** How many ways the device wants K split. */
+function chosenSplitK(tiles: ReturnType<typeof describeTiles>, capabilities: Capabilities): number {
+  const { tasksPerSplit: tasks, elements, segments: k, segmentLength, mostK } = tiles;
+  const { busyGradientWorkgroups: busy, splitLeastKGradient } = policyOf(capabilities);
+  const leastK = Math.max(1, Math.ceil(splitLeastKGradient / segmentLength));
+  return chooseSplitK({ tasks, busy, elements, k, leastK, mostK }, capabilities);
+}
+
+/** The same tile with other splits, where the device wants K split. */
+function splitVariants(
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  tile: RegisterTileGradientConfig,
+): readonly RegisterTileGradientConfig[] {
+  const splitK = chosenSplitK(describeTiles(operation, tile), capabilities);
+  return splitK > 1 ? neighbouringSplits(splitK).map((other) => ({ ...tile, splitK: other })) : [];
+}
+
 export const registerTileWeightGradient: Solver<RegisterTileGradientConfig> = {
   name: "register-tile",
   directions: ["weightGradient"],
-  knobs: { threads: true, mPerThread: true, nPerThread: true, broadcastLanes: false },
+  knobs: { threads: true, mPerThread: true, nPerThread: true, broadcastLanes: false, splitK: false },
 
-  configs({ problem }, capabilities) {
+  configs(operation, capabilities) {
+    const { problem } = operation;
     const broadcastLanes = broadcastingLanes(problem.output[2], capabilities);
     const tiles = broadcastLanes > 1 ? [{ ...BROADCAST_TILE, broadcastLanes }, ...TILES] : TILES;
-    return tiles.filter(({ mPerThread }) => mPerThread < 2 * problem.outChannelsPerGroup);
+    const fitting = tiles.filter(({ mPerThread }) => mPerThread < 2 * problem.outChannelsPerGroup);
+    return [...fitting, ...splitVariants(operation, capabilities, fitting[0])];
   },
 
   plan(operation, capabilities, config) {
@@ -81,33 +129,15 @@ export const registerTileWeightGradient: Solver<RegisterTileGradientConfig> = {
       broadcastRefusal({ threads, broadcastLanes }, capabilities) ??
       tileSizeRefusal(mPerThread * nPerThread, mPerThread * nPerThread * broadcastLanes);
     if (refused !== undefined) return { refused };
-    const { problem } = operation;
-    const matrix = gradientMatrix(operation);
-    const tilesM = Math.ceil(problem.outChannelsPerGroup / mPerThread);
-    // Lanes that broadcast must all be there.
-    const workgroupThreads = evenThreads(Math.ceil(matrix.n / nPerThread), threads, broadcastLanes);
-    const tilesN = Math.ceil(matrix.n / (workgroupThreads * nPerThread));
-    const tasksPerSplit = problem.groups * tilesM * tilesN;
-
-    const width = problem.output[2];
-    // Positions of a segment are walked without a division. Rows longer than a block are cut.
-    const segmentsPerRow = Math.ceil(width / BLOCK_TERMS);
-    const segmentLength = Math.ceil(width / segmentsPerRow);
-    const segments = problem.batch * problem.output[0] * problem.output[1] * segmentsPerRow;
-    const segmentsPerBlock = stepsPerBlock(segmentLength);
-    const { busyGradientWorkgroups: busy, splitLeastKGradient } = policyOf(capabilities);
-    const leastK = Math.max(1, Math.ceil(splitLeastKGradient / segmentLength));
-    const wanted = chooseSplitK(
-      {
-        tasks: tasksPerSplit,
-        busy,
-        elements: matrix.elements,
-        k: segments,
-        leastK,
-        mostK: BATCH_BLOCKS * segmentsPerBlock,
-      },
-      capabilities,
-    );
+    const tiles = describeTiles(operation, config);
+    const { workgroupThreads, tilesM, tilesN, tasksPerSplit } = tiles;
+    const { segments, segmentLength, segmentsPerRow, segmentsPerBlock } = tiles;
+    const tooMany = splitKRefusal(config.splitK ?? 1, tiles.elements, capabilities);
+    if (tooMany !== undefined) return { refused: tooMany };
+    const wanted =
+      config.splitK === undefined
+        ? chosenSplitK(tiles, capabilities)
+        : Math.max(config.splitK, leastSplitK({ k: segments, ...tiles }, capabilities));
     const { perSplit: segmentsPerSplit, splitK } = divideEvenly(segments, wanted);
 
     const sums = weightSums(operation, splitK, capabilities);

@@ -228,7 +228,8 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
         padBegin: product(resultStride) > 1 ? problem.padBegin : flipped.uniforms.padBegin,
         columnBlocks: Math.ceil(phaseSize[2] / columns),
         rowBlocks: Math.ceil(phaseSize[1] / rows),
-        rows,
+        // More than there are would make the same run another plan.
+        rows: Math.min(rows, phaseSize[1]),
         tilesM: Math.ceil(resultChannels / mPerThread),
         threads,
       },

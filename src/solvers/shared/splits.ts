@@ -59,6 +59,10 @@ export function splitKRefusal(splitK: number, elements: number, capabilities: Ca
   return `${String(splitK)} partial results take ${String(bytes)} bytes; expected at most ${String(most)}`;
 }
 
+/** Half as many splits as were chosen, and twice as many: what a tuner tries besides. */
+export const neighbouringSplits = (splitK: number): readonly number[] =>
+  splitK > 1 ? [Math.floor(splitK / 2), 2 * splitK] : [2];
+
 /** Divides K among splits, `unit` at a time: as much for each, and as many splits as have any. */
 export function divideEvenly(
   k: number,
