@@ -6,7 +6,7 @@
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::{BLOCK_TERMS, LongSum, totalOf, withBlock};
 import package::common::epilogue::slopeTerm;
-import package::common::gradient::{activated, gradientAt};
+import package::common::gradient::{activatedAt, gradientAt};
 
 const THREADS: u32 = 64u;
 const SLOPES: bool = false; // @specialize
@@ -49,7 +49,7 @@ fn main(
         + (k % geometry.positions) * geometry.strides.z;
       var gradient = gradientAt(offset);
       if (SLOPES) {
-        gradient = slopeTerm(gradient, f32(activated[offset]));
+        gradient = slopeTerm(gradient, activatedAt(offset));
       }
       terms += gradient;
       k += THREADS;

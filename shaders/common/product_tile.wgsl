@@ -3,6 +3,9 @@
 // C has TILE_M x TILE_N. TILE_K of both factors are in workgroup memory at a time. Each thread holds M_PER_THREAD x
 // (4 * VECTORS_PER_THREAD) sums in registers, those of its m in a row. A picture: src/solvers/implicitGemm.
 
+// What tiles hold: f16 where that is exact and multiply-adds take it as it is. Sums are f32.
+alias Held = f32; // @specialize
+
 const THREADS_N: u32 = 16u; // @specialize
 const THREADS_M: u32 = 16u; // @specialize
 const M_PER_THREAD: u32 = 4u; // @specialize
@@ -26,8 +29,8 @@ const B_LOADS: u32 = TILE_K * TILE_N_VECTORS / THREADS;
 const B_STEP: u32 = THREADS / TILE_N_VECTORS;
 
 // Four of K for one m; and four of N for one k.
-var<workgroup> tileA: array<vec4<f32>, TILE_M * TILE_K_VECTORS>;
-var<workgroup> tileB: array<vec4<f32>, TILE_K * PITCH>;
+var<workgroup> tileA: array<vec4<Held>, TILE_M * TILE_K_VECTORS>;
+var<workgroup> tileB: array<vec4<Held>, TILE_K * PITCH>;
 
 // Whether every thread loads as many vectors of A.
 const EVEN_A: bool = TILE_M * TILE_K_VECTORS % THREADS == 0u;
@@ -48,11 +51,11 @@ fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, 
       var b: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;
       for (var i = 0u; i < 4u; i++) { // @unroll
         for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-          b[i * VECTORS_PER_THREAD + v] = tileB[(k * 4u + i) * PITCH + v * THREADS_N + threadN];
+          b[i * VECTORS_PER_THREAD + v] = vec4<f32>(tileB[(k * 4u + i) * PITCH + v * THREADS_N + threadN]);
         }
       }
       for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-        let a = tileA[(threadM * M_PER_THREAD + m) * TILE_K_VECTORS + k];
+        let a = vec4<f32>(tileA[(threadM * M_PER_THREAD + m) * TILE_K_VECTORS + k]);
         for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
           (*sums)[m * VECTORS_PER_THREAD + v] += a.x * b[v];
           (*sums)[m * VECTORS_PER_THREAD + v] += a.y * b[VECTORS_PER_THREAD + v];

@@ -1,16 +1,19 @@
 // How a pass ends: bias, residual and activation are added to its sums, which are stored.
 import package::common::element::Element;
 import package::common::epilogue::{activate, activateVector, slopeIndex, ACTIVATION, HAS_BIAS, HAS_RESIDUAL, PRELU};
-import package::common::source::activated;
+import package::common::halves::{packHalves, unpackHalf, unpackHalves};
+import package::common::source::activatedAt;
 
 // Condition VECTOR_RESULT: four neighbouring results lie in one aligned vector, and are written at once. They are of
 // one channel, or on condition VECTOR_CHANNELS of four channels, from one on.
-// One result, or four: as they are stored, and as they are summed.
+// Condition PACKED: they are written as float16, and shaders have no f16 (halves.wgsl).
+// One result, or four: as they are stored, as a residual is, and as they are summed.
 alias Result = Element; // @specialize
+alias Residual = Element; // @specialize
 alias Sum = f32; // @specialize
 
 @group(0) @binding(4) var<storage, read> bias: array<Element>;
-@group(0) @binding(5) var<storage, read> residual: array<Result>;
+@group(0) @binding(5) var<storage, read> residual: array<Residual>;
 @group(0) @binding(6) var<storage, read_write> result: array<Result>;
 
 fn prelu(value: Sum, slope: Sum) -> Sum {
@@ -24,11 +27,28 @@ fn activateSum(value: Sum) -> Sum {
 
 // The sum of a block, with what the result holds of earlier blocks. It goes back to the result where it `stores`.
 fn carrySum(sum: Sum, place: u32, earlier: bool, stores: bool) -> Sum {
-  let carried = sum + select(Sum(0.0), Sum(result[place]), earlier);
-  if (stores) {
-    result[place] = Result(carried);
+  @if(PACKED) return sum;
+  @else {
+    let carried = sum + select(Sum(0.0), Sum(result[place]), earlier);
+    if (stores) {
+      result[place] = Result(carried);
+    }
+    return carried;
   }
-  return carried;
+}
+
+fn biasAt(channel: u32) -> f32 {
+  @if(HALVES) return unpackHalf(bias[channel / 2u], channel);
+  @else return f32(bias[channel]);
+}
+
+fn residualAt(place: u32) -> Sum {
+  @if(HALVES) {
+    @if(VECTOR_RESULT) return unpackHalves(residual[place]);
+    @else return unpackHalf(residual[place / 2u], place);
+  } @else {
+    return Sum(residual[place]);
+  }
 }
 
 // The biases of a sum's channels, from one on; and a prelu's slopes.
@@ -36,9 +56,9 @@ fn biasesOf(channel: u32) -> Sum {
   var values: Sum;
   @if(VECTOR_CHANNELS) {
     for (var i = 0u; i < 4u; i++) { // @unroll
-      values[i] = f32(bias[channel + i]);
+      values[i] = biasAt(channel + i);
     }
-  } @else values = Sum(f32(bias[channel]));
+  } @else values = Sum(biasAt(channel));
   return values;
 }
 
@@ -46,24 +66,33 @@ fn slopesOf(channel: u32) -> Sum {
   var values: Sum;
   @if(VECTOR_CHANNELS) {
     for (var i = 0u; i < 4u; i++) { // @unroll
-      values[i] = f32(activated[slopeIndex(channel + i)]);
+      values[i] = activatedAt(slopeIndex(channel + i));
     }
-  } @else values = Sum(f32(activated[slopeIndex(channel)]));
+  } @else values = Sum(activatedAt(slopeIndex(channel)));
   return values;
 }
 
-// Of a channel, or of several from it on, the sums at `place`, counted in what is stored. A partial result begins
-// `firstResult` further on.
-fn storeResult(sum: Sum, channel: u32, place: u32, firstResult: u32) {
+// What becomes of the sums at `place`, counted in what is stored, of a channel, or of several from it on.
+fn finishSum(sum: Sum, channel: u32, place: u32) -> Sum {
   var value = sum;
   if (HAS_BIAS) {
     value += biasesOf(channel);
   }
   if (HAS_RESIDUAL) {
-    value += Sum(residual[place]);
+    value += residualAt(place);
   }
   if (ACTIVATION == PRELU) {
     value = prelu(value, slopesOf(channel));
   }
-  result[firstResult + place] = Result(activateSum(value));
+  return activateSum(value);
+}
+
+// Stores them. A partial result begins `firstResult` further on. Who packs single results does so by itself.
+fn storeResult(sum: Sum, channel: u32, place: u32, firstResult: u32) {
+  let value = finishSum(sum, channel, place);
+  @if(PACKED) {
+    @if(VECTOR_RESULT) result[firstResult + place] = packHalves(value);
+  } @else {
+    result[firstResult + place] = Result(value);
+  }
 }

@@ -1,6 +1,7 @@
 // What a pass that gathers reads: x, or dy of an input gradient, whose relu's derivative is applied on the way.
 import package::common::element::Element;
 import package::common::epilogue::{maskGradient, MASKED};
+import package::common::halves::unpackHalf;
 import package::common::pixels::{pixelValue, PIXELS};
 
 // What the source is stored as: words where it is an image.
@@ -10,12 +11,22 @@ alias Source = Element; // @specialize
 // The relu's output, or a prelu's slopes: an input gradient has the one, what ends in an activation the other.
 @group(0) @binding(2) var<storage, read> activated: array<Element>;
 
+fn activatedAt(place: u32) -> f32 {
+  @if(HALVES) return unpackHalf(activated[place / 2u], place);
+  @else return f32(activated[place]);
+}
+
+fn unmaskedAt(place: u32) -> f32 {
+  @if(HALVES) return unpackHalf(source[place / 2u], place);
+  @else return f32(source[place]);
+}
+
 // The value at a place that exists.
 fn sourceAt(place: u32) -> f32 {
   if (MASKED) {
-    return maskGradient(f32(source[place]), f32(activated[place]));
+    return maskGradient(unmaskedAt(place), activatedAt(place));
   }
-  return f32(source[place]);
+  return unmaskedAt(place);
 }
 
 // The same of kernels that read images, too (common/pixels.wgsl).

@@ -14,16 +14,17 @@
 // Transposed, the positions of a tile are of one phase (common/phases.wgsl): they read the same taps.
 // Dispatch: splitK x phases x groups x tilesN x tilesM workgroups, folded. Tiles along M are neighbours: they read the
 // same patches.
-import package::common::element::Element;
+import package::common::element::{valuesOf, Element, Vector};
 import package::common::grid::workgroupIndex;
+import package::common::halves::unpackHalf;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::phases::{phaseCount, phaseOffset, phasePosition};
 import package::common::product_result::{
   carryTile, resultPlace, resultPlaces, storeTile, Channels, NOWHERE, Positions
 };
 import package::common::product_tile::{
-  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, RAGGED, SUMS, THREADS, THREADS_M,
-  THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS
+  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, Held, M_PER_THREAD, PITCH, RAGGED, SUMS, THREADS,
+  THREADS_M, THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS
 };
 import package::common::source::sourceOrPixelAt;
 import package::common::space::flatten;
@@ -74,7 +75,12 @@ struct Geometry {
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(3) var<storage, read> weight: array<Element>;
 // The packed weights, four elements at a time.
-@group(0) @binding(7) var<storage, read> weightVectors: array<vec4<Element>>;
+@group(0) @binding(7) var<storage, read> weightVectors: array<Vector>;
+
+fn weightAt(place: u32) -> f32 {
+  @if(HALVES) return unpackHalf(weight[place / 2u], place);
+  @else return f32(weight[place]);
+}
 
 // Of each k of a block: how far its source lies from the first tap's of the first channel, and the bits of its tap; or
 // how far that of its channel lies, and its tap.
@@ -128,36 +134,36 @@ fn patchOf(n: u32, group: u32, phase: vec3<u32>, first: vec3<u32>) -> Patch {
 }
 
 // Four of K for one result channel. `slot` counts k in the block.
-fn loadWeights(base: u32, k: u32, slot: u32) -> vec4<f32> {
+fn loadWeights(base: u32, k: u32, slot: u32) -> vec4<Held> {
   @if(PACKED_WEIGHTS) {
-    let values = vec4<f32>(weightVectors[base + k / 4u]);
-    return select(vec4<f32>(0.0), values, !RAGGED || k < geometry.k);
+    let values = vec4<Held>(valuesOf(weightVectors[base + k / 4u]));
+    return select(vec4<Held>(), values, !RAGGED || k < geometry.k);
   } @else {
-    var values: vec4<f32>;
+    var values: vec4<Held>;
     for (var i = 0u; i < 4u; i++) { // @unroll
       let step = weightSteps[slot + i];
-      values[i] = select(0.0, f32(weight[base + step]), step != NOWHERE);
+      values[i] = select(Held(), Held(weightAt(base + step)), step != NOWHERE);
     }
     return values;
   }
 }
 
-fn loadSource(taken: Patch, step: vec2<u32>) -> f32 {
+fn loadSource(taken: Patch, step: vec2<u32>) -> Held {
   @if(TAP_BITS) {
     let value = sourceOrPixelAt(taken.place + step.x, geometry.pixelScale, geometry.pixelShift);
-    return select(0.0, value, (taken.bits & step.y) == step.y);
+    return select(Held(), Held(value), (taken.bits & step.y) == step.y);
   } @else {
     let at = gatherAt(taken.origin, phaseTapAt(step.y % PHASE_TAPS), geometry.sourceSize);
     let inside = isInside(at, geometry.sourceSize) & (taken.bits == 1u) & (step.y != NOWHERE);
     let place = taken.place + step.x + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z;
     let value = sourceOrPixelAt(select(0u, place, inside), geometry.pixelScale, geometry.pixelShift);
-    return select(0.0, value, inside);
+    return select(Held(), Held(value), inside);
   }
 }
 
-fn loadSources(patches: array<Patch, 4>, slot: u32) -> vec4<f32> {
+fn loadSources(patches: array<Patch, 4>, slot: u32) -> vec4<Held> {
   let step = sourceSteps[slot];
-  var values: vec4<f32>;
+  var values: vec4<Held>;
   for (var j = 0u; j < 4u; j++) { // @unroll
     values[j] = loadSource(patches[j], step);
   }
@@ -233,8 +239,8 @@ fn main(
     workgroupBarrier();
     // One iteration more than there are tiles: each loads a tile, and multiplies the one before.
     let tiles = (min(end - blockK, BLOCK_K) + TILE_K - 1u) / TILE_K;
-    var weights: array<vec4<f32>, A_LOADS>;
-    var sources: array<vec4<f32>, B_LOADS>;
+    var weights: array<vec4<Held>, A_LOADS>;
+    var sources: array<vec4<Held>, B_LOADS>;
     for (var tile = 0u; ; tile++) {
       let firstK = tile * TILE_K;
       @if(AHEAD) {

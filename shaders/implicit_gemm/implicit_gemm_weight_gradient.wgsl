@@ -10,11 +10,11 @@
 // Where the positions of a block of K lie is computed once, by one thread for each. An element of a patch then lies at
 // the place of its k plus the place of its n. Bits of k say which steps of a tap along each axis meet the input.
 // Dispatch: splitK x groups x tilesN x tilesM workgroups, folded.
-import package::common::element::Element;
+import package::common::element::{valuesOf, Vector};
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::product_tile::{
-  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, M_PER_THREAD, PITCH, SUMS, THREADS, THREADS_M,
+  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, Held, M_PER_THREAD, PITCH, SUMS, THREADS, THREADS_M,
   THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS, VECTORS_PER_THREAD
 };
 import package::common::space::{flatten, unflatten};
@@ -23,7 +23,7 @@ import package::common::taps::{
 };
 import package::common::weight_gradient::{inputAt, originOf, tapAt};
 import package::common::epilogue::{maskGradients, HAS_BIAS, MASKED};
-import package::common::gradient::{gradientAt, input};
+import package::common::gradient::{gradientAt, inputElement};
 
 // Output positions of a sample are a multiple of four and contiguous: four of K are loaded at once.
 const VECTOR_GRADIENT: bool = false; // @specialize
@@ -65,9 +65,9 @@ struct Geometry {
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 // The same buffers again, four elements at a time.
-@group(0) @binding(5) var<storage, read> gradientVectors: array<vec4<Element>>;
-@group(0) @binding(6) var<storage, read> activatedVectors: array<vec4<Element>>;
-@group(0) @binding(7) var<storage, read> inputVectors: array<vec4<Element>>;
+@group(0) @binding(5) var<storage, read> gradientVectors: array<Vector>;
+@group(0) @binding(6) var<storage, read> activatedVectors: array<Vector>;
+@group(0) @binding(7) var<storage, read> inputVectors: array<Vector>;
 
 // Of each k of a block: where dy lies in the first channel; where the input that tap 0 meets lies in the first channel;
 // and which steps of taps meet the input (common/taps.wgsl).
@@ -94,20 +94,20 @@ fn findPlaces(k: u32, slot: u32, end: u32) {
 }
 
 // Four gradients of a channel, from a k of the block on.
-fn loadGradients(channelBase: u32, k: u32) -> vec4<f32> {
-  var values: vec4<f32>;
+fn loadGradients(channelBase: u32, k: u32) -> vec4<Held> {
+  var values: vec4<Held>;
   if (VECTOR_GRADIENT) {
     let place = gradientPlaces[k];
     let vector = (channelBase + place) / 4u;
-    values = vec4<f32>(gradientVectors[vector]);
+    values = vec4<Held>(valuesOf(gradientVectors[vector]));
     if (MASKED) {
-      values = maskGradients(values, vec4<f32>(activatedVectors[vector]));
+      values = vec4<Held>(maskGradients(vec4<f32>(values), valuesOf(activatedVectors[vector])));
     }
-    return select(vec4<f32>(0.0), values, WHOLE || place != NOWHERE);
+    return select(vec4<Held>(), values, WHOLE || place != NOWHERE);
   }
   for (var i = 0u; i < 4u; i++) { // @unroll
     let place = gradientPlaces[k + i];
-    values[i] = select(0.0, gradientAt(channelBase + place), WHOLE || place != NOWHERE);
+    values[i] = select(Held(), Held(gradientAt(channelBase + place)), WHOLE || place != NOWHERE);
   }
   return values;
 }
@@ -135,28 +135,28 @@ fn patchOf(n: u32, group: u32) -> Patch {
 }
 
 // The element of a patch for a k of the block.
-fn loadInput(found: vec2<u32>, taken: Patch) -> f32 {
-  var value: f32;
+fn loadInput(found: vec2<u32>, taken: Patch) -> Held {
+  var value: Held;
   if (ZERO_PADDED) {
     let exists = WHOLE || (found.y & taken.bits) == taken.bits;
-    value = select(0.0, f32(input[found.x + taken.place]), exists);
+    value = select(Held(), Held(inputElement(found.x + taken.place)), exists);
   } else {
     let at = inputAt(unflatten(found.y, geometry.outputSize), taken.origin, geometry.inputSize);
     let exists = found.y != NOWHERE && isInside(at, geometry.inputSize);
     let place = found.x + taken.place + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
-    value = select(0.0, f32(input[place]), exists);
+    value = select(Held(), Held(inputElement(place)), exists);
   }
-  return select(value, 1.0, HAS_BIAS && taken.bits == ALL_ONES);
+  return select(value, Held(1.0), HAS_BIAS && taken.bits == ALL_ONES);
 }
 
 // Vector `i` of those that a thread loads of the patches: four of K for one n, or four of N for one k.
-fn loadInputs(firstK: u32, loadK: u32, thread: u32, i: u32, patches: array<Patch, N_LOADED>) -> vec4<f32> {
-  var values: vec4<f32>;
+fn loadInputs(firstK: u32, loadK: u32, thread: u32, i: u32, patches: array<Patch, N_LOADED>) -> vec4<Held> {
+  var values: vec4<Held>;
   @if(VECTOR_INPUT) {
     let found = inputPlaces[firstK + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u];
-    values = vec4<f32>(inputVectors[(found.x + patches[i].place) / 4u]);
-    values = select(vec4<f32>(0.0), values, WHOLE || found.y != 0u);
-    values = select(values, vec4<f32>(1.0), HAS_BIAS && patches[i].bits == ALL_ONES);
+    values = vec4<Held>(valuesOf(inputVectors[(found.x + patches[i].place) / 4u]));
+    values = select(vec4<Held>(), values, WHOLE || found.y != 0u);
+    values = select(values, vec4<Held>(1.0), HAS_BIAS && patches[i].bits == ALL_ONES);
   } @else {
     let found = inputPlaces[firstK + loadK + i * B_STEP];
     for (var j = 0u; j < 4u; j++) { // @unroll
@@ -215,8 +215,8 @@ fn main(
     workgroupBarrier();
     // One iteration more than there are tiles: each loads a tile, and multiplies the one before.
     let tiles = (min(end - first, BLOCK_K) + TILE_K - 1u) / TILE_K;
-    var gradients: array<vec4<f32>, A_LOADS>;
-    var inputs: array<vec4<f32>, B_LOADS>;
+    var gradients: array<vec4<Held>, A_LOADS>;
+    var inputs: array<vec4<Held>, B_LOADS>;
     for (var tile = 0u; ; tile++) {
       let firstK = tile * TILE_K;
       @if(AHEAD) {

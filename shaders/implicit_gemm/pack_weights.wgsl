@@ -6,11 +6,9 @@
 //   channels, k result channels (tap_gemm.wgsl); or k are source channel and tap together (implicit_gemm.wgsl)
 //
 // Dispatch: ceil(groups * rows * columns * ceil(k / 4) / 64) workgroups, folded.
-import package::common::element::Element;
+import package::common::element::{Element, Vector};
 import package::common::grid::workgroupIndex;
-
-// Four of what tensors are stored as.
-alias Result = vec4f; // @specialize
+import package::common::halves::halfIn;
 
 const THREADS: u32 = 64u;
 
@@ -26,7 +24,7 @@ struct Geometry {
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(1) var<storage, read> weight: array<Element>;
-@group(0) @binding(2) var<storage, read_write> result: array<Result>;
+@group(0) @binding(2) var<storage, read_write> result: array<Vector>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -43,12 +41,16 @@ fn main(
   let base = (row / geometry.rows) * geometry.weightGroupStride
     + (row % geometry.rows) * geometry.weightStrides.x
     + (pair % geometry.columns) * geometry.weightStrides.z;
-  var values: Result;
+  @if(HALVES) var values: vec4<u32>;
+  @else var values: Vector;
   for (var i = 0u; i < 4u; i++) { // @unroll
     let k = (vector % geometry.kVectors) * 4u + i;
     if (k < geometry.k) {
-      values[i] = weight[base + k * geometry.weightStrides.y];
+      let place = base + k * geometry.weightStrides.y;
+      @if(HALVES) values[i] = halfIn(weight[place / 2u], place);
+      @else values[i] = weight[place];
     }
   }
-  result[vector] = values;
+  @if(HALVES) result[vector] = values.xz | (values.yw << vec2<u32>(16u));
+  @else result[vector] = values;
 }

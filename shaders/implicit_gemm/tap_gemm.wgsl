@@ -17,7 +17,7 @@
 // channels of a tap and source channel in whole vectors.
 // Dispatch: splitK x phases x groups x positionTiles x channelTiles workgroups, folded. Tiles along channels are
 // neighbours: they read the same sources.
-import package::common::element::Element;
+import package::common::element::{valuesOf, Vector};
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::phases::{phaseCount, phaseOffset, phasePosition};
@@ -25,7 +25,7 @@ import package::common::product_result::{
   carryTile, resultPlace, resultPlaces, storeTile, Channels, NOWHERE, Positions, TILE_POSITIONS
 };
 import package::common::product_tile::{
-  multiplyTile, tileA, tileB, B_STEP, EVEN_A, M_PER_THREAD, PITCH, RAGGED, SUMS, THREADS, THREADS_M,
+  multiplyTile, tileA, tileB, B_STEP, EVEN_A, Held, M_PER_THREAD, PITCH, RAGGED, SUMS, THREADS, THREADS_M,
   THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS
 };
 import package::common::epilogue::{maskGradients, MASKED};
@@ -76,10 +76,10 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(3) var<storage, read> weightVectors: array<vec4<Element>>;
+@group(0) @binding(3) var<storage, read> weightVectors: array<Vector>;
 // The source again, four elements at a time.
-@group(0) @binding(7) var<storage, read> sourceVectors: array<vec4<Element>>;
-@group(0) @binding(8) var<storage, read> activatedVectors: array<vec4<Element>>;
+@group(0) @binding(7) var<storage, read> sourceVectors: array<Vector>;
+@group(0) @binding(8) var<storage, read> activatedVectors: array<Vector>;
 
 // Of each position of the tile: where its taps begin, and the place of its sample; and where it reads the source for
 // this tap in the first channel.
@@ -87,18 +87,18 @@ var<workgroup> origins: array<vec4<i32>, TILE_POSITIONS>;
 @if(CHANNEL_VECTORS) var<workgroup> sourcePlaces: array<u32, TILE_POSITIONS>;
 @else var<workgroup> sourcePlaces: array<vec4<u32>, TILE_N_VECTORS>;
 
-fn sourceVectorAt(vector: u32) -> vec4<f32> {
-  let values = vec4<f32>(sourceVectors[vector]);
+fn sourceVectorAt(vector: u32) -> vec4<Held> {
+  let values = valuesOf(sourceVectors[vector]);
   if (MASKED) {
-    return maskGradients(values, vec4<f32>(activatedVectors[vector]));
+    return vec4<Held>(maskGradients(values, valuesOf(activatedVectors[vector])));
   }
-  return values;
+  return vec4<Held>(values);
 }
 
 // Vector `i` of the weights that a thread loads from `channel` on.
 fn loadWeights(
   places: array<u32, WEIGHT_LOADS>, tapPlace: u32, channel: u32, loadK: u32, thread: u32, i: u32
-) -> vec4<f32> {
+) -> vec4<Held> {
   var exists = true;
   var place = 0u;
   @if(CHANNEL_VECTORS) {
@@ -109,38 +109,38 @@ fn loadWeights(
     exists = channel + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u < geometry.packedChannels;
     place = places[i] + (tapPlace + channel / 4u);
   }
-  return select(vec4<f32>(0.0), vec4<f32>(weightVectors[place]), !RAGGED || exists);
+  return select(vec4<Held>(), vec4<Held>(valuesOf(weightVectors[place])), !RAGGED || exists);
 }
 
 // Vector `i` of the sources that a thread loads from `channel` on: four of N for one k, or four of K for one m.
 fn loadSources(
   places: array<u32, SOURCE_PLACES>, inside: array<bool, SOURCE_PLACES>, channel: u32, loadK: u32, thread: u32, i: u32
-) -> vec4<f32> {
-  var values: vec4<f32>;
+) -> vec4<Held> {
+  var values: vec4<Held>;
   @if(CHANNEL_VECTORS) {
     let k = channel + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u;
     if (VECTOR_SOURCE) {
       let exists = inside[i] && (!RAGGED || k < geometry.sourceChannels);
-      return select(vec4<f32>(0.0), sourceVectorAt(places[i] + channel / 4u), exists);
+      return select(vec4<Held>(), sourceVectorAt(places[i] + channel / 4u), exists);
     }
     for (var j = 0u; j < 4u; j++) { // @unroll
       let exists = inside[i] && (!RAGGED || k + j < geometry.sourceChannels);
-      values[j] = select(0.0, sourceAt(places[i] + channel + j), exists);
+      values[j] = select(Held(), Held(sourceAt(places[i] + channel + j)), exists);
     }
   } @else {
     let further = (channel + i * B_STEP) * geometry.sourceStrides.y;
     let exists = !RAGGED || channel + loadK + i * B_STEP < geometry.sourceChannels;
     if (VECTOR_SOURCE) {
-      return select(vec4<f32>(0.0), sourceVectorAt(places[0] + further / 4u), exists);
+      return select(vec4<Held>(), sourceVectorAt(places[0] + further / 4u), exists);
     }
     for (var j = 0u; j < 4u; j++) { // @unroll
-      values[j] = select(0.0, sourceAt(places[j] + further), inside[j] & exists);
+      values[j] = select(Held(), Held(sourceAt(places[j] + further)), inside[j] & exists);
     }
   }
   return values;
 }
 
-fn keepA(slot: u32, values: vec4<f32>) {
+fn keepA(slot: u32, values: vec4<Held>) {
   if (EVEN_A || slot < TILE_M * TILE_K_VECTORS) {
     tileA[slot] = values;
   }
@@ -234,8 +234,8 @@ fn main(
   // Block by block: the result holds the sums of those before.
   var sums: array<vec4<f32>, SUMS>;
   var totals: array<vec4<f32>, SUMS>;
-  var weights: array<vec4<f32>, WEIGHT_LOADS>;
-  var sources: array<vec4<f32>, SOURCE_LOADS>;
+  var weights: array<vec4<Held>, WEIGHT_LOADS>;
+  var sources: array<vec4<Held>, SOURCE_LOADS>;
   var tap = firstTile / geometry.tapTiles;
   var channel = (firstTile % geometry.tapTiles) * TILE_K;
   var tapPlace = 0u;

@@ -2,17 +2,12 @@
 //
 //   TO_HALF false: words[i] = bits of unpack2x16float(pairs)      TO_HALF true: words[i] = pack2x16float(two values)
 //
-// A value too large for float16 becomes infinity of its sign, as a conversion in the shader would give; WGSL leaves
-// pack2x16float's result open there. Dispatch: ceil(pairs / 64) workgroups, folded.
+// Dispatch: ceil(pairs / 64) workgroups, folded.
 import package::common::grid::workgroupIndex;
+import package::common::halves::{packHalf, HALF_INFINITY};
 
 const THREADS: u32 = 64u;
 const TO_HALF: bool = false; // @specialize
-const LARGEST_HALF: f32 = 65504.0;
-// Values from here on round to infinity.
-const HALF_OVERFLOW: f32 = 65520.0;
-const HALF_INFINITY: u32 = 0x7c00u;
-const HALF_NAN: u32 = 0x7e00u;
 
 struct Geometry {
   elements: u32,
@@ -22,15 +17,6 @@ struct Geometry {
 @group(0) @binding(0) var<uniform> geometry: Geometry;
 @group(0) @binding(1) var<storage, read> source: array<u32>;
 @group(0) @binding(2) var<storage, read_write> result: array<u32>;
-
-fn halfBits(bits: u32) -> u32 {
-  let value = bitcast<f32>(bits);
-  let sign = (bits >> 16u) & 0x8000u;
-  let magnitude = bits & 0x7fffffffu;
-  let finite = pack2x16float(vec2<f32>(clamp(value, -LARGEST_HALF, LARGEST_HALF), 0.0)) & 0xffffu;
-  let large = select(finite, sign | HALF_INFINITY, magnitude >= bitcast<u32>(HALF_OVERFLOW));
-  return select(large, sign | HALF_NAN, magnitude > 0x7f800000u);
-}
 
 // The bits of the float32 that equals a float16, infinities and NaN included.
 fn wordBits(half: u32) -> u32 {
@@ -54,9 +40,9 @@ fn main(
   if (TO_HALF) {
     var high = 0u;
     if (second < geometry.elements) {
-      high = halfBits(source[second]);
+      high = packHalf(bitcast<f32>(source[second]));
     }
-    result[pair] = halfBits(source[first]) | (high << 16u);
+    result[pair] = packHalf(bitcast<f32>(source[first])) | (high << 16u);
   } else {
     result[first] = wordBits(source[pair] & 0xffffu);
     if (second < geometry.elements) {

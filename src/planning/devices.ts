@@ -46,6 +46,8 @@ export interface DeviceRecord {
   readonly launchMicroseconds: number;
   /** Milliseconds after which the system takes a dispatch for hung, and resets the device. */
   readonly watchdogMilliseconds: number;
+  /** Whether a multiply-add takes float16 factors and a float32 sum. Elsewhere each factor takes an instruction to convert. */
+  readonly mixesHalves: boolean;
 }
 
 /** The numbers of a row below, in their order. */
@@ -63,7 +65,7 @@ const FIELDS = [
   "cacheBytes",
   "launchMicroseconds",
   "watchdogMilliseconds",
-] as const satisfies readonly (keyof DeviceRecord)[];
+] as const satisfies readonly (keyof Omit<DeviceRecord, "mixesHalves">)[];
 
 type Numbers<Names extends readonly unknown[]> = { readonly [I in keyof Names]: number };
 type Row = Numbers<typeof FIELDS>;
@@ -140,12 +142,23 @@ export type DeviceClass = keyof typeof ROWS;
 
 export const DEVICE_CLASSES = Object.keys(ROWS) as readonly DeviceClass[];
 
-const recordOf = (row: Row): DeviceRecord =>
-  Object.fromEntries(FIELDS.map((field, i) => [field, row[i]])) as Record<(typeof FIELDS)[number], number>;
+/**
+ * RDNA: v_fma_mix_f32 (Mesa compiles these kernels to it on navi21 and navi31; on renoir, GCN5, it converts, as it does on Intel's).
+ * Apple: operands of fadd32, fmadd32 and the like may be 16-bit registers, https://dougallj.github.io/applegpu/docs.html.
+ */
+const MIXING: readonly DeviceClass[] = ["amd-rdna", "apple"];
+
+const recordOf = (deviceClass: DeviceClass): DeviceRecord => ({
+  ...(Object.fromEntries(FIELDS.map((field, i) => [field, ROWS[deviceClass][i]])) as Record<
+    (typeof FIELDS)[number],
+    number
+  >),
+  mixesHalves: MIXING.includes(deviceClass),
+});
 
 /** The record of each class. */
 export const DEVICES = Object.fromEntries(
-  DEVICE_CLASSES.map((deviceClass) => [deviceClass, recordOf(ROWS[deviceClass])]),
+  DEVICE_CLASSES.map((deviceClass) => [deviceClass, recordOf(deviceClass)]),
 ) as Readonly<Record<DeviceClass, DeviceRecord>>;
 
 /** The part of a thread's registers that compilers fill before they spill. */

@@ -65,6 +65,8 @@ export interface SolverPlan {
   readonly neededMultiplyAdds?: number;
   /** Tensors that are copied into another form before or afterwards, in words; none when absent. */
   readonly conversions?: readonly string[];
+  /** Where operands are packed pairs of float16 (ConvOperation.halves): whether results are written so, too. Not when absent. */
+  readonly packsResults?: boolean;
 }
 
 export interface Refusal {
@@ -73,13 +75,15 @@ export interface Refusal {
 }
 
 /** What a solver dispatches. `listed` adds its name and configuration. */
-export type Steps = Pick<SolverPlan, "dispatches" | "scratchBytes" | "neededMultiplyAdds">;
+export type Steps = Pick<SolverPlan, "dispatches" | "scratchBytes" | "neededMultiplyAdds" | "packsResults">;
 
 interface SolverTraits {
   readonly name: string;
   readonly directions: readonly Direction[];
   /** Whether it reads an image's pixels as they are. Otherwise they are converted first. */
   readonly readsPixels?: boolean;
+  /** Whether it reads float16 in packed pairs, in shaders without f16. Otherwise they are converted first. */
+  readonly readsHalves?: boolean;
   /** Whether its kernels use workgroup memory and barriers. Software devices take long to compile these. */
   readonly usesWorkgroupMemory?: boolean;
   /** Why the solver should not be chosen, though it can plan this; undefined where it may be. */

@@ -14,8 +14,11 @@ export interface Product {
   readonly copies: number;
   /** Elements of the tensors that it reads, each counted once: those of patches overlap. */
   readonly operands: number;
-  /** Elements of all results together. Each part of a split sum writes as many. */
+  /** Bytes of each, where it is stored. */
+  readonly operandBytes: number;
+  /** Elements of all results together, and bytes of each. Each part of a split sum writes as many elements, in float32. */
   readonly elements: number;
+  readonly elementBytes: number;
 }
 
 /** A tile, and how its workgroups come by it. */
@@ -33,6 +36,8 @@ export interface TileWork {
   readonly loadInstructions: number;
   /** Whether these are kept in registers while a tile is multiplied. */
   readonly ahead: boolean;
+  /** Bytes of an element in workgroup memory, and in registers until it is multiplied: 2 where tiles hold float16. */
+  readonly heldBytes: number;
   /** Workgroup memory in all. */
   readonly workgroupBytes: number;
 }
@@ -42,6 +47,8 @@ const FLOAT_BYTES = 4;
 const OTHER_REGISTERS = 20;
 /** Instructions for an iteration of the loop over K, likewise. */
 const LOOP_INSTRUCTIONS = 8;
+/** Of the reads of workgroup memory, those that are left where two vectors of float16 come by one. */
+const JOINED_READS = 0.75;
 /**
  * What a register beyond those that a device wants a thread to hold costs, as instructions for each vector of K: a store and a load of
  * what is spilled, or waits that no other subgroup hides. Of 4, 8, 11 and 16 this leaves the fewest spills in loops without tiles of K
@@ -65,32 +72,34 @@ const FITTING_SHARE = { ahead: 0.25, otherwise: 0.4 };
 const OVERLAP = 0.25;
 
 /** 32-bit registers that a thread of a tile holds. */
-export function threadRegisters({ mPerThread, vectorsPerThread, vectorsLoaded, ahead, tileK }: TileWork): number {
+export function threadRegisters(work: TileWork): number {
+  const { mPerThread, vectorsPerThread, vectorsLoaded, ahead, tileK, heldBytes } = work;
   const sums = 4 * mPerThread * vectorsPerThread;
   const reads = 16 * vectorsPerThread + 4 + (sums * tileK <= UNROLLED_MULTIPLY_ADDS ? UNROLLED_REGISTERS : 0);
-  return sums + reads + (ahead ? 4 * vectorsLoaded : 0) + OTHER_REGISTERS;
+  return sums + ((reads + (ahead ? 4 * vectorsLoaded : 0)) * heldBytes) / FLOAT_BYTES + OTHER_REGISTERS;
 }
 
 /** Instructions of a thread for a tile of K with so many vectors. */
 function instructionsOf(work: TileWork, vectorsOfK: number, device: DeviceRecord): number {
-  const { mPerThread, vectorsPerThread, vectorsLoaded, loadInstructions } = work;
+  const { mPerThread, vectorsPerThread, vectorsLoaded, loadInstructions, heldBytes } = work;
   const multiplyAdds = 16 * mPerThread * vectorsPerThread * vectorsOfK;
-  const reads = vectorsOfK * (mPerThread + 4 * vectorsPerThread);
+  const reads = vectorsOfK * (mPerThread + 4 * vectorsPerThread) * (heldBytes < FLOAT_BYTES ? JOINED_READS : 1);
   const spilled = Math.max(0, threadRegisters(work) - usableRegisters(device));
   const spilling = spilled * vectorsOfK * SPILL_INSTRUCTIONS;
   return multiplyAdds + reads + vectorsLoaded * loadInstructions + LOOP_INSTRUCTIONS + spilling;
 }
 
 /** Bytes that a subgroup reads from workgroup memory for a vector of K: lanes that read the same value share it. */
-function workgroupReads({ mPerThread, vectorsPerThread, tileN }: TileWork, { subgroup }: DeviceRecord): number {
+function workgroupReads(work: TileWork, { subgroup }: DeviceRecord): number {
+  const { mPerThread, vectorsPerThread, tileN, heldBytes } = work;
   const lanesN = Math.min(subgroup, tileN / (4 * vectorsPerThread));
   const lanesM = subgroup / lanesN;
-  return 4 * FLOAT_BYTES * (mPerThread * lanesM + 4 * vectorsPerThread * lanesN);
+  return 4 * heldBytes * (mPerThread * lanesM + 4 * vectorsPerThread * lanesN);
 }
 
 /** Clocks that the device takes for the product with K split so many ways, the second dispatch of a split included. */
 export function predictClocks(product: Product, work: TileWork, splitK: number, device: DeviceRecord): number {
-  const { m, n, kTiles, kVectors, copies, operands, elements } = product;
+  const { m, n, kTiles, kVectors, copies, operands, operandBytes, elements, elementBytes } = product;
   const { tileM, tileN, tileK, threads, workgroupBytes } = work;
   const tiles = Math.ceil(m / tileM) * Math.ceil(n / tileN);
   const workgroups = tiles * copies * splitK;
@@ -101,7 +110,7 @@ export function predictClocks(product: Product, work: TileWork, splitK: number, 
   const subgroups = Math.ceil(threads / device.subgroup);
   const issue = (subgroups * device.subgroup * instructionsOf(work, vectorsOfK, device)) / device.lanes;
   const reads = (subgroups * vectorsOfK * workgroupReads(work, device)) / device.workgroupBandwidth;
-  const loads = (tileK * (tileM + tileN) * FLOAT_BYTES) / CACHE_BANDWIDTH;
+  const loads = (tileK * (tileM + tileN) * operandBytes) / CACHE_BANDWIDTH;
   const each =
     tilesK * (Math.max(issue, reads, loads) + OVERLAP * (issue + reads + loads - Math.max(issue, reads, loads)));
 
@@ -122,7 +131,7 @@ export function predictClocks(product: Product, work: TileWork, splitK: number, 
   // Written, and read soon after: from the last cache, where they fit.
   const partials = FLOAT_BYTES * splitK * elements;
   const partialsPerClock = partials <= device.cacheBytes ? CACHE_BANDWIDTH * device.multiprocessors : bytesPerClock;
-  const memory = (FLOAT_BYTES * (operands + elements)) / bytesPerClock;
+  const memory = (operandBytes * operands + elementBytes * elements) / bytesPerClock;
   const alone = Math.max(memory, compute) + OVERLAP * Math.min(memory, compute);
   return alone + (splitK > 1 ? (2 * partials) / partialsPerClock + DISPATCH_CLOCKS : 0);
 }

@@ -1,7 +1,7 @@
 /** A pass over a ConvProblem together with what is fused into it: what solvers plan for. */
 import { product } from "./geometry.js";
 import { type ActivationSpec, NO_ACTIVATION, parametersOf } from "./activation.js";
-import type { DType } from "./dtype.js";
+import { BYTES_PER_ELEMENT, type DType } from "./dtype.js";
 import { dataKey, numberKey } from "../base/keys.js";
 import type { Pixels } from "./pixels.js";
 import type { ConvProblem } from "./problem.js";
@@ -41,7 +41,16 @@ export interface ConvOperation {
   readonly masked: boolean;
   /** What x means where it is an image; undefined where it is values of `dtype`. */
   readonly pixels: Pixels | undefined;
+  /**
+   * Whether operands are float16 in packed pairs, which a kernel unpacks while it reads them: in shaders without f16. `dtype`
+   * is then float32, that of the kernel's arithmetic and results. Plans alone are made so (solvers/passes/conversions.ts).
+   */
+  readonly halves?: boolean;
 }
+
+/** Bytes of an operand's element, as it is stored. */
+export const operandBytes = ({ dtype, halves }: Pick<ConvOperation, "dtype" | "halves">): number =>
+  BYTES_PER_ELEMENT[halves === true ? "float16" : dtype];
 
 /** The parts of an operation with nothing fused into it. */
 export const NOTHING_FUSED = {

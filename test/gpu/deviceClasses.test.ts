@@ -3,8 +3,11 @@ import { makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import type { DeviceClass } from "../../src/planning/devices.js";
 import { select, solversFor } from "../../src/solvers/select.js";
-import { smallIntegers } from "../support/data.js";
-import { gpuTest } from "../support/gpuTest.js";
+import type { Capabilities } from "../../src/planning/capabilities.js";
+import type { ConvOperation } from "../../src/problem/operation.js";
+import type { ConvProblem } from "../../src/problem/problem.js";
+import { type Fill, smallIntegers } from "../support/data.js";
+import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";
 import { expectedResults, makeValues, operationsOf } from "../support/operations.js";
 
@@ -58,25 +61,68 @@ const LAYERS = [
   ["planes of 7x7", [1, 40, 7, 7], [64, 40, 3, 3], { padding: 1, stride: 2 }],
 ] as const;
 
+/** Passes with all that is fused into them; without a bias, an input gradient has a mask alone. */
+const fusedOperations = (problem: ConvProblem): ConvOperation[] =>
+  operationsOf(problem).filter(
+    ({ activation, masked, direction }) =>
+      direction !== "biasGradient" &&
+      (direction === "inputGradient" ? masked : activation.name === "relu" || direction === "weightGradient"),
+  );
+
+/** Runs what is planned by default, and compares the bits. */
+async function expectExact(
+  operation: ConvOperation,
+  planned: Capabilities,
+  { runner }: Pick<GpuFixtures, "runner">,
+  fill: Fill,
+): Promise<void> {
+  const { plan } = select(operation, planned);
+  const solver = solversFor(operation).find((one) => one.name === plan.solver);
+  if (solver?.isExact(plan.config, operation) === false) return;
+  const values = makeValues(operation.problem, 7, fill);
+  const results = await runner.run(operation, plan, values);
+  expectedResults(operation, values).forEach((expected, i) => {
+    const what = `${operation.direction} by ${plan.solver} ${JSON.stringify(plan.config)}`;
+    expect(exactMismatch(results[i], expected), what).toBeUndefined();
+  });
+}
+
 describe.each(CLASSES)("plans for %s", (deviceClass) => {
   for (const [name, input, weight, options] of LAYERS) {
     gpuTest(name, async ({ runner, capabilities }) => {
-      const planned = { ...capabilities, deviceClass };
-      const operations = operationsOf(makeProblem(2, input, weight, options)).filter(
-        ({ activation, masked, direction }) =>
-          direction !== "biasGradient" &&
-          (direction === "inputGradient" ? masked : activation.name === "relu" || direction === "weightGradient"),
-      );
+      const operations = fusedOperations(makeProblem(2, input, weight, options));
       expect(operations.length).toBeGreaterThanOrEqual(3);
       for (const operation of operations) {
-        const { plan } = select(operation, planned);
-        const solver = solversFor(operation).find((one) => one.name === plan.solver);
-        if (solver?.isExact(plan.config, operation) === false) continue;
-        const values = makeValues(operation.problem, 7, smallIntegers);
-        const results = await runner.run(operation, plan, values);
-        expectedResults(operation, values).forEach((expected, i) => {
-          expect(exactMismatch(results[i], expected), `${operation.direction} by ${plan.solver}`).toBeUndefined();
-        });
+        await expectExact(operation, { ...capabilities, deviceClass }, { runner }, smallIntegers);
+      }
+    });
+  }
+});
+
+/** One whose multiply-adds take float16 as it is, and others. */
+const HALF_CLASSES: readonly DeviceClass[] = ["amd-rdna", "nvidia", "intel-xe-lp"];
+const HALF_LAYERS = [
+  ...LAYERS.filter(([name]) => ["3x3, stride 2, ragged", "3x3, reflected, channels-last"].includes(name)),
+  ["2x3, groups of odd channels", [1, 22, 9, 7], [18, 11, 2, 3], { stride: [2, 1], groups: 2 }],
+  ["3x3, long sums of odd rows", [1, 137, 5, 7], [9, 137, 3, 3], { padding: 1 }],
+  ["1x1, results in vectors", [2, 24, 4, 6], [40, 24, 1, 1], {}],
+  ["1x1, few results", [1, 1501, 3, 3], [13, 1501, 1, 1], {}],
+  ["3x3, channels-last, odd", [2, 5, 7, 13], [11, 13, 3, 3], { padding: 1, layout: "channels-last" }],
+  ["1x1, channels-last, in vectors", [2, 5, 7, 20], [24, 20, 1, 1], { layout: "channels-last" }],
+] as const;
+
+/** Their sums are so small that float16 has them. */
+const units: Fill = (random, count) => Float32Array.from({ length: count }, () => random.integer(-1, 1));
+
+describe.each(HALF_CLASSES)("float16 plans for %s", (deviceClass) => {
+  for (const [name, input, weight, options] of HALF_LAYERS) {
+    gpuTest(name, async ({ runner, capabilities }) => {
+      const withAndWithout = capabilities.shaderF16 ? [true, false] : [false];
+      for (const operation of fusedOperations(makeProblem(2, input, weight, options))) {
+        for (const shaderF16 of withAndWithout) {
+          const planned = { ...capabilities, deviceClass, shaderF16 };
+          await expectExact({ ...operation, dtype: "float16" }, planned, { runner }, units);
+        }
       }
     });
   }

@@ -140,6 +140,67 @@ describe("float16, every general solver is within the bound on reals", () => {
   }
 });
 
+/** Zeros, the least and largest numbers below the normal ones, the least and largest normal ones, and what is no number. */
+const SPECIAL = [
+  0,
+  -0,
+  2 ** -24,
+  -(2 ** -24),
+  2 ** -14 - 2 ** -24,
+  2 ** -14,
+  65_504,
+  -65_504,
+  Infinity,
+  -Infinity,
+  NaN,
+];
+
+describe("float16 that is special comes through matrix products as it is", () => {
+  // An odd number of them: the last one shares no word.
+  const values = Float32Array.from({ length: 11 * 5 }, (_, i) => SPECIAL[(i * 7) % SPECIAL.length]);
+  const expectSame = (found: Float32Array, wanted: (i: number) => number): void => {
+    found.forEach((value, i) => {
+      const small = Math.abs(wanted(i)) < 2 ** -14;
+      // Devices may take numbers below the normal ones for zero. A sum of 0 and -0 is 0.
+      const same = Object.is(value, wanted(i) + 0) || (small && value === 0);
+      expect(same, `element ${String(i)}: ${String(value)}; expected ${String(wanted(i))}`).toBe(true);
+    });
+  };
+  const half = { dtype: "float16" } as const;
+  const ones = new Float32Array(9).fill(1);
+
+  for (const solver of ["tap-gemm", "implicit-gemm"]) {
+    gpuTest(`forward by ${solver}`, async ({ engine }) => {
+      using x = engine.tensor(values, [1, 1, 5, 11], half);
+      using w = engine.tensor(ones, [9, 1, 1, 1], half);
+      using y = engine.conv2d(x, w, { solver });
+      expectSame(await y.data(), (i) => values[i % values.length]);
+    });
+  }
+
+  gpuTest("weight gradient by implicit-gemm", async ({ engine }) => {
+    using x = engine.tensor(values, [1, 55, 1, 1], half);
+    using dy = engine.tensor(ones, [1, 9, 1, 1], half);
+    using dw = engine.conv2dWeightGradient(dy, x, [9, 55, 1, 1], { solver: "implicit-gemm" });
+    expectSame(await dw.data(), (i) => values[i % values.length]);
+  });
+
+  gpuTest("residuals, and results too large", async ({ engine }) => {
+    // In vectors of four, and not.
+    for (const width of [4, 5]) {
+      const size = 8 * 4 * width;
+      const added = Float32Array.from({ length: size }, (_, i) => SPECIAL[(i * 3) % SPECIAL.length]);
+      using x = engine.tensor(new Float32Array(8 * 4 * width), [1, 8, 4, width], half);
+      using w = engine.tensor(new Float32Array(64), [8, 8, 1, 1], half);
+      using bias = engine.tensor(new Float32Array(8).fill(32), [8], half);
+      using residual = engine.tensor(added, [1, 8, 4, width], half);
+      using y = engine.conv2d(x, w, { solver: "tap-gemm", bias, residual });
+      const wanted = added.map((value) => roundToHalf(value + 32));
+      expectSame(await y.data(), (i) => wanted[i]);
+    }
+  });
+});
+
 describe("the bound", () => {
   test("is half a unit in the last place where the sum is exact, and no result has a larger error", () => {
     const exact = Float64Array.of(1, 1.5, -2047, 0.1, 3e-5);

@@ -2,6 +2,7 @@
  * Runs one plan on a device, below the engine: plans that an engine would not choose here (another solver's
  * fused bias, those meant for another kind of device) and kernels that are broken on purpose.
  */
+import { decode, type DType, encode } from "../../src/problem/dtype.js";
 import { product } from "../../src/problem/geometry.js";
 import { BufferPool, type PooledBuffer } from "../../src/gpu/device/bufferPool.js";
 import { PipelineCache } from "../../src/gpu/pipelines/pipelineCache.js";
@@ -38,7 +39,7 @@ export class PlanRunner {
 
   /** Runs the plan on these operands; the results come in the order of `resultRoles`. */
   async run(operation: ConvOperation, plan: SolverPlan, values: RoleValues): Promise<Float32Array[]> {
-    const operands = operandRoles(operation).map((role) => [role, this.upload(values[role])] as const);
+    const operands = operandRoles(operation).map((role) => [role, this.upload(values[role], operation.dtype)] as const);
     const results = this.record(operation, plan, operands, resultRoles(operation));
     for (const [, storage] of operands) this.recorder.memory.release(storage.pooled);
     return await Promise.all(results.map((storage) => this.take(storage)));
@@ -55,13 +56,13 @@ export class PlanRunner {
     const buffers: OperationBuffers = { unused: this.#unused };
     const scratch: PooledBuffer[] = [];
     for (const [name, bytes] of Object.entries(plan.scratchBytes) as [ScratchName, number][]) {
-      const { pooled } = this.#poisoned(bytes);
+      const { pooled } = this.#poisonedValues(bytes / 4, "float32");
       buffers[name] = pooled;
       scratch.push(pooled);
     }
     for (const [role, storage] of operands) buffers[role] = storage.pooled;
     const writes = results.map((role) => {
-      const storage = this.#poisoned(4 * product(shapeOfRole(operation, role)));
+      const storage = this.#poisonedValues(product(shapeOfRole(operation, role)), operation.dtype);
       buffers[role] = storage.pooled;
       return storage;
     });
@@ -70,10 +71,11 @@ export class PlanRunner {
     return writes;
   }
 
-  upload(values: Float32Array<ArrayBuffer>): GpuStorage {
-    const pooled = this.#pool.acquire(values.byteLength);
-    this.#pool.write(pooled, values);
-    return makeStorage(pooled, "float32", [values.length]);
+  upload(values: Float32Array<ArrayBuffer>, dtype: DType = "float32"): GpuStorage {
+    const stored = encode(values, dtype);
+    const pooled = this.#pool.acquire(stored.byteLength);
+    this.#pool.write(pooled, stored);
+    return makeStorage(pooled, dtype, [values.length]);
   }
 
   /** Reads a storage back and gives it up. Rejects where what should have computed it failed. */
@@ -84,7 +86,7 @@ export class PlanRunner {
     await this.recorder.submit();
     const error = await outcome;
     if (error) throw error;
-    return new Float32Array(await this.#readback.take(staging, storage.bytes));
+    return decode(await this.#readback.take(staging, storage.bytes), product(storage.shape), storage.dtype);
   }
 
   /** Bytes of storages that were not given up. */
@@ -97,7 +99,7 @@ export class PlanRunner {
     this.#pool.dispose();
   }
 
-  #poisoned(bytes: number): GpuStorage {
-    return this.upload(new Float32Array(bytes / 4).fill(NaN));
+  #poisonedValues(count: number, dtype: DType): GpuStorage {
+    return this.upload(new Float32Array(count).fill(NaN), dtype);
   }
 }

@@ -61,13 +61,14 @@ function threadsOf({ kernel, constants }: Dispatch): number {
   return size.split(",").reduce((threads, name) => threads * value(name.trim()), 1);
 }
 
-/** Workgroups that the kernel expects, from the count in its uniforms: of tasks, or of elements, one a thread. */
-function workgroupsNeeded({ uniforms }: Dispatch, threads: number): number {
+/** Workgroups that the kernel expects, from the count in its uniforms: of tasks, or of elements, one a thread, or a pair. */
+function workgroupsNeeded({ uniforms, constants }: Dispatch, threads: number): number {
   if ("tasks" in uniforms) return Number(uniforms.tasks);
   if ("tiles" in uniforms) return Math.ceil((Number(uniforms.channels) * Number(uniforms.tiles)) / threads);
   const counts = ["threads", "pairs", "pixels", "resultElements", "filters", "elements"];
   const counted = counts.find((name) => name in uniforms) ?? "";
-  return Math.ceil(Number(uniforms[counted]) / threads);
+  const each = counted === "elements" && constants.PACKED === true ? 2 : 1;
+  return Math.ceil(Number(uniforms[counted]) / each / threads);
 }
 
 function checkWorkgroups(dispatch: Dispatch, { limits }: Capabilities): void {

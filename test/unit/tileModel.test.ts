@@ -43,11 +43,13 @@ const work = (changes: Partial<TileWork> = {}): TileWork => ({
   vectorsLoaded: 2,
   loadInstructions: 10,
   ahead: true,
+  heldBytes: 4,
   workgroupBytes: 10_000,
   ...changes,
 });
 
 describe("the prediction", () => {
+  const bytes = { operandBytes: 4, elementBytes: 4 };
   const product = {
     m: 256,
     n: 100_352,
@@ -56,6 +58,7 @@ describe("the prediction", () => {
     copies: 1,
     operands: 256 * (256 + 100_352),
     elements: 256 * 100_352,
+    ...bytes,
   };
 
   test("is proportional to the work where there is plenty", () => {
@@ -89,6 +92,23 @@ describe("the prediction", () => {
     expect(least(large, "intel-xe-lp")).toBeGreaterThan(least(work({ ahead: false }), "intel-xe-lp"));
   });
 
+  test("counts bytes of float16: in memory, in workgroup memory, and in registers until they are multiplied", () => {
+    const half = { heldBytes: 2, workgroupBytes: 5000 };
+    expect(threadRegisters(work({ ahead: true }))).toBeGreaterThan(threadRegisters(work({ ahead: true, ...half })));
+    const clocks = (product16: typeof product, tile: TileWork): number =>
+      predictClocks(product16, tile, 1, DEVICES["amd-rdna"]);
+    expect(clocks(product, work(half))).toBeLessThan(clocks(product, work()));
+    const halves = { ...product, operandBytes: 2, elementBytes: 2 };
+    expect(clocks(halves, work())).toBeLessThan(clocks(product, work()));
+    // Few multiply-adds for what they read: memory decides.
+    const thin = { m: 8, n: 1_000_000, kTiles: 1, kVectors: 2, copies: 1, operands: 8_000_000, elements: 8_000_000 };
+    const small = work({ tileM: 16, tileN: 64, tileK: 8, threads: 64 });
+    const [float32, float16] = [bytes, { operandBytes: 2, elementBytes: 2 }].map((each) =>
+      predictClocks({ ...thin, ...each }, small, 1, DEVICES["amd-rdna"]),
+    );
+    expect(float16 / float32).toBeLessThan(0.75);
+  });
+
   test("splits K where tiles leave a device idle, and not where they fill it", () => {
     const few = {
       m: 512,
@@ -98,6 +118,7 @@ describe("the prediction", () => {
       copies: 1,
       operands: 512 * (4608 + 49),
       elements: 512 * 49,
+      ...bytes,
     };
     expect(predictClocks(few, work(), 8, DEVICES.nvidia)).toBeLessThan(predictClocks(few, work(), 1, DEVICES.nvidia));
     expect(predictClocks(product, work(), 8, DEVICES.nvidia)).toBeGreaterThan(

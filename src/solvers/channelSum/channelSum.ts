@@ -24,7 +24,7 @@ export const channelSum: Solver<NoKnobs> = {
     const splitK = chooseSplitK({ tasks: outChannels, busy, elements: outChannels, k, leastK }, capabilities);
     const sums = channelSums(operation, splitK, capabilities);
     const first = dispatch(kernel, {
-      constants: { MASKED: masked, SLOPES: slopes },
+      constants: { MASKED: masked, HALVES: false, SLOPES: slopes },
       types: elementTypes(operation),
       uniforms: {
         channels: outChannels,

@@ -17,6 +17,7 @@ export function planUnshared(operation: ConvOperation, capabilities: Capabilitie
       ...tapConstants(problem),
       PADDING_MODE: paddingConstant(problem),
       MASKED: masked,
+      HALVES: false,
       RANK: problem.rank,
     },
     types: elementTypes(operation),

@@ -29,24 +29,19 @@
  */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
-import { type ConvOperation, elementsOf, operandRoles } from "../../problem/operation.js";
+import type { ConvOperation } from "../../problem/operation.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { stepsPerBlock } from "../shared/blocks.js";
-import { elementTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
+import { operandTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
 import { describeGather, type Gather, hasTapBits, liesInVectors, phaseUniforms } from "../shared/gather.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
-import {
-  resultElements,
-  resultSplitK,
-  resultSplitKRefusal,
-  resultSums,
-  type ResultTerms,
-} from "../passes/sumSplits.js";
+import { resultSplitK, resultSplitKRefusal, resultSums, type ResultTerms } from "../passes/sumSplits.js";
 import { type PackedWeights, rowsPacked } from "./packWeights.js";
-import { predictTile, type SplitTile, tileCandidates, type TiledProduct } from "./tileChoice.js";
+import { predictTile, type SplitTile, tensorsOf, tileCandidates, type TiledProduct } from "./tileChoice.js";
 import {
+  heldElement,
   TILE_KNOBS,
   tileConstants,
   tileCount,
@@ -66,9 +61,12 @@ const [RESULT_BYTES, STEP_BYTES] = [4, 12];
 /** K of a block. */
 const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK);
 
-const extra = (tile: WorkgroupTile): TileExtra => ({
-  tableBytes: RESULT_BYTES * tileN(tile) + STEP_BYTES * blockK(tile),
-});
+const extraOf =
+  (operation: ConvOperation, capabilities: Capabilities) =>
+  (tile: WorkgroupTile): TileExtra => ({
+    tableBytes: RESULT_BYTES * tileN(tile) + STEP_BYTES * blockK(tile),
+    heldBytes: heldElement(operation, capabilities).heldBytes,
+  });
 
 /** Whether taps of a channel are neighbours along K: forward, weights lie so; transposed, either would do. */
 const isTapFastest = ({ transposed, uniforms: { weightStrides } }: Gather): boolean =>
@@ -91,16 +89,17 @@ const LOAD_INSTRUCTIONS = 25;
 function productOf(operation: ConvOperation, gather: Gather, capabilities: Capabilities): TiledProduct {
   const { resultChannels: m, n, k, phaseCount } = gather;
   const { splitLeastK: leastK } = policyOf(capabilities);
-  const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
+  const extra = extraOf(operation, capabilities);
   const kIn = (step: number): number => step * Math.ceil(k / step);
   const copies = phaseCount * operation.problem.groups;
-  return { m, n, k, copies, operands, elements, leastK, kIn, extra, loadInstructions: LOAD_INSTRUCTIONS };
+  return { m, n, k, copies, ...tensorsOf(operation), leastK, kIn, extra, loadInstructions: LOAD_INSTRUCTIONS };
 }
 
 export const implicitGemm: Solver<SplitTile> = {
   name: "implicit-gemm",
   directions: ["forward", "inputGradient"],
   readsPixels: true,
+  readsHalves: true,
   usesWorkgroupMemory: true,
   knobs: { ...TILE_KNOBS, splitK: false },
 
@@ -121,7 +120,8 @@ export const implicitGemm: Solver<SplitTile> = {
   },
 
   plan(operation, capabilities, config) {
-    const unable = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra(config));
+    const extra = extraOf(operation, capabilities)(config);
+    const unable = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra);
     if (unable !== undefined) return { refused: unable };
     const gather = describeGather(operation);
     const terms = termsOf(operation, gather, config);
@@ -130,16 +130,18 @@ export const implicitGemm: Solver<SplitTile> = {
     if (refused !== undefined) return { refused };
     const sums = resultSums(operation, gather, terms, splitK, capabilities);
     const tasks = sums.splitK * terms.tasks;
-    const vectors = vectorResults(
-      sums.types.Result,
-      gather.phaseCount === 1 && liesInVectors(gather, gather.phasePositions),
-    );
+    const inVectors = gather.phaseCount === 1 && liesInVectors(gather, gather.phasePositions);
+    const packsVectors = sums.packs === "vectors" && inVectors;
+    const vectors = vectorResults(sums.types.Result, inVectors, {
+      halves: operation.halves === true,
+      packs: packsVectors,
+    });
     const packed = packedRows(operation, gather, capabilities);
     const step = dispatch(kernel, {
       constants: {
         ...gather.constants,
         ...pixelConstants(operation),
-        ...tileConstants(config, extra(config)),
+        ...tileConstants(config, extra),
         TAP_FASTEST: isTapFastest(gather),
         RAGGED: gather.k % config.tileK !== 0,
         TAP_BITS: hasTapBits(gather.transposed ? "zeros" : operation.problem.paddingMode, gather.phaseTaps),
@@ -150,7 +152,12 @@ export const implicitGemm: Solver<SplitTile> = {
         ...sums.constants,
         ...vectors.constants,
       },
-      types: { ...elementTypes(operation), ...sourceTypes(operation), ...vectors.types },
+      types: {
+        ...operandTypes(operation),
+        ...sourceTypes(operation),
+        ...vectors.types,
+        Held: heldElement(operation, capabilities).Held,
+      },
       uniforms: {
         ...gather.uniforms,
         ...pixelUniforms(operation),
@@ -184,6 +191,7 @@ export const implicitGemm: Solver<SplitTile> = {
         ...borderDispatches(operation, capabilities),
       ],
       scratchBytes: { ...packed?.scratchBytes, ...sums.scratchBytes },
+      packsResults: packsVectors || sums.packs === "always",
     };
   },
 };

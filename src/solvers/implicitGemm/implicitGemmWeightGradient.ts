@@ -1,13 +1,13 @@
 /** Implicit GEMM (implicitGemm.ts): weight gradient. Its long sum is split in two stages. */
 import kernel from "../../../shaders/implicit_gemm/implicit_gemm_weight_gradient.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
-import { type ConvOperation, elementsOf, operandRoles } from "../../problem/operation.js";
+import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
 import type { ConvProblem } from "../../problem/problem.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js";
 import { inRegisters, MOST_TERMS, stepsPerBlock } from "../shared/blocks.js";
-import { elementTypes, stepConstants, unsharedRefusal } from "../shared/constants.js";
+import { operandTypes, stepConstants, unsharedRefusal } from "../shared/constants.js";
 import { hasTapBits } from "../shared/gather.js";
 import {
   gradientBindings,
@@ -18,8 +18,9 @@ import {
   weightSums,
 } from "../passes/reducePartials.js";
 import { chooseSplitK, divideEvenly, leastSplitK, splitKRefusal } from "../shared/splits.js";
-import { predictTile, type SplitTile, tileCandidates, type TiledProduct } from "./tileChoice.js";
+import { predictTile, type SplitTile, tensorsOf, tileCandidates, type TiledProduct } from "./tileChoice.js";
 import {
+  heldElement,
   TILE_KNOBS,
   tileConstants,
   tileDiscouraged,
@@ -42,25 +43,32 @@ const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK
 const readsInputAlone = ({ padBegin, padEnd }: ConvProblem): boolean =>
   [...padBegin, ...padEnd].every((padding) => padding <= 0);
 
-const extra = (tile: WorkgroupTile): TileExtra => ({ padding: 1, tableBytes: PLACE_BYTES * blockK(tile) });
+const extraOf =
+  (operation: ConvOperation, capabilities: Capabilities) =>
+  (tile: WorkgroupTile): TileExtra => ({
+    padding: 1,
+    tableBytes: PLACE_BYTES * blockK(tile),
+    heldBytes: heldElement(operation, capabilities).heldBytes,
+  });
 
 /** Of a thread, for a vector that it loads: as those of the gathering kernel. */
 const LOAD_INSTRUCTIONS = 25;
 
 function productOf(operation: ConvOperation, capabilities: Capabilities): TiledProduct {
   const { problem } = operation;
-  const { n, elements } = gradientMatrix(operation);
+  const { n } = gradientMatrix(operation);
   const { splitLeastK: leastK } = policyOf(capabilities);
   const k = problem.batch * problem.outputPositions;
   const kIn = (step: number): number => step * Math.ceil(k / step);
-  const operands = elementsOf(operation, operandRoles(operation));
+  const extra = extraOf(operation, capabilities);
   const [m, copies] = [problem.outChannelsPerGroup, problem.groups];
-  return { m, n, k, copies, operands, elements, leastK, kIn, extra, loadInstructions: LOAD_INSTRUCTIONS };
+  return { m, n, k, copies, ...tensorsOf(operation), leastK, kIn, extra, loadInstructions: LOAD_INSTRUCTIONS };
 }
 
 export const implicitGemmWeightGradient: Solver<SplitTile> = {
   name: "implicit-gemm",
   directions: ["weightGradient"],
+  readsHalves: true,
   usesWorkgroupMemory: true,
   knobs: { ...TILE_KNOBS, splitK: false },
 
@@ -74,7 +82,8 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
   },
 
   plan(operation, capabilities, config) {
-    const refused = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra(config));
+    const extra = extraOf(operation, capabilities)(config);
+    const refused = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra);
     if (refused !== undefined) return { refused };
     const { problem } = operation;
     const { n, elements } = gradientMatrix(operation);
@@ -106,7 +115,7 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
         ...gradientConstants(operation),
         ...stepConstants(problem, false),
         TRANSPOSED: false,
-        ...tileConstants(config, extra(config)),
+        ...tileConstants(config, extra),
         RANK: problem.rank,
         VECTOR_GRADIENT: inVectors,
         VECTOR_INPUT: inputInVectors,
@@ -118,7 +127,7 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
         AHEAD: config.ahead !== 0,
         IN_REGISTERS: inRegisters(tileSums(config), capabilities),
       },
-      types: elementTypes(operation),
+      types: { ...operandTypes(operation), Held: heldElement(operation, capabilities).Held },
       uniforms: {
         ...gradientUniforms(operation),
         tilesN,

@@ -2,9 +2,8 @@
 import kernel from "../../../shaders/implicit_gemm/pack_weights.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../../planning/solver.js";
-import { BYTES_PER_ELEMENT } from "../../problem/dtype.js";
-import type { ConvOperation } from "../../problem/operation.js";
-import { elementTypes, vectorResults } from "../shared/constants.js";
+import { type ConvOperation, operandBytes } from "../../problem/operation.js";
+import { operandTypes } from "../shared/constants.js";
 import type { Gather } from "../shared/gather.js";
 
 const THREADS = 64;
@@ -72,10 +71,9 @@ function packed(
   }
   const kVectors = Math.ceil(k / VECTOR);
   const vectors = groups * rows * columns * kVectors;
-  const types = elementTypes(operation);
   const pack = dispatch(kernel, {
-    constants: {},
-    types: { ...types, Result: vectorResults(types.Element, true).types.Result },
+    constants: { HALVES: operation.halves === true },
+    types: operandTypes(operation),
     uniforms: {
       threads: vectors,
       kVectors,
@@ -92,7 +90,7 @@ function packed(
     binding: "weights packed",
     k: VECTOR * kVectors,
     strides: [rows * columns * kVectors, columns * kVectors, kVectors],
-    scratchBytes: { "weights packed": vectors * VECTOR * BYTES_PER_ELEMENT[operation.dtype] },
+    scratchBytes: { "weights packed": vectors * VECTOR * operandBytes(operation) },
     dispatches: [pack],
   };
 }

@@ -13,24 +13,20 @@
  */
 import kernel from "../../../shaders/implicit_gemm/tap_gemm.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
-import { type ConvOperation, elementsOf, operandRoles } from "../../problem/operation.js";
+import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
 import { policyOf } from "../../planning/policy.js";
 import { dispatch, foldWorkgroups, type Solver, without } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
-import {
-  resultElements,
-  resultSplitK,
-  resultSplitKRefusal,
-  resultSums,
-  type ResultTerms,
-} from "../passes/sumSplits.js";
+import { resultSplitK, resultSplitKRefusal, resultSums, type ResultTerms } from "../passes/sumSplits.js";
 import { stepsPerBlock } from "../shared/blocks.js";
-import { gatherTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
+import { operandTypes, unsharedRefusal, vectorResults } from "../shared/constants.js";
 import { describeGather, type Gather, liesInVectors, phaseUniforms } from "../shared/gather.js";
-import { predictTile, type SplitTile, tileCandidates, type TiledProduct } from "./tileChoice.js";
+import { sourceTypes } from "../shared/pixels.js";
+import { predictTile, type SplitTile, tensorsOf, tileCandidates, type TiledProduct } from "./tileChoice.js";
 import { resultsPacked, tapsPacked } from "./packWeights.js";
 import {
+  heldElement,
   TILE_KNOBS,
   tileN,
   tileConstants,
@@ -75,9 +71,10 @@ function vectorResult(operation: ConvOperation, gather: Gather): boolean {
 const POSITION_BYTES = 24;
 
 const extraOf =
-  (operation: ConvOperation) =>
+  (operation: ConvOperation, capabilities: Capabilities) =>
   (tile: WorkgroupTile): TileExtra => ({
     tableBytes: POSITION_BYTES * (isTransposed(operation) ? tileM(tile) : tileN(tile)),
+    heldBytes: heldElement(operation, capabilities).heldBytes,
   });
 
 /** Tiles of K that the channels of a tap take. */
@@ -105,18 +102,18 @@ function productOf(operation: ConvOperation, gather: Gather, capabilities: Capab
   const { problem } = operation;
   const { k, phaseCount, sourceChannels } = gather;
   const { splitLeastK: leastK } = policyOf(capabilities);
-  const [operands, elements] = [elementsOf(operation, operandRoles(operation)), resultElements(operation)];
   const taps = problem.taps / phaseCount;
   const kIn = (step: number): number => taps * step * Math.ceil(sourceChannels / step);
   const copies = phaseCount * problem.groups;
-  const product = { ...extentsOf(operation, gather), k, copies, operands, elements, leastK, kIn };
-  const [extra, transposed] = [extraOf(operation), isTransposed(operation)];
+  const product = { ...extentsOf(operation, gather), k, copies, ...tensorsOf(operation), leastK, kIn };
+  const [extra, transposed] = [extraOf(operation, capabilities), isTransposed(operation)];
   return { ...product, extra, loadInstructions: LOAD_INSTRUCTIONS, isTransposed: transposed };
 }
 
 export const tapGemm: Solver<SplitTile> = {
   name: "tap-gemm",
   directions: ["forward", "inputGradient"],
+  readsHalves: true,
   usesWorkgroupMemory: true,
   knobs: { ...TILE_KNOBS, splitK: false },
 
@@ -139,7 +136,7 @@ export const tapGemm: Solver<SplitTile> = {
 
   plan(operation, capabilities, config) {
     const gather = describeGather(operation);
-    const extra = extraOf(operation)(config);
+    const extra = extraOf(operation, capabilities)(config);
     const unable = unsharedRefusal(operation.problem) ?? tileRefusal(config, capabilities, extra);
     if (unable !== undefined) return { refused: unable };
     const terms = termsOf(operation, gather, config);
@@ -150,7 +147,10 @@ export const tapGemm: Solver<SplitTile> = {
     const channelVectors = isTransposed(operation);
     const weights = (channelVectors ? resultsPacked : tapsPacked)(operation, gather, capabilities);
     const tasks = sums.splitK * terms.tasks;
-    const vectors = vectorResults(sums.types.Result, vectorResult(operation, gather), channelVectors);
+    const inVectors = vectorResult(operation, gather);
+    const packsVectors = sums.packs === "vectors" && inVectors;
+    const form = { ofChannels: channelVectors, halves: operation.halves === true, packs: packsVectors };
+    const vectors = vectorResults(sums.types.Result, inVectors, form);
     const sourceInVectors = vectorSource(operation, gather);
     const { m, n } = extentsOf(operation, gather);
     const [tilesM, tilesN] = [Math.ceil(m / tileM(config)), Math.ceil(n / tileN(config))];
@@ -167,7 +167,12 @@ export const tapGemm: Solver<SplitTile> = {
         ...sums.constants,
         ...vectors.constants,
       },
-      types: { ...gatherTypes(operation), ...vectors.types },
+      types: {
+        ...operandTypes(operation),
+        ...sourceTypes(operation),
+        ...vectors.types,
+        Held: heldElement(operation, capabilities).Held,
+      },
       uniforms: {
         ...without(gather.uniforms, "weightStrides", "weightGroupStride"),
         ...phaseUniforms(gather),
@@ -195,6 +200,7 @@ export const tapGemm: Solver<SplitTile> = {
     return {
       dispatches: [...weights.dispatches, step, ...sums.reduction, ...borderDispatches(operation, capabilities)],
       scratchBytes: { ...weights.scratchBytes, ...sums.scratchBytes },
+      packsResults: packsVectors || sums.packs === "always",
     };
   },
 };

@@ -5,9 +5,11 @@
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type DevicePolicy, policyOf } from "../../planning/policy.js";
 import { predictClocks, type Product, type TileWork } from "../../planning/tileModel.js";
+import { type ConvOperation, elementsOf, operandBytes, operandRoles, resultRoles } from "../../problem/operation.js";
 import { preferring } from "../shared/constants.js";
 import { neighbouringSplits, splitKRefusal } from "../shared/splits.js";
 import {
+  FLOAT_BYTES,
   tileBytes,
   tileCount,
   type TileExtra,
@@ -38,6 +40,17 @@ export interface TiledProduct extends Omit<Product, "kTiles" | "kVectors"> {
   readonly loadInstructions: number;
   /** Whether M are positions, and N channels; false when absent. */
   readonly isTransposed?: boolean;
+}
+
+/** Elements of the tensors of an operation, and bytes of each. A weight gradient's bias counts as a weight of each filter. */
+export function tensorsOf(operation: ConvOperation) {
+  const bytes = operandBytes(operation);
+  return {
+    operands: elementsOf(operation, operandRoles(operation)),
+    operandBytes: bytes,
+    elements: elementsOf(operation, resultRoles(operation)),
+    elementBytes: bytes,
+  };
 }
 
 /** Tiles from large to small. */
@@ -142,6 +155,7 @@ function workOf(tile: WorkgroupTile, extra: TileExtra, loadInstructions: number)
     vectorsLoaded: a + b,
     loadInstructions,
     ahead: tile.ahead === 1,
+    heldBytes: extra.heldBytes ?? FLOAT_BYTES,
     workgroupBytes: tileBytes(tile, extra),
   };
 }

@@ -1,7 +1,8 @@
 /** Tiles of both implicit GEMM kernels: their knobs, the candidates, and what makes one usable. */
 import type { Capabilities } from "../../planning/capabilities.js";
-import type { DevicePolicy } from "../../planning/policy.js";
+import { type DevicePolicy, policyOf } from "../../planning/policy.js";
 import type { Knobs } from "../../planning/knobs.js";
+import type { ConvOperation } from "../../problem/operation.js";
 import { countRefusal, tileSizeRefusal } from "../shared/constants.js";
 
 /** Knobs of a tile; implicitGemm.ts has a picture, and says what M, N and K are. */
@@ -36,7 +37,7 @@ export const TILE_KNOBS: Knobs<WorkgroupTile> = {
 };
 
 const VECTOR = 4;
-const VECTOR_BYTES = 16;
+export const FLOAT_BYTES = 4;
 
 export const tileM = ({ mPerThread, threadsM }: WorkgroupTile): number => mPerThread * threadsM;
 export const tileN = ({ vectorsPerThread, threadsN }: WorkgroupTile): number => VECTOR * vectorsPerThread * threadsN;
@@ -71,13 +72,28 @@ export interface TileExtra {
   /** Vectors that follow each k of B, so that banks are used evenly. */
   readonly padding?: number;
   readonly tableBytes?: number;
+  /** Bytes of an element of the tiles, 4 when absent. */
+  readonly heldBytes?: number;
+}
+
+/**
+ * What tiles hold. float16 stays float16 where multiply-adds take it so: half the workgroup memory, and half the registers of what
+ * is read ahead. The products are the same. Pixels, which are normalised on their way, are no float16.
+ */
+export function heldElement({ dtype, pixels }: ConvOperation, capabilities: Capabilities) {
+  const mixes = capabilities.shaderF16 && policyOf(capabilities).device.mixesHalves;
+  const half = dtype === "float16" && !pixels && mixes;
+  return half ? ({ Held: "f16", heldBytes: 2 } as const) : ({ Held: "f32", heldBytes: FLOAT_BYTES } as const);
 }
 
 /** Bytes of workgroup memory. */
-export function tileBytes(tile: WorkgroupTile, { padding = 0, tableBytes = 0 }: TileExtra): number {
+export function tileBytes(
+  tile: WorkgroupTile,
+  { padding = 0, tableBytes = 0, heldBytes = FLOAT_BYTES }: TileExtra,
+): number {
   const { threadsN, vectorsPerThread, tileK } = tile;
   const vectorsKept = (tileM(tile) * tileK) / VECTOR + tileK * (threadsN * vectorsPerThread + padding);
-  return vectorsKept * VECTOR_BYTES + tableBytes;
+  return vectorsKept * VECTOR * heldBytes + tableBytes;
 }
 
 /** Why a device, or the kernel itself, cannot use a tile; undefined when it can. */

@@ -27,6 +27,7 @@ export function borderDispatches(operation: ConvOperation, capabilities: Capabil
         RANK: problem.rank,
         PADDING_MODE: paddingConstant(problem),
         MASKED: masked,
+        HALVES: false,
       },
       types: { ...types, Result: types.Element },
       uniforms: {

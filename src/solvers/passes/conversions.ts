@@ -2,8 +2,8 @@
  * Tensors stored in a form that a kernel cannot read, made readable by converting them to scratch memory first, and
  * results back afterwards:
  *
- * - float16 on devices whose shaders have no f16, and for an operation of two passes. The sums are the same as with f16
- *   in the shader, which are in f32 too.
+ * - float16 on devices whose shaders have no f16, for a solver that reads no packed pairs, and for an operation of two passes. The
+ *   sums are the same as with f16 in the shader, which are in f32 too.
  * - an image, for a solver that reads no pixels.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
@@ -52,9 +52,11 @@ export function planFor(
   const halves = operation.dtype === "float16" && (!capabilities.shaderF16 || hasBorder(operation));
   const image = operation.pixels !== undefined && solver.readsPixels !== true;
   if (!halves && !image) return withinLimits(solver.plan(operation, capabilities, config), capabilities);
+  const unpacks = halves && !image && solver.readsHalves === true && !hasBorder(operation);
   const inner: ConvOperation = {
     ...operation,
     dtype: halves ? "float32" : operation.dtype,
+    ...(unpacks && { halves: true }),
     pixels: image ? undefined : operation.pixels,
   };
   const plan = solver.plan(inner, capabilities, config);
@@ -63,9 +65,11 @@ export function planFor(
   const before: Conversion[] = [];
   if (image) before.push(unpack(operation, inner.dtype, capabilities));
   const after: Conversion[] = [];
-  if (halves) {
+  if (halves && !unpacks) {
     const operands = operandRoles(operation).filter((role) => !(role === "x" && operation.pixels));
     before.push(...operands.map((role) => widen(operation, role, capabilities)));
+  }
+  if (halves && plan.packsResults !== true) {
     after.push(...resultRoles(operation).map((role) => narrow(operation, role, capabilities)));
   }
   return withinLimits(withConversions(plan, inner, before, after), capabilities);

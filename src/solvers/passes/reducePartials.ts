@@ -36,8 +36,9 @@ export function gradientMatrix({ problem, bias }: ConvOperation): GradientMatrix
 
 /** Constants of every weight gradient kernel. */
 export function gradientConstants(operation: ConvOperation) {
-  const { problem, bias, masked } = operation;
-  return { ...tapConstants(problem), PADDING_MODE: paddingConstant(problem), HAS_BIAS: bias, MASKED: masked };
+  const { problem, bias, masked, halves = false } = operation;
+  const passes = { PADDING_MODE: paddingConstant(problem), HAS_BIAS: bias, MASKED: masked, HALVES: halves };
+  return { ...tapConstants(problem), ...passes };
 }
 
 /** How kernels walk whose threads take `columns` positions of a row at a time. */

@@ -9,7 +9,13 @@ import { policyOf } from "../../planning/policy.js";
 import { type ConvOperation, elementsOf, resultRoles } from "../../problem/operation.js";
 import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Scratch } from "../../planning/solver.js";
 import { BATCH_BLOCKS, inRegisters } from "../shared/blocks.js";
-import { activationConstants, elementTypes, type ScalarElement, vectorResults } from "../shared/constants.js";
+import {
+  activationConstants,
+  elementTypes,
+  operandTypes,
+  type ScalarElement,
+  vectorResults,
+} from "../shared/constants.js";
 import { type Gather, slopesOf } from "../shared/gather.js";
 import { chooseSplitK, divideEvenly, leastSplitK, partialBytes, splitKRefusal } from "../shared/splits.js";
 
@@ -50,6 +56,11 @@ export interface ResultSums {
     readonly FORMULA: boolean;
   };
   readonly types: { readonly Result: ScalarElement };
+  /**
+   * Where operands are packed pairs of float16 (ConvOperation.halves): whether results can be, too. Those in vectors, if no
+   * sums of blocks are added up in them; all, where the second stage writes them.
+   */
+  readonly packs: "never" | "vectors" | "always";
   readonly perSplit: number;
   readonly resultElements: number;
   readonly bindings: Readonly<Record<"bias" | "residual" | "result", BindingSource>>;
@@ -97,14 +108,16 @@ export function resultSums(
   const isFloat32 = operation.dtype === "float32" || !blocks.BLOCKED || blocks.IN_REGISTERS;
   const { bias, residual, result } = gather.bindings;
   const fused = { ...activationConstants(operation), HAS_BIAS: operation.bias, HAS_RESIDUAL: operation.residual };
-  const types = elementTypes(operation);
+  const { Element } = elementTypes(operation);
+  const { halves = false } = operation;
   if (splitK === 1 && isFloat32) {
     return {
       splitK,
       perSplit,
       resultElements: elements,
       constants: { SPLIT_K: false, ...blocks, ...fused },
-      types: { Result: types.Element },
+      types: { Result: Element },
+      packs: halves && (!blocks.BLOCKED || blocks.IN_REGISTERS) ? "vectors" : "never",
       bindings: { bias, residual, result },
       scratchBytes: {},
       reduction: [],
@@ -112,13 +125,14 @@ export function resultSums(
   }
   const { groups } = operation.problem;
   const { resultChannels, resultStrides } = gather.uniforms;
-  const results = vectorResults(types.Element, false);
+  const results = vectorResults(Element, false, { halves, packs: halves });
+  const threads = halves ? Math.ceil(elements / 2) : elements;
   const reduction = dispatch(kernel, {
     constants: { ...fused, ...results.constants },
-    types: { ...types, ...results.types },
+    types: { Element: operandTypes(operation).Element, ...results.types },
     uniforms: { elements, splitK, channels: groups * resultChannels, channelStride: resultStrides[1] },
     bindings: { partials: "partials", bias, residual, activated: slopesOf(operation), result },
-    workgroups: foldWorkgroups(Math.ceil(elements / THREADS), capabilities),
+    workgroups: foldWorkgroups(Math.ceil(threads / THREADS), capabilities),
   });
   return {
     splitK,
@@ -126,6 +140,7 @@ export function resultSums(
     resultElements: elements,
     constants: { SPLIT_K: true, ...blocks, HAS_BIAS: false, HAS_RESIDUAL: false, ACTIVATION: 0, FORMULA: false },
     types: { Result: "f32" },
+    packs: halves ? "always" : "never",
     bindings: { bias: "unused", residual: "unused", result: "partials" },
     scratchBytes: { partials: partialBytes(splitK, elements) },
     reduction: [reduction],

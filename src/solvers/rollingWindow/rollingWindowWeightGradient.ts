@@ -105,6 +105,7 @@ export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = 
         PADDING_MODE: paddingConstant(problem),
         HAS_BIAS: operation.bias,
         MASKED: operation.masked,
+        HALVES: false,
         M_PER_THREAD: mPerThread,
         COLUMNS: columns,
         ALONG_CHANNELS: alongChannels(operation, capabilities),

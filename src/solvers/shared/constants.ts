@@ -84,22 +84,42 @@ const VECTOR_TYPES = { f16: "vec4h", f32: "vec4f" } as const;
 /** What a kernel stores an element as. */
 export type ScalarElement = keyof typeof VECTOR_TYPES;
 
+/** Likewise of those that read operands in packed pairs, too: an element, and four. */
+export function operandTypes({ dtype, halves }: Pick<ConvOperation, "dtype" | "halves">) {
+  if (halves === true) return { Element: "u32", Vector: "vec2u" } as const;
+  const { Element } = elementTypes({ dtype });
+  return { Element, Vector: VECTOR_TYPES[Element] };
+}
+
 /** Types of kernels that gather from tensors alone, never from an image. */
 export function gatherTypes(operation: Pick<ConvOperation, "dtype">) {
   const types = elementTypes(operation);
   return { ...types, Source: types.Element };
 }
 
-/**
- * Constants and types of kernels that write four neighbouring results at once, where these lie in vectors.
- *
- * @param ofChannels whether the four are of neighbouring channels, and not of one
- */
-export function vectorResults(element: ScalarElement, vectors: boolean, ofChannels = false) {
-  const types = vectors
-    ? ({ Result: VECTOR_TYPES[element], Sum: "vec4f" } as const)
-    : ({ Result: element, Sum: "f32" } as const);
-  return { constants: { VECTOR_RESULT: vectors, VECTOR_CHANNELS: vectors && ofChannels }, types };
+/** How results lie, and in what form. */
+interface ResultForm {
+  /** Whether the four of a vector are of neighbouring channels, and not of one. */
+  readonly ofChannels?: boolean;
+  /** Packed pairs of float16, in shaders without f16: whether a kernel reads operands so, and whether it writes results so. */
+  readonly halves?: boolean;
+  readonly packs?: boolean;
+}
+
+/** Constants and types of kernels that write four neighbouring results at once, where these lie in vectors. */
+export function vectorResults(
+  element: ScalarElement,
+  vectors: boolean,
+  { ofChannels = false, halves = false, packs = false }: ResultForm = {},
+) {
+  const [stored, packed, Sum] = vectors ? [VECTOR_TYPES[element], "vec2u", "vec4f"] : [element, "u32", "f32"];
+  const constants = {
+    VECTOR_RESULT: vectors,
+    VECTOR_CHANNELS: vectors && ofChannels,
+    HALVES: halves,
+    PACKED: packs,
+  };
+  return { constants, types: { Result: packs ? packed : stored, Residual: halves ? packed : stored, Sum } };
 }
 
 /** A weight's strides in the order that kernels have them. */

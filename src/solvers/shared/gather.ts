@@ -105,6 +105,7 @@ export function describeFlipped(operation: ConvOperation, gather: Gather) {
       HAS_BIAS: operation.bias,
       HAS_RESIDUAL: operation.residual,
       MASKED: operation.masked,
+      HALVES: false,
     },
     uniforms: {
       sourceSize,
@@ -146,6 +147,7 @@ function gatherConstants(operation: ConvOperation) {
     HAS_BIAS: operation.bias,
     HAS_RESIDUAL: operation.residual,
     MASKED: operation.masked,
+    HALVES: operation.halves === true,
   };
 }
 

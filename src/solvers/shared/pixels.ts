@@ -3,7 +3,7 @@ import { BYTES_PER_PIXEL } from "../../problem/pixels.js";
 import type { TensorStrides } from "../../problem/layout.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { ConvProblem } from "../../problem/problem.js";
-import { elementTypes } from "./constants.js";
+import { operandTypes } from "./constants.js";
 
 /** In the order of the constants in the shader, after 0 for "no image". */
 const PIXEL_ORDERS = ["rgba", "bgra"];
@@ -24,5 +24,5 @@ export function pixelUniforms({ pixels }: Pick<ConvOperation, "pixels">) {
 
 /** What the source of a gather is stored as. */
 export function sourceTypes(operation: ConvOperation) {
-  return { Source: operation.pixels ? "u32" : elementTypes(operation).Element };
+  return { Source: operation.pixels ? "u32" : operandTypes(operation).Element };
 }
