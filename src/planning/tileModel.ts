@@ -19,6 +19,17 @@ export interface Product {
   /** Elements of all results together, and bytes of each. Each part of a split sum writes as many elements, in float32. */
   readonly elements: number;
   readonly elementBytes: number;
+  /** Whether it finds its operands in the last cache, and leaves its results there. */
+  readonly cached?: boolean;
+}
+
+/** A dispatch whose threads do the same work each, with some bytes in memory and some in the last cache. */
+export interface StreamWork {
+  readonly threads: number;
+  /** Of a thread. */
+  readonly instructions: number;
+  readonly memoryBytes: number;
+  readonly cachedBytes: number;
 }
 
 /** A tile, and how its workgroups come by it. */
@@ -71,6 +82,14 @@ const FITTING_SHARE = { ahead: 0.25, otherwise: 0.4 };
 /** How much of the shorter of two times that overlap adds to the longer one. */
 const OVERLAP = 0.25;
 
+/** Bytes a clock from memory, and from the last cache. */
+const memoryBandwidth = ({ multiprocessors, lanes, intensity }: DeviceRecord): number =>
+  (multiprocessors * lanes) / intensity;
+const cacheBandwidth = ({ multiprocessors }: DeviceRecord): number => CACHE_BANDWIDTH * multiprocessors;
+
+/** Times that overlap, but for a part of the shorter one. */
+const overlapped = (one: number, other: number): number => Math.max(one, other) + OVERLAP * Math.min(one, other);
+
 /** 32-bit registers that a thread of a tile holds. */
 export function threadRegisters(work: TileWork): number {
   const { mPerThread, vectorsPerThread, vectorsLoaded, ahead, tileK, heldBytes } = work;
@@ -99,7 +118,7 @@ function workgroupReads(work: TileWork, { subgroup }: DeviceRecord): number {
 
 /** Clocks that the device takes for the product with K split so many ways, the second dispatch of a split included. */
 export function predictClocks(product: Product, work: TileWork, splitK: number, device: DeviceRecord): number {
-  const { m, n, kTiles, kVectors, copies, operands, operandBytes, elements, elementBytes } = product;
+  const { m, n, kTiles, kVectors, copies, operands, operandBytes, elements, elementBytes, cached = false } = product;
   const { tileM, tileN, tileK, threads, workgroupBytes } = work;
   const tiles = Math.ceil(m / tileM) * Math.ceil(n / tileN);
   const workgroups = tiles * copies * splitK;
@@ -127,11 +146,18 @@ export function predictClocks(product: Product, work: TileWork, splitK: number, 
   const rounds = perMultiprocessor > fitting ? Math.ceil(perMultiprocessor) : perMultiprocessor;
   const compute = rounds * each * idle;
 
-  const bytesPerClock = (device.multiprocessors * device.lanes) / device.intensity;
   // Written, and read soon after: from the last cache, where they fit.
+  const bandwidthOf = (inCache: boolean): number => (inCache ? cacheBandwidth(device) : memoryBandwidth(device));
   const partials = FLOAT_BYTES * splitK * elements;
-  const partialsPerClock = partials <= device.cacheBytes ? CACHE_BANDWIDTH * device.multiprocessors : bytesPerClock;
-  const memory = (operandBytes * operands + elementBytes * elements) / bytesPerClock;
-  const alone = Math.max(memory, compute) + OVERLAP * Math.min(memory, compute);
-  return alone + (splitK > 1 ? (2 * partials) / partialsPerClock + DISPATCH_CLOCKS : 0);
+  const memory = (operandBytes * operands + elementBytes * elements) / bandwidthOf(cached);
+  const reduction = (2 * partials) / bandwidthOf(partials <= device.cacheBytes) + DISPATCH_CLOCKS;
+  return overlapped(memory, compute) + (splitK > 1 ? reduction : 0);
+}
+
+/** Clocks that the device takes for a dispatch that multiplies little. */
+export function predictStream(work: StreamWork, device: DeviceRecord): number {
+  const { threads, instructions, memoryBytes, cachedBytes } = work;
+  const bytes = memoryBytes / memoryBandwidth(device) + cachedBytes / cacheBandwidth(device);
+  const idle = Math.max(1, (BUSY_SHARE * device.fillThreads) / threads);
+  return overlapped(bytes, (idle * threads * instructions) / (device.multiprocessors * device.lanes));
 }

@@ -54,7 +54,8 @@ const extraOf =
 /** Of a thread, for a vector that it loads: as those of the gathering kernel. */
 const LOAD_INSTRUCTIONS = 25;
 
-function productOf(operation: ConvOperation, capabilities: Capabilities): TiledProduct {
+/** The product that it computes. */
+export function weightGradientProduct(operation: ConvOperation, capabilities: Capabilities): TiledProduct {
   const { problem } = operation;
   const { n } = gradientMatrix(operation);
   const { splitLeastK: leastK } = policyOf(capabilities);
@@ -72,10 +73,11 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
   usesWorkgroupMemory: true,
   knobs: { ...TILE_KNOBS, splitK: false },
 
-  configs: (operation, capabilities) => tileCandidates(productOf(operation, capabilities), capabilities, () => false),
+  configs: (operation, capabilities) =>
+    tileCandidates(weightGradientProduct(operation, capabilities), capabilities, () => false),
 
   predictClocks: (operation, capabilities, config) =>
-    predictTile(productOf(operation, capabilities), capabilities, config),
+    predictTile(weightGradientProduct(operation, capabilities), capabilities, config),
 
   discouraged(operation, capabilities) {
     return tileDiscouraged(operation.problem.outChannelsPerGroup, policyOf(capabilities));

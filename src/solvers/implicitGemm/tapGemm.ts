@@ -98,7 +98,8 @@ function executed(operation: ConvOperation, gather: Gather, tile: WorkgroupTile)
 /** Of a thread, for a vector that it loads: tile and tap are the same, and an add leads on. */
 const LOAD_INSTRUCTIONS = 10;
 
-function productOf(operation: ConvOperation, gather: Gather, capabilities: Capabilities): TiledProduct {
+/** The product that it computes. */
+export function gatherProduct(operation: ConvOperation, gather: Gather, capabilities: Capabilities): TiledProduct {
   const { problem } = operation;
   const { k, phaseCount, sourceChannels } = gather;
   const { splitLeastK: leastK } = policyOf(capabilities);
@@ -120,14 +121,14 @@ export const tapGemm: Solver<SplitTile> = {
   configs(operation, capabilities) {
     const gather = describeGather(operation);
     return tileCandidates(
-      productOf(operation, gather, capabilities),
+      gatherProduct(operation, gather, capabilities),
       capabilities,
       (tile) => resultSplitK(operation, termsOf(operation, gather, tile), capabilities) > 1,
     );
   },
 
   predictClocks: (operation, capabilities, config) =>
-    predictTile(productOf(operation, describeGather(operation), capabilities), capabilities, config),
+    predictTile(gatherProduct(operation, describeGather(operation), capabilities), capabilities, config),
 
   discouraged(operation, capabilities) {
     const { resultChannels, sourceChannels } = describeGather(operation);

@@ -3,11 +3,11 @@
  * the ways to split K and with loading ahead or not. Where workgroup memory does not pay, a few are left for the tuner.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
-import { type DevicePolicy, policyOf } from "../../planning/policy.js";
+import { policyOf } from "../../planning/policy.js";
 import { predictClocks, type Product, type TileWork } from "../../planning/tileModel.js";
 import { type ConvOperation, elementsOf, operandBytes, operandRoles, resultRoles } from "../../problem/operation.js";
 import { preferring } from "../shared/constants.js";
-import { neighbouringSplits, splitKRefusal } from "../shared/splits.js";
+import { neighbouringSplits, partialBytes, splitKRefusal } from "../shared/splits.js";
 import {
   FLOAT_BYTES,
   tileBytes,
@@ -40,6 +40,8 @@ export interface TiledProduct extends Omit<Product, "kTiles" | "kVectors"> {
   readonly loadInstructions: number;
   /** Whether M are positions, and N channels; false when absent. */
   readonly isTransposed?: boolean;
+  /** Bytes that partial results of a split sum may take; as many as the device has when absent. */
+  readonly mostPartialBytes?: number;
 }
 
 /** Elements of the tensors of an operation, and bytes of each. A weight gradient's bias counts as a weight of each filter. */
@@ -124,14 +126,20 @@ const inTiles = (product: TiledProduct, { tileK }: WorkgroupTile): Product => {
   return { ...product, kTiles: product.kIn(tileK) / tileK, kVectors: product.kIn(4) / 4 };
 };
 
+/** A tile with its best number of splits, and the clocks that the product is predicted to take. */
+export interface RankedTile {
+  readonly config: SplitTile;
+  readonly clocks: number;
+}
+
 /** Tiles with the best number of splits for each, from the shortest predicted time to the longest. */
-function rankedTiles(
-  product: TiledProduct,
-  { device }: DevicePolicy,
-  capabilities: Capabilities,
-): readonly SplitTile[] {
-  const { elements, extra, loadInstructions, isTransposed = false } = product;
-  const splits = SPLITS.filter((splitK) => splitKRefusal(splitK, elements, capabilities) === undefined);
+export function rankedTiles(product: TiledProduct, capabilities: Capabilities): readonly RankedTile[] {
+  const { device } = policyOf(capabilities);
+  const { elements, extra, loadInstructions, isTransposed = false, mostPartialBytes = Infinity } = product;
+  const isAble = (splitK: number): boolean =>
+    splitK === 1 ||
+    (partialBytes(splitK, elements) <= mostPartialBytes && splitKRefusal(splitK, elements, capabilities) === undefined);
+  const splits = SPLITS.filter(isAble);
   const tiles = isTransposed ? TRANSPOSED_TILES : TILES;
   const able = tiles.filter((tile) => tileRefusal(tile, capabilities, extra(tile)) === undefined);
   const ranked = able.map((tile) => {
@@ -142,7 +150,7 @@ function rankedTiles(
     const least = Math.min(...clocks);
     return { config: { ...tile, splitK: worthwhile[clocks.indexOf(least)] }, clocks: least };
   });
-  return ranked.sort((a, b) => a.clocks - b.clocks).map(({ config }) => config);
+  return ranked.sort((a, b) => a.clocks - b.clocks);
 }
 
 function workOf(tile: WorkgroupTile, extra: TileExtra, loadInstructions: number): TileWork {
@@ -199,7 +207,9 @@ export function tileCandidates(
   const policy = policyOf(capabilities);
   const { m, n, k, copies, leastK } = product;
   if (policy.workgroupMemoryPays) {
-    const ranked = rankedTiles(product, policy, capabilities).slice(0, MOST_CANDIDATES);
+    const ranked = rankedTiles(product, capabilities)
+      .slice(0, MOST_CANDIDATES)
+      .map(({ config }) => config);
     if (ranked.length > 0) return [...ranked, ...splitVariants(product, capabilities, ranked[0])];
   }
   const [smallest] = FEW_TILES.slice(-1);
