@@ -54,6 +54,7 @@ export interface Planned extends Case {
   readonly solver: string;
   /** Tile or configuration, in short. */
   readonly shape: string;
+  /** Those of a chunk, where it is planned in chunks. */
   readonly dispatches: readonly PlannedDispatch[];
   /** The dispatch that multiplies. */
   readonly main: PlannedDispatch;
@@ -83,7 +84,7 @@ export function operationOf(wanted: Case): ConvOperation {
 export async function planCase(wanted: Case, capabilities: Capabilities, choice?: SolverChoice): Promise<Planned> {
   const operation = operationOf(wanted);
   const { plan } = select(operation, capabilities, choice);
-  const dispatches = await Promise.all(plan.dispatches.map(describe));
+  const dispatches = await Promise.all(distinct(plan).map(describe));
   const main = dispatches.reduce((most, step) => (step.multiplyAdds > most.multiplyAdds ? step : most));
   return {
     ...wanted,
@@ -98,6 +99,13 @@ export async function planCase(wanted: Case, capabilities: Capabilities, choice?
     flops: flopsOf(operation),
     fillThreads: DEVICES[capabilities.deviceClass].fillThreads,
   };
+}
+
+/** Dispatches of kernels with constants and types of their own: a plan in chunks has each of its kernels several times. */
+function distinct({ dispatches }: SolverPlan): readonly Dispatch[] {
+  const keyOf = ({ kernel, constants, types }: Dispatch): string => JSON.stringify([kernel.name, constants, types]);
+  const firsts = new Map([...dispatches].reverse().map((step) => [keyOf(step), step]));
+  return dispatches.filter((step) => firsts.get(keyOf(step)) === step);
 }
 
 async function describe(step: Dispatch): Promise<PlannedDispatch> {
@@ -139,13 +147,22 @@ function tileOf(constants: Dispatch["constants"]): string | undefined {
   return `${String(m)}x${String(n)}x${String(of("TILE_K"))}`;
 }
 
+/** Dispatches of the same kernel on a tensor, chunk after chunk, share it: together they count it once. */
 function movedBytes(operation: ConvOperation, { dispatches, scratchBytes }: SolverPlan): number {
   const scratch: Partial<Record<BindingSource, number>> = scratchBytes;
-  const bytes = (source: BindingSource): number =>
-    scratch[source] ?? BYTES_PER_ELEMENT[operation.dtype] * product(shapeOfRole(operation, source as TensorRole));
-  const sources = (step: Dispatch): BindingSource[] =>
-    [...new Set(Object.values(step.bindings))].filter((source) => source !== "unused");
-  return dispatches.flatMap(sources).reduce((sum, source) => sum + bytes(source), 0);
+  const bytesOfRole = (role: TensorRole): number =>
+    BYTES_PER_ELEMENT[operation.dtype] * product(shapeOfRole(operation, role));
+  const shared = new Set<string>();
+  let bytes = 0;
+  for (const { kernel, bindings } of dispatches) {
+    for (const source of new Set(Object.values(bindings))) {
+      const ofKernel = `${kernel.name} ${source}`;
+      if (source === "unused" || shared.has(ofKernel)) continue;
+      if (!(source in scratch)) shared.add(ofKernel);
+      bytes += scratch[source] ?? bytesOfRole(source as TensorRole);
+    }
+  }
+  return bytes;
 }
 
 /** Result channels of a group from which a pass is a product of matrices, whatever solves it. */

@@ -10,7 +10,8 @@ import package::common::winograd::{tilePlace, transformResult, PATCH, TILE};
 const THREADS: u32 = 64u;
 
 struct Geometry {
-  tiles: u32, // of all samples
+  tiles: u32, // of the chunk (winograd_source.wgsl)
+  firstTile: u32, // of the chunk, among those of the batch
   tilePitch: u32, // elements from one m of the sums to the next
   tileGrid: vec2<u32>, // rows and columns of a sample's tiles
   phases: vec2<u32>, // the dilation, but no more than there are results along the axis
@@ -36,12 +37,14 @@ fn main(
   }
   let tile = index % geometry.tiles;
   let channel = index / geometry.tiles;
-  let place = tilePlace(tile, geometry.tileGrid, geometry.phases, geometry.dilation);
+  let place = tilePlace(geometry.firstTile + tile, geometry.tileGrid, geometry.phases, geometry.dilation);
+  let first = channel * geometry.tilePitch + tile;
+  let step = geometry.channels * geometry.tilePitch;
   var columns: array<array<f32, 4>, PATCH>;
   for (var x = 0u; x < PATCH; x++) { // @unroll
     var values: array<f32, 6>;
     for (var y = 0u; y < PATCH; y++) { // @unroll
-      values[y] = sums[((y * PATCH + x) * geometry.channels + channel) * geometry.tilePitch + tile];
+      values[y] = sums[first + (y * PATCH + x) * step];
     }
     columns[x] = transformResult(values);
   }

@@ -4,6 +4,8 @@
 //                                 neighbouring patches overlap by KERNEL - 1
 //
 // or, with GRADIENTS, of A d A^T, d the tile's EXTENT x EXTENT gradients.
+// Some tiles of the batch at a time: a chunk. Those beyond the last tile of the batch are transforms of zeros.
+//
 // Dispatch: ceil(channels * tiles / 64) workgroups, folded; neighbouring threads take neighbouring tiles.
 import package::common::grid::workgroupIndex;
 import package::common::padding::paddedSource;
@@ -15,7 +17,9 @@ const EXTENT: u32 = 4u; // @specialize
 const GRADIENTS: bool = false; // @specialize
 
 struct Geometry {
-  tiles: u32, // of all samples
+  tiles: u32, // of the chunk
+  firstTile: u32, // of the chunk, among those of the batch
+  batchTiles: u32,
   tilePitch: u32, // elements from one k of the product to the next
   tileGrid: vec2<u32>, // rows and columns of a sample's tiles
   phases: vec2<u32>, // the dilation, but no more than there are results along the axis
@@ -50,21 +54,26 @@ fn main(
   }
   let tile = index % geometry.tiles;
   let channel = index / geometry.tiles;
-  let place = tilePlace(tile, geometry.tileGrid, geometry.phases, geometry.dilation);
+  let place = tilePlace(geometry.firstTile + tile, geometry.tileGrid, geometry.phases, geometry.dilation);
   let top = i32(place.top) - geometry.padTop;
   let left = i32(place.left) - geometry.padLeft;
+  // Rows within this height are read.
+  let height = select(0u, geometry.sourceHeight, geometry.firstTile + tile < geometry.batchTiles);
   let base = place.sample * geometry.sourceStrides.x + channel * geometry.sourceStrides.y;
+  let rowStride = geometry.sourceWidth * geometry.sourceStrides.z;
   var columns: array<array<f32, 6>, EXTENT>;
   for (var x = 0u; x < EXTENT; x++) { // @unroll
     let w = paddedSource(left + i32(x * geometry.dilation.y), geometry.sourceWidth);
+    let column = base + w * geometry.sourceStrides.z;
     var values: array<f32, 6>;
     for (var y = 0u; y < EXTENT; y++) { // @unroll
       let h = paddedSource(top + i32(y * geometry.dilation.x), geometry.sourceHeight);
-      let inside = (h < geometry.sourceHeight) & (w < geometry.sourceWidth);
-      values[y] = loadSource(base + (h * geometry.sourceWidth + w) * geometry.sourceStrides.z, inside);
+      values[y] = loadSource(column + h * rowStride, (h < height) & (w < geometry.sourceWidth));
     }
     columns[x] = transform(values);
   }
+  let first = channel * geometry.tilePitch + tile;
+  let step = geometry.channels * geometry.tilePitch;
   for (var y = 0u; y < PATCH; y++) { // @unroll
     var values: array<f32, 6>;
     for (var x = 0u; x < EXTENT; x++) { // @unroll
@@ -72,7 +81,7 @@ fn main(
     }
     let products = transform(values);
     for (var x = 0u; x < PATCH; x++) { // @unroll
-      result[((y * PATCH + x) * geometry.channels + channel) * geometry.tilePitch + tile] = products[x];
+      result[first + (y * PATCH + x) * step] = products[x];
     }
   }
 }

@@ -54,6 +54,11 @@ export interface DevicePolicy {
 
   /** Output channels (M) of a group below which most of an implicit GEMM's tile is idle. */
   readonly gemmFewestChannels: number;
+  /**
+   * Bytes of Winograd's scratch memory that hold some tiles at a time, with their filters: what stays in the last cache, where that
+   * holds 32 MiB; elsewhere twice that, since kernels then start half as often. [33]
+   */
+  readonly winogradScratchBytes: number;
   /** Input and output channels of a group below which Winograd's transforms cost more than its products save. [3] */
   readonly winogradFewestChannels: number;
   /** Tiles of the batch below which transforming filters costs more than Winograd's products save. [3] */
@@ -91,7 +96,7 @@ export interface DevicePolicy {
 }
 
 /** Every GPU. */
-const GPU: Omit<DevicePolicy, "busyThreads" | "device" | "threadRegisters"> = {
+const GPU: Omit<DevicePolicy, "busyThreads" | "device" | "threadRegisters" | "winogradScratchBytes"> = {
   name: "a GPU",
   busyGradientWorkgroups: 512,
   busyResultWorkgroups: 256,
@@ -104,7 +109,7 @@ const GPU: Omit<DevicePolicy, "busyThreads" | "device" | "threadRegisters"> = {
   loadCost: undefined,
   mostDoubledSums: 8,
   gemmFewestChannels: 8,
-  winogradFewestChannels: 32,
+  winogradFewestChannels: 16,
   winogradFewestTiles: 24,
   winogradMostProducts: 0.85,
   rollingMostChannels: 8,
@@ -126,10 +131,20 @@ const GPU: Omit<DevicePolicy, "busyThreads" | "device" | "threadRegisters"> = {
 /** Threads that keep any GPU busy. Phones want fewer; but that would mean larger tiles, which spill there. */
 const LEAST_BUSY_THREADS = 16_384;
 
+/** Between 32 and 64 MiB, a power of two. [33] */
+const winogradScratchBytes = ({ cacheBytes }: DeviceRecord): number =>
+  cacheBytes >= 2 ** 25 && cacheBytes < 2 ** 26 ? 2 ** 25 : 2 ** 26;
+
 /** Half of the threads that fill a GPU keep it busy: they may hold twice the registers, and load less for each multiply-add. [29] */
 function policyOfGpu(device: DeviceRecord): DevicePolicy {
   const busyThreads = Math.max(device.fillThreads / 2, LEAST_BUSY_THREADS);
-  return { ...GPU, device, busyThreads, threadRegisters: usableRegisters(device) };
+  return {
+    ...GPU,
+    device,
+    busyThreads,
+    threadRegisters: usableRegisters(device),
+    winogradScratchBytes: winogradScratchBytes(device),
+  };
 }
 
 /**
@@ -141,12 +156,14 @@ const SOFTWARE: DevicePolicy = {
   name: "software",
   device: DEVICES.software,
   threadRegisters: Infinity,
+  winogradScratchBytes: winogradScratchBytes(DEVICES.software),
   busyThreads: DEVICES.software.fillThreads,
   busyGradientWorkgroups: 16,
   busyResultWorkgroups: 4,
   workgroupMemoryPays: false,
   vectorTilesPay: true,
   loadCost: 3,
+  winogradFewestChannels: 32,
   mostDoubledSums: Infinity,
   rollingMostChannels: Infinity,
   rollingGradientManyIn: 4,

@@ -51,7 +51,7 @@ describe("records", () => {
 const capabilitiesOf = (deviceClass: DeviceClass): Capabilities => ({ ...DEFAULT_CAPABILITIES, deviceClass });
 
 describe("policies", () => {
-  test("of GPUs differ in their record, and in the threads and registers that follow from it", () => {
+  test("of GPUs differ in their record, and in the threads, registers and scratch memory that follow from it", () => {
     const unknown = policyOf(DEFAULT_CAPABILITIES);
     for (const [deviceClass, device] of GPUS) {
       const busyThreads = Math.max(16_384, device.fillThreads / 2);
@@ -60,6 +60,7 @@ describe("policies", () => {
         device,
         busyThreads,
         threadRegisters: usableRegisters(device),
+        winogradScratchBytes: (deviceClass === "nvidia" ? 32 : 64) * 2 ** 20,
       });
     }
   });

@@ -4,10 +4,13 @@ import type { ConvOptions } from "webgpu-conv";
 import { makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls/calls.js";
 import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import { DEVICE_CLASSES, DEVICES } from "../../src/planning/devices.js";
+import { workspaceBytes } from "../../src/planning/solver.js";
+import type { Direction } from "../../src/problem/operation.js";
 import { select } from "../../src/solvers/select.js";
 import { reasonAgainst, SOFTWARE } from "../support/selection.js";
 
-describe("the engine's choice", () => {
+describe("the choice on software devices", () => {
   test.each([
     ["64 to 64 channels, 28x28", [2, 64, 28, 28], [64, 64, 3, 3], 4],
     ["256 to 256 channels, 12x12", [1, 256, 14, 14], [256, 256, 3, 3], 2],
@@ -19,12 +22,10 @@ describe("the engine's choice", () => {
   ] as const)("is Winograd's, in tiles as many as there are: %s", (_, input, weight, tile, options?: ConvOptions) => {
     const problem = makeProblem(2, input, weight, options);
     for (const direction of ["forward", "inputGradient"] as const) {
-      for (const capabilities of [DEFAULT_CAPABILITIES, SOFTWARE]) {
-        const { plan } = select(plainOperation(direction, problem, { dtype: "float32" }), capabilities);
-        expect([plan.solver, plan.config]).toEqual(["winograd", { tile }]);
-      }
+      const { plan } = select(plainOperation(direction, problem, { dtype: "float32" }), SOFTWARE);
+      expect([plan.solver, plan.config]).toEqual(["winograd", { tile }]);
     }
-    const half = select(plainOperation("forward", problem, { dtype: "float16" }), DEFAULT_CAPABILITIES);
+    const half = select(plainOperation("forward", problem, { dtype: "float16" }), SOFTWARE);
     if (half.plan.solver === "winograd") expect([weight[3], half.plan.config]).toEqual([3, { tile: 2 }]);
     else expect(reasonAgainst("winograd", half)).toMatch(/float16|hardly filled/);
   });
@@ -42,16 +43,9 @@ describe("the engine's choice", () => {
       { dilation: 12, padding: 12 },
       /^its tiles, hardly filled, take 1\.45 times the multiply-adds; at most 0\.85$/,
     ],
-    [
-      "too much memory",
-      [8, 512, 224, 224],
-      [512, 512, 3, 3],
-      {},
-      /^"winograd sources" needs \d+ bytes of scratch memory; the device binds \d+/,
-    ],
   ] as const)("is not Winograd's with %s, and says why", (_, input, weight, options, reason) => {
     const operation = plainOperation("forward", makeProblem(2, input, weight, options), { dtype: "float32" });
-    expect(reasonAgainst("winograd", select(operation, DEFAULT_CAPABILITIES))).toMatch(reason);
+    expect(reasonAgainst("winograd", select(operation, SOFTWARE))).toMatch(reason);
   });
 
   test("for weight gradients of 3x3 filters is Winograd's too, and not with few tiles", () => {
@@ -64,5 +58,124 @@ describe("the engine's choice", () => {
     expect(reasonAgainst("winograd", gradientOf(7))).toMatch(
       /^16 tiles are too few to pay for transforming the filters/,
     );
+  });
+});
+
+const GPUS = DEVICE_CLASSES.filter((deviceClass) => deviceClass !== "software");
+const PASSES = ["forward", "inputGradient", "weightGradient"] as const;
+
+function selectionOf(
+  direction: Direction,
+  shapes: readonly [input: readonly number[], weight: readonly number[], options?: ConvOptions],
+  deviceClass: (typeof DEVICE_CLASSES)[number],
+  dtype: "float32" | "float16" = "float32",
+) {
+  const operation = plainOperation(direction, makeProblem(2, ...shapes), { dtype });
+  return select(operation, { ...DEFAULT_CAPABILITIES, deviceClass });
+}
+
+describe("the choice on GPUs", () => {
+  /** VGG-16 at batch 32: where most multiply-adds are. */
+  const LARGE = [[32, 256, 56, 56], [256, 256, 3, 3], { padding: 1 }] as const;
+
+  test("is Winograd's where its predicted time is the shorter one, in F(4x4), with the tile of the product", () => {
+    for (const deviceClass of ["amd-rdna", "intel-xe-lp", "intel-xe2", "apple"] as const) {
+      for (const direction of PASSES) {
+        const { plan } = selectionOf(direction, LARGE, deviceClass);
+        expect(plan.solver, `${deviceClass}, ${direction}`).toBe("winograd");
+        expect(plan.config).toMatchObject({ tile: 4 });
+        expect(plan.config).toHaveProperty("threadsN");
+        expect(plan.config).toHaveProperty("splitK");
+      }
+    }
+  });
+
+  test.each([
+    ["few multiply-adds, which start as fast", [1, 256, 14, 14], [256, 256, 3, 3], { padding: 1 }, "amd-rdna"],
+    ["transforms that wait for memory", [32, 32, 56, 56], [32, 32, 3, 3], { padding: 1 }, "nvidia"],
+    ["tiles that are hardly filled", [32, 64, 14, 14], [64, 64, 3, 3], { dilation: 12, padding: 12 }, "amd-rdna"],
+  ] as const)("is not Winograd's with %s, and gives both times", (_, input, weight, options, deviceClass) => {
+    for (const direction of PASSES) {
+      const against = reasonAgainst("winograd", selectionOf(direction, [input, weight, options], deviceClass)) ?? "";
+      const times = /^its transforms .* take (\d+) microseconds, implicit GEMM (\d+)$/.exec(against);
+      expect(times, `${direction}: ${against}`).not.toBeNull();
+      expect(1.1 * Number(times?.[1])).toBeGreaterThan(Number(times?.[2]) - 1);
+    }
+  });
+
+  test("never is Winograd's with few channels, nor in tiles that float16 is too coarse for", () => {
+    const few = selectionOf(
+      "forward",
+      [
+        [32, 12, 112, 112],
+        [12, 12, 3, 3],
+      ],
+      "amd-rdna",
+    );
+    expect(reasonAgainst("winograd", few)).toMatch(/^12 channels a group are too few/);
+    for (const direction of PASSES) {
+      const { plan } = selectionOf(direction, LARGE, "amd-rdna", "float16");
+      if (plan.solver === "winograd") expect(plan.config).toMatchObject({ tile: 2 });
+      const five = selectionOf(
+        direction,
+        [
+          [32, 64, 56, 56],
+          [64, 64, 5, 5],
+        ],
+        "amd-rdna",
+        "float16",
+      );
+      expect(reasonAgainst("winograd", five)).toMatch(/float16/);
+    }
+  });
+});
+
+describe("scratch memory", () => {
+  const LAYERS = {
+    "VGG-16's second layer, batch 32": [[32, 64, 224, 224], [64, 64, 3, 3], { padding: 1 }],
+    "512 channels, planes of 224x224": [[8, 512, 224, 224], [512, 512, 3, 3], { padding: 1 }],
+    "5x5, dilated": [[16, 96, 100, 100], [128, 96, 5, 5], { dilation: 2 }],
+  } as const;
+
+  test.each(Object.entries(LAYERS))("is bounded, whatever the batch: %s", (_, [input, weight, options]) => {
+    const problem = makeProblem(2, input, weight, options);
+    for (const deviceClass of [...GPUS, "software"] as const) {
+      const capabilities = { ...DEFAULT_CAPABILITIES, deviceClass };
+      const most = DEVICES[deviceClass].cacheBytes >= 2 ** 26 || DEVICES[deviceClass].cacheBytes < 2 ** 25 ? 64 : 32;
+      for (const direction of PASSES) {
+        for (const tile of weight[2] === 5 ? [2] : [2, 4]) {
+          const operation = plainOperation(direction, problem, { dtype: "float32" });
+          const { plan } = select(operation, capabilities, { name: "winograd", config: { tile } });
+          const tile64 = 64 * 4 * (tile + weight[2] - 1) ** 2 * (weight[0] + weight[1]);
+          const bytes = workspaceBytes(plan) - (plan.scratchBytes["winograd filters"] ?? 0);
+          if (direction === "weightGradient") {
+            // Parts of sums as large as the filters; no more than 96 chunks.
+            const { partials = 0, ...others } = plan.scratchBytes;
+            const chunks = plan.dispatches.filter(({ kernel }) => kernel.name === "winograd_sum_chunks").length;
+            expect(chunks).toBeLessThanOrEqual(96);
+            const [, , height, width] = problem.outputShape;
+            const tiles = input[0] * Math.ceil(height / tile + 1) * Math.ceil(width / tile + 1);
+            expect(bytes - partials).toBeLessThanOrEqual(Math.max(most * 2 ** 20, (tile64 / 64) * (tiles / 96 + 64)));
+            expect(partials).toBeLessThanOrEqual(Math.max(others["winograd filters"] ?? 0, most * 2 ** 17));
+          } else {
+            // Where filters are large, the rest keeps a quarter, or 64 tiles.
+            expect(bytes, `${deviceClass}, ${direction}`).toBeLessThanOrEqual(
+              Math.max(tile64, most * 2 ** 18, most * 2 ** 20 - (workspaceBytes(plan) - bytes)),
+            );
+          }
+        }
+      }
+    }
+  });
+
+  test("is that of one chunk where all tiles fit, and of as many chunks as are due elsewhere", () => {
+    const chunksOf = (batch: number): number => {
+      const problem = makeProblem(2, [batch, 64, 56, 56], [64, 64, 3, 3], { padding: 1 });
+      const operation = plainOperation("forward", problem, { dtype: "float32" });
+      const { plan } = select(operation, SOFTWARE, { name: "winograd", config: { tile: 4 } });
+      return plan.dispatches.filter(({ kernel }) => kernel.name === "winograd_source").length;
+    };
+    // 196 tiles a sample of 36 products in 128 channels, 3.4 MiB; filters of 0.6 MiB; 32 MiB.
+    expect([chunksOf(1), chunksOf(9), chunksOf(10), chunksOf(32)]).toEqual([1, 1, 2, 4]);
   });
 });

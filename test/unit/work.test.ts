@@ -72,9 +72,10 @@ describe("useful share", () => {
 
   test("measures Winograd's products by what they need: tiles of 4x4 on 14 x 14 results", () => {
     const shapes: Shapes = [[32, 512, 14, 14], [512, 512, 3, 3], { padding: 1 }];
-    const choice: SolverChoice = { name: "winograd", config: { tile: 4 } };
+    // A tile of the product that divides 512 channels, and chunks of tiles.
+    const product = { threadsN: 16, threadsM: 8, mPerThread: 8, vectorsPerThread: 1, tileK: 16, splitK: 1 };
+    const choice: SolverChoice = { name: "winograd", config: { tile: 4, ...product } };
     for (const direction of ["forward", "inputGradient", "weightGradient"] as const) {
-      // Tiles of the product that divide 512.
       expect(shareOf(direction, shapes, choice, "amd-rdna")).toBeCloseTo((14 / 16) ** 2, 10);
     }
   });

@@ -165,16 +165,14 @@ export class PreparedPlan {
     const packing = packingOf(plan);
     const packs = (dispatch: Dispatch): boolean => packing?.steps.includes(dispatch) ?? false;
     const isLeft = (name: string): boolean => !(name in (packing?.packed ?? {})) && !(name in (packing?.between ?? {}));
-    const all = plan.dispatches.map((step) => ({
-      step,
-      prepared: new PreparedDispatch(
-        device,
-        cache,
-        allocator,
-        step,
-        label ? `${step.kernel.name} ${label}` : step.kernel.name,
-      ),
-    }));
+    const prepare = (step: Dispatch): PreparedDispatch =>
+      new PreparedDispatch(device, cache, allocator, step, label ? `${step.kernel.name} ${label}` : step.kernel.name);
+    // A plan may have the same dispatch several times, among others.
+    const once = new Map([...new Set(plan.dispatches)].map((step) => [step, prepare(step)]));
+    const all = plan.dispatches.flatMap((step) => {
+      const prepared = once.get(step);
+      return prepared ? [{ step, prepared }] : [];
+    });
     this.label = label;
     this.packing = packing;
     this.scratch = plan.scratchBytes;
@@ -209,6 +207,6 @@ export class PreparedPlan {
   }
 
   dispose(): void {
-    for (const prepared of this.#dispatches) prepared.dispose();
+    for (const prepared of new Set(this.#dispatches)) prepared.dispose();
   }
 }

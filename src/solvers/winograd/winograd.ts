@@ -11,28 +11,30 @@
  *                                                                 P = tile + kernel - 1
  *
  * Not fused: patches and filters are transformed to memory, the products are a grouped 1x1 convolution by another solver,
- * and their sums are transformed to results. F(2x2, 3x3) takes 16 multiply-adds where 36 are due, F(4x4, 3x3) 36 where 144
+ * and their sums are transformed to results. Tiles go in chunks, which take turns in scratch memory of a bounded size: it stays in a
+ * GPU's last cache where that is large. Filters are transformed once for all chunks. F(2x2, 3x3) takes 16 multiply-adds where 36 are due, F(4x4, 3x3) 36 where 144
  * are, F(2x2, 5x5) 36 where 100 are. In exchange rounding errors grow with the patch: webgpu-conv/reference's
  * `winogradErrorBound` says how far. An infinity or NaN in a source spreads to all results of its tile.
  */
-import type { Capabilities } from "../../planning/capabilities.js";
-import { policyOf } from "../../planning/policy.js";
-import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
+import { type ConvOperation, elementsOf, NOTHING_FUSED, operandRoles, resultRoles } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
-import { isRefusal, listed, type Refusal, type Solver, type Steps } from "../../planning/solver.js";
+import { type Dispatch, isRefusal, listed, type Solver } from "../../planning/solver.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
-import { tapGemm } from "../implicitGemm/tapGemm.js";
+import { gatherProduct, tapGemm } from "../implicitGemm/tapGemm.js";
+import { rankedTiles } from "../implicitGemm/tileChoice.js";
 import { registerTile } from "../registerTile/registerTile.js";
 import { vectorTile } from "../vectorTile/vectorTile.js";
+import { planProduct, winogradConfigs, winogradDiscouraged, type WinogradPass } from "./winogradChoice.js";
 import {
   BYTES,
+  chunkRefusal,
+  cutTiles,
   describeTiling,
+  filterBytes,
+  inVectors,
   isExact,
   neededMultiplyAdds,
-  rebind,
   shapeRefusal,
-  tileConfigs,
-  tilesDiscouraged,
   type Tiling,
   WINOGRAD_KNOBS,
   type WinogradConfig,
@@ -43,37 +45,68 @@ import { filterDispatch } from "./winogradFilter.js";
 import { resultDispatch } from "./winogradResult.js";
 import { sourceDispatch } from "./winogradSource.js";
 
+const PASS: WinogradPass = {
+  tilingOf: describeTiling,
+  productOf,
+  ranked: (operation, capabilities, more) =>
+    tapGemm.discouraged?.(operation, capabilities) === undefined
+      ? rankedTiles({ ...gatherProduct(operation, describeGather(operation), capabilities), ...more }, capabilities)
+      : [],
+  transforms: (operation, { sourceChannels, resultChannels }) => [
+    {
+      channels: sourceChannels,
+      elements: elementsOf(
+        operation,
+        operandRoles(operation).filter((role) => role !== "w"),
+      ),
+    },
+    { channels: resultChannels, elements: elementsOf(operation, resultRoles(operation)) },
+  ],
+  gemm: listed(tapGemm),
+  others: [listed(vectorTile), listed(registerTile)],
+  places: { x: "winograd sources", w: "winograd filters", y: "winograd sums" },
+  filters: "filters",
+};
+
 export const winograd: Solver<WinogradConfig> = {
   name: "winograd",
   directions: ["forward", "inputGradient"],
   knobs: WINOGRAD_KNOBS,
-  configs: (operation, capabilities) =>
-    tileConfigs(operation, (tile) => describeTiling(operation, tile), policyOf(capabilities)),
+  configs: (operation, capabilities) => winogradConfigs(PASS, operation, capabilities),
   isExact,
 
   discouraged(operation, capabilities) {
     const { sourceChannels, resultChannels } = describeGather(operation);
-    const fewest = Math.min(sourceChannels, resultChannels);
-    const tilingOf = (tile: number): Tiling => describeTiling(operation, tile);
-    return tilesDiscouraged(operation, fewest, tilingOf, "filters", policyOf(capabilities));
+    return winogradDiscouraged(PASS, operation, Math.min(sourceChannels, resultChannels), capabilities);
   },
 
   plan(operation, capabilities, config) {
     const refused = unsharedRefusal(operation.problem) ?? shapeRefusal(operation, config);
     if (refused !== undefined) return { refused };
     const tiling = describeTiling(operation, config.tile);
-    const scratchBytes = {
-      "winograd sources": BYTES * tiling.products * tiling.sourceChannels * tiling.pitch,
-      "winograd filters": BYTES * tiling.products * tiling.resultChannels * tiling.gather.sourceChannels,
-      "winograd sums": BYTES * tiling.products * tiling.resultChannels * tiling.pitch,
-    };
-    const product = planProduct(operation, tiling, capabilities);
+    const unable = chunkRefusal(tiling, config);
+    if (unable !== undefined) return { refused: unable };
+    const { chunkTiles, chunks } = cutTiles(tiling, config, capabilities);
+    const pitch = inVectors(chunkTiles);
+    const product = planProduct(PASS, operation, tiling, chunkTiles, config, capabilities);
     if (isRefusal(product)) return product;
+    const { products, sourceChannels, resultChannels } = tiling;
+    const scratchBytes = {
+      "winograd sources": BYTES * products * sourceChannels * pitch,
+      "winograd filters": filterBytes(tiling),
+      "winograd sums": BYTES * products * resultChannels * pitch,
+    };
+    // Chunks have the same product. What it does with the filters alone is done once.
+    const isOfChunk = ({ bindings }: Dispatch): boolean =>
+      Object.values(bindings).some((source) => source === "winograd sources" || source === "winograd sums");
     const dispatches = [
       filterDispatch(operation, tiling, config, capabilities),
-      sourceDispatch(operation, tiling, config, capabilities),
-      ...product.dispatches,
-      resultDispatch(operation, tiling, config, capabilities),
+      ...product.dispatches.filter((step) => !isOfChunk(step)),
+      ...chunks.flatMap((chunk) => [
+        sourceDispatch(operation, tiling, config, chunk, pitch, capabilities),
+        ...product.dispatches.filter(isOfChunk),
+        resultDispatch(operation, tiling, config, chunk, pitch, capabilities),
+      ]),
       ...borderDispatches(operation, capabilities),
     ];
     return {
@@ -84,19 +117,11 @@ export const winograd: Solver<WinogradConfig> = {
   },
 };
 
-/** The products of all patches and filters: a 1x1 convolution with a group for each. */
-function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Capabilities): Steps | Refusal {
+/** The products of some patches and all filters: a 1x1 convolution with a group for each element of a patch. */
+function productOf(operation: ConvOperation, tiling: Tiling, tiles: number): ConvOperation {
   const groups = tiling.products * operation.problem.groups;
-  const inputShape = [1, tiling.products * tiling.sourceChannels, tiling.pitch];
+  const inputShape = [1, tiling.products * tiling.sourceChannels, inVectors(tiles)];
   const weightShape = [tiling.products * tiling.resultChannels, tiling.gather.sourceChannels, 1];
   const problem = makeProblem(1, inputShape, weightShape, { groups });
-  const product: ConvOperation = { ...NOTHING_FUSED, direction: "forward", problem, dtype: "float32" };
-  const preferred = [listed(tapGemm), listed(vectorTile)];
-  const able = preferred.find((solver) => solver.discouraged?.(product, capabilities) === undefined);
-  const solver = able ?? listed(registerTile);
-  const [config] = solver.configs(product, capabilities);
-  const plan = solver.plan(product, capabilities, config);
-  if (isRefusal(plan)) return plan;
-  const places = { x: "winograd sources", w: "winograd filters", y: "winograd sums" } as const;
-  return { ...plan, dispatches: rebind(plan, places) };
+  return { ...NOTHING_FUSED, direction: "forward", problem, dtype: "float32" };
 }

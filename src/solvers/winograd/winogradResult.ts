@@ -5,15 +5,24 @@ import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.j
 import type { ConvOperation } from "../../problem/operation.js";
 import { activationConstants, elementTypes, vectorResults } from "../shared/constants.js";
 import { liesInVectors, slopesOf } from "../shared/gather.js";
-import { gridUniforms, THREADS, type Tiling, transformConstants, type WinogradConfig } from "./winogradTiling.js";
+import {
+  type Chunk,
+  gridUniforms,
+  THREADS,
+  type Tiling,
+  transformConstants,
+  type WinogradConfig,
+} from "./winogradTiling.js";
 
 export function resultDispatch(
   operation: ConvOperation,
   tiling: Tiling,
   config: WinogradConfig,
+  chunk: Chunk,
+  pitch: number,
   capabilities: Capabilities,
 ): Dispatch {
-  const { gather, tiles, resultChannels } = tiling;
+  const { gather, resultChannels } = tiling;
   const [, resultHeight, resultWidth] = gather.uniforms.resultSize;
   const { bias, residual, result } = gather.bindings;
   const types = elementTypes(operation);
@@ -29,13 +38,13 @@ export function resultDispatch(
     },
     types: { ...types, ...vectors.types },
     uniforms: {
-      ...gridUniforms(tiling),
+      ...gridUniforms(tiling, chunk, pitch),
       channels: resultChannels,
       resultHeight,
       resultWidth,
       resultStrides: gather.uniforms.resultStrides,
     },
     bindings: { sums: "winograd sums", bias, residual, activated: slopesOf(operation), result },
-    workgroups: foldWorkgroups(Math.ceil((resultChannels * tiles) / THREADS), capabilities),
+    workgroups: foldWorkgroups(Math.ceil((resultChannels * chunk.tiles) / THREADS), capabilities),
   });
 }

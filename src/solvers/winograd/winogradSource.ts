@@ -6,6 +6,7 @@ import type { ConvOperation } from "../../problem/operation.js";
 import { gatherTypes, paddingConstant } from "../shared/constants.js";
 import { flippedPadding } from "../shared/gather.js";
 import {
+  type Chunk,
   gridUniforms,
   patchOf,
   THREADS,
@@ -14,14 +15,20 @@ import {
   type WinogradConfig,
 } from "./winogradTiling.js";
 
-/** The transform of a forward pass' or input gradient's sources, in overlapping patches. */
+/**
+ * The transform of a forward pass' or input gradient's sources, in overlapping patches.
+ *
+ * @param pitch elements from one k of the product to the next
+ */
 export function sourceDispatch(
   operation: ConvOperation,
   tiling: Tiling,
   config: WinogradConfig,
+  chunk: Chunk,
+  pitch: number,
   capabilities: Capabilities,
 ): Dispatch {
-  const { gather, sourceChannels, tiles } = tiling;
+  const { gather, sourceChannels } = tiling;
   const { problem } = operation;
   const [, sourceHeight, sourceWidth] = gather.uniforms.sourceSize;
   const pad = flippedPadding(gather, problem);
@@ -36,7 +43,8 @@ export function sourceDispatch(
     },
     types: gatherTypes(operation),
     uniforms: {
-      ...gridUniforms(tiling),
+      ...gridUniforms(tiling, chunk, pitch),
+      batchTiles: tiling.tiles,
       channels: sourceChannels,
       sourceHeight,
       sourceWidth,
@@ -49,7 +57,7 @@ export function sourceDispatch(
       activated: operation.masked ? "activated" : "unused",
       result: "winograd sources",
     },
-    workgroups: foldWorkgroups(Math.ceil((sourceChannels * tiles) / THREADS), capabilities),
+    workgroups: foldWorkgroups(Math.ceil((sourceChannels * chunk.tiles) / THREADS), capabilities),
   });
 }
 
@@ -58,6 +66,8 @@ export function gradientDispatch(
   operation: ConvOperation,
   tiling: Tiling,
   config: WinogradConfig,
+  chunk: Chunk,
+  pitch: number,
   capabilities: Capabilities,
 ): Dispatch {
   const { problem, masked } = operation;
@@ -72,7 +82,8 @@ export function gradientDispatch(
     },
     types: gatherTypes(operation),
     uniforms: {
-      ...gridUniforms(tiling),
+      ...gridUniforms(tiling, chunk, pitch),
+      batchTiles: tiling.tiles,
       channels: problem.outChannels,
       sourceHeight: problem.output[1],
       sourceWidth: problem.output[2],
@@ -81,6 +92,6 @@ export function gradientDispatch(
       sourceStrides: problem.outputStrides,
     },
     bindings: { source: "y", activated: masked ? "activated" : "unused", result: "winograd sums" },
-    workgroups: foldWorkgroups(Math.ceil((problem.outChannels * tiling.tiles) / THREADS), capabilities),
+    workgroups: foldWorkgroups(Math.ceil((problem.outChannels * chunk.tiles) / THREADS), capabilities),
   });
 }

@@ -1,25 +1,29 @@
 /**
  * Winograd's minimal filtering for the weight gradient of 3x3 and 5x5 filters at stride 1 (Lavin and Gray, 2016): the forward
  * pass is linear in the transformed filter, so its gradient is a product of transformed patches and tiles of dy, summed
- * over tiles, and transformed back. That product is the weight gradient of a 1x1 layer with a group for each.
+ * over tiles, and transformed back. That product is the weight gradient of a 1x1 layer with a group for each. Tiles go in chunks, which
+ * take turns in scratch memory; what they make is added in their order.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
-import { policyOf } from "../../planning/policy.js";
-import { type ConvOperation, NOTHING_FUSED } from "../../problem/operation.js";
+import { type ConvOperation, elementsOf, NOTHING_FUSED } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
-import { isRefusal, listed, type Refusal, type Solver, type Steps } from "../../planning/solver.js";
+import { type Dispatch, isRefusal, listed, type Solver, type Steps } from "../../planning/solver.js";
 import { channelSum } from "../channelSum/channelSum.js";
-import { implicitGemmWeightGradient } from "../implicitGemm/implicitGemmWeightGradient.js";
+import { implicitGemmWeightGradient, weightGradientProduct } from "../implicitGemm/implicitGemmWeightGradient.js";
+import { rankedTiles } from "../implicitGemm/tileChoice.js";
 import { registerTileWeightGradient } from "../registerTile/registerTileWeightGradient.js";
+import { partialBytes } from "../shared/splits.js";
+import { planProduct, winogradConfigs, winogradDiscouraged, type WinogradPass } from "./winogradChoice.js";
 import {
   BYTES,
+  chunkRefusal,
+  cutTiles,
   describeTiling,
+  filterBytes,
   isExact,
   neededMultiplyAdds,
   rebind,
   shapeRefusal,
-  tileConfigs,
-  tilesDiscouraged,
   type Tiling,
   WINOGRAD_KNOBS,
   type WinogradConfig,
@@ -27,6 +31,7 @@ import {
 import { unsharedRefusal } from "../shared/constants.js";
 import { filterGradientDispatch } from "./winogradFilterGradient.js";
 import { gradientDispatch, sourceDispatch } from "./winogradSource.js";
+import { sumChunkDispatch } from "./winogradSumChunks.js";
 
 /** The forward pass that x is read for. */
 function forwardOf(operation: ConvOperation): ConvOperation {
@@ -36,46 +41,72 @@ function forwardOf(operation: ConvOperation): ConvOperation {
 /** The forward pass in tiles. They are K of the product, so they lie without gaps, and no lane is left empty. */
 function tilingOf(operation: ConvOperation, tile: number): Tiling {
   const tiling = describeTiling(forwardOf(operation), tile);
-  return { ...tiling, pitch: tiling.tiles, lanes: tiling.tiles };
+  return { ...tiling, lanes: tiling.tiles, sumsInParts: true };
 }
+
+const PASS: WinogradPass = {
+  tilingOf,
+  productOf,
+  ranked: (operation, capabilities, more) =>
+    implicitGemmWeightGradient.discouraged?.(operation, capabilities) === undefined
+      ? rankedTiles({ ...weightGradientProduct(operation, capabilities), ...more }, capabilities)
+      : [],
+  transforms: (operation, { sourceChannels, resultChannels }) => [
+    { channels: sourceChannels, elements: elementsOf(operation, ["x"]) },
+    { channels: resultChannels, elements: elementsOf(operation, operation.masked ? ["y", "activated"] : ["y"]) },
+  ],
+  gemm: listed(implicitGemmWeightGradient),
+  others: [listed(registerTileWeightGradient)],
+  places: { x: "winograd sources", y: "winograd sums", w: "winograd filters" },
+  filters: "filters back",
+};
 
 export const winogradWeightGradient: Solver<WinogradConfig> = {
   name: "winograd",
   directions: ["weightGradient"],
   knobs: WINOGRAD_KNOBS,
-  configs: (operation, capabilities) =>
-    tileConfigs(operation, (tile) => tilingOf(operation, tile), policyOf(capabilities)),
+  configs: (operation, capabilities) => winogradConfigs(PASS, operation, capabilities),
   isExact,
 
   discouraged(operation, capabilities) {
     const { inChannelsPerGroup, outChannelsPerGroup } = operation.problem;
-    const fewest = Math.min(inChannelsPerGroup, outChannelsPerGroup);
-    const tilingFor = (tile: number): Tiling => tilingOf(operation, tile);
-    return tilesDiscouraged(operation, fewest, tilingFor, "filters back", policyOf(capabilities));
+    return winogradDiscouraged(PASS, operation, Math.min(inChannelsPerGroup, outChannelsPerGroup), capabilities);
   },
 
   plan(operation, capabilities, config) {
     const refused = unsharedRefusal(operation.problem) ?? shapeRefusal(operation, config);
     if (refused !== undefined) return { refused };
     const tiling = tilingOf(operation, config.tile);
-    const { products, pitch, sourceChannels, resultChannels, gather } = tiling;
-    const product = planProduct(operation, tiling, capabilities);
-    if (isRefusal(product)) return product;
+    const unable = chunkRefusal(tiling, config);
+    if (unable !== undefined) return { refused: unable };
+    const { chunkTiles, chunks } = cutTiles(tiling, config, capabilities);
+    const steps = planProduct(PASS, operation, tiling, chunkTiles, config, capabilities);
+    if (isRefusal(steps)) return steps;
+    const product: ChunkProduct =
+      chunks.length > 1 ? accumulated(steps, tiling, capabilities) : { ...steps, sumsOf: () => [] };
     const bias = operation.bias
       ? channelSum.plan({ ...operation, direction: "biasGradient" }, capabilities, {})
       : product;
     if (isRefusal(bias)) return bias;
+    const { products, sourceChannels, resultChannels } = tiling;
     const partials = Math.max(product.scratchBytes.partials ?? 0, bias.scratchBytes.partials ?? 0);
     const scratchBytes = {
-      "winograd sources": BYTES * products * sourceChannels * pitch,
-      "winograd sums": BYTES * products * resultChannels * pitch,
-      "winograd filters": BYTES * products * resultChannels * gather.sourceChannels,
+      "winograd sources": BYTES * products * sourceChannels * chunkTiles,
+      "winograd sums": BYTES * products * resultChannels * chunkTiles,
+      "winograd filters": filterBytes(tiling),
       ...(partials > 0 && { partials }),
     };
     const dispatches = [
-      sourceDispatch(forwardOf(operation), tiling, config, capabilities),
-      gradientDispatch(operation, tiling, config, capabilities),
-      ...product.dispatches,
+      ...chunks.flatMap(({ firstTile }, i) => {
+        // K of the product is as long in all chunks.
+        const chunk = { firstTile, tiles: chunkTiles };
+        return [
+          sourceDispatch(forwardOf(operation), tiling, config, chunk, chunkTiles, capabilities),
+          gradientDispatch(operation, tiling, config, chunk, chunkTiles, capabilities),
+          ...product.dispatches,
+          ...product.sumsOf(i),
+        ];
+      }),
       filterGradientDispatch(operation, tiling, config, capabilities),
       ...(operation.bias ? bias.dispatches : []),
     ];
@@ -83,18 +114,34 @@ export const winogradWeightGradient: Solver<WinogradConfig> = {
   },
 };
 
-/** The products of all patches and tiles of dy: the weight gradient of a 1x1 convolution with a group for each. */
-function planProduct(operation: ConvOperation, tiling: Tiling, capabilities: Capabilities): Steps | Refusal {
-  const { products, sourceChannels, resultChannels, gather, tiles } = tiling;
+/** The products of some patches and tiles of dy: the weight gradient of a 1x1 convolution with a group for each element of a patch. */
+function productOf(operation: ConvOperation, tiling: Tiling, tiles: number): ConvOperation {
+  const { products, sourceChannels, resultChannels, gather } = tiling;
   const groups = products * operation.problem.groups;
   const weightShape = [products * resultChannels, gather.sourceChannels, 1];
   const problem = makeProblem(1, [1, products * sourceChannels, tiles], weightShape, { groups });
-  const product: ConvOperation = { ...NOTHING_FUSED, direction: "weightGradient", problem, dtype: "float32" };
-  const discouraged = implicitGemmWeightGradient.discouraged?.(product, capabilities);
-  const solver = discouraged === undefined ? listed(implicitGemmWeightGradient) : listed(registerTileWeightGradient);
-  const [config] = solver.configs(product, capabilities);
-  const plan = solver.plan(product, capabilities, config);
-  if (isRefusal(plan)) return plan;
-  const places = { x: "winograd sources", y: "winograd sums", w: "winograd filters" } as const;
-  return { ...plan, dispatches: rebind(plan, places) };
+  return { ...NOTHING_FUSED, direction: "weightGradient", problem, dtype: "float32" };
+}
+
+/** The product of a chunk. */
+interface ChunkProduct extends Steps {
+  /** What adds it to those of earlier chunks. */
+  readonly sumsOf: (chunk: number) => readonly Dispatch[];
+}
+
+/** Each chunk's first stage leaves parts of its sums, one at least; a second stage adds them to what earlier chunks made. */
+function accumulated(
+  product: Steps,
+  { products, resultChannels, gather }: Tiling,
+  capabilities: Capabilities,
+): ChunkProduct {
+  const elements = products * resultChannels * gather.sourceChannels;
+  const one = partialBytes(1, elements);
+  const { partials = one } = product.scratchBytes;
+  const first = { ...product, dispatches: product.dispatches.slice(0, 1) };
+  return {
+    dispatches: rebind(first, { "winograd filters": "partials" }),
+    scratchBytes: { partials },
+    sumsOf: (chunk) => [sumChunkDispatch(elements, partials / one, chunk > 0, capabilities)],
+  };
 }
