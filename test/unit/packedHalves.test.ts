@@ -86,6 +86,14 @@ describe("tiles in workgroup memory", () => {
     expect(heldBy("amd-rdna", false)).toBe("f32");
   });
 
+  test("hold f32 where two passes add to a result, and fit so", () => {
+    const options = { padding: 1, stride: 2, paddingMode: "reflect" } as const;
+    const layer = { input: [32, 128, 56, 56], weight: [128, 128, 3, 3], options };
+    const { plan } = select(operationOf(layer, "inputGradient"), capabilitiesOf("amd-rdna", true));
+    expect(plan.solver).toBe("tap-gemm");
+    expect(plan.dispatches.find(({ kernel }) => kernel.name === "tap_gemm")?.types.Held).toBe("f32");
+  });
+
   test("hold f32 of an image, whose pixels are normalised while they are read", () => {
     const operation = operationOf({ input: [1, 3, 8, 8], weight: [16, 3, 3, 3] }, "forward");
     const image = {

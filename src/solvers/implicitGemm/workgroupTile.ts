@@ -3,6 +3,7 @@ import type { Capabilities } from "../../planning/capabilities.js";
 import { type DevicePolicy, policyOf } from "../../planning/policy.js";
 import type { Knobs } from "../../planning/knobs.js";
 import type { ConvOperation } from "../../problem/operation.js";
+import { hasBorder } from "../passes/borderInputGradient.js";
 import { countRefusal, tileSizeRefusal } from "../shared/constants.js";
 
 /** Knobs of a tile; implicitGemm.ts has a picture, and says what M, N and K are. */
@@ -78,11 +79,11 @@ export interface TileExtra {
 
 /**
  * What tiles hold. float16 stays float16 where multiply-adds take it so: half the workgroup memory, and half the registers of what
- * is read ahead. The products are the same. Pixels, which are normalised on their way, are no float16.
+ * is read ahead. The products are the same. Pixels, which are normalised on their way, are no float16; nor is what is converted first.
  */
-export function heldElement({ dtype, pixels }: ConvOperation, capabilities: Capabilities) {
-  const mixes = capabilities.shaderF16 && policyOf(capabilities).device.mixesHalves;
-  const half = dtype === "float16" && !pixels && mixes;
+export function heldElement(operation: ConvOperation, capabilities: Capabilities) {
+  const isHalf = operation.dtype === "float16" && !operation.pixels && !hasBorder(operation);
+  const half = isHalf && capabilities.shaderF16 && policyOf(capabilities).device.mixesHalves;
   return half ? ({ Held: "f16", heldBytes: 2 } as const) : ({ Held: "f32", heldBytes: FLOAT_BYTES } as const);
 }
 
