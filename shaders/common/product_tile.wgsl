@@ -28,7 +28,7 @@ const A_LOADS: u32 = (TILE_M * TILE_K_VECTORS + THREADS - 1u) / THREADS;
 const B_LOADS: u32 = TILE_K * TILE_N_VECTORS / THREADS;
 const B_STEP: u32 = THREADS / TILE_N_VECTORS;
 
-// Four of K for one m; and four of N for one k.
+// Four of K for one m, or on condition M_VECTORS four of M for one k; and four of N for one k.
 var<workgroup> tileA: array<vec4<Held>, TILE_M * TILE_K_VECTORS>;
 var<workgroup> tileB: array<vec4<Held>, TILE_K * PITCH>;
 
@@ -48,19 +48,33 @@ fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, 
     }
     for (var u = 0u; u < UNROLL; u++) { // @unroll
       let k = turn * UNROLL + u;
-      var b: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;
-      for (var i = 0u; i < 4u; i++) { // @unroll
-        for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-          b[i * VECTORS_PER_THREAD + v] = vec4<f32>(tileB[(k * 4u + i) * PITCH + v * THREADS_N + threadN]);
+      @if(M_VECTORS) {
+        for (var i = 0u; i < 4u; i++) { // @unroll
+          for (var q = 0u; q < M_PER_THREAD / 4u; q++) { // @unroll
+            let a = vec4<f32>(tileA[(k * 4u + i) * (TILE_M / 4u) + threadM * (M_PER_THREAD / 4u) + q]);
+            for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+              let b = vec4<f32>(tileB[(k * 4u + i) * PITCH + v * THREADS_N + threadN]);
+              for (var j = 0u; j < 4u; j++) { // @unroll
+                (*sums)[(q * 4u + j) * VECTORS_PER_THREAD + v] += a[j] * b;
+              }
+            }
+          }
         }
-      }
-      for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-        let a = vec4<f32>(tileA[(threadM * M_PER_THREAD + m) * TILE_K_VECTORS + k]);
-        for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-          (*sums)[m * VECTORS_PER_THREAD + v] += a.x * b[v];
-          (*sums)[m * VECTORS_PER_THREAD + v] += a.y * b[VECTORS_PER_THREAD + v];
-          (*sums)[m * VECTORS_PER_THREAD + v] += a.z * b[2u * VECTORS_PER_THREAD + v];
-          (*sums)[m * VECTORS_PER_THREAD + v] += a.w * b[3u * VECTORS_PER_THREAD + v];
+      } @else {
+        var b: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;
+        for (var i = 0u; i < 4u; i++) { // @unroll
+          for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+            b[i * VECTORS_PER_THREAD + v] = vec4<f32>(tileB[(k * 4u + i) * PITCH + v * THREADS_N + threadN]);
+          }
+        }
+        for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+          let a = vec4<f32>(tileA[(threadM * M_PER_THREAD + m) * TILE_K_VECTORS + k]);
+          for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+            (*sums)[m * VECTORS_PER_THREAD + v] += a.x * b[v];
+            (*sums)[m * VECTORS_PER_THREAD + v] += a.y * b[VECTORS_PER_THREAD + v];
+            (*sums)[m * VECTORS_PER_THREAD + v] += a.z * b[2u * VECTORS_PER_THREAD + v];
+            (*sums)[m * VECTORS_PER_THREAD + v] += a.w * b[3u * VECTORS_PER_THREAD + v];
+          }
         }
       }
     }

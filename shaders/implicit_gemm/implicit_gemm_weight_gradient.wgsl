@@ -2,7 +2,8 @@
 //
 //   partials[split][g, m, n] = sum over k of the split of dy[m, k] * patches[k, n]
 //
-//   k: output position, counted through the batch; m, n and partials: common/weight_gradient.wgsl
+//   k: output position, counted through the batch; m, n and partials: common/weight_gradient.wgsl. With CHANNEL_FASTEST
+//      n is (tap, input channel), channel fastest, as channels-last tensors lie
 //
 // A workgroup computes a tile of TILE_M x TILE_N of one split. It loads TILE_K of both factors into workgroup memory at
 // a time. Each thread holds M_PER_THREAD x (4 * VECTORS_PER_THREAD) sums in registers, and with AHEAD what it loads for
@@ -33,14 +34,17 @@ const WHOLE: bool = false; // @specialize
 const ZERO_PADDED: bool = true; // @specialize
 // Neighbouring threads load neighbours along K, where these lie together. Otherwise they load neighbours along N.
 const ALONG_K: bool = true; // @specialize
+const CHANNEL_FASTEST: bool = false; // @specialize
 // Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the partial result. On
 // condition IN_REGISTERS they are added up in registers.
 // Condition VECTOR_INPUT: a pointwise layer with input positions like these. Four of K are loaded at once for one n.
+// Condition CHANNEL_VECTORS: with CHANNEL_FASTEST, the input channels of a position lie in whole vectors. Four of N are
+// loaded at once for one k. Condition M_VECTORS: likewise output channels, four of M for one k.
 // Condition AHEAD: a thread loads its part of the next tile while this one is multiplied, and keeps it in registers.
 
 // Of N, those whose patches a thread loads.
 @if(VECTOR_INPUT) const N_LOADED: u32 = B_LOADS;
-@else const N_LOADED: u32 = 4u;
+@else const N_LOADED: u32 = 4u; // and one alone on condition CHANNEL_VECTORS
 const BLOCK_K: u32 = max(1u, BLOCK_TERMS / TILE_K) * TILE_K;
 // The place of what does not exist.
 const NOWHERE: u32 = 0xffffffffu;
@@ -93,7 +97,7 @@ fn findPlaces(k: u32, slot: u32, end: u32) {
   }
 }
 
-// Four gradients of a channel, from a k of the block on.
+// Four gradients of a channel, from a k of the block on; or of four channels for this k (M_VECTORS).
 fn loadGradients(channelBase: u32, k: u32) -> vec4<Held> {
   var values: vec4<Held>;
   if (VECTOR_GRADIENT) {
@@ -124,28 +128,36 @@ const ALL_ONES: u32 = 0u;
 
 fn patchOf(n: u32, group: u32) -> Patch {
   let filterWeights = geometry.inputChannels * TAPS;
-  let channel = group * geometry.inputChannels + min(n, filterWeights - 1u) / TAPS;
-  let place = channel * geometry.inputStrides.y;
-  let tap = tapAt(n % TAPS);
+  let weight = min(n, filterWeights - 1u);
+  let number = select(weight % TAPS, weight / geometry.inputChannels, CHANNEL_FASTEST);
+  let channel = select(weight / TAPS, weight % geometry.inputChannels, CHANNEL_FASTEST);
+  let place = (group * geometry.inputChannels + channel) * geometry.inputStrides.y;
+  let tap = tapAt(number);
   if (ZERO_PADDED) {
     let bits = select(tapBits(tap), ALL_ONES, n >= filterWeights);
     return Patch(place + sourceStep(tap, geometry.inputSize) * geometry.inputStrides.z, bits, vec3<i32>(0));
   }
-  return Patch(place, select(1u, ALL_ONES, n >= filterWeights), originOf(n, geometry.padBegin));
+  return Patch(place, select(1u, ALL_ONES, n >= filterWeights), originOf(number, geometry.padBegin));
 }
 
-// The element of a patch for a k of the block.
-fn loadInput(found: vec2<u32>, taken: Patch) -> Held {
-  var value: Held;
+// Where the element of a patch for a k of the block lies, and whether it exists.
+struct Found {
+  place: u32,
+  exists: bool,
+}
+
+fn findInput(at: vec2<u32>, taken: Patch) -> Found {
   if (ZERO_PADDED) {
-    let exists = WHOLE || (found.y & taken.bits) == taken.bits;
-    value = select(Held(), Held(inputElement(found.x + taken.place)), exists);
-  } else {
-    let at = inputAt(unflatten(found.y, geometry.outputSize), taken.origin, geometry.inputSize);
-    let exists = found.y != NOWHERE && isInside(at, geometry.inputSize);
-    let place = found.x + taken.place + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
-    value = select(Held(), Held(inputElement(place)), exists);
+    return Found(at.x + taken.place, WHOLE || (at.y & taken.bits) == taken.bits);
   }
+  let source = inputAt(unflatten(at.y, geometry.outputSize), taken.origin, geometry.inputSize);
+  let place = at.x + taken.place + flatten(source, geometry.inputSize) * geometry.inputStrides.z;
+  return Found(place, at.y != NOWHERE && isInside(source, geometry.inputSize));
+}
+
+fn loadInput(at: vec2<u32>, taken: Patch) -> Held {
+  let found = findInput(at, taken);
+  let value = select(Held(), Held(inputElement(found.place)), found.exists);
   return select(value, Held(1.0), HAS_BIAS && taken.bits == ALL_ONES);
 }
 
@@ -158,12 +170,26 @@ fn loadInputs(firstK: u32, loadK: u32, thread: u32, i: u32, patches: array<Patch
     values = select(vec4<Held>(), values, WHOLE || found.y != 0u);
     values = select(values, vec4<Held>(1.0), HAS_BIAS && patches[i].bits == ALL_ONES);
   } @else {
-    let found = inputPlaces[firstK + loadK + i * B_STEP];
-    for (var j = 0u; j < 4u; j++) { // @unroll
-      values[j] = loadInput(found, patches[j]);
+    let at = inputPlaces[firstK + loadK + i * B_STEP];
+    @if(CHANNEL_VECTORS) {
+      let found = findInput(at, patches[0]);
+      values = select(vec4<Held>(), vec4<Held>(valuesOf(inputVectors[found.place / 4u])), found.exists);
+      values = select(values, vec4<Held>(1.0), HAS_BIAS && patches[0].bits == ALL_ONES);
+    } @else {
+      for (var j = 0u; j < 4u; j++) { // @unroll
+        values[j] = loadInput(at, patches[j]);
+      }
     }
   }
   return values;
+}
+
+// Of vector `slot` of tileA: the first m, and the first k.
+fn firstOfA(slot: u32) -> vec2<u32> {
+  var first: vec2<u32>;
+  @if(M_VECTORS) first = vec2<u32>((slot % (TILE_M / 4u)) * 4u, slot / (TILE_M / 4u));
+  @else first = vec2<u32>(slot / TILE_K_VECTORS, (slot % TILE_K_VECTORS) * 4u);
+  return first;
 }
 
 @compute @workgroup_size(THREADS_N, THREADS_M)
@@ -187,7 +213,7 @@ fn main(
   // What this thread loads, the same throughout: gradients of some channels;
   var channelBases: array<u32, A_LOADS>;
   for (var i = 0u; i < A_LOADS; i++) { // @unroll
-    let channel = min(firstM + (thread + i * THREADS) / TILE_K_VECTORS, geometry.outputChannels - 1u);
+    let channel = min(firstM + firstOfA(thread + i * THREADS).x, geometry.outputChannels - 1u);
     channelBases[i] = (group * geometry.outputChannels + channel) * geometry.outputStrides.y;
   }
   // and patches: four of N for one k, or four of K for one n.
@@ -222,7 +248,7 @@ fn main(
       @if(AHEAD) {
         if (tile < tiles) {
           for (var i = 0u; i < A_LOADS; i++) { // @unroll
-            gradients[i] = loadGradients(channelBases[i], firstK + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u);
+            gradients[i] = loadGradients(channelBases[i], firstK + firstOfA(thread + i * THREADS).y);
           }
           for (var i = 0u; i < B_LOADS; i++) { // @unroll
             inputs[i] = loadInputs(firstK, loadK, thread, i, loaded);
@@ -240,7 +266,7 @@ fn main(
         let slot = thread + i * THREADS;
         if (EVEN_A || slot < TILE_M * TILE_K_VECTORS) {
           @if(AHEAD) tileA[slot] = gradients[i];
-          @else tileA[slot] = loadGradients(channelBases[i], firstK + (slot % TILE_K_VECTORS) * 4u);
+          @else tileA[slot] = loadGradients(channelBases[i], firstK + firstOfA(slot).y);
         }
       }
       for (var i = 0u; i < B_LOADS; i++) { // @unroll

@@ -2,8 +2,9 @@
 //
 //   result[m, n] = sum over splits of partials[split, m, n]
 //
-// n is (input channel, tap), tap fastest; strides say where it goes, so that any weight layout will do. With HAS_BIAS
-// the last n goes to `bias` instead. m counts output channels through all groups.
+// n is (input channel, tap), tap fastest, or (tap, input channel): the host gives what is fastest as a tap. Strides say
+// where it goes, so that any weight layout will do. With HAS_BIAS the last n goes to `bias` instead. m counts output
+// channels through all groups.
 // Dispatch: ceil(elements / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;

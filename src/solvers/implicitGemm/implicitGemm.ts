@@ -149,6 +149,7 @@ export const implicitGemm: Solver<SplitTile> = {
         AHEAD: config.ahead !== 0,
         TILE_POSITIONS: tileN(config),
         CHANNEL_VECTORS: false,
+        M_VECTORS: false,
         ...sums.constants,
         ...vectors.constants,
       },

@@ -43,10 +43,19 @@ const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK
 const readsInputAlone = ({ padBegin, padEnd }: ConvProblem): boolean =>
   [...padBegin, ...padEnd].every((padding) => padding <= 0);
 
+/** Of a channels-last layer: whether the input's channels of a group lie in whole, aligned vectors, and the output's. */
+function channelVectors({ layout, inChannels, inChannelsPerGroup, outChannels, outChannelsPerGroup }: ConvProblem) {
+  const isLast = layout === "channels-last";
+  return {
+    input: isLast && inChannels % 4 === 0 && inChannelsPerGroup % 4 === 0,
+    output: isLast && outChannels % 4 === 0 && outChannelsPerGroup % 4 === 0,
+  };
+}
+
 const extraOf =
   (operation: ConvOperation, capabilities: Capabilities) =>
   (tile: WorkgroupTile): TileExtra => ({
-    padding: 1,
+    padding: operation.problem.layout === "channels-last" ? 0 : 1,
     tableBytes: PLACE_BYTES * blockK(tile),
     heldBytes: heldElement(operation, capabilities).heldBytes,
   });
@@ -104,13 +113,15 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
         ? chooseSplitK({ tasks: tasksPerSplit, busy, elements, k, ...limits }, capabilities)
         : Math.max(least, config.splitK);
     const { tileK } = config;
+    const channelsFirst = problem.layout === "channels-first";
     const { perSplit: kPerSplit, splitK } = divideEvenly(k, wanted, tileK);
 
-    const sums = weightSums(operation, splitK, capabilities);
+    const sums = weightSums(operation, splitK, capabilities, !channelsFirst);
     const tasks = splitK * tasksPerSplit;
     const bindings = gradientBindings(operation);
-    const channelsFirst = problem.layout === "channels-first";
     const inVectors = channelsFirst && problem.outputPositions % 4 === 0;
+    const channels = channelVectors(problem);
+    const mVectors = channels.output && config.mPerThread % 4 === 0;
     const inputInVectors = inVectors && isPointwise(problem) && hasTapBits(problem.paddingMode, problem.kernel);
     const first = dispatch(kernel, {
       constants: {
@@ -119,8 +130,11 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
         TRANSPOSED: false,
         ...tileConstants(config, extra),
         RANK: problem.rank,
-        VECTOR_GRADIENT: inVectors,
+        VECTOR_GRADIENT: inVectors || mVectors,
         VECTOR_INPUT: inputInVectors,
+        CHANNEL_FASTEST: !channelsFirst,
+        CHANNEL_VECTORS: channels.input,
+        M_VECTORS: mVectors,
         RAGGED: k % tileK !== 0,
         WHOLE: readsInputAlone(problem) && k % tileK === 0,
         ZERO_PADDED: hasTapBits(problem.paddingMode, problem.kernel),
@@ -142,9 +156,9 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
       bindings: {
         ...bindings,
         // Bound as vectors, a buffer of less than one is too small.
-        inputVectors: inputInVectors ? bindings.input : "unused",
-        gradientVectors: inVectors ? bindings.outputGradient : "unused",
-        activatedVectors: inVectors ? bindings.activated : "unused",
+        inputVectors: inputInVectors || channels.input ? bindings.input : "unused",
+        gradientVectors: inVectors || mVectors ? bindings.outputGradient : "unused",
+        activatedVectors: inVectors || mVectors ? bindings.activated : "unused",
         partials: sums.target,
       },
       workgroups: foldWorkgroups(tasks, capabilities),

@@ -164,6 +164,7 @@ export const tapGemm: Solver<SplitTile> = {
         VECTOR_SOURCE: sourceInVectors,
         POINTWISE: isPointwise(operation.problem) && (channelVectors || sourceInVectors),
         CHANNEL_VECTORS: channelVectors,
+        M_VECTORS: false,
         TILE_POSITIONS: channelVectors ? tileM(config) : tileN(config),
         ...sums.constants,
         ...vectors.constants,

@@ -16,7 +16,7 @@ import {
   type Steps,
 } from "../../planning/solver.js";
 import { BATCH_BLOCKS, stepsPerBlock } from "../shared/blocks.js";
-import { elementTypes, paddingConstant, strideList, tapConstants } from "../shared/constants.js";
+import { elementTypes, paddingConstant, tapConstants } from "../shared/constants.js";
 import { chooseSplitK, divideEvenly, partialBytes } from "../shared/splits.js";
 
 const REDUCE_THREADS = 64;
@@ -121,17 +121,35 @@ export interface PartialSums {
   readonly reduction: readonly Dispatch[];
 }
 
-/** The second stage of a weight gradient. */
-export function weightSums(operation: ConvOperation, splitK: number, capabilities: Capabilities): PartialSums {
+/**
+ * The second stage of a weight gradient.
+ *
+ * @param channelFastest whether n of the first stage is (tap, input channel), channel fastest; otherwise (input channel, tap)
+ */
+export function weightSums(
+  operation: ConvOperation,
+  splitK: number,
+  capabilities: Capabilities,
+  channelFastest = false,
+): PartialSums {
   const { problem, bias, dtype } = operation;
+  const { taps, inChannelsPerGroup, weightOrder } = problem;
   const matrix = gradientMatrix(operation);
-  const inPlace = splitK === 1 && !bias && dtype === "float32" && problem.weightOrder === "OIS";
+  const orders = taps === 1 || inChannelsPerGroup === 1 ? ["OIS", "OSI"] : [channelFastest ? "OSI" : "OIS"];
+  const inPlace = splitK === 1 && !bias && dtype === "float32" && orders.includes(weightOrder);
   if (inPlace) return { target: "w", scratchBytes: {}, reduction: [] };
   const { elements, n } = matrix;
+  const { out, in: input, tap } = problem.weightStrides;
   const reduction = dispatch(kernel, {
     constants: { HAS_BIAS: bias },
     types: elementTypes(operation),
-    uniforms: { elements, splitK, n, taps: problem.taps, strides: strideList(problem.weightStrides) },
+    uniforms: {
+      elements,
+      splitK,
+      n,
+      taps: channelFastest ? inChannelsPerGroup : taps,
+      strides: channelFastest ? [out, tap, input] : [out, input, tap],
+    },
     bindings: { partials: "partials", result: "w", bias: bias ? "bias" : "unused" },
     workgroups: foldWorkgroups(Math.ceil(elements / REDUCE_THREADS), capabilities),
   });
