@@ -51,15 +51,15 @@ describe("useful share", () => {
     ).toBe(1);
   });
 
-  test("counts M and N beyond the edge, and a K that is no multiple of the tile's", () => {
-    // 16 of 32 M, 49 of 64 N, 12 of 16 K.
+  test("counts M and N beyond the edge, and K in vectors of four, up to its end", () => {
+    // 16 of 32 M, 49 of 64 N, all 12 K of tiles of 8.
     const shapes: Shapes = [
       [1, 12, 7, 7],
       [16, 12, 1, 1],
     ];
-    expect(shareOf("forward", shapes, TILE_32)).toBeCloseTo((16 / 32) * (49 / 64) * (12 / 16), 10);
-    // 16 of 32 M, 12 of 32 N, 49 of 56 K.
-    expect(shareOf("weightGradient", shapes, TILE_32)).toBeCloseTo((16 / 32) * (12 / 32) * (49 / 56), 10);
+    expect(shareOf("forward", shapes, TILE_32)).toBeCloseTo((16 / 32) * (49 / 64), 10);
+    // 16 of 32 M, 12 of 32 N, 49 of 52 K.
+    expect(shareOf("weightGradient", shapes, TILE_32)).toBeCloseTo((16 / 32) * (12 / 32) * (49 / 52), 10);
   });
 
   test("counts the taps that phases of an input gradient lack: 9 of the 16 of four phases", () => {
