@@ -53,7 +53,7 @@ export interface TileWork {
   readonly workgroupBytes: number;
 }
 
-const FLOAT_BYTES = 4;
+export const FLOAT_BYTES = 4;
 /** A thread's registers for addresses and counters, as the compilers of AMD's GPUs take them for these kernels. */
 const OTHER_REGISTERS = 20;
 /** Instructions for an iteration of the loop over K, likewise. */
@@ -69,8 +69,6 @@ const SPILL_INSTRUCTIONS = 11;
 /** Multiply-adds of a loop over a tile of K that compilers unroll, and registers that its reads, moved ahead, then take. */
 const UNROLLED_MULTIPLY_ADDS = 384;
 const UNROLLED_REGISTERS = 16;
-/** Bytes a clock that a multiprocessor gets from the caches behind it, while all of them ask. */
-const CACHE_BANDWIDTH = 32;
 /** Clocks between the end of a dispatch and the start of the next one, which reads what it wrote. */
 const DISPATCH_CLOCKS = 4000;
 /**
@@ -85,10 +83,13 @@ const OVERLAP = 0.25;
 /** Bytes a clock from memory, and from the last cache. */
 const memoryBandwidth = ({ multiprocessors, lanes, intensity }: DeviceRecord): number =>
   (multiprocessors * lanes) / intensity;
-const cacheBandwidth = ({ multiprocessors }: DeviceRecord): number => CACHE_BANDWIDTH * multiprocessors;
+const lastBandwidth = ({ multiprocessors, cacheBandwidth }: DeviceRecord): number => cacheBandwidth * multiprocessors;
 
-/** Times that overlap, but for a part of the shorter one. */
-const overlapped = (one: number, other: number): number => Math.max(one, other) + OVERLAP * Math.min(one, other);
+/** Times that overlap, but for a part of those that are shorter than the longest. */
+export function overlapped(...clocks: readonly number[]): number {
+  const longest = Math.max(...clocks);
+  return longest + OVERLAP * (clocks.reduce((sum, one) => sum + one, 0) - longest);
+}
 
 /** 32-bit registers that a thread of a tile holds. */
 export function threadRegisters(work: TileWork): number {
@@ -102,7 +103,8 @@ export function threadRegisters(work: TileWork): number {
 function instructionsOf(work: TileWork, vectorsOfK: number, device: DeviceRecord): number {
   const { mPerThread, vectorsPerThread, vectorsLoaded, loadInstructions, heldBytes } = work;
   const multiplyAdds = 16 * mPerThread * vectorsPerThread * vectorsOfK;
-  const reads = vectorsOfK * (mPerThread + 4 * vectorsPerThread) * (heldBytes < FLOAT_BYTES ? JOINED_READS : 1);
+  const joined = heldBytes < FLOAT_BYTES ? JOINED_READS : 1;
+  const reads = vectorsOfK * (mPerThread + 4 * vectorsPerThread) * joined * device.accessInstructions;
   const spilled = Math.max(0, threadRegisters(work) - usableRegisters(device));
   const spilling = spilled * vectorsOfK * SPILL_INSTRUCTIONS;
   return multiplyAdds + reads + vectorsLoaded * loadInstructions + LOOP_INSTRUCTIONS + spilling;
@@ -118,28 +120,59 @@ function workgroupReads(work: TileWork, { subgroup }: DeviceRecord): number {
 
 /** Clocks that the device takes for the product with K split so many ways, the second dispatch of a split included. */
 export function predictClocks(product: Product, work: TileWork, splitK: number, device: DeviceRecord): number {
-  const { m, n, kTiles, kVectors, copies, operands, operandBytes, elements, elementBytes, cached = false } = product;
-  const { tileM, tileN, tileK, threads, workgroupBytes } = work;
+  const { m, n, kTiles, kVectors, copies, operandBytes } = product;
+  const { tileM, tileN, tileK, threads, workgroupBytes, ahead } = work;
   const tiles = Math.ceil(m / tileM) * Math.ceil(n / tileN);
   const workgroups = tiles * copies * splitK;
-  // What lies beyond the edges keeps nobody busy.
   const usefulThreads = (threads * m * n) / (tiles * tileM * tileN);
   const tilesK = Math.ceil(kTiles / splitK);
   const vectorsOfK = kVectors / kTiles;
   const subgroups = Math.ceil(threads / device.subgroup);
   const issue = (subgroups * device.subgroup * instructionsOf(work, vectorsOfK, device)) / device.lanes;
   const reads = (subgroups * vectorsOfK * workgroupReads(work, device)) / device.workgroupBandwidth;
-  const loads = (tileK * (tileM + tileN) * operandBytes) / CACHE_BANDWIDTH;
-  const each =
-    tilesK * (Math.max(issue, reads, loads) + OVERLAP * (issue + reads + loads - Math.max(issue, reads, loads)));
+  const loads = (tileK * (tileM + tileN) * operandBytes) / device.cacheBandwidth;
+  const each = tilesK * overlapped(issue, reads, loads);
+  const registers = threadRegisters(work);
+  const load = { workgroups, threads, usefulThreads, each, registers, workgroupBytes, ahead };
+  return deviceClocks(product, load, splitK, device);
+}
 
-  const registers = Math.min(threadRegisters(work), device.threadRegisters);
-  const fitting = Math.max(
-    1,
-    Math.min(Math.floor(device.registers / (threads * registers)), Math.floor(device.workgroupBytes / workgroupBytes)),
-  );
+/** Workgroups of one kind. */
+export interface Load {
+  readonly workgroups: number;
+  readonly threads: number;
+  /** Of these, those with results: what lies beyond the edges keeps nobody busy. */
+  readonly usefulThreads: number;
+  /** Clocks that one of them takes where a multiprocessor is full of them. */
+  readonly each: number;
+  /** Registers of a thread. */
+  readonly registers: number;
+  readonly workgroupBytes: number;
+  /** Whether a thread loads ahead of its sums. */
+  readonly ahead: boolean;
+}
+
+/** Workgroups that fit a multiprocessor at once. */
+export function fittingWorkgroups(
+  { threads, registers, workgroupBytes }: Pick<Load, "threads" | "registers" | "workgroupBytes">,
+  device: DeviceRecord,
+): number {
+  const held = Math.min(registers, device.threadRegisters);
+  const byRegisters = Math.floor(device.registers / (threads * held));
+  return Math.max(1, Math.min(byRegisters, Math.floor(device.workgroupBytes / workgroupBytes)));
+}
+
+/** Clocks that the device takes for these workgroups, with its memory's share and the second dispatch of a split. */
+export function deviceClocks(
+  { operands, operandBytes, elements, elementBytes, cached = false }: Omit<Product, "kTiles" | "kVectors">,
+  load: Load,
+  splitK: number,
+  device: DeviceRecord,
+): number {
+  const { workgroups, threads, usefulThreads, each, ahead } = load;
+  const fitting = fittingWorkgroups(load, device);
   const fill = device.fillThreads / device.multiprocessors;
-  const wanted = FITTING_SHARE[work.ahead ? "ahead" : "otherwise"] * fill;
+  const wanted = FITTING_SHARE[ahead ? "ahead" : "otherwise"] * fill;
   const perMultiprocessor = workgroups / device.multiprocessors;
   const idle = Math.max(1, (BUSY_SHARE * fill) / (perMultiprocessor * usefulThreads), wanted / (fitting * threads));
   // The last workgroups keep only some multiprocessors busy; the fewer there are for each, the more that costs.
@@ -147,7 +180,7 @@ export function predictClocks(product: Product, work: TileWork, splitK: number, 
   const compute = rounds * each * idle;
 
   // Written, and read soon after: from the last cache, where they fit.
-  const bandwidthOf = (inCache: boolean): number => (inCache ? cacheBandwidth(device) : memoryBandwidth(device));
+  const bandwidthOf = (inCache: boolean): number => (inCache ? lastBandwidth(device) : memoryBandwidth(device));
   const partials = FLOAT_BYTES * splitK * elements;
   const memory = (operandBytes * operands + elementBytes * elements) / bandwidthOf(cached);
   const reduction = (2 * partials) / bandwidthOf(partials <= device.cacheBytes) + DISPATCH_CLOCKS;
@@ -157,7 +190,7 @@ export function predictClocks(product: Product, work: TileWork, splitK: number, 
 /** Clocks that the device takes for a dispatch that multiplies little. */
 export function predictStream(work: StreamWork, device: DeviceRecord): number {
   const { threads, instructions, memoryBytes, cachedBytes } = work;
-  const bytes = memoryBytes / memoryBandwidth(device) + cachedBytes / cacheBandwidth(device);
+  const bytes = memoryBytes / memoryBandwidth(device) + cachedBytes / lastBandwidth(device);
   const idle = Math.max(1, (BUSY_SHARE * device.fillThreads) / threads);
   return overlapped(bytes, (idle * threads * instructions) / (device.multiprocessors * device.lanes));
 }

@@ -8,6 +8,7 @@ import { implicitGemm } from "./implicitGemm/implicitGemm.js";
 import { tapGemm } from "./implicitGemm/tapGemm.js";
 import { registerTile } from "./registerTile/registerTile.js";
 import { rollingWindow } from "./rollingWindow/rollingWindow.js";
+import { scalarTile } from "./scalarTile/scalarTile.js";
 import { strip } from "./strip/strip.js";
 import { vectorTile } from "./vectorTile/vectorTile.js";
 import { winograd } from "./winograd/winograd.js";
@@ -17,6 +18,7 @@ export const GATHER_SOLVERS: readonly ListedSolver[] = [
   listed(rollingWindow),
   listed(strip),
   listed(winograd),
+  inRows(listed(scalarTile)),
   inRows(listed(tapGemm)),
   inRows(listed(implicitGemm)),
   inRows(listed(vectorTile)),

@@ -11,12 +11,15 @@ import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";
 import { expectedResults, makeValues, operationsOf } from "../support/operations.js";
 
-/** One of many registers and much workgroup memory, one of few registers, one of little of all. */
-const CLASSES: readonly DeviceClass[] = ["nvidia", "intel-xe-lp", "mali"];
+/** One of many registers and much workgroup memory, one of few registers, two of little of all. */
+const CLASSES: readonly DeviceClass[] = ["nvidia", "intel-xe-lp", "adreno", "mali"];
 
 /** Ends of tiles in M, N and K; sums of several blocks, and split ones; phases, some of which have no taps. */
 const LAYERS = [
   ["1x1, in vectors", [2, 72, 8, 8], [40, 72, 1, 1], {}],
+  ["1x1, in vectors, long sums", [2, 300, 6, 6], [20, 300, 1, 1], {}],
+  ["1x1, in vectors, groups, split sums", [1, 1024, 4, 4], [32, 512, 1, 1], { groups: 2 }],
+  ["1x1, planes of 7x7", [2, 266, 7, 7], [24, 266, 1, 1], {}],
   ["1x1, stride 2", [2, 24, 9, 8], [40, 24, 1, 1], { stride: 2 }],
   ["3x3, stride 2, ragged", [2, 10, 13, 11], [20, 10, 3, 3], { padding: 1, stride: 2 }],
   ["3x3, long sums", [1, 136, 5, 5], [24, 136, 3, 3], { padding: 1, stride: 2 }],

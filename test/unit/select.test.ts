@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { makeProblem } from "webgpu-conv/reference";
 import { plainOperation } from "../../src/calls/calls.js";
 import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
+import type { DeviceClass } from "../../src/planning/devices.js";
 import { DIRECTIONS } from "../../src/problem/operation.js";
 import { select, solversFor } from "../../src/solvers/select.js";
 import { configRefusal } from "../../src/planning/knobs.js";
@@ -62,13 +63,26 @@ describe("the list of solvers", () => {
 describe("the engine's choice", () => {
   test("on a GPU is the first that takes the operation, and the later ones are told what came first", () => {
     const { plan, passedOver } = select(operationOf("forward"), DEFAULT_CAPABILITIES);
-    expect(plan.solver).toBe("tap-gemm");
+    expect(plan.solver).toBe("scalar-tile");
     const names = solversFor(operationOf("forward")).map(({ name }) => name);
-    const later = names.slice(names.indexOf("tap-gemm") + 1);
-    expect(later).toContain("direct");
+    const later = names.slice(names.indexOf("scalar-tile") + 1);
+    expect(later).toEqual(expect.arrayContaining(["tap-gemm", "direct"]));
     expect(passedOver.slice(-later.length)).toEqual(
-      later.map((solver) => ({ solver, reason: "tap-gemm comes first" })),
+      later.map((solver) => ({ solver, reason: "scalar-tile comes first" })),
     );
+  });
+
+  test("between scalar tiles and tiles in workgroup memory is the one with the fewer clocks, and says both", () => {
+    const problem = makeProblem(2, [32, 256, 28, 28], [512, 256, 1, 1]);
+    const operation = plainOperation("forward", problem, { dtype: "float32" });
+    const selectOn = (deviceClass: DeviceClass) => select(operation, { ...DEFAULT_CAPABILITIES, deviceClass });
+    expect(selectOn("intel-xe-lp").plan.solver).toBe("scalar-tile");
+    const selection = selectOn("nvidia");
+    expect(selection.plan.solver).toBe("tap-gemm");
+    const reason = reasonAgainst("scalar-tile", selection);
+    expect(reason).toMatch(/^\d+ clocks are predicted, and \d+ of tap-gemm$/);
+    const [own, other] = [...(reason ?? "").matchAll(/\d+/g)].map(Number);
+    expect(own).toBeGreaterThanOrEqual(other);
   });
 
   test.each(["forward", "inputGradient", "weightGradient"] as const)(
@@ -98,7 +112,8 @@ describe("the engine's choice", () => {
 
   test("passes a solver over that refuses, with its reason", () => {
     const limits = { ...DEFAULT_CAPABILITIES.limits, maxComputeWorkgroupStorageSize: 1024 };
-    const selection = select(operationOf("forward"), { ...DEFAULT_CAPABILITIES, limits });
+    const firstLayer = plainOperation("forward", makeProblem(2, [2, 3, 24, 24], [64, 3, 3, 3]), { dtype: "float32" });
+    const selection = select(firstLayer, { ...DEFAULT_CAPABILITIES, limits });
     expect(selection.plan.solver).toBe("register-tile");
     expect(reasonAgainst("implicit-gemm", selection)).toMatch(
       /^the tile needs \d+ bytes of workgroup memory; the device has 1024$/,

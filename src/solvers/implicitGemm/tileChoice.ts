@@ -106,9 +106,9 @@ const TRANSPOSED_SHAPES: readonly Shape[] = [
   [16, 4, 13, 1], // 52 x 64, half the threads
 ];
 /** K of a part below which splitting is not tried. */
-const LEAST_K = 64;
+export const LEAST_K = 64;
 const TILE_KS = [8, 16, 32];
-const SPLITS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+export const SPLITS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
 /** Tiles that a tuner measures. */
 const MOST_CANDIDATES = 5;
 
