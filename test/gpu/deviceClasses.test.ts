@@ -31,6 +31,7 @@ const LAYERS = [
     [16, 16, 3, 3],
     { padding: 1, paddingMode: "reflect", layout: "channels-last" },
   ],
+  ["7x7, stride 2, three channels", [1, 3, 13, 11], [8, 3, 7, 7], { padding: 3, stride: 2 }],
   ["depthwise 7x7", [1, 6, 12, 15], [6, 1, 7, 7], { padding: 3, groups: 6 }],
   ["groups of 4", [1, 16, 9, 13], [16, 4, 3, 3], { padding: 1, groups: 4 }],
   [

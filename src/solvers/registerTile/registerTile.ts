@@ -26,9 +26,9 @@ import { dispatch, foldWorkgroups, type Solver } from "../../planning/solver.js"
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { cutWalk } from "../shared/blocks.js";
 import {
+  evenCounts,
   evenThreads,
   elementTypes,
-  preferring,
   registerTileRefusal,
   unsharedRefusal,
   vectorResults,
@@ -60,6 +60,17 @@ const TILES: readonly RegisterTileConfig[] = [
   { threads: 64, mPerThread: 2, nPerThread: 4 },
   { threads: 64, mPerThread: 1, nPerThread: 4 },
 ];
+
+/** Instructions of a GPU for a load, with its address and whether it exists. */
+const LOAD_INSTRUCTIONS = 2;
+
+/** Tiles, and those that divide the result channels of a group evenly: each once. */
+function withEven(tiles: readonly RegisterTileConfig[], channels: number): readonly RegisterTileConfig[] {
+  const even = tiles.map((tile) => ({ ...tile, mPerThread: evenCounts(channels, [tile.mPerThread])[0] }));
+  const isNew = ({ mPerThread, nPerThread }: RegisterTileConfig, index: number): boolean =>
+    [...tiles, ...even.slice(0, index)].every((one) => one.mPerThread !== mPerThread || one.nPerThread !== nPerThread);
+  return [...tiles, ...even.filter(isNew)];
+}
 
 function describeTiles({ problem }: ConvOperation, gather: Gather, config: RegisterTileConfig) {
   const { threads, mPerThread, nPerThread } = config;
@@ -99,8 +110,16 @@ export const registerTile: Solver<RegisterTileConfig> = {
       ...tiles,
       ...splitVariants(operation, gather, capabilities, tiles[0]),
     ];
-    if (loadCost === undefined)
-      return tuned(preferring(fitting, (tile) => tilesOf(tile) * threadsOf(tile) >= busyThreads));
+    if (loadCost === undefined) {
+      // Instructions for a useful multiply-add, and the part of the device that waits.
+      const costOnGpu = (tile: RegisterTileConfig): number => {
+        const { mPerThread: m, nPerThread } = tile;
+        const instructions = m * nPerThread + LOAD_INSTRUCTIONS * (m + nPerThread);
+        const rows = Math.ceil(resultChannels / m);
+        return (rows * instructions * Math.max(1, busyThreads / (tilesOf(tile) * threadsOf(tile)))) / nPerThread;
+      };
+      return tuned([...withEven(fitting, resultChannels)].sort((one, other) => costOnGpu(one) - costOnGpu(other)));
+    }
     const costOf = (tile: RegisterTileConfig): number => {
       const sizes = { multiplyAdds: tile.mPerThread * tile.nPerThread, loads: tile.mPerThread + tile.nPerThread };
       return laneCost({ workgroups: tilesOf(tile), threads: threadsOf(tile), ...sizes }, loadCost, capabilities);
