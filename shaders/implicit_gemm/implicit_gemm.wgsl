@@ -109,8 +109,8 @@ fn findStep(k: u32, slot: u32, first: vec3<u32>) {
   } @else {
     sourceSteps[slot] = vec2<u32>(place, select(NOWHERE, number, exists));
   }
-  @if(PACKED_WEIGHTS) {
-  } @else {
+  @if(PACKED_WEIGHTS) return;
+  @else {
     let tap = tapOf(first, phaseTap);
     let step = channel * geometry.weightStrides.y + tapNumber(tap) * geometry.weightStrides.z;
     weightSteps[slot] = select(NOWHERE, step, exists & isTap(tap));
