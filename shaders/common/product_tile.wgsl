@@ -48,12 +48,15 @@ fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, 
     }
     for (var u = 0u; u < UNROLL; u++) { // @unroll
       let k = turn * UNROLL + u;
+      // What is constant is added last, so that it adds to addresses.
+      let firstB = threadN + k * (4u * PITCH);
       @if(M_VECTORS) {
+        let firstA = threadM * (M_PER_THREAD / 4u) + k * TILE_M;
         for (var i = 0u; i < 4u; i++) { // @unroll
           for (var q = 0u; q < M_PER_THREAD / 4u; q++) { // @unroll
-            let a = vec4<f32>(tileA[(k * 4u + i) * (TILE_M / 4u) + threadM * (M_PER_THREAD / 4u) + q]);
+            let a = vec4<f32>(tileA[firstA + (i * (TILE_M / 4u) + q)]);
             for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-              let b = vec4<f32>(tileB[(k * 4u + i) * PITCH + v * THREADS_N + threadN]);
+              let b = vec4<f32>(tileB[firstB + (i * PITCH + v * THREADS_N)]);
               for (var j = 0u; j < 4u; j++) { // @unroll
                 (*sums)[(q * 4u + j) * VECTORS_PER_THREAD + v] += a[j] * b;
               }
@@ -64,11 +67,12 @@ fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, 
         var b: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;
         for (var i = 0u; i < 4u; i++) { // @unroll
           for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-            b[i * VECTORS_PER_THREAD + v] = vec4<f32>(tileB[(k * 4u + i) * PITCH + v * THREADS_N + threadN]);
+            b[i * VECTORS_PER_THREAD + v] = vec4<f32>(tileB[firstB + (i * PITCH + v * THREADS_N)]);
           }
         }
+        let firstA = threadM * (M_PER_THREAD * TILE_K_VECTORS) + k;
         for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-          let a = vec4<f32>(tileA[(threadM * M_PER_THREAD + m) * TILE_K_VECTORS + k]);
+          let a = vec4<f32>(tileA[firstA + m * TILE_K_VECTORS]);
           for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
             (*sums)[m * VECTORS_PER_THREAD + v] += a.x * b[v];
             (*sums)[m * VECTORS_PER_THREAD + v] += a.y * b[VECTORS_PER_THREAD + v];
