@@ -52,13 +52,15 @@ const SPILL_INSTRUCTIONS = 3;
 export function scalarRegisters(
   { mPerThread, placesPerThread, width, unroll, taps, phases }: ScalarWork,
   isBlocked: boolean,
-  { sharedLanes }: DeviceRecord,
+  { sharedLanes, accessInstructions }: DeviceRecord,
 ): number {
   const values = width * placesPerThread * (mPerThread + unroll);
   // Lanes that hold weights each for themselves load those of four m at a time.
   const weights = sharedLanes > 1 ? (unroll * mPerThread) / sharedLanes : 4 * unroll;
   const places = placesPerThread * (PLACE_REGISTERS + (taps ? TAP_REGISTERS : 0));
-  const others = OTHER_REGISTERS + (phases ? PHASE_REGISTERS : 0) + (isBlocked ? BLOCK_REGISTERS : 0);
+  // Where addresses take no instructions each time, the compiler keeps one for each result that a block's end adds to.
+  const blockEnd = accessInstructions > 1 ? BLOCK_REGISTERS : mPerThread * placesPerThread;
+  const others = OTHER_REGISTERS + (phases ? PHASE_REGISTERS : 0) + (isBlocked ? blockEnd : 0);
   return values + weights + width + places + others;
 }
 
