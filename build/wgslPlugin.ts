@@ -73,10 +73,14 @@ function withoutComments(code: string): string {
  * The linker would decide them; it sees comments, which it leaves where they are.
  */
 async function linkKeepingConditions(file: string, shaders: Record<string, string>): Promise<string> {
-  const hide = (text: string): string => text.replace(/@if\([^)]*\)|@else\b/g, "/*$&*/");
+  // Nor does the linker know the functions of subgroup matrices, an experimental feature: it sees one that it knows.
+  const hide = (text: string): string =>
+    text.replace(/@if\([^)]*\)|@else\b/g, "/*$&*/").replace(/\bsubgroupMatrix\w+(<[^>]*>)?/g, "select/*$&*/");
   const hidden = Object.entries(shaders).map(([path, text]) => [path, hide(text)]);
   const { dest } = await link({ weslSrc: Object.fromEntries(hidden) as Record<string, string>, rootModuleName: file });
-  return dest.replace(/\/\*(@if\([^)]*\)|@else)\*\/\s*/g, "$1 ");
+  return dest
+    .replace(/\/\*(@if\([^)]*\)|@else)\*\/\s*/g, "$1 ")
+    .replace(/\bselect\s*\/\*(subgroupMatrix[^*]*)\*\/\s*/g, "$1");
 }
 
 /** Links one kernel file with what it imports and reflects the result. */

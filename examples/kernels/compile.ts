@@ -45,7 +45,10 @@ Object.assign(globalThis, { keptInstance: gpu });
 const adapter = await gpu.requestAdapter();
 if (!adapter) throw new Error("Dawn found no adapter");
 const device = await adapter.requestDevice(deviceRequest(adapter));
-say({ adapter: describeAdapter(adapterInfoOf(device)), capabilities: readCapabilities(device) });
+say({
+  adapter: describeAdapter(adapterInfoOf(device)),
+  capabilities: readCapabilities(device, undefined, adapter.info),
+});
 for await (const line of createInterface({ input: process.stdin })) {
   const text = JSON.parse(line) as Text;
   writeSync(2, `KERNEL ${text.key}\n`);

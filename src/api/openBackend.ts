@@ -35,9 +35,9 @@ export async function openBackend<Own>(
   const ofGpu = { poolBytes, poison, labels, deviceClass };
   if (given) return onDevice(given, { ownsDevice: false, ...ofGpu });
   const platform = await findPlatform();
-  const device = await requestDevice(platform, options.powerPreference ?? "high-performance");
+  const { device, adapterInfo } = await requestDevice(platform, options.powerPreference ?? "high-performance");
   try {
-    return onDevice(device, { ownsDevice: true, ...ofGpu });
+    return onDevice(device, { ownsDevice: true, adapterInfo, ...ofGpu });
   } catch (error) {
     device.destroy();
     throw error;

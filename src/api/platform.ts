@@ -20,19 +20,28 @@ export const pagePlatform = (globals: Globals, gpu: GPU | undefined): Platform =
   help: async () => (await loadObstacles()).helpInPage(globals),
 });
 
+/** A device, and its adapter's description: Dawn's devices in Node leave out which matrices subgroups multiply. */
+export interface RequestedDevice {
+  readonly device: GPUDevice;
+  readonly adapterInfo: GPUAdapterInfo;
+}
+
 /**
  * Requests a device with all that the adapter has of what this library uses.
  *
  * @throws DeviceError that says which it is: no WebGPU, no adapter, a software adapter alone, a device that is refused or lost.
  */
-export async function requestDevice({ gpu, help }: Platform, powerPreference: GPUPowerPreference): Promise<GPUDevice> {
+export async function requestDevice(
+  { gpu, help }: Platform,
+  powerPreference: GPUPowerPreference,
+): Promise<RequestedDevice> {
   const attempt: Attempt = { gpu };
   try {
     attempt.adapter = (await gpu?.requestAdapter({ powerPreference })) ?? (await gpu?.requestAdapter());
     const { adapter } = attempt;
     const device = await adapter?.requestDevice(deviceRequest(adapter));
     attempt.lost = (await Promise.race([device?.lost, Promise.resolve()])) ?? undefined;
-    if (device && !attempt.lost) return device;
+    if (adapter && device && !attempt.lost) return { device, adapterInfo: adapter.info };
   } catch (cause) {
     attempt.cause = cause;
   }

@@ -18,6 +18,8 @@ export interface GpuBackendOptions extends PartOptions {
   readonly ownsDevice: boolean;
   /** The device's class as the caller says it; undefined where the adapter tells it. */
   readonly deviceClass?: DeviceClass | undefined;
+  /** Of the adapter that the device was requested of; the device's own where that is not known. */
+  readonly adapterInfo?: GPUAdapterInfo;
 }
 
 /** What every engine on a device needs. {@link GpuBackend} adds the rest. */
@@ -28,9 +30,13 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
   protected readonly parts: DeviceParts;
 
   /** @param select chooses among the solvers of the operations that will be run */
-  constructor(device: GPUDevice, { ownsDevice, deviceClass, ...options }: GpuBackendOptions, select: Select) {
+  constructor(
+    device: GPUDevice,
+    { ownsDevice, deviceClass, adapterInfo, ...options }: GpuBackendOptions,
+    select: Select,
+  ) {
     this.#ownsDevice = ownsDevice;
-    this.capabilities = readCapabilities(device, deviceClass);
+    this.capabilities = readCapabilities(device, deviceClass, adapterInfo);
     this.adapter = describe(device, this.capabilities);
     this.parts = makeParts(device, this.capabilities, select, options);
   }

@@ -14,12 +14,26 @@ export interface CapabilityLimits {
   readonly maxComputeWorkgroupsPerDimension: number;
 }
 
+/** A product of matrices that a subgroup computes as a whole: M x K times K x N. */
+export interface SubgroupMatrix {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** The most lanes of a subgroup. */
+  readonly lanes: number;
+}
+
+/** Dawn's experimental feature: adapters have it where the browser, or Dawn, was started with unsafe features. */
+const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
+
 export interface Capabilities extends Classification {
   readonly timestamps: boolean;
   /** Shaders may use f16. */
   readonly shaderF16: boolean;
   /** The least lanes of a subgroup, where shaders may use subgroups; 1 elsewhere. */
   readonly subgroupLanes: number;
+  /** Matrices of float16 that a subgroup multiplies with sums in float32; absent where the device has none. */
+  readonly subgroupMatrix?: SubgroupMatrix;
   readonly limits: CapabilityLimits;
 }
 
@@ -60,7 +74,7 @@ export const DEFAULT_CAPABILITIES: Capabilities = {
  */
 export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
   const requiredLimits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, adapter.limits[name]]));
-  const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
+  const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups", SUBGROUP_MATRIX];
   return {
     label: "webgpu-conv",
     requiredLimits,
@@ -73,9 +87,14 @@ const MOST_BYTES = 2 ** 32 - 4;
 
 /**
  * @param deviceClass what the caller says it is; what the adapter tells when absent
+ * @param adapterInfo of the adapter; as far as the device knows it when absent
  * @internal
  */
-export function readCapabilities(device: GPUDevice, deviceClass?: DeviceClass): Capabilities {
+export function readCapabilities(
+  device: GPUDevice,
+  deviceClass?: DeviceClass,
+  adapterInfo = adapterInfoOf(device),
+): Capabilities {
   const limits = Object.fromEntries(
     LIMIT_NAMES.map((name) => [name, Math.min(device.limits[name], MOST_BYTES)]),
   ) as Record<keyof CapabilityLimits, number>;
@@ -87,6 +106,7 @@ export function readCapabilities(device: GPUDevice, deviceClass?: DeviceClass): 
     timestamps: device.features.has("timestamp-query"),
     shaderF16: device.features.has("shader-f16"),
     subgroupLanes: readSubgroupLanes(device),
+    ...readSubgroupMatrix(device, adapterInfo),
     limits,
   };
 }
@@ -95,4 +115,25 @@ export function readCapabilities(device: GPUDevice, deviceClass?: DeviceClass): 
 function readSubgroupLanes(device: GPUDevice): number {
   const { subgroupMinSize = 0 } = adapterInfoOf(device);
   return device.features.has("subgroups") && subgroupMinSize >= 1 ? subgroupMinSize : 1;
+}
+
+/** What an adapter says of a product of matrices, where it has the feature. */
+interface MatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+function readSubgroupMatrix(
+  { features }: GPUDevice,
+  info: ReturnType<typeof adapterInfoOf> & { readonly subgroupMatrixConfigs?: Iterable<MatrixConfig> },
+): Pick<Capabilities, "subgroupMatrix"> {
+  const { subgroupMatrixConfigs = [], subgroupMaxSize: lanes } = info;
+  if (!features.has(SUBGROUP_MATRIX) || lanes === undefined) return {};
+  const config = [...subgroupMatrixConfigs].find(
+    ({ componentType, resultComponentType }) => componentType === "f16" && resultComponentType === "f32",
+  );
+  return config ? { subgroupMatrix: { m: config.M, n: config.N, k: config.K, lanes } } : {};
 }

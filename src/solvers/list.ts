@@ -9,9 +9,11 @@ import { registerTileWeightGradient } from "./registerTile/registerTileWeightGra
 import { rollingWindowWeightGradient } from "./rollingWindow/rollingWindowWeightGradient.js";
 import { stripWeightGradient } from "./strip/stripWeightGradient.js";
 import { winogradWeightGradient } from "./winograd/winogradWeightGradient.js";
+import { subgroupMatrix } from "./subgroupMatrix/subgroupMatrix.js";
 import { inBounds, inRows } from "./forms.js";
 
 export const SOLVERS: readonly ListedSolver[] = [
+  inBounds(inRows(listed(subgroupMatrix))),
   ...GATHER_SOLVERS,
   ...[
     listed(winogradWeightGradient),

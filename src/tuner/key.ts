@@ -6,8 +6,8 @@ import type { ConvOperation } from "../problem/operation.js";
 /** Everything about a device that planning reads, and its name. */
 export function adapterKey(adapter: AdapterDescription, capabilities: Capabilities): string {
   const { vendor, architecture, description } = adapter;
-  const { deviceClass, shaderF16, subgroupLanes, limits } = capabilities;
-  const read = [deviceClass, shaderF16, subgroupLanes, Object.values(limits)];
+  const { deviceClass, shaderF16, subgroupLanes, subgroupMatrix, limits } = capabilities;
+  const read = [deviceClass, shaderF16, subgroupLanes, subgroupMatrix, Object.values(limits)];
   return JSON.stringify([vendor, architecture, description, ...read]);
 }
 

@@ -37,18 +37,21 @@ async function pipelineError(
 }
 
 /** Kernels that write scalars alone, though what ends a pass can write vectors. */
-const SCALAR_RESULTS: ReadonlySet<string> = new Set(["direct", "register_tile", "sum_splits"]);
+const SCALAR_RESULTS: ReadonlySet<string> = new Set(["direct", "register_tile", "subgroup_matrix", "sum_splits"]);
 
-/** Every switch turned from its default, 2D, strided and dilated; tiles keep the file's sizes. */
+/**
+ * Every switch turned from its default, 2D, strided and dilated; tiles keep the file's sizes. Conditions that go with a feature of a
+ * device, or with types, stay.
+ */
 function specialised({ name, code, constants, conditions }: LoadedKernel): ConstantValues {
   const shape = { RANK: 2, STRIDE_HEIGHT: 2, STRIDE_WIDTH: 3, DILATION_HEIGHT: 3, DILATION_WIDTH: 2, ACTIVATION: 1 };
   const own = Object.entries(shape).filter(([constant]) => constants.includes(constant));
+  const needsMore = SCALAR_RESULTS.has(name) ? /^(SUBGROUP|HALVES|PACKED|VECTOR_)/ : /^(SUBGROUP|HALVES|PACKED)/;
   const switches = [...code.matchAll(/^const (\w+): bool = (true|false); \/\/ @specialize$/gm)];
   return {
     ...Object.fromEntries(own),
     ...Object.fromEntries(switches.map(([, constant, value]) => [constant, value === "false"])),
-    ...Object.fromEntries(conditions.map((condition) => [condition, condition !== "SUBGROUPS"])),
-    ...(SCALAR_RESULTS.has(name) && { VECTOR_RESULT: false }),
+    ...Object.fromEntries(conditions.map((condition) => [condition, !needsMore.test(condition)])),
   };
 }
 

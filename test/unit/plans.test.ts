@@ -185,13 +185,15 @@ describe("each solver of the list, in each of its directions,", () => {
   const all = SOLVERS.flatMap(({ name, directions }) => directions.map((direction) => [name, direction] as const));
 
   test.each(all)("%s plans some %s, all of whose configurations say all that their kernels ask", (name, direction) => {
-    const device = { ...DEFAULT_CAPABILITIES, subgroupLanes: 8 };
+    const subgroupMatrix = { m: 16, n: 16, k: 16, lanes: 32 };
+    const device = { ...DEFAULT_CAPABILITIES, shaderF16: true, subgroupLanes: 8, subgroupMatrix };
     const named = CASES.map(({ input, weight, options }) => makeProblem(2, input, weight, options));
     const random = SEEDS.map((seed) => randomOperation(new Random(seed)).problem);
     let planned = 0;
     for (const problem of [...named, ...random]) {
       if (planned === 3) break;
-      const operation = plainOperation(direction, problem, { dtype: "float32" });
+      const dtype = name === "subgroup-matrix" ? "float16" : "float32";
+      const operation = plainOperation(direction, problem, { dtype });
       const [solver] = solversFor(operation).filter((candidate) => candidate.name === name);
       const [config] = solver.configs(operation, device);
       if (isRefusal(planFor(solver, operation, device, config))) continue;
