@@ -105,6 +105,8 @@ const TRANSPOSED_SHAPES: readonly Shape[] = [
   [16, 8, 7, 1], // 56 x 64, for planes of 7 x 7
   [16, 4, 13, 1], // 52 x 64, half the threads
 ];
+/** How much longer a number of splits may take than the best before, for more of them to be tried. */
+const MOST_LONGER = 1.5;
 /** K of a part below which splitting is not tried. */
 export const LEAST_K = 64;
 const TILE_KS = [8, 16, 32];
@@ -122,7 +124,7 @@ const TILES = tilesOf(SHAPES);
 const TRANSPOSED_TILES = [...TILES, ...tilesOf(TRANSPOSED_SHAPES)];
 
 /** The product with K in whole tiles, and in whole vectors. */
-const inTiles = (product: TiledProduct, { tileK }: WorkgroupTile): Product => {
+const inTiles = (product: TiledProduct, tileK: number): Product => {
   return { ...product, kTiles: product.kIn(tileK) / tileK, kVectors: product.kIn(4) / 4 };
 };
 
@@ -142,21 +144,39 @@ export function rankedTiles(product: TiledProduct, capabilities: Capabilities): 
   const splits = SPLITS.filter(isAble);
   const tiles = isTransposed ? TRANSPOSED_TILES : TILES;
   const able = tiles.filter((tile) => tileRefusal(tile, capabilities, extra(tile)) === undefined);
+  const padded = new Map(TILE_KS.map((tileK) => [tileK, inTiles(product, tileK)]));
   const ranked = able.map((tile) => {
     const work = workOf(tile, extra(tile), loadInstructions);
-    const padded = inTiles(product, tile);
     const worthwhile = splits.filter((splitK) => splitK === 1 || product.k >= splitK * LEAST_K);
-    const clocks = worthwhile.map((splitK) => predictClocks(padded, work, splitK, device));
-    const least = Math.min(...clocks);
-    return { config: { ...tile, splitK: worthwhile[clocks.indexOf(least)] }, clocks: least };
+    const { splitK, clocks } = bestSplit(worthwhile, (count) =>
+      predictClocks(padded.get(tile.tileK) ?? inTiles(product, tile.tileK), work, count, device),
+    );
+    return { config: { ...tile, splitK }, clocks };
   });
   return ranked.sort((a, b) => a.clocks - b.clocks);
 }
 
+/** The number of splits with the shortest time. More are no better once they take much longer than the best of those before. */
+function bestSplit(
+  counts: readonly number[],
+  clocksOf: (splitK: number) => number,
+): { splitK: number; clocks: number } {
+  let best = { splitK: 1, clocks: Infinity };
+  for (const splitK of counts) {
+    const clocks = clocksOf(splitK);
+    if (clocks < best.clocks) best = { splitK, clocks };
+    if (clocks > MOST_LONGER * best.clocks) break;
+  }
+  return best;
+}
+
 function workOf(tile: WorkgroupTile, extra: TileExtra, loadInstructions: number): TileWork {
   const { a, b } = tileLoads(tile);
+  const { mPerThread, vectorsPerThread, tileK } = tile;
   return {
-    ...tile,
+    mPerThread,
+    vectorsPerThread,
+    tileK,
     tileM: tileM(tile),
     tileN: tileN(tile),
     threads: tile.threadsN * tile.threadsM,
@@ -183,7 +203,7 @@ export function predictTile(
   const { workgroupMemoryPays, device } = policyOf(capabilities);
   if (!workgroupMemoryPays) return undefined;
   const work = workOf(tile, product.extra(tile), product.loadInstructions);
-  return predictClocks(inTiles(product, tile), work, splitK, device);
+  return predictClocks(inTiles(product, tile.tileK), work, splitK, device);
 }
 
 /** The same tile with K split half as many ways, and twice as many. */
