@@ -2,7 +2,7 @@
 // channels along M. On condition CHANNEL_VECTORS positions are along M, and channels, which lie together, along N.
 import package::common::phases::{isOfPhase, phaseIndex};
 import package::common::product_tile::{M_PER_THREAD, SUMS, THREADS_M, THREADS_N, VECTORS_PER_THREAD};
-import package::common::result::{carrySum, storeResult};
+import package::common::result::{earlierSum, keepSum, storeResult};
 
 // The place of what does not exist.
 const NOWHERE: u32 = 0xffffffffu;
@@ -49,10 +49,24 @@ fn carryTile(
         let stores = later && place != NOWHERE;
         let i = m * VECTORS_PER_THREAD + v;
         @if(VECTOR_RESULT) {
-          (*sums)[i] = carrySum((*sums)[i], base / 4u, earlier, stores && further < channels.count);
+          if (earlier) {
+            (*sums)[i] += earlierSum(base / 4u);
+          }
+          if (stores && further < channels.count) {
+            keepSum((*sums)[i], base / 4u);
+          }
         } @else {
-          for (var j = 0u; j < 4u; j++) { // @unroll
-            (*sums)[i][j] = carrySum((*sums)[i][j], base + j, earlier, stores && further + j < channels.count);
+          if (earlier) {
+            for (var j = 0u; j < 4u; j++) { // @unroll
+              (*sums)[i][j] += earlierSum(base + j);
+            }
+          }
+          if (stores) {
+            for (var j = 0u; j < 4u; j++) { // @unroll
+              if (further + j < channels.count) {
+                keepSum((*sums)[i][j], base + j);
+              }
+            }
           }
         }
       }
@@ -65,18 +79,32 @@ fn carryTile(
         resultPlaces[first], resultPlaces[first + 1u], resultPlaces[first + 2u], resultPlaces[first + 3u]
       );
       @if(VECTOR_RESULT) {
-        for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-          let stores = later && places.x != NOWHERE && m < channels.count;
-          let place = (base + places.x + m * channels.stride) / 4u;
-          (*sums)[m * VECTORS_PER_THREAD + v] = carrySum((*sums)[m * VECTORS_PER_THREAD + v], place, earlier, stores);
+        if (earlier) {
+          for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+            (*sums)[m * VECTORS_PER_THREAD + v] += earlierSum((base + places.x + m * channels.stride) / 4u);
+          }
+        }
+        if (later && places.x != NOWHERE) {
+          for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+            if (m < channels.count) {
+              keepSum((*sums)[m * VECTORS_PER_THREAD + v], (base + places.x + m * channels.stride) / 4u);
+            }
+          }
         }
       } @else {
         for (var j = 0u; j < 4u; j++) { // @unroll
-          for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-            let stores = later && places[j] != NOWHERE && m < channels.count;
-            let sum = (*sums)[m * VECTORS_PER_THREAD + v][j];
-            (*sums)[m * VECTORS_PER_THREAD + v][j] =
-              carrySum(sum, base + places[j] + m * channels.stride, earlier, stores);
+          let place = base + places[j];
+          if (earlier) {
+            for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+              (*sums)[m * VECTORS_PER_THREAD + v][j] += earlierSum(place + m * channels.stride);
+            }
+          }
+          if (later && places[j] != NOWHERE) {
+            for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+              if (m < channels.count) {
+                keepSum((*sums)[m * VECTORS_PER_THREAD + v][j], place + m * channels.stride);
+              }
+            }
           }
         }
       }

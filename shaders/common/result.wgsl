@@ -37,6 +37,17 @@ fn carrySum(sum: Sum, place: u32, earlier: bool, stores: bool) -> Sum {
   }
 }
 
+// The same in two steps, for many single results behind few conditions.
+fn earlierSum(place: u32) -> Sum {
+  @if(PACKED) return Sum(0.0);
+  @else return Sum(result[place]);
+}
+
+fn keepSum(sum: Sum, place: u32) {
+  @if(PACKED) return;
+  @else result[place] = Result(sum);
+}
+
 fn biasAt(channel: u32) -> f32 {
   @if(HALVES) return unpackHalf(bias[channel / 2u], channel);
   @else return f32(bias[channel]);
