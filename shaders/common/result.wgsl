@@ -25,19 +25,9 @@ fn activateSum(value: Sum) -> Sum {
   @else return activate(value);
 }
 
-// The sum of a block, with what the result holds of earlier blocks. It goes back to the result where it `stores`.
-fn carrySum(sum: Sum, place: u32, earlier: bool, stores: bool) -> Sum {
-  @if(PACKED) return sum;
-  @else {
-    let carried = sum + select(Sum(0.0), Sum(result[place]), earlier);
-    if (stores) {
-      result[place] = Result(carried);
-    }
-    return carried;
-  }
-}
-
-// The same in two steps, for many single results behind few conditions.
+// What the result holds of earlier blocks; and what it is to hold for later ones. Packed results have one
+// block. Several sums behind one condition compile fast; with a condition for each of 16, after its load, SwiftShader
+// takes minutes.
 fn earlierSum(place: u32) -> Sum {
   @if(PACKED) return Sum(0.0);
   @else return Sum(result[place]);

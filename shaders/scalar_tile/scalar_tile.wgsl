@@ -15,7 +15,7 @@
 import package::common::epilogue::{maskGradient, maskGradients, MASKED};
 import package::common::grid::workgroupIndex;
 import package::common::phases::{isOfPhase, phaseCount, phaseIndex, phaseOffset, phasePosition};
-import package::common::result::{carrySum, storeResult, Sum};
+import package::common::result::{earlierSum, keepSum, storeResult, Sum};
 import package::common::source::{source, Source};
 import package::common::space::flatten;
 import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, tapCounts, tapNumber, tapOf};
@@ -237,7 +237,10 @@ fn main(
             totals[m * PLACES_PER_THREAD + p] += sum;
             sum = totals[m * PLACES_PER_THREAD + p];
           } @else {
-            sum = carrySum(sum, firstResult + place, blockIndex > firstBlock, exists && !isLast);
+            sum += select(Sum(0.0), earlierSum(firstResult + place), blockIndex > firstBlock);
+            if (exists && !isLast) {
+              keepSum(sum, firstResult + place);
+            }
           }
         }
         if (exists && isLast) {
