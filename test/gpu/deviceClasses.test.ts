@@ -33,6 +33,7 @@ const LAYERS = [
   ],
   ["7x7, stride 2, three channels", [1, 3, 13, 11], [8, 3, 7, 7], { padding: 3, stride: 2 }],
   ["depthwise 7x7", [1, 6, 12, 15], [6, 1, 7, 7], { padding: 3, groups: 6 }],
+  ["9x9, three output channels", [1, 5, 12, 14], [3, 5, 9, 9], { padding: 4 }],
   ["groups of 4", [1, 16, 9, 13], [16, 4, 3, 3], { padding: 1, groups: 4 }],
   [
     "depthwise 3x3, stride 2, channels-last",

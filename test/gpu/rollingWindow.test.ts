@@ -1,6 +1,9 @@
-/** Input gradients with a stride by rolling windows: each phase has taps, padding and ends of lines of its own. */
+/**
+ * Rolling windows. Input gradients with a stride: each phase has taps, padding and ends of lines of its own. Weight gradients of
+ * parts of a filter, and in sums of several blocks.
+ */
 import type { ConvOptions } from "webgpu-conv";
-import { inputGradient, makeProblem } from "webgpu-conv/reference";
+import { inputGradient, makeProblem, weightGradient } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { product } from "../../src/problem/geometry.js";
 import { Random, smallIntegers } from "../support/data.js";
@@ -100,4 +103,41 @@ describe("an input gradient with a stride, by rolling windows, is exact on small
     const plain = inputGradient(problem, y, values);
     expect([...(await up.data())]).toEqual([...plain].map((value, i) => value + 1 + Math.floor(i / 100)));
   });
+});
+
+const PARTS: Readonly<Record<string, Layer>> = {
+  "7x7": depthwise(3, [12, 13], [7, 7], { padding: 3 }),
+  "5x4, strides and dilations unlike": depthwise(2, [19, 23], [5, 4], { stride: [2, 3], dilation: [1, 2], padding: 2 }),
+  "5x5, dilated, reflected": depthwise(2, [11, 9], [5, 5], { dilation: 2, padding: 4, paddingMode: "reflect" }),
+  "groups of 2 to 3 channels, channels last": {
+    input: [2, 9, 10, 4],
+    weight: [6, 2, 3, 5],
+    options: { padding: 2, groups: 2, layout: "channels-last" },
+  },
+  "rows of several blocks": depthwise(1, [300, 7], [3, 3], { padding: 1 }),
+};
+
+describe("a weight gradient by rolling windows over parts of a filter is exact on small integers", () => {
+  for (const [name, { input, weight, options }] of Object.entries(PARTS)) {
+    gpuTest(name, async ({ engine }) => {
+      const problem = makeProblem(2, input, weight, options);
+      const random = new Random(3);
+      const [dyValues, xValues] = [problem.outputShape, input].map((shape) => smallIntegers(random, product(shape)));
+      const expected = weightGradient(problem, dyValues, xValues);
+      using dy = engine.tensor(dyValues, problem.outputShape);
+      using x = engine.tensor(xValues, input);
+      for (const [mPerThread, columns, filterRows, filterColumns] of [
+        [1, 4, 2, 3],
+        [2, 2, 1, 4],
+        [1, 8, 3, 1],
+      ]) {
+        const config = { mPerThread, columns, filterRows, filterColumns };
+        using dw = engine.conv2dWeightGradient(dy, x, weight, {
+          ...options,
+          solver: { name: "rolling-window", config },
+        });
+        expect(exactMismatch(await dw.data(), expected), JSON.stringify(config)).toBeUndefined();
+      }
+    });
+  }
 });

@@ -102,10 +102,13 @@ describe("the engine's choice", () => {
     expect(selection.plan.solver).toBe("rolling-window");
     const fewChannels = makeProblem(2, [2, 48, 12, 12], [48, 6, 3, 3], { groups: 8 });
     const grouped = select(plainOperation("weightGradient", fewChannels, { dtype: "float32" }), DEFAULT_CAPABILITIES);
-    expect(grouped.plan.solver).toBe("register-tile");
-    expect(reasonAgainst("rolling-window", grouped)).toBe("6 to 6 channels a group do better in tiles");
-    expect(reasonAgainst("strip", grouped)).toBe("6 channels a group do better in tiles");
-    expect(reasonAgainst("implicit-gemm", grouped)).toBe(
+    expect(grouped.plan.solver).toBe("rolling-window");
+    const pointwise = makeProblem(2, [2, 48, 12, 12], [48, 6, 1, 1], { groups: 8 });
+    const tiled = select(plainOperation("weightGradient", pointwise, { dtype: "float32" }), DEFAULT_CAPABILITIES);
+    expect(tiled.plan.solver).toBe("register-tile");
+    expect(reasonAgainst("rolling-window", tiled)).toBe("windows of 1 rows at stride 1 do not overlap");
+    expect(reasonAgainst("strip", tiled)).toBe("6 channels a group do better in tiles");
+    expect(reasonAgainst("implicit-gemm", tiled)).toBe(
       "6 channels a group would leave most of a tile idle (fewer than 8)",
     );
   });

@@ -62,11 +62,12 @@ function cutRows({ problem: { batch, output } }: ConvOperation, { columns, longe
 function splitWalk(
   operation: ConvOperation,
   { threads, threadsPerTask }: RowWalk,
-  sum: { readonly k: number; readonly positions: number; readonly mostK: number },
+  sum: { readonly k: number; readonly positions: number; readonly mostK: number; readonly segments?: number },
   capabilities: Capabilities,
 ) {
-  const tasks = Math.ceil(threads / threadsPerTask);
-  const { elements } = gradientMatrix(operation);
+  const { segments = 1 } = sum;
+  const tasks = Math.ceil((threads * segments) / threadsPerTask);
+  const elements = gradientMatrix(operation).elements * segments;
   const { busyGradientWorkgroups: busy, splitLeastKGradient } = policyOf(capabilities);
   const leastK = Math.ceil(splitLeastKGradient / sum.positions);
   return divideEvenly(sum.k, chooseSplitK({ tasks, busy, elements, leastK, ...sum }, capabilities));
@@ -89,7 +90,8 @@ export function splitRows(operation: ConvOperation, walk: RowWalk, capabilities:
   const [, , width] = operation.problem.output;
   const rowsPerBlock = stepsPerBlock(Math.min(walk.columns, width));
   const mostK = Math.max(1, Math.floor((BATCH_BLOCKS * rowsPerBlock) / columnBlocks));
-  const sum = { k: rows, positions: Math.min(columnBlocks * walk.columns, width), mostK };
+  const positions = Math.min(columnBlocks * walk.columns, width);
+  const sum = { k: rows, positions, mostK, segments: segmentsPerRow };
   const { perSplit: rowsPerSplit, splitK } = splitWalk(operation, walk, sum, capabilities);
   return { columnBlocks, segmentsPerRow, rows, rowsPerSplit, rowsPerBlock, splitK: splitK * segmentsPerRow };
 }
