@@ -48,6 +48,9 @@ const PHASE_REGISTERS = 4;
 /** What a register too many costs for each channel, as instructions. */
 const SPILL_INSTRUCTIONS = 3;
 
+/** Lanes of a subgroup. Where as many as 64 share scalars it may have these: Dawn asks RDNA's compiler for 64. */
+export const scalarLanes = ({ subgroup, sharedLanes }: DeviceRecord): number => Math.max(subgroup, sharedLanes);
+
 /** 32-bit registers that a thread holds: sums, a row of sources and of weights, a vector in the making, and others. */
 export function scalarRegisters(
   { mPerThread, placesPerThread, width, unroll, taps, phases }: ScalarWork,
@@ -88,8 +91,9 @@ export function predictScalarClocks(
   const spilling = Math.max(0, registers - usableRegisters(device)) * unroll * SPILL_INSTRUCTIONS;
   const instructions = loads * width * mPerThread + each + weights + ROW_INSTRUCTIONS + spilling;
 
-  const subgroups = Math.ceil(threads / device.subgroup);
-  const issue = (subgroups * device.subgroup * instructions) / device.lanes;
+  const lanes = scalarLanes(device);
+  const subgroups = Math.ceil(threads / lanes);
+  const issue = (subgroups * lanes * instructions) / device.lanes;
   const sources = product.operandBytes * unroll * tileN * spread * (masked ? 2 : 1);
   const scalars = FLOAT_BYTES * unroll * mPerThread;
   const near = (sources + subgroups * scalars) / device.loadBandwidth;

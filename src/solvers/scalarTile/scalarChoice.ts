@@ -1,14 +1,15 @@
 /** Which scalar tiles are candidates, by predicted time (planning/scalarModel.ts). */
 import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
-import { predictScalarClocks, type ScalarSplit } from "../../planning/scalarModel.js";
+import { predictScalarClocks, scalarLanes, type ScalarSplit } from "../../planning/scalarModel.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
-import { LEAST_K, SPLITS, tensorsOf } from "../implicitGemm/tileChoice.js";
+import { LEAST_K, SPLITS, tensorsOf, type TiledProduct } from "../implicitGemm/tileChoice.js";
+import { tileDiscouraged } from "../implicitGemm/workgroupTile.js";
 import { resultElements } from "../passes/sumSplits.js";
 import { cutWalk } from "../shared/blocks.js";
 import { type Gather, liesInVectors } from "../shared/gather.js";
-import { divideEvenly, splitKRefusal } from "../shared/splits.js";
+import { divideEvenly, partialBytes, splitKRefusal } from "../shared/splits.js";
 
 /** Knobs of a scalar tile; scalarTile.ts has a picture, and says what M, N and K are. */
 export interface ScalarTileConfig {
@@ -44,7 +45,8 @@ const SHAPES: readonly (readonly [mPerThread: number, placesPerThread: number, u
   [32, 1, 1],
   [32, 1, 2],
 ];
-const THREADS = [64, 128, 32];
+/** Threads of a workgroup: a subgroup at least. */
+const THREADS = [64, 128, 32, 16];
 /** Sums of a thread beyond which no device has registers. */
 const MOST_SUMS = 64;
 const VECTOR = 4;
@@ -71,8 +73,16 @@ function splitOf({ k, sourceChannels }: Gather, unroll: number, splitK: number):
   return { splitK, rows, isBlocked: perSplit > 1 };
 }
 
+/** What may be known of a product besides. */
+export type KnownOfProduct = Pick<TiledProduct, "cached" | "mostPartialBytes">;
+
 /** Predicts the clocks of a pass with a tile and a split of K. */
-function predictor(operation: ConvOperation, gather: Gather, capabilities: Capabilities) {
+function predictor(
+  operation: ConvOperation,
+  gather: Gather,
+  capabilities: Capabilities,
+  { cached = false }: KnownOfProduct = {},
+) {
   const { device } = policyOf(capabilities);
   const { problem, masked } = operation;
   const { phaseCount, transposed } = gather;
@@ -81,6 +91,7 @@ function predictor(operation: ConvOperation, gather: Gather, capabilities: Capab
     n: gather.n,
     copies: phaseCount * problem.groups,
     ...tensorsOf(operation),
+    cached,
   };
   const loads = {
     width: placeWidth(operation, gather),
@@ -106,6 +117,16 @@ export function predictScalarTile(
   return split && predictor(operation, gather, capabilities)(tile, split);
 }
 
+/** Why a pass should not be by scalar tiles, whichever tile it is; undefined where it may be. */
+export function scalarUnfit(operation: ConvOperation, gather: Gather, capabilities: Capabilities): string | undefined {
+  const policy = policyOf(capabilities);
+  if (policy.loadCost !== undefined)
+    return `the device is ${policy.name}: lanes load the same weight one after the other`;
+  if (gather.uniforms.sourceStrides[2] !== 1) return "neighbouring positions are no neighbours in memory";
+  if (operation.dtype === "float16" && !capabilities.shaderF16) return "float16 would be widened first";
+  return tileDiscouraged(Math.min(gather.resultChannels, gather.sourceChannels), policy);
+}
+
 /** A tile with its best number of splits, and the clocks that are predicted for it. */
 export interface RankedScalarTile {
   readonly config: ScalarTileConfig;
@@ -117,15 +138,22 @@ export function rankedScalarTiles(
   operation: ConvOperation,
   gather: Gather,
   capabilities: Capabilities,
+  known: KnownOfProduct = {},
 ): readonly RankedScalarTile[] {
+  const { mostPartialBytes = Infinity } = known;
   const width = placeWidth(operation, gather);
   const elements = resultElements(operation);
-  const predict = predictor(operation, gather, capabilities);
-  const able = SPLITS.filter((splitK) => splitKRefusal(splitK, elements, capabilities) === undefined);
+  const predict = predictor(operation, gather, capabilities, known);
+  const able = SPLITS.filter(
+    (splitK) =>
+      splitKRefusal(splitK, elements, capabilities) === undefined &&
+      (splitK === 1 || partialBytes(splitK, elements) <= mostPartialBytes),
+  );
+  const counts = THREADS.filter((threads) => threads >= scalarLanes(policyOf(capabilities).device));
   const shapes = SHAPES.filter(([mPerThread, places]) => mPerThread * places * width <= MOST_SUMS);
   const ranked = shapes.flatMap(([mPerThread, placesPerThread, unroll]) => {
     const splits = able.flatMap((splitK) => splitOf(gather, unroll, splitK) ?? []);
-    return THREADS.map((threads): RankedScalarTile => {
+    return counts.map((threads): RankedScalarTile => {
       const tile = { threads, mPerThread, placesPerThread, unroll };
       const clocks = splits.map((split) => predict(tile, split));
       const least = Math.min(...clocks);

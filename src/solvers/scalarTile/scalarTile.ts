@@ -22,13 +22,22 @@
  * (planning/scalarModel.ts, planning/tileModel.ts).
  */
 import kernel from "../../../shaders/scalar_tile/scalar_tile.wgsl";
+import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
-import { dispatch, foldWorkgroups, type Solver, without } from "../../planning/solver.js";
+import {
+  type BindingSource,
+  dispatch,
+  foldWorkgroups,
+  isRefusal,
+  type Refusal,
+  type Solver,
+  type Steps,
+  without,
+} from "../../planning/solver.js";
 import { gatherProduct } from "../implicitGemm/tapGemm.js";
 import { rankedTiles } from "../implicitGemm/tileChoice.js";
-import { tileDiscouraged } from "../implicitGemm/workgroupTile.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { blocksOf, resultSplitKRefusal, resultSums } from "../passes/sumSplits.js";
 import { cutWalk } from "../shared/blocks.js";
@@ -40,8 +49,15 @@ import {
   vectorResults,
 } from "../shared/constants.js";
 import { describeGather, meanK, slopesOf } from "../shared/gather.js";
-import { packedColumns } from "./packColumns.js";
-import { hasEdges, placeWidth, predictScalarTile, rankedScalarTiles, type ScalarTileConfig } from "./scalarChoice.js";
+import { columnsOf, type ColumnTile, packColumns } from "./packColumns.js";
+import {
+  hasEdges,
+  placeWidth,
+  predictScalarTile,
+  rankedScalarTiles,
+  scalarUnfit,
+  type ScalarTileConfig,
+} from "./scalarChoice.js";
 
 const VECTOR = 4;
 
@@ -82,14 +98,9 @@ export const scalarTile: Solver<ScalarTileConfig> = {
     predictScalarTile(operation, describeGather(operation), capabilities, config),
 
   discouraged(operation, capabilities) {
-    const policy = policyOf(capabilities);
-    if (policy.loadCost !== undefined)
-      return `the device is ${policy.name}: lanes load the same weight one after the other`;
     const gather = describeGather(operation);
-    if (gather.uniforms.sourceStrides[2] !== 1) return "neighbouring positions are no neighbours in memory";
-    if (operation.dtype === "float16" && !capabilities.shaderF16) return "float16 would be widened first";
-    const few = tileDiscouraged(Math.min(gather.resultChannels, gather.sourceChannels), policy);
-    if (few !== undefined) return few;
+    const unfit = scalarUnfit(operation, gather, capabilities);
+    if (unfit !== undefined) return unfit;
     const [best] = rankedScalarTiles(operation, gather, capabilities);
     const product = gatherProduct(operation, gather, capabilities);
     const other = rankedTiles(product, capabilities).at(0)?.clocks ?? Infinity;
@@ -99,85 +110,112 @@ export const scalarTile: Solver<ScalarTileConfig> = {
   },
 
   plan(operation, capabilities, config) {
-    const { threads, mPerThread, placesPerThread, unroll, splitK = 1 } = config;
+    const product = scalarProduct(operation, capabilities, config, "weights packed");
+    if (isRefusal(product)) return product;
     const gather = describeGather(operation);
-    const width = placeWidth(operation, gather);
-    const refused =
-      unsharedRefusal(operation.problem) ??
-      refusal(config, width, capabilities) ??
-      resultSplitKRefusal(operation, splitK, capabilities);
-    if (refused !== undefined) return { refused };
-    const { phases, phaseCount, phaseSize, resultChannels, sourceChannels, uniforms } = gather;
-    const { groups, batch } = operation.problem;
-    const phasePlaces = gather.phasePositions / width;
-    const places = batch * phasePlaces;
-    const tilesM = Math.ceil(resultChannels / mPerThread);
-    const tilesN = Math.ceil(places / (threads * placesPerThread));
-    const tasksPerSplit = phaseCount * groups * tilesM * tilesN;
-    const walk = cutWalk({ channels: sourceChannels, taps: gather.k / sourceChannels, unit: unroll, splitK });
-    const sumsPerThread = width * mPerThread * placesPerThread;
-    const sums = resultSums(operation, gather, blocksOf(tasksPerSplit, walk, sumsPerThread), splitK, capabilities);
-    const tasks = sums.splitK * tasksPerSplit;
-    const results = vectorResults(sums.types.Result, width > 1);
-    const types = elementTypes(operation);
-    const inPlaces = ([sample, channel, position]: readonly number[]): readonly number[] => [
-      sample / width,
-      channel / width,
-      position,
-    ];
-    const columns = packedColumns(operation, gather, mPerThread, unroll, capabilities);
-    const step = dispatch(kernel, {
-      constants: {
-        ...gather.constants,
-        THREADS: threads,
-        M_PER_THREAD: mPerThread,
-        PLACES_PER_THREAD: placesPerThread,
-        UNROLL: unroll,
-        REMAINDER: sourceChannels % unroll,
-        RAGGED_M: resultChannels % mPerThread !== 0,
-        POINTWISE: isPointwise(operation.problem),
-        EDGES: hasEdges(operation),
-        ...sums.constants,
-        ...results.constants,
-      },
-      types: {
-        ...types,
-        ...results.types,
-        Source: vectorResults(types.Element, width > 1).types.Result,
-      },
-      uniforms: {
-        ...without(uniforms, "weightStrides", "weightGroupStride"),
-        sourceStrides: inPlaces(uniforms.sourceStrides),
-        resultStrides: inPlaces(uniforms.resultStrides),
-        phases,
-        phaseSize,
-        phasePlaces,
-        places,
-        groups,
-        tilesM,
-        tilesN,
-        tasks,
-        rowStrides: columns.strides,
-        chunks: walk.chunks,
-        chunkRows: walk.chunkChannels / unroll,
-        stepsPerBlock: walk.stepsPerBlock,
-        blocks: walk.blocks,
-        blocksPerSplit: sums.perSplit,
-        resultElements: sums.resultElements / width,
-      },
-      bindings: {
-        ...without(gather.bindings, "weight", "activated"),
-        activated: slopesOf(operation),
-        activatedSources: operation.masked ? "activated" : "unused",
-        ...sums.bindings,
-        weights: "weights packed",
-      },
-      workgroups: foldWorkgroups(tasks, capabilities),
-      multiplyAdds: tasksPerSplit * threads * sumsPerThread * meanK(operation, gather),
-    });
+    const tile = columnTile(config);
     return {
-      dispatches: [columns.dispatch, step, ...sums.reduction, ...borderDispatches(operation, capabilities)],
-      scratchBytes: { "weights packed": columns.bytes, ...sums.scratchBytes },
+      dispatches: [
+        packColumns(operation, gather, tile, capabilities),
+        ...product.dispatches,
+        ...borderDispatches(operation, capabilities),
+      ],
+      scratchBytes: { "weights packed": columnsOf(operation.problem, gather, tile).bytes, ...product.scratchBytes },
     };
   },
 };
+
+/** The columns that a tile reads. */
+export const columnTile = ({ mPerThread, unroll }: ScalarTileConfig): ColumnTile => ({
+  tileM: mPerThread,
+  unit: unroll,
+});
+
+/**
+ * The product alone, of weights that lie in columns.
+ *
+ * @param weights where these are
+ */
+export function scalarProduct(
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  config: ScalarTileConfig,
+  weights: BindingSource,
+): Steps | Refusal {
+  const { threads, mPerThread, placesPerThread, unroll, splitK = 1 } = config;
+  const gather = describeGather(operation);
+  const width = placeWidth(operation, gather);
+  const refused =
+    unsharedRefusal(operation.problem) ??
+    refusal(config, width, capabilities) ??
+    resultSplitKRefusal(operation, splitK, capabilities);
+  if (refused !== undefined) return { refused };
+  const { phases, phaseCount, phaseSize, resultChannels, sourceChannels, uniforms } = gather;
+  const { groups, batch } = operation.problem;
+  const phasePlaces = gather.phasePositions / width;
+  const places = batch * phasePlaces;
+  const { tilesM, strides } = columnsOf(operation.problem, gather, columnTile(config));
+  const tilesN = Math.ceil(places / (threads * placesPerThread));
+  const tasksPerSplit = phaseCount * groups * tilesM * tilesN;
+  const walk = cutWalk({ channels: sourceChannels, taps: gather.k / sourceChannels, unit: unroll, splitK });
+  const sumsPerThread = width * mPerThread * placesPerThread;
+  const sums = resultSums(operation, gather, blocksOf(tasksPerSplit, walk, sumsPerThread), splitK, capabilities);
+  const tasks = sums.splitK * tasksPerSplit;
+  const results = vectorResults(sums.types.Result, width > 1);
+  const types = elementTypes(operation);
+  const inPlaces = ([sample, channel, position]: readonly number[]): readonly number[] => [
+    sample / width,
+    channel / width,
+    position,
+  ];
+  const step = dispatch(kernel, {
+    constants: {
+      ...gather.constants,
+      THREADS: threads,
+      M_PER_THREAD: mPerThread,
+      PLACES_PER_THREAD: placesPerThread,
+      UNROLL: unroll,
+      REMAINDER: sourceChannels % unroll,
+      RAGGED_M: resultChannels % mPerThread !== 0,
+      POINTWISE: isPointwise(operation.problem),
+      EDGES: hasEdges(operation),
+      ...sums.constants,
+      ...results.constants,
+    },
+    types: {
+      ...types,
+      ...results.types,
+      Source: vectorResults(types.Element, width > 1).types.Result,
+    },
+    uniforms: {
+      ...without(uniforms, "weightStrides", "weightGroupStride"),
+      sourceStrides: inPlaces(uniforms.sourceStrides),
+      resultStrides: inPlaces(uniforms.resultStrides),
+      phases,
+      phaseSize,
+      phasePlaces,
+      places,
+      groups,
+      tilesM,
+      tilesN,
+      tasks,
+      rowStrides: strides,
+      chunks: walk.chunks,
+      chunkRows: walk.chunkChannels / unroll,
+      stepsPerBlock: walk.stepsPerBlock,
+      blocks: walk.blocks,
+      blocksPerSplit: sums.perSplit,
+      resultElements: sums.resultElements / width,
+    },
+    bindings: {
+      ...without(gather.bindings, "weight", "activated"),
+      activated: slopesOf(operation),
+      activatedSources: operation.masked ? "activated" : "unused",
+      ...sums.bindings,
+      weights,
+    },
+    workgroups: foldWorkgroups(tasks, capabilities),
+    multiplyAdds: tasksPerSplit * threads * sumsPerThread * meanK(operation, gather),
+  });
+  return { dispatches: [step, ...sums.reduction], scratchBytes: sums.scratchBytes };
+}
