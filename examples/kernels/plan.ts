@@ -130,10 +130,12 @@ export function workgroupThreads(code: string): number {
     .reduce((threads, size) => threads * evaluateInteger(size, constants), 1);
 }
 
-/** "128x128x8", "F(4) 64x64x16", "m 1 columns 4 rows 64": M, N and K of a tile, or a solver's knobs. */
+/** "128x128x8", "F(4) 64x64x16", "F(4) m 8 places 1 unroll 4", "m 1 columns 4 rows 64": M, N and K of a tile, or knobs. */
 function shapeOf({ dispatches, config, solver }: SolverPlan): string {
-  const tile = dispatches.map(({ constants }) => tileOf(constants)).find((name) => name !== undefined);
-  const parts = [solver === "winograd" ? `F(${String(config.tile)})` : "", tile ?? ""].filter((part) => part !== "");
+  const isWinograd = solver === "winograd";
+  const nameOf = ({ constants }: Dispatch) => tileOf(constants) ?? (isWinograd ? scalarTileOf(constants) : undefined);
+  const tile = dispatches.map(nameOf).find((name) => name !== undefined);
+  const parts = [isWinograd ? `F(${String(config.tile)})` : "", tile ?? ""].filter((part) => part !== "");
   if (parts.length > 0) return parts.join(" ");
   const knobs = Object.entries(config).filter(([name]) => name !== "threads");
   return knobs.map(([name, value]) => `${name.replace("PerThread", "")} ${String(value)}`).join(" ");
@@ -145,6 +147,13 @@ function tileOf(constants: Dispatch["constants"]): string | undefined {
   const of = (name: string): number => Number(constants[name]);
   const [m, n] = [of("M_PER_THREAD") * of("THREADS_M"), 4 * of("VECTORS_PER_THREAD") * of("THREADS_N")];
   return `${String(m)}x${String(n)}x${String(of("TILE_K"))}`;
+}
+
+/** The scalar tile of Winograd's product; undefined of other kernels. */
+function scalarTileOf(constants: Dispatch["constants"]): string | undefined {
+  if (!("PLACES_PER_THREAD" in constants)) return undefined;
+  const of = (name: string): string => String(constants[name]);
+  return `m ${of("M_PER_THREAD")} places ${of("PLACES_PER_THREAD")} unroll ${of("UNROLL")}`;
 }
 
 /** Dispatches of the same kernel on a tensor, chunk after chunk, share it: together they count it once. */

@@ -17,6 +17,7 @@ import {
   operationName,
   operationsOf,
   passOf,
+  type RoleValues,
 } from "../support/operations.js";
 
 interface Layer {
@@ -48,7 +49,18 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   "3x3, planes in vectors": { input: [2, 5, 16, 16], weight: [3, 5, 3, 3], options: { padding: 1 } },
   "5x5": { input: [2, 7, 11, 10], weight: [5, 7, 5, 5], options: { padding: 2 } },
 };
+/** K of the product takes two blocks. */
+const LONG: Layer = { input: [1, 300, 5, 6], weight: [5, 300, 3, 3], options: { padding: 1 } };
 const SEED = 11;
+
+/** Of a forward pass or an input gradient. */
+function gatheredBound(operation: ConvOperation, values: RoleValues, tile: 2 | 4): Float64Array {
+  const { problem, direction, bias } = operation;
+  const operands = { x: values.x, w: values.w, ...(bias && { bias: values.bias, residual: values.residual }) };
+  if (direction === "forward") return winogradErrorBound(problem, "forward", operands, tile);
+  const dy = maskedGradient(operation, values);
+  return winogradErrorBound(problem, "inputGradient", { x: values.x, w: values.w, dy }, tile);
+}
 
 const planOf = (operation: ConvOperation, capabilities: Capabilities, config: Readonly<Record<string, number>>) =>
   select(operation, capabilities, { name: "winograd", config }).plan;
@@ -134,7 +146,7 @@ describe.each(CLASSES)("plans for %s", (deviceClass) => {
     expect(operations).toHaveLength(3);
     for (const operation of operations) {
       const { plan } = select(operation, planned, { name: "winograd", config: { tile: 2 } });
-      expect(plan.dispatches.filter(({ constants }) => "TILE_K" in constants).length).toBeGreaterThan(1);
+      expect(plan.dispatches.filter(({ multiplyAdds }) => multiplyAdds !== undefined).length).toBeGreaterThan(1);
       for (const bytes of Object.values(plan.scratchBytes)) expect(bytes).toBeLessThanOrEqual(400_000);
       const results = await runner.run(operation, plan, values);
       expectedResults(operation, values).forEach((expected, i) => {
@@ -144,14 +156,53 @@ describe.each(CLASSES)("plans for %s", (deviceClass) => {
   });
 });
 
+/** Ends of M, N and K; K of several blocks; K in parts. */
+const SCALAR_PRODUCTS = [
+  { threads: 32, mPerThread: 8, placesPerThread: 1, unroll: 4 },
+  { threads: 64, mPerThread: 16, placesPerThread: 1, unroll: 3, splitK: 2 },
+  { threads: 16, mPerThread: 4, placesPerThread: 2, unroll: 2, chunkTiles: 12 },
+];
+
+describe.each(Object.entries({ ...LAYERS, "3x3, long sums": LONG }))("scalar products: %s", (_, layer) => {
+  const problem = makeProblem(2, layer.input, layer.weight, layer.options);
+  const extent = layer.weight[2];
+  const operations = operationsOf(problem).filter(
+    ({ direction, activation, masked }) =>
+      (direction === "forward" && activation.name === "relu") || (direction === "inputGradient" && masked),
+  );
+
+  gpuTest("are exact in F(2x2, 3x3), within the bound in others", async ({ runner, capabilities }) => {
+    expect(operations.length).toBeGreaterThan(1);
+    for (const operation of operations) {
+      for (const [i, product] of SCALAR_PRODUCTS.entries()) {
+        const tile = extent === 3 && i < 2 ? 2 : extent === 3 ? 4 : 2;
+        const isExact = extent === 3 && tile === 2;
+        const values = makeValues(problem, SEED, isExact ? smallIntegers : reals);
+        const plan = planOf(operation, capabilities, { tile, ...product });
+        expect(kernelsOf(plan, "scalar_tile").length).toBeGreaterThan(0);
+        expect(kernelsOf(plan, "pack_columns")).toHaveLength(0);
+        const [actual] = await runner.run(operation, plan, values);
+        const [expected] = expectedResults(operation, values);
+        const mismatch = isExact
+          ? exactMismatch(actual, expected)
+          : boundMismatch(actual, expected, gatheredBound(operation, values, tile));
+        expect(mismatch, `${operationName(operation)}, ${JSON.stringify(product)}`).toBeUndefined();
+      }
+    }
+  });
+});
+
 describe("calls in chunks", () => {
   const INPUT = [2, 8, 12, 12];
   const WEIGHT = [8, 8, 3, 3];
-  const solverOf = (chunkTiles?: number) => ({
+  const solverOf = (chunkTiles?: number, product: Readonly<Record<string, number>> = {}) => ({
     name: "winograd",
-    config: { tile: 2, ...(chunkTiles !== undefined && { chunkTiles }) },
+    config: { tile: 2, ...product, ...(chunkTiles !== undefined && { chunkTiles }) },
   });
-  const optionsOf = (chunkTiles?: number) => ({ padding: 1, solver: solverOf(chunkTiles) });
+  const optionsOf = (chunkTiles?: number, product?: Readonly<Record<string, number>>) => ({
+    padding: 1,
+    solver: solverOf(chunkTiles, product),
+  });
   const inputs = (engine: Engine, dtype: "float32" | "float16") => {
     const of = (seed: number, shape: readonly number[]): Tensor =>
       engine.tensor(
@@ -170,9 +221,11 @@ describe("calls in chunks", () => {
       const { x, w } = inputs(engine, dtype);
       using whole = engine.conv2d(x, w, optionsOf());
       const expected = [...(await whole.data())];
-      for (let call = 0; call < 3; call++) {
-        using y = engine.conv2d(x, w, optionsOf(10));
-        expect([...(await y.data())]).toEqual(expected);
+      for (const product of [undefined, SCALAR_PRODUCTS[0]]) {
+        for (let call = 0; call < 3; call++) {
+          using y = engine.conv2d(x, w, optionsOf(10, product));
+          expect([...(await y.data())]).toEqual(expected);
+        }
       }
       using sequence = await engine.compile(() => engine.conv2d(x, w, optionsOf(10)));
       for (let run = 0; run < 2; run++) {

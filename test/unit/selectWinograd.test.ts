@@ -7,7 +7,7 @@ import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
 import { DEVICE_CLASSES, DEVICES } from "../../src/planning/devices.js";
 import { workspaceBytes } from "../../src/planning/solver.js";
 import type { Direction } from "../../src/problem/operation.js";
-import { select } from "../../src/solvers/select.js";
+import { select, solversFor } from "../../src/solvers/select.js";
 import { reasonAgainst, SOFTWARE } from "../support/selection.js";
 
 describe("the choice on software devices", () => {
@@ -78,13 +78,15 @@ describe("the choice on GPUs", () => {
   /** VGG-16 at batch 32: where most multiply-adds are. */
   const LARGE = [[32, 256, 56, 56], [256, 256, 3, 3], { padding: 1 }] as const;
 
-  test("is Winograd's where its predicted time is the shorter one, in F(4x4), with the tile of the product", () => {
+  test("is Winograd's where its predicted time is the shorter one, in F(4x4), with the faster kind of tile of the product", () => {
     for (const deviceClass of ["amd-rdna", "intel-xe-lp", "intel-xe2", "apple"] as const) {
       for (const direction of PASSES) {
         const { plan } = selectionOf(direction, LARGE, deviceClass);
         expect(plan.solver, `${deviceClass}, ${direction}`).toBe("winograd");
         expect(plan.config).toMatchObject({ tile: 4 });
-        expect(plan.config).toHaveProperty("threadsN");
+        // Scalar tiles where compilers spill others; weight gradients have none.
+        const isScalar = deviceClass.startsWith("intel") && direction !== "weightGradient";
+        expect(plan.config).toHaveProperty(isScalar ? "placesPerThread" : "threadsN");
         expect(plan.config).toHaveProperty("splitK");
       }
     }
@@ -97,7 +99,7 @@ describe("the choice on GPUs", () => {
   ] as const)("is not Winograd's with %s, and gives both times", (_, input, weight, options, deviceClass) => {
     for (const direction of PASSES) {
       const against = reasonAgainst("winograd", selectionOf(direction, [input, weight, options], deviceClass)) ?? "";
-      const times = /^its transforms .* take (\d+) microseconds, implicit GEMM (\d+)$/.exec(against);
+      const times = /^its transforms .* take (\d+) microseconds, direct sums (\d+)$/.exec(against);
       expect(times, `${direction}: ${against}`).not.toBeNull();
       expect(1.1 * Number(times?.[1])).toBeGreaterThan(Number(times?.[2]) - 1);
     }
@@ -126,6 +128,71 @@ describe("the choice on GPUs", () => {
         "float16",
       );
       expect(reasonAgainst("winograd", five)).toMatch(/float16/);
+    }
+  });
+});
+
+describe("the product", () => {
+  const PROBLEM = makeProblem(2, [2, 66, 20, 22], [70, 66, 3, 3], { padding: 1 });
+  const XE_LP = { ...DEFAULT_CAPABILITIES, deviceClass: "intel-xe-lp" } as const;
+  const operationOf = (direction: Direction) => plainOperation(direction, PROBLEM, { dtype: "float32" });
+  const planOf = (config: Readonly<Record<string, number>>, direction: Direction = "forward") =>
+    select(operationOf(direction), XE_LP, { name: "winograd", config }).plan;
+  const SCALAR = { threads: 32, mPerThread: 8, placesPerThread: 1, unroll: 4 };
+  const TILED = { threadsN: 8, threadsM: 8, mPerThread: 4, vectorsPerThread: 1, tileK: 8 };
+  const kernelsOf = (plan: ReturnType<typeof planOf>) => plan.dispatches.map(({ kernel }) => kernel.name);
+
+  test("is by the kind of tile whose knobs are set; filters are written as scalar tiles read them", () => {
+    const scalar = planOf({ tile: 2, ...SCALAR });
+    expect(kernelsOf(scalar)).toEqual(["winograd_filter", "winograd_source", "scalar_tile", "winograd_result"]);
+    // 16 products of 70 result channels in nine tiles of 8, 66 source channels in 17 rows of 4.
+    expect(scalar.scratchBytes["winograd filters"]).toBe(4 * 16 * 9 * 8 * 17 * 4);
+    const tiled = planOf({ tile: 2, ...TILED });
+    expect(kernelsOf(tiled)).toContain("tap_gemm");
+    expect(tiled.scratchBytes["winograd filters"]).toBe(4 * 16 * 70 * 66);
+  });
+
+  test("takes what is not set from the fastest tile that has these knobs", () => {
+    const constantsOf = (config: Readonly<Record<string, number>>, kernel: string) =>
+      planOf(config).dispatches.find((step) => step.kernel.name === kernel)?.constants;
+    expect(constantsOf({ tile: 4, placesPerThread: 2, mPerThread: 4 }, "scalar_tile")).toMatchObject({
+      M_PER_THREAD: 4,
+      PLACES_PER_THREAD: 2,
+    });
+    expect(constantsOf({ tile: 4, threads: 128 }, "scalar_tile")).toMatchObject({ THREADS: 128 });
+    expect(constantsOf({ tile: 4, tileK: 8 }, "tap_gemm")).toMatchObject({ TILE_K: 8 });
+    expect(kernelsOf(planOf({ tile: 4, splitK: 2 }))).toContain("sum_splits");
+  });
+
+  test.each([
+    [
+      "knobs of both kinds",
+      { ...SCALAR, tileK: 8 },
+      /the knob "tileK" is unknown; scalar-tile has threads, mPerThread/,
+    ],
+    ["no whole vectors of M", { ...SCALAR, mPerThread: 6 }, /mPerThread is 6; expected a multiple of 4$/],
+    ["too many sums", { ...SCALAR, mPerThread: 32, placesPerThread: 2 }, /a thread would hold 256 sums; at most 128$/],
+  ])("is refused with %s", (_, config, message) => {
+    expect(() => planOf({ tile: 2, ...config })).toThrow(message);
+  });
+
+  test("of a weight gradient has no scalar tiles", () => {
+    expect(() => planOf({ tile: 2, ...SCALAR }, "weightGradient")).toThrow(/unknown key of winograd's config, threads/);
+  });
+
+  test("has candidates of both kinds on GPUs, the fastest first, no two of which are the same", () => {
+    for (const deviceClass of GPUS) {
+      const capabilities = { ...DEFAULT_CAPABILITIES, deviceClass };
+      for (const direction of ["forward", "inputGradient"] as const) {
+        const operation = operationOf(direction);
+        const solver = solversFor(operation).find(({ name }) => name === "winograd");
+        const configs = solver?.configs(operation, capabilities) ?? [];
+        const kinds = configs.map((config) => `${String(config.tile)} ${String("placesPerThread" in config)}`);
+        expect(new Set(kinds)).toEqual(new Set(["2 true", "2 false", "4 true", "4 false"]));
+        expect(new Set(configs.map((config) => JSON.stringify(config))).size).toBe(configs.length);
+        for (const config of configs)
+          expect(solver?.plan(operation, capabilities, config)).not.toHaveProperty("refused");
+      }
     }
   });
 });

@@ -1,6 +1,7 @@
 /**
  * Whether Winograd's tiles pay for a layer, in which F, and with which tile of the product. GPUs are asked for predicted times
- * (planning/tileModel.ts) of transforms and products against those of implicit GEMM; software devices have rules of their own.
+ * (planning/tileModel.ts, planning/scalarModel.ts) of transforms and products against those of direct sums by the same solvers; software
+ * devices have rules of their own.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
 import type { DeviceRecord } from "../../planning/devices.js";
@@ -9,14 +10,16 @@ import { predictStream } from "../../planning/tileModel.js";
 import { BYTES_PER_ELEMENT } from "../../problem/dtype.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { type BindingSource, isRefusal, type ListedSolver, type Refusal, type Steps } from "../../planning/solver.js";
-import type { RankedTile, TiledProduct } from "../implicitGemm/tileChoice.js";
+import type { KnownOfProduct } from "../scalarTile/scalarChoice.js";
 import { unsharedRefusal } from "../shared/constants.js";
 import {
   BYTES,
   cutTiles,
   filterBytes,
   isExact,
+  isScalar,
   mostPartialBytes,
+  type ProductConfig,
   productConfig,
   rebind,
   shapeRefusal,
@@ -40,14 +43,15 @@ export interface WinogradPass {
   readonly tilingOf: (operation: ConvOperation, tile: number) => Tiling;
   /** The product of so many tiles. */
   readonly productOf: (operation: ConvOperation, tiling: Tiling, tiles: number) => ConvOperation;
-  /** Tiles of implicit GEMM for an operation, the fastest first; none where it should not be taken. */
+  /** Tiles for an operation, the fastest first; none where neither solver should be taken. */
   readonly ranked: (
     operation: ConvOperation,
     capabilities: Capabilities,
-    more?: Partial<TiledProduct>,
-  ) => readonly RankedTile[];
-  /** Implicit GEMM, and others for the product where it should not be taken, in their order. */
+    known?: KnownOfProduct,
+  ) => readonly RankedProduct[];
+  /** Implicit GEMM; scalar tiles, where they can; and others for the product where neither should be taken, in their order. */
   readonly gemm: ListedSolver;
+  readonly scalar?: ListedSolver;
   readonly others: readonly ListedSolver[];
   /** Scratch memory that is what for the product. */
   readonly places: Partial<Record<BindingSource, BindingSource>>;
@@ -56,9 +60,15 @@ export interface WinogradPass {
   readonly filters: string;
 }
 
+/** A tile with the clocks that are predicted for it. */
+export interface RankedProduct {
+  readonly config: ProductConfig;
+  readonly clocks: number;
+}
+
 /** Instructions of a transform for each element of a patch: 13 to 24 by the compilers of RDNA2, GCN and Xe-LP. */
 const INSTRUCTIONS = 18;
-/** Candidates for each F. */
+/** Candidates for each F, and those of the other kind of tile, if the fastest are of one. */
 const MOST_PRODUCTS = 2;
 /** Times that are as good as equal: errors are larger than a direct sum's, and so is the memory that is taken. */
 const LEAST_GAIN = 1.1;
@@ -69,28 +79,46 @@ interface Predicted {
   readonly microseconds: number;
 }
 
-const launchesOf = ({ splitK = 1 }: RankedTile["config"]): number => (splitK > 1 ? 2 : 1);
+const launchesOf = ({ splitK = 1 }: ProductConfig): number => (splitK > 1 ? 2 : 1);
+
+/** The solver that a tile belongs to. */
+const solverOf = ({ gemm, scalar = gemm }: WinogradPass, config: ProductConfig): ListedSolver =>
+  isScalar(config) ? scalar : gemm;
 
 /** Whether scratch memory fits in the last cache. */
 const staysCached = (tiling: Tiling, chunkTiles: number, { cacheBytes }: DeviceRecord): boolean =>
   (tiling.sumsInParts ? 2 : 1) * filterBytes(tiling) + chunkTiles * tileBytes(tiling) <= cacheBytes;
 
-/** Tiles of implicit GEMM for the product of so many tiles, the fastest first; none where another solver should take it. */
+/** Tiles for the product of so many tiles, the fastest first; none where another solver should take it. */
 export function rankedProducts(
   pass: WinogradPass,
   operation: ConvOperation,
   tiling: Tiling,
   chunkTiles: number,
   capabilities: Capabilities,
-): readonly RankedTile[] {
+): readonly RankedProduct[] {
   const cached = staysCached(tiling, chunkTiles, policyOf(capabilities).device);
-  const more = { cached, mostPartialBytes: mostPartialBytes(capabilities) };
-  return pass.ranked(pass.productOf(operation, tiling, chunkTiles), capabilities, more);
+  const known = { cached, mostPartialBytes: mostPartialBytes(capabilities) };
+  return pass.ranked(pass.productOf(operation, tiling, chunkTiles), capabilities, known);
+}
+
+/** The fastest product that has the knobs which are set. A tile that is set in whole needs none. */
+function baseOf(ranked: () => readonly RankedProduct[], wanted: ProductConfig, pass: WinogradPass): ProductConfig {
+  const isWhole = Object.entries(solverOf(pass, wanted).knobs).every(([name, must]) => !must || name in wanted);
+  if (isWhole) return {};
+  const hasKnobs = ({ config }: RankedProduct): boolean =>
+    Object.keys(wanted).every((name) => name in solverOf(pass, config).knobs);
+  return ranked().find(hasKnobs)?.config ?? {};
+}
+
+/** The plan of a product, and the tile that it is in; no knobs where another solver chose it. */
+export interface PlannedProduct extends Steps {
+  readonly tile: ProductConfig;
 }
 
 /**
- * The plan of the product of so many tiles: in the tile that the configuration sets, else in the fastest one, and where implicit GEMM
- * should not be taken by another solver.
+ * The plan of the product of so many tiles: in the tile that the configuration sets, else in the fastest one, and where no such tile
+ * should be taken by another solver.
  */
 export function planProduct(
   pass: WinogradPass,
@@ -99,17 +127,16 @@ export function planProduct(
   chunkTiles: number,
   config: WinogradConfig,
   capabilities: Capabilities,
-): Steps | Refusal {
+): PlannedProduct | Refusal {
   const product = pass.productOf(operation, tiling, chunkTiles);
   const wanted = productConfig(config);
-  const [best] =
-    wanted && "threadsN" in wanted ? [] : rankedProducts(pass, operation, tiling, chunkTiles, capabilities);
-  const tile = { ...(best as RankedTile | undefined)?.config, ...wanted };
+  const ranked = () => rankedProducts(pass, operation, tiling, chunkTiles, capabilities);
+  const tile = { ...baseOf(ranked, wanted, pass), ...wanted };
   const outcome =
     Object.keys(tile).length > 0
-      ? pass.gemm.plan(product, capabilities, tile)
+      ? solverOf(pass, tile).plan(product, capabilities, tile)
       : planDefault(pass.others, product, capabilities);
-  return isRefusal(outcome) ? outcome : { ...outcome, dispatches: rebind(outcome, pass.places) };
+  return isRefusal(outcome) ? outcome : { ...outcome, tile, dispatches: rebind(outcome, pass.places) };
 }
 
 function planDefault(
@@ -121,6 +148,13 @@ function planDefault(
     solvers.find((solver) => solver.discouraged?.(product, capabilities) === undefined) ?? solvers[solvers.length - 1];
   const [config] = able.configs(product, capabilities);
   return able.plan(product, capabilities, config);
+}
+
+/** The fastest tiles, with one of each kind among them. */
+function candidatesOf(products: readonly RankedProduct[]): readonly RankedProduct[] {
+  const fastest = products.slice(0, MOST_PRODUCTS);
+  const others = products.filter(({ config }) => isScalar(config) !== isScalar(products[0].config));
+  return [...new Set([...fastest, ...others.slice(0, 1)])];
 }
 
 function predict(
@@ -154,7 +188,7 @@ function predict(
   const back = sumsInParts ? clocksOf(filters, elements, tensorBytes(filters * operation.problem.taps)) : 0;
   const launches = chunks.length * (transforms.length + (isAdded ? 2 : launchesOf(products[0].config)));
   return {
-    configs: products.slice(0, MOST_PRODUCTS).map(({ config }) => ({ tile, ...config })),
+    configs: candidatesOf(products).map(({ config }) => ({ tile, ...config })),
     microseconds:
       (chunks.length * each + back) / device.megahertz + (launches + Number(sumsInParts)) * device.launchMicroseconds,
   };
@@ -199,12 +233,12 @@ export function winogradDiscouraged(
   // The plan cannot say this: where shaders have no float16 it is of float32.
   if (operation.dtype === "float16" && !isExact(config, operation)) return TOO_COARSE;
   const [direct] = pass.ranked(operation, capabilities);
-  if ((best as Predicted | undefined) === undefined || (direct as RankedTile | undefined) === undefined) {
+  if ((best as Predicted | undefined) === undefined || (direct as RankedProduct | undefined) === undefined) {
     return tilesDiscouraged(operation, config, tilingOf, pass.filters, policy);
   }
   const { megahertz, launchMicroseconds } = policy.device;
   const directly = direct.clocks / megahertz + launchesOf(direct.config) * launchMicroseconds;
   return LEAST_GAIN * best.microseconds > directly
-    ? `its transforms and products are predicted to take ${best.microseconds.toFixed(0)} microseconds, implicit GEMM ${directly.toFixed(0)}`
+    ? `its transforms and products are predicted to take ${best.microseconds.toFixed(0)} microseconds, direct sums ${directly.toFixed(0)}`
     : undefined;
 }

@@ -3,21 +3,34 @@ import kernel from "../../../shaders/winograd/winograd_filter.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
 import type { ConvOperation } from "../../problem/operation.js";
+import { columnsOf, type ColumnTile } from "../scalarTile/packColumns.js";
 import { elementTypes } from "../shared/constants.js";
-import { THREADS, type Tiling, transformConstants, type WinogradConfig } from "./winogradTiling.js";
+import { BYTES, THREADS, type Tiling, transformConstants, type WinogradConfig } from "./winogradTiling.js";
 
-export function filterDispatch(
+export interface TransformedFilters {
+  readonly bytes: number;
+  readonly dispatch: Dispatch;
+}
+
+/** @param tile how filters lie for the product, which is pointwise */
+export function transformedFilters(
   operation: ConvOperation,
-  { gather, resultChannels }: Tiling,
+  { gather, products }: Tiling,
   config: WinogradConfig,
+  tile: ColumnTile,
   capabilities: Capabilities,
-): Dispatch {
-  const filters = resultChannels * gather.sourceChannels;
-  return dispatch(kernel, {
+): TransformedFilters {
+  const { groups } = operation.problem;
+  const { tilesM, paddedChannels, bytes } = columnsOf({ taps: 1, groups }, gather, tile);
+  const filters = bytes / BYTES;
+  const step = dispatch(kernel, {
     constants: { ...transformConstants(operation, config), TRANSPOSED: gather.transposed },
     types: elementTypes(operation),
     uniforms: {
       filters,
+      tileM: tile.tileM,
+      tilesM,
+      paddedChannels,
       resultChannels: gather.resultChannels,
       sourceChannels: gather.sourceChannels,
       weightStrides: gather.uniforms.weightStrides,
@@ -26,4 +39,5 @@ export function filterDispatch(
     bindings: { weight: "w", result: "winograd filters" },
     workgroups: foldWorkgroups(Math.ceil(filters / THREADS), capabilities),
   });
+  return { bytes: products * bytes, dispatch: step };
 }

@@ -6,10 +6,11 @@ import type { ConvOperation } from "../../problem/operation.js";
 import { type BindingSource, type Dispatch, type Steps, without } from "../../planning/solver.js";
 import { type SplitTile } from "../implicitGemm/tileChoice.js";
 import { TILE_KNOBS, type WorkgroupTile } from "../implicitGemm/workgroupTile.js";
+import type { ScalarTileConfig } from "../scalarTile/scalarChoice.js";
 import { countRefusal } from "../shared/constants.js";
 import { describeGather, type Gather } from "../shared/gather.js";
 
-export interface WinogradConfig extends Partial<SplitTile> {
+export interface WinogradConfig extends Partial<SplitTile>, Partial<ScalarTileConfig> {
   /**
    * Results of a tile along each axis: F(2x2) or F(4x4). Larger ones take fewer multiply-adds for each result. They round
    * more, and fill the last tiles of a map worse.
@@ -22,19 +23,28 @@ export interface WinogradConfig extends Partial<SplitTile> {
   readonly chunkTiles?: number;
 }
 
-/** Knobs of implicit GEMM's tile are those of the product. It is another solver's where none is set. */
+/** The tile of a product: in workgroup memory, or scalar. */
+export type ProductConfig = Partial<SplitTile> | Partial<ScalarTileConfig>;
+
+/** Whether a product is by scalar tiles: their own knobs tell. */
+export const isScalar = (config: ProductConfig): config is Partial<ScalarTileConfig> =>
+  "threads" in config || "placesPerThread" in config;
+
+/**
+ * Knobs of implicit GEMM's tile, or of a scalar tile, are those of the product. It is another solver's where none is set, and where
+ * none is predicted to be the best.
+ */
 export const WINOGRAD_KNOBS: Knobs<WinogradConfig> = {
   tile: true,
   chunkTiles: false,
   splitK: false,
   ...(Object.fromEntries(Object.keys(TILE_KNOBS).map((name) => [name, false])) as Record<keyof WorkgroupTile, false>),
+  threads: false,
+  placesPerThread: false,
 };
 
-/** The knobs of the product that a configuration sets; undefined where it sets none. */
-export function productConfig(config: WinogradConfig): Partial<SplitTile> | undefined {
-  const product = without(config, "tile", "chunkTiles");
-  return Object.keys(product).length > 0 ? product : undefined;
-}
+/** The knobs of the product that a configuration sets. */
+export const productConfig = (config: WinogradConfig): ProductConfig => without(config, "tile", "chunkTiles");
 
 export const THREADS = 64;
 export const BYTES = 4;

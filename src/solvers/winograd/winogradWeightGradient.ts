@@ -7,7 +7,7 @@
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type ConvOperation, elementsOf, NOTHING_FUSED } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
-import { type Dispatch, isRefusal, listed, type Solver, type Steps } from "../../planning/solver.js";
+import { type Dispatch, isRefusal, listed, type Solver, type Steps, without } from "../../planning/solver.js";
 import { channelSum } from "../channelSum/channelSum.js";
 import { implicitGemmWeightGradient, weightGradientProduct } from "../implicitGemm/implicitGemmWeightGradient.js";
 import { rankedTiles } from "../implicitGemm/tileChoice.js";
@@ -47,9 +47,9 @@ function tilingOf(operation: ConvOperation, tile: number): Tiling {
 const PASS: WinogradPass = {
   tilingOf,
   productOf,
-  ranked: (operation, capabilities, more) =>
+  ranked: (operation, capabilities, known) =>
     implicitGemmWeightGradient.discouraged?.(operation, capabilities) === undefined
-      ? rankedTiles({ ...weightGradientProduct(operation, capabilities), ...more }, capabilities)
+      ? rankedTiles({ ...weightGradientProduct(operation, capabilities), ...known }, capabilities)
       : [],
   transforms: (operation, { sourceChannels, resultChannels }) => [
     { channels: sourceChannels, elements: elementsOf(operation, ["x"]) },
@@ -61,10 +61,10 @@ const PASS: WinogradPass = {
   filters: "filters back",
 };
 
-export const winogradWeightGradient: Solver<WinogradConfig> = {
+export const winogradWeightGradient: Solver<Omit<WinogradConfig, "threads" | "placesPerThread">> = {
   name: "winograd",
   directions: ["weightGradient"],
-  knobs: WINOGRAD_KNOBS,
+  knobs: without(WINOGRAD_KNOBS, "threads", "placesPerThread"),
   configs: (operation, capabilities) => winogradConfigs(PASS, operation, capabilities),
   isExact,
 
