@@ -33,6 +33,8 @@ const RAGGED_M: bool = false; // @specialize
 const POINTWISE: bool = false; // @specialize
 // Some taps read beyond the edge, where there are zeros.
 const EDGES: bool = false; // @specialize
+// Places go on from channel to channel; else from row to row, where multiples of a stride are added for nothing.
+const CHANNEL_STEPS: bool = false; // @specialize
 // K is split: the sums of each part go to a partial result (sum_splits.wgsl adds them).
 const SPLIT_K: bool = false; // @specialize
 // Condition BLOCKED: K is longer than a block. The sums of several blocks are added up in the result, which is float32
@@ -194,7 +196,10 @@ fn main(
         var values: array<Sum, VALUES>;
         for (var u = 0u; u < UNROLL; u++) { // @unroll
           for (var p = 0u; p < PLACES_PER_THREAD; p++) { // @unroll
-            var value = sourceValue(places[p] + u * geometry.sourceStrides.y);
+            var value = sourceValue(places[p] + select(u * geometry.sourceStrides.y, 0u, CHANNEL_STEPS));
+            if (CHANNEL_STEPS) {
+              places[p] += geometry.sourceStrides.y;
+            }
             if (EDGES) {
               value = select(Sum(0.0), value, inside[p]);
             }
@@ -217,8 +222,10 @@ fn main(
             }
           }
         }
-        for (var p = 0u; p < PLACES_PER_THREAD; p++) { // @unroll
-          places[p] += UNROLL * geometry.sourceStrides.y;
+        if (!CHANNEL_STEPS) {
+          for (var p = 0u; p < PLACES_PER_THREAD; p++) { // @unroll
+            places[p] += UNROLL * geometry.sourceStrides.y;
+          }
         }
       }
       row = endRow;

@@ -179,6 +179,7 @@ export function scalarProduct(
       RAGGED_M: resultChannels % mPerThread !== 0,
       POINTWISE: isPointwise(operation.problem),
       EDGES: hasEdges(operation),
+      CHANNEL_STEPS: policyOf(capabilities).device.accessInstructions > 1,
       ...sums.constants,
       ...results.constants,
     },
