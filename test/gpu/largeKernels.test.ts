@@ -1,7 +1,8 @@
-/** Weight gradients of large filters: what a thread cannot hold is dealt out, and nothing of it is lost at the ends. */
+/** Large filters in strips: what a thread cannot hold is dealt out, or taken in parts, and nothing of it is lost at the ends. */
 import { type ConvOptions, SolverError } from "webgpu-conv";
 import { makeProblem, type Rank } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
+import { strip } from "../../src/solvers/strip/strip.js";
 import { stripWeightGradient } from "../../src/solvers/strip/stripWeightGradient.js";
 import { isRefusal, listed } from "../../src/planning/solver.js";
 import { smallIntegers } from "../support/data.js";
@@ -97,4 +98,52 @@ describe("weight gradients in strips are exact on small integers", () => {
     const refused = (): unknown => engine.conv1dWeightGradient(gradient, line, [3, 1, 31], { ...along, ...strips(0) });
     expect(refused).toThrow(new SolverError("solver strip refuses: filterRows is 0; expected a positive integer"));
   });
+});
+
+const PARTS = [
+  { mPerThread: 1, columns: 4, filterColumns: 4 },
+  { mPerThread: 2, columns: 2, filterColumns: 3 },
+  { mPerThread: 3, columns: 8, filterColumns: 1 },
+];
+
+describe("strips of parts of a filter's rows are exact on small integers", () => {
+  for (const [name, { input, weight, options }] of Object.entries({
+    ...LAYERS,
+    "5x7, reflected": {
+      input: [2, 2, 9, 11],
+      weight: [4, 1, 5, 7],
+      options: { groups: 2, padding: 3, paddingMode: "reflect" },
+    },
+    "3x5, channels last": {
+      input: [1, 9, 8, 6],
+      weight: [6, 2, 3, 5],
+      options: { groups: 3, padding: 2, layout: "channels-last" },
+    },
+  } satisfies Readonly<Record<string, Omit<Layer, "filterRows">>>)) {
+    gpuTest(name, async ({ runner, capabilities }) => {
+      const problem = makeProblem((input.length - 2) as Rank, input, weight, options);
+      const operations = operationsOf(problem).filter(
+        ({ direction, masked, activation }) =>
+          (direction === "forward" && activation.name === "relu") || (direction === "inputGradient" && masked),
+      );
+      expect(operations.length).toBeGreaterThan(1);
+      const values = makeValues(problem, 9, smallIntegers);
+      for (const operation of operations) {
+        for (const config of PARTS) {
+          const plan = listed(strip).plan(operation, capabilities, config);
+          if (isRefusal(plan)) {
+            expect(plan.refused).toMatch(/take input gradients at stride 1/);
+            continue;
+          }
+          const results = await runner.run(operation, plan, values);
+          expectedResults(operation, values).forEach((expected, i) => {
+            expect(
+              exactMismatch(results[i], expected),
+              `${operationName(operation)} ${JSON.stringify(config)}`,
+            ).toBeUndefined();
+          });
+        }
+      }
+    });
+  }
 });

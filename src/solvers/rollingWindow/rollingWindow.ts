@@ -34,16 +34,8 @@ import {
 } from "../shared/constants.js";
 import { describeFlipped, describeGather, type Gather, liesInVectors } from "../shared/gather.js";
 import { alongChannels } from "../shared/lanes.js";
-import { fittingRegisters, registersOf } from "../shared/registers.js";
-import {
-  byLoads,
-  configRefusal,
-  overlapRefusal,
-  sizeRefusal,
-  type WalkedFilter,
-  type WindowShape,
-  windowSize,
-} from "./windows.js";
+import { fittingRegisters, registersOf, type WindowShape } from "../shared/registers.js";
+import { byLoads, configRefusal, overlapRefusal, sizeRefusal, type WalkedFilter, windowSize } from "./windows.js";
 
 export interface RollingWindowConfig {
   /** Result channels that a thread computes. More use each source more often; each takes registers for its weights. */

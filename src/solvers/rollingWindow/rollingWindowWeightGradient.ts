@@ -7,8 +7,8 @@ import { inRegisters, MOST_TERMS } from "../shared/blocks.js";
 import { evenCounts, elementTypes, paddingConstant, planeConstants, unsharedRefusal } from "../shared/constants.js";
 import { gradientBindings, gradientUniforms, splitRows, twoStages, weightSums } from "../passes/reducePartials.js";
 import { alongChannels } from "../shared/lanes.js";
-import { fittingRegisters } from "../shared/registers.js";
-import { byLoads, configRefusal, overlapRefusal, sizeRefusal, type WindowShape, windowSize } from "./windows.js";
+import { evenParts, fittingParts, type PartCosts, type WindowShape } from "../shared/registers.js";
+import { byLoads, configRefusal, overlapRefusal, sizeRefusal, windowSize } from "./windows.js";
 
 export interface RollingWindowGradientConfig {
   /**
@@ -84,34 +84,27 @@ function instructionsOf(operation: ConvOperation, config: RollingWindowGradientC
   return issued / (useful * columns * config.mPerThread);
 }
 
-/** Rows or columns of a filter that a thread may hold, such that parts are about as large: each number once. */
-const evenParts = (extent: number): readonly number[] =>
-  evenCounts(
-    extent,
-    Array.from({ length: Math.min(extent, MOST_SUMS) }, (_, i) => i + 1),
-  );
-
-/** Parts of the filter that a thread holds: on a GPU such that registers suffice, of each shape what takes the fewest instructions. */
+/** On a GPU: shapes with the part of the filter that suits registers. */
 function inParts(
   operation: ConvOperation,
   shapes: readonly WindowShape[],
   policy: DevicePolicy,
 ): readonly RollingWindowGradientConfig[] {
-  const [, rows, columns] = operation.problem.kernel;
-  const valuesKept = (config: RollingWindowGradientConfig): number => {
-    const { height, width, taps } = describeStep(operation, config);
-    return height * width + config.columns + taps + PLACES * (1 + config.mPerThread);
+  const [, rows, filterWidth] = operation.problem.kernel;
+  const costs: PartCosts<RollingWindowGradientConfig> = {
+    partsOf: (shape) =>
+      evenParts(rows)
+        .flatMap((filterRows) =>
+          evenParts(filterWidth).map((filterColumns) => ({ ...shape, filterRows, filterColumns })),
+        )
+        .filter((config) => refusal(operation, config) === undefined),
+    valuesOf: (config) => {
+      const { height, width, taps } = describeStep(operation, config);
+      return height * width + config.columns + taps + PLACES * (1 + config.mPerThread);
+    },
+    instructionsOf: (config) => instructionsOf(operation, config),
   };
-  const byInstructions = (one: RollingWindowGradientConfig, other: RollingWindowGradientConfig): number =>
-    instructionsOf(operation, one) - instructionsOf(operation, other);
-  const all = shapes.map((shape) =>
-    evenParts(rows)
-      .flatMap((filterRows) => evenParts(columns).map((filterColumns) => ({ ...shape, filterRows, filterColumns })))
-      .filter((config) => refusal(operation, config) === undefined)
-      .sort(byInstructions),
-  );
-  const fitting = fittingRegisters(all.flat(), valuesKept, policy);
-  return all.flatMap((parts) => parts.find((config) => fitting.includes(config)) ?? []).sort(byInstructions);
+  return fittingParts(shapes, costs, policy);
 }
 
 export const rollingWindowWeightGradient: Solver<RollingWindowGradientConfig> = {

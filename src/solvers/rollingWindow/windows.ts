@@ -1,6 +1,7 @@
 /** What both passes by rolling windows share: how large windows are, and which layers they suit. */
 import type { ConvProblem } from "../../problem/problem.js";
 import { countRefusal } from "../shared/constants.js";
+import type { WindowShape } from "../shared/registers.js";
 
 /** Sources and weights that a thread keeps, values it loads for a row, unrolled steps: compile time grows with them. */
 const MOST = { window: 96, weights: 75, loads: 32, steps: 320 };
@@ -26,12 +27,6 @@ export function overlapRefusal(filter: WalkedFilter): string | undefined {
   const { height } = windowSize(filter, 1);
   const [, stride] = filter.stride;
   return stride >= height ? `windows of ${String(height)} rows at stride ${String(stride)} do not overlap` : undefined;
-}
-
-/** Results of a row that a thread computes. */
-export interface WindowShape {
-  readonly mPerThread: number;
-  readonly columns: number;
 }
 
 /**
