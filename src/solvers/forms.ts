@@ -6,7 +6,14 @@ import type { ConvProblem } from "../problem/problem.js";
 import type { ListedSolver } from "../planning/solver.js";
 
 function given(solver: ListedSolver, form: (problem: ConvProblem) => ConvProblem): ListedSolver {
-  const formed = (operation: ConvOperation): ConvOperation => ({ ...operation, problem: form(operation.problem) });
+  const forms = new WeakMap<ConvOperation, ConvOperation>();
+  const formed = (operation: ConvOperation): ConvOperation => {
+    const known = forms.get(operation);
+    if (known !== undefined) return known;
+    const given = { ...operation, problem: form(operation.problem) };
+    forms.set(operation, given);
+    return given;
+  };
   return {
     ...solver,
     configs: (operation, capabilities) => solver.configs(formed(operation), capabilities),

@@ -106,7 +106,7 @@ const TRANSPOSED_SHAPES: readonly Shape[] = [
   [16, 4, 13, 1], // 52 x 64, half the threads
 ];
 /** How much longer a number of splits may take than the best before, for more of them to be tried. */
-const MOST_LONGER = 1.5;
+export const MOST_LONGER = 1.5;
 /** K of a part below which splitting is not tried. */
 export const LEAST_K = 64;
 const TILE_KS = [8, 16, 32];

@@ -4,7 +4,7 @@ import { policyOf } from "../../planning/policy.js";
 import { predictScalarClocks, scalarLanes, type ScalarSplit } from "../../planning/scalarModel.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
-import { LEAST_K, SPLITS, tensorsOf, type TiledProduct } from "../implicitGemm/tileChoice.js";
+import { LEAST_K, MOST_LONGER, SPLITS, tensorsOf, type TiledProduct } from "../implicitGemm/tileChoice.js";
 import { tileDiscouraged } from "../implicitGemm/workgroupTile.js";
 import { resultElements } from "../passes/sumSplits.js";
 import { cutWalk } from "../shared/blocks.js";
@@ -101,8 +101,10 @@ function predictor(
     edges: hasEdges(operation),
     spread: transposed ? 1 : problem.stride[2],
   };
-  return (tile: ScalarTileConfig, split: ScalarSplit): number =>
-    predictScalarClocks(product, { ...tile, ...loads }, split, device);
+  return (tile: ScalarTileConfig) => {
+    const work = { ...tile, ...loads };
+    return (split: ScalarSplit): number => predictScalarClocks(product, work, split, device);
+  };
 }
 
 /** Clocks that are predicted for a tile; undefined where devices compare tiles otherwise, or not all parts of K have work. */
@@ -114,7 +116,7 @@ export function predictScalarTile(
 ): number | undefined {
   if (policyOf(capabilities).loadCost !== undefined) return undefined;
   const split = splitOf(gather, tile.unroll, tile.splitK ?? 1);
-  return split && predictor(operation, gather, capabilities)(tile, split);
+  return split && predictor(operation, gather, capabilities)(tile)(split);
 }
 
 /** Why a pass should not be by scalar tiles, whichever tile it is; undefined where it may be. */
@@ -155,9 +157,14 @@ export function rankedScalarTiles(
     const splits = able.flatMap((splitK) => splitOf(gather, unroll, splitK) ?? []);
     return counts.map((threads): RankedScalarTile => {
       const tile = { threads, mPerThread, placesPerThread, unroll };
-      const clocks = splits.map((split) => predict(tile, split));
-      const least = Math.min(...clocks);
-      return { config: { ...tile, splitK: splits[clocks.indexOf(least)].splitK }, clocks: least };
+      const clocksOf = predict(tile);
+      let best: RankedScalarTile = { config: tile, clocks: Infinity };
+      for (const split of splits) {
+        const clocks = clocksOf(split);
+        if (clocks < best.clocks) best = { config: { ...tile, splitK: split.splitK }, clocks };
+        if (clocks > MOST_LONGER * best.clocks) break;
+      }
+      return best;
     });
   });
   return ranked.sort((a, b) => a.clocks - b.clocks);

@@ -194,8 +194,19 @@ function predict(
   };
 }
 
+/** What was predicted last for an operation: whether Winograd pays is asked before its candidates are. */
+const PREDICTED = new WeakMap<ConvOperation, { readonly on: Capabilities; readonly predicted: readonly Predicted[] }>();
+
 /** The F of a layer by predicted time, the fastest first; none where times are not predicted. */
 function predictions(pass: WinogradPass, operation: ConvOperation, capabilities: Capabilities): readonly Predicted[] {
+  const last = PREDICTED.get(operation);
+  if (last?.on === capabilities) return last.predicted;
+  const predicted = predictTimes(pass, operation, capabilities);
+  PREDICTED.set(operation, { on: capabilities, predicted });
+  return predicted;
+}
+
+function predictTimes(pass: WinogradPass, operation: ConvOperation, capabilities: Capabilities): readonly Predicted[] {
   const policy = policyOf(capabilities);
   const tilingOf = (tile: number): Tiling => pass.tilingOf(operation, tile);
   if (!policy.workgroupMemoryPays || unsharedRefusal(operation.problem) !== undefined) return [];
