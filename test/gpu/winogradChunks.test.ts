@@ -156,6 +156,24 @@ describe.each(CLASSES)("plans for %s", (deviceClass) => {
   });
 });
 
+/** One whose lanes share scalars, and those whose lanes each hold their own. */
+describe.each(["intel-xe-lp", "adreno", "mali"] as const)("products for %s", (deviceClass) => {
+  gpuTest("are by scalar tiles, and exact", async ({ runner, capabilities }) => {
+    const problem = makeProblem(2, [5, 20, 22, 19], [27, 20, 3, 3], { padding: 1 });
+    const values = makeValues(problem, SEED, smallIntegers);
+    const operations = operationsOf(problem).filter(
+      ({ direction, activation, masked }) =>
+        (direction === "forward" && activation.name === "relu") || (direction === "inputGradient" && masked),
+    );
+    for (const operation of operations) {
+      const plan = planOf(operation, { ...capabilities, deviceClass }, { tile: 2 });
+      expect(kernelsOf(plan, "scalar_tile")).toHaveLength(1);
+      const [actual] = await runner.run(operation, plan, values);
+      expect(exactMismatch(actual, expectedResults(operation, values)[0]), operationName(operation)).toBeUndefined();
+    }
+  });
+});
+
 /** Ends of M, N and K; K of several blocks; K in parts. */
 const SCALAR_PRODUCTS = [
   { threads: 32, mPerThread: 8, placesPerThread: 1, unroll: 4 },
