@@ -3,18 +3,17 @@
 //   result[p][group][tile of r][s][r in the tile] = product p of G w[r, s] G^T, flipped on both axes if TRANSPOSED
 //
 // Tiles are of one result channel, or as scalar_tile.wgsl reads them: beyond the last channel of either kind are zeros.
-// Dispatch: ceil(groups * tilesM * paddedChannels * TILE_M / 64) workgroups, folded.
+// Dispatch: ceil(groups * tilesM * paddedChannels * tileM / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
 import package::common::winograd::{transformFilter, KERNEL, PATCH};
 
 const THREADS: u32 = 64u;
 const TRANSPOSED: bool = false; // @specialize
-// Result channels of a tile.
-const TILE_M: u32 = 1u; // @specialize
 
 struct Geometry {
-  filters: u32, // groups * tilesM * paddedChannels * TILE_M
+  filters: u32, // groups * tilesM * paddedChannels * tileM
+  tileM: u32,
   tilesM: u32,
   paddedChannels: u32, // sourceChannels, rounded up
   resultChannels: u32, // per group, as sourceChannels
@@ -37,10 +36,10 @@ fn main(
   if (filterIndex >= geometry.filters) {
     return;
   }
-  let row = filterIndex / TILE_M;
+  let row = filterIndex / geometry.tileM;
   let s = row % geometry.paddedChannels;
   let tile = row / geometry.paddedChannels;
-  let r = (tile % geometry.tilesM) * TILE_M + filterIndex % TILE_M;
+  let r = (tile % geometry.tilesM) * geometry.tileM + filterIndex % geometry.tileM;
   let base = (tile / geometry.tilesM) * geometry.weightGroupStride
     + r * geometry.weightStrides.x + s * geometry.weightStrides.y;
   var columns: array<array<f32, 6>, KERNEL>;

@@ -24,6 +24,8 @@ export interface ScalarWork {
   readonly edges: boolean;
   /** Whether a second tensor is read with each source. */
   readonly masked: boolean;
+  /** Instructions of a row besides; none when absent. */
+  readonly besides?: number;
 }
 
 /** How K is cut: parts with a partial result each, rows of one part, and whether these are more than a block. */
@@ -38,7 +40,7 @@ export interface ScalarSplit {
 const ROW_INSTRUCTIONS = 6;
 const MASK_INSTRUCTIONS = 3;
 /** Weights of one load. */
-const SCALARS = 16;
+export const SCALARS = 16;
 /** Registers, likewise: of counters and addresses; of a block's end; of a place, and where its taps lie; of phases. */
 const OTHER_REGISTERS = 4;
 const BLOCK_REGISTERS = 6;
@@ -75,7 +77,7 @@ export function predictScalarClocks(
   device: DeviceRecord,
 ): number {
   const { m, n, copies } = product;
-  const { threads, mPerThread, placesPerThread, width, unroll, spread, edges, masked } = work;
+  const { threads, mPerThread, placesPerThread, width, unroll, spread, edges, masked, besides = 0 } = work;
   const tileN = threads * placesPerThread * width;
   const tilesM = Math.ceil(m / mPerThread);
   const tiles = tilesM * Math.ceil(n / tileN);
@@ -89,7 +91,7 @@ export function predictScalarClocks(
     (device.accessInstructions * (masked ? 2 : 1) + width * ((edges ? 1 : 0) + (masked ? MASK_INSTRUCTIONS : 0)));
   const weights = Math.ceil((unroll * mPerThread) / SCALARS) * device.scalarLoad;
   const spilling = Math.max(0, registers - usableRegisters(device)) * unroll * SPILL_INSTRUCTIONS;
-  const instructions = loads * width * mPerThread + each + weights + ROW_INSTRUCTIONS + spilling;
+  const instructions = loads * width * mPerThread + each + weights + ROW_INSTRUCTIONS + besides + spilling;
 
   const lanes = scalarLanes(device);
   const subgroups = Math.ceil(threads / lanes);

@@ -17,6 +17,7 @@ export type ScratchName =
   | "partials"
   | "unfolded"
   | "weights packed"
+  | `${TensorRole} packed`
   | `${TensorRole} converted`
   | "winograd sources"
   | "winograd filters"

@@ -70,7 +70,7 @@ const SPILL_INSTRUCTIONS = 11;
 const UNROLLED_MULTIPLY_ADDS = 384;
 const UNROLLED_REGISTERS = 16;
 /** Clocks between the end of a dispatch and the start of the next one, which reads what it wrote. */
-const DISPATCH_CLOCKS = 4000;
+export const DISPATCH_CLOCKS = 4000;
 /**
  * The part of the threads that fill a device which should be there; and which should fit, where registers or workgroup memory
  * leave no room for more: threads with many independent sums hide latencies by themselves, when they load ahead.

@@ -7,6 +7,7 @@ import { elementwise } from "./activation/activation.js";
 import { implicitGemmWeightGradient } from "./implicitGemm/implicitGemmWeightGradient.js";
 import { registerTileWeightGradient } from "./registerTile/registerTileWeightGradient.js";
 import { rollingWindowWeightGradient } from "./rollingWindow/rollingWindowWeightGradient.js";
+import { scalarTileWeightGradient } from "./scalarTile/scalarTileWeightGradient.js";
 import { stripWeightGradient } from "./strip/stripWeightGradient.js";
 import { winogradWeightGradient } from "./winograd/winogradWeightGradient.js";
 import { subgroupMatrix } from "./subgroupMatrix/subgroupMatrix.js";
@@ -19,6 +20,7 @@ export const SOLVERS: readonly ListedSolver[] = [
     listed(winogradWeightGradient),
     listed(rollingWindowWeightGradient),
     listed(stripWeightGradient),
+    listed(scalarTileWeightGradient),
     inRows(listed(implicitGemmWeightGradient)),
     inRows(listed(registerTileWeightGradient)),
     listed(directWeightGradient),

@@ -24,10 +24,11 @@ export function transformedFilters(
   const { tilesM, paddedChannels, bytes } = columnsOf({ taps: 1, groups }, gather, tile);
   const filters = bytes / BYTES;
   const step = dispatch(kernel, {
-    constants: { ...transformConstants(operation, config), TRANSPOSED: gather.transposed, TILE_M: tile.tileM },
+    constants: { ...transformConstants(operation, config), TRANSPOSED: gather.transposed },
     types: elementTypes(operation),
     uniforms: {
       filters,
+      tileM: tile.tileM,
       tilesM,
       paddedChannels,
       resultChannels: gather.resultChannels,

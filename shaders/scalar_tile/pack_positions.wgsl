@@ -1,0 +1,102 @@
+// Lays out a tensor for scalar_tile_weight_gradient.wgsl: padded, and with neighbouring channels side by side.
+//
+//   result[group][tile of channels][sample][position][channel] = tensor[sample][group, channel][position * step - pad]
+//
+// Float32, whatever the tensor is stored as, and 0 beyond the last channel and position of either kind. A gradient is
+// masked on the way. A thread takes 16 channels of a position, so that it divides seldom.
+// Dispatch: ceil(groups * tiles * blocks * positions / 64) workgroups, folded.
+import package::common::element::Element;
+import package::common::epilogue::{maskGradient, MASKED};
+import package::common::grid::workgroupIndex;
+import package::common::halves::unpackHalf;
+import package::common::padding::paddedSource;
+import package::common::space::{flatten, unflatten, RANK};
+
+const THREADS: u32 = 64u;
+// Vectors of four channels that a thread takes.
+const BLOCK: u32 = 4u;
+
+struct Geometry {
+  threads: u32, // groups * tiles * blocks * positions
+  positions: u32, // of all samples, and some that none has
+  batch: u32,
+  groupTiles: u32, // tiles of a group
+  tileVectors: u32,
+  blocks: u32, // of a tile: tileVectors / BLOCK, rounded up
+  channels: u32, // of a group
+  packedSize: vec3<u32>, // of a sample
+  usedSize: vec3<u32>, // positions that are read by others than multiples of 0
+  size: vec3<u32>, // of the tensor
+  step: vec3<u32>,
+  padBegin: vec3<i32>,
+  strides: vec3<u32>, // of the tensor: batch, channel, position
+}
+
+@group(0) @binding(0) var<uniform> geometry: Geometry;
+@group(0) @binding(1) var<storage, read> tensor: array<Element>;
+// The relu's output, laid out as the gradient.
+@group(0) @binding(2) var<storage, read> activated: array<Element>;
+@group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>;
+
+fn activatedAt(place: u32) -> f32 {
+  @if(HALVES) return unpackHalf(activated[place / 2u], place);
+  @else return f32(activated[place]);
+}
+
+fn valueAt(place: u32) -> f32 {
+  var value: f32;
+  @if(HALVES) value = unpackHalf(tensor[place / 2u], place);
+  @else value = f32(tensor[place]);
+  if (MASKED) {
+    return maskGradient(value, activatedAt(place));
+  }
+  return value;
+}
+
+fn sourceAt(position: vec3<u32>) -> vec3<u32> {
+  let at = vec3<i32>(position * geometry.step) - geometry.padBegin;
+  var source = vec3<u32>(0u, 0u, paddedSource(at.z, geometry.size.z));
+  if (RANK > 1u) {
+    source.y = paddedSource(at.y, geometry.size.y);
+  }
+  if (RANK > 2u) {
+    source.x = paddedSource(at.x, geometry.size.x);
+  }
+  return source;
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) workgroupId: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  if (index >= geometry.threads) {
+    return;
+  }
+  let number = index % geometry.positions;
+  let blockIndex = index / geometry.positions;
+  let tile = blockIndex / geometry.blocks;
+  let firstVector = (blockIndex % geometry.blocks) * BLOCK;
+  let perSample = geometry.packedSize.x * geometry.packedSize.y * geometry.packedSize.z;
+  let sample = number / perSample;
+  let position = unflatten(number % perSample, geometry.packedSize);
+  let source = sourceAt(position);
+  let isUsed = all(geometry.usedSize > position) & all(geometry.size > source);
+  let exists = isUsed && sample < geometry.batch;
+  let firstChannel = ((tile % geometry.groupTiles) * geometry.tileVectors + firstVector) * 4u;
+  let end = select(0u, geometry.channels, exists);
+  let place = sample * geometry.strides.x + flatten(source, geometry.size) * geometry.strides.z
+    + ((tile / geometry.groupTiles) * geometry.channels + firstChannel) * geometry.strides.y;
+  let resultPlace = (tile * geometry.positions + number) * geometry.tileVectors + firstVector;
+  for (var v = 0u; v < min(BLOCK, geometry.tileVectors - firstVector); v++) {
+    var values: vec4<f32>;
+    for (var i = 0u; i < 4u; i++) { // @unroll
+      if (firstChannel + v * 4u + i < end) {
+        values[i] = valueAt(place + (v * 4u + i) * geometry.strides.y);
+      }
+    }
+    result[resultPlace + v] = values;
+  }
+}
