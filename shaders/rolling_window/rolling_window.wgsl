@@ -15,9 +15,9 @@
 // Dispatch: ceil(batch * groups * tilesM * phases * rowBlocks * columnBlocks / 64) workgroups, folded.
 import package::common::element::Element;
 import package::common::grid::workgroupIndex;
-import package::common::padding::paddedSource;
+import package::common::padding::{paddedSource, PADDING_MODE};
 import package::common::result::storeResult;
-import package::common::source::loadSource;
+import package::common::source::sourceAt;
 import package::common::taps::{
   KERNEL_HEIGHT, KERNEL_WIDTH, DILATION_HEIGHT, DILATION_WIDTH, STRIDE_HEIGHT, STRIDE_WIDTH
 };
@@ -28,6 +28,10 @@ const COLUMNS: u32 = 4u; // @specialize
 const CHANNELS: u32 = 1u; // @specialize
 const FLIPPED: bool = false; // @specialize
 const ALONG_CHANNELS: bool = false; // @specialize
+// Positions of a row of sources lie side by side: loads then differ by a constant.
+const CONTIGUOUS: bool = false; // @specialize
+// More than there are: a loop with a constant bound and a break needs no guard counter.
+const MOST_TURNS: u32 = 0x40000000u;
 // The stride of an input gradient's layer. Where it is above 1, STRIDE and DILATION are 1.
 const RESULT_STRIDE_HEIGHT: u32 = 1u; // @specialize
 const RESULT_STRIDE_WIDTH: u32 = 1u; // @specialize
@@ -115,11 +119,11 @@ fn main(
   let size = geometry.sourceSize;
   let left = i32(firstColumn * STRIDE_WIDTH) - padding.y;
   let sourceBase = sample * geometry.sourceStrides.x + group * CHANNELS * geometry.sourceStrides.y;
-  var columns: array<u32, WIDTH>;
-  var columnPlaces: array<u32, WIDTH>;
+  let sourceStep = select(geometry.sourceStrides.z, 1u, CONTIGUOUS);
+  // A bit for each column of the window that meets the source.
+  var insideBits = 0u;
   for (var x = 0u; x < WIDTH; x++) { // @unroll
-    columns[x] = paddedSource(left + i32(x), size.z);
-    columnPlaces[x] = sourceBase + columns[x] * geometry.sourceStrides.z;
+    insideBits |= select(0u, 1u << x, paddedSource(left + i32(x), size.z) < size.z);
   }
   var factors: array<f32, M_PER_THREAD * CHANNELS * TAPS>;
   for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
@@ -135,19 +139,29 @@ fn main(
   // A zero that compilers do not know: they drop the known one, and a sum of negative zeros keeps their sign.
   let zero = f32(geometry.threads >> 31u);
   // The first steps only fill the window.
-  let rowPitch = size.z * geometry.sourceStrides.z;
   let phaseRows = (geometry.resultSize.y + RESULT_STRIDE_HEIGHT - 1u) / RESULT_STRIDE_HEIGHT;
   let rows = min(geometry.rows, phaseRows - firstRow);
   var next = i32((firstRow - FILLING) * STRIDE_HEIGHT + KEPT) - padding.x;
   var window: array<f32, CHANNELS * HEIGHT * WIDTH>;
-  for (var step = 0u; step < FILLING + rows; step++) {
+  for (var step = 0u; step < MOST_TURNS; step++) {
+    if (step >= FILLING + rows) {
+      break;
+    }
+    // Places beyond the edges are read, too: what they hold means nothing, and is left out.
     for (var y = 0u; y < STRIDE_HEIGHT; y++) { // @unroll
       let h = paddedSource(next + i32(y), size.y);
+      let rowPlace = sourceBase + h * size.z * sourceStep;
+      let rowBits = select(0u, insideBits, h < size.y);
       for (var c = 0u; c < CHANNELS; c++) { // @unroll
-        let row = h * rowPitch + c * geometry.sourceStrides.y;
+        let channelPlace = rowPlace + c * geometry.sourceStrides.y;
+        let leftPlace = channelPlace + u32(left) * sourceStep;
         for (var x = 0u; x < WIDTH; x++) { // @unroll
-          window[(c * HEIGHT + KEPT + y) * WIDTH + x]
-            = loadSource(columnPlaces[x] + row, (h < size.y) & (columns[x] < size.z));
+          var place = leftPlace + x * sourceStep;
+          if (PADDING_MODE != 0u) {
+            place = channelPlace + paddedSource(left + i32(x), size.z) * sourceStep;
+          }
+          let bit = rowBits & (1u << x);
+          window[(c * HEIGHT + KEPT + y) * WIDTH + x] = select(0.0, sourceAt(place), bit != 0u);
         }
       }
     }

@@ -210,6 +210,7 @@ export const rollingWindow: Solver<RollingWindowConfig> = {
         M_PER_THREAD: mPerThread,
         COLUMNS: columns,
         CHANNELS: sourceChannels,
+        CONTIGUOUS: flipped.uniforms.sourceStrides[2] === 1,
         ALONG_CHANNELS: alongChannels(operation, capabilities),
         ...vectors.constants,
       },
