@@ -93,14 +93,14 @@ describe.each(DEVICE_CLASSES)("a device of class %s under the specification's le
 });
 
 test("a device that more threads fill gets smaller tiles where there are few", () => {
-  const problem = makeProblem(2, ...LAYERS["7x7 at stride 2"]);
+  const problem = makeProblem(2, [2, 3, 224, 224], [64, 3, 7, 7], { stride: 2, padding: 3 });
   const operation = plainOperation("inputGradient", problem, { dtype: "float32" });
   const sums = (deviceClass: DeviceClass): number => {
     const { solver, config } = select(operation, capabilitiesOf(deviceClass)).plan;
     expect(solver).toBe("register-tile");
     return config.mPerThread * config.nPerThread;
   };
-  expect(sums("nvidia")).toBeLessThan(sums("intel-xe-lp"));
+  expect(sums("nvidia")).toBeLessThan(sums("amd-apu"));
   expect(sums("mali")).toBe(sums("unknown"));
 });
 

@@ -36,6 +36,7 @@ import {
 import { laneCost } from "../shared/laneCost.js";
 import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
 import { describeGather, type Gather, meanK, phaseUniforms } from "../shared/gather.js";
+import { fittingRegisters } from "../shared/registers.js";
 import { neighbouringSplits } from "../shared/splits.js";
 import { blocksOf, resultSplitK, resultSplitKRefusal, resultSums } from "../passes/sumSplits.js";
 
@@ -61,8 +62,16 @@ const TILES: readonly RegisterTileConfig[] = [
   { threads: 64, mPerThread: 1, nPerThread: 4 },
 ];
 
+/** On GPUs: few positions, where registers are few. */
+const LOW_TILE = { threads: 64, mPerThread: 4, nPerThread: 2 };
 /** Instructions of a GPU for a load, with its address and whether it exists. */
 const LOAD_INSTRUCTIONS = 2;
+/** Values by which a thread knows where it is. */
+const PLACES = 8;
+
+/** Values that a thread keeps: of each position its origin, base, place and whether it exists, and of each M a place. */
+const valuesKept = ({ mPerThread, nPerThread }: RegisterTileConfig): number =>
+  mPerThread * nPerThread + 6 * nPerThread + mPerThread + PLACES;
 
 /** Tiles, and those that divide the result channels of a group evenly: each once. */
 function withEven(tiles: readonly RegisterTileConfig[], channels: number): readonly RegisterTileConfig[] {
@@ -105,7 +114,8 @@ export const registerTile: Solver<RegisterTileConfig> = {
     const tilesOf = ({ mPerThread }: RegisterTileConfig): number =>
       phaseCount * operation.problem.groups * Math.ceil(resultChannels / mPerThread);
     const threadsOf = (tile: RegisterTileConfig): number => Math.ceil(n / tile.nPerThread);
-    const { busyThreads, loadCost } = policyOf(capabilities);
+    const policy = policyOf(capabilities);
+    const { busyThreads, loadCost } = policy;
     const tuned = (tiles: readonly RegisterTileConfig[]): readonly RegisterTileConfig[] => [
       ...tiles,
       ...splitVariants(operation, gather, capabilities, tiles[0]),
@@ -118,7 +128,11 @@ export const registerTile: Solver<RegisterTileConfig> = {
         const rows = Math.ceil(resultChannels / m);
         return (rows * instructions * Math.max(1, busyThreads / (tilesOf(tile) * threadsOf(tile)))) / nPerThread;
       };
-      return tuned([...withEven(fitting, resultChannels)].sort((one, other) => costOnGpu(one) - costOnGpu(other)));
+      const all = withEven([...fitting, LOW_TILE], resultChannels);
+      const byCost = [...all].sort((one, other) => costOnGpu(one) - costOnGpu(other));
+      // AMD's compilers place positions one after the other, and hold fewer: what counts is where others spill.
+      const held = fittingRegisters(byCost, valuesKept, policy.device);
+      return tuned([...held, ...byCost.filter((tile) => !held.includes(tile))]);
     }
     const costOf = (tile: RegisterTileConfig): number => {
       const sizes = { multiplyAdds: tile.mPerThread * tile.nPerThread, loads: tile.mPerThread + tile.nPerThread };

@@ -126,7 +126,11 @@ export function scalarUnfit(operation: ConvOperation, gather: Gather, capabiliti
     return `the device is ${policy.name}: lanes load the same weight one after the other`;
   if (gather.uniforms.sourceStrides[2] !== 1) return "neighbouring positions are no neighbours in memory";
   if (operation.dtype === "float16" && !capabilities.shaderF16) return "float16 would be widened first";
-  return tileDiscouraged(Math.min(gather.resultChannels, gather.sourceChannels), policy);
+  const { resultChannels, sourceChannels } = gather;
+  // Where a load takes several instructions, scalars of three in four channels beat register tiles.
+  const few =
+    policy.device.accessInstructions > 1 && resultChannels / (VECTOR * Math.ceil(resultChannels / VECTOR)) >= 0.75;
+  return tileDiscouraged(few ? sourceChannels : Math.min(resultChannels, sourceChannels), policy);
 }
 
 /** A tile with its best number of splits, and the clocks that are predicted for it. */

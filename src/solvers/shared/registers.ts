@@ -21,7 +21,7 @@ export const registersOf = (values: number): number => 1.15 * values + 17;
 export function fittingRegisters<Shape>(
   shapes: readonly Shape[],
   valuesOf: (shape: Shape) => number,
-  { threadRegisters }: DevicePolicy,
+  { threadRegisters }: Pick<DevicePolicy, "threadRegisters">,
 ): readonly Shape[] {
   const fitting = shapes.filter((shape) => registersOf(valuesOf(shape)) <= threadRegisters);
   if (fitting.length > 0 || shapes.length === 0) return fitting;
