@@ -2,7 +2,7 @@
 //
 //   result[group][tile of channels][sample][position][channel] = tensor[sample][group, channel][position * step - pad]
 //
-// Float32, whatever the tensor is stored as, and 0 beyond the last channel and position of either kind. A gradient is
+// Float32, whatever the tensor is stored as, and 0 beyond the last channel and position. A gradient is
 // masked on the way. A thread takes 16 channels of a position, so that it divides seldom.
 // Dispatch: ceil(groups * tiles * blocks * positions / 64) workgroups, folded.
 import package::common::element::Element;
@@ -25,7 +25,6 @@ struct Geometry {
   blocks: u32, // of a tile: tileVectors / BLOCK, rounded up
   channels: u32, // of a group
   packedSize: vec3<u32>, // of a sample
-  usedSize: vec3<u32>, // positions that are read by others than multiples of 0
   size: vec3<u32>, // of the tensor
   step: vec3<u32>,
   padBegin: vec3<i32>,
@@ -83,8 +82,7 @@ fn main(
   let sample = number / perSample;
   let position = unflatten(number % perSample, geometry.packedSize);
   let source = sourceAt(position);
-  let isUsed = all(geometry.usedSize > position) & all(geometry.size > source);
-  let exists = isUsed && sample < geometry.batch;
+  let exists = all(geometry.size > source) && geometry.batch > sample;
   let firstChannel = ((tile % geometry.groupTiles) * geometry.tileVectors + firstVector) * 4u;
   let end = select(0u, geometry.channels, exists);
   let place = sample * geometry.strides.x + flatten(source, geometry.size) * geometry.strides.z

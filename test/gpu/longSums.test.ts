@@ -33,7 +33,7 @@ const WEIGHT_GRADIENTS = {
   "register-tile": { threads: 64, mPerThread: 1, nPerThread: 4, broadcastLanes: 1 },
   strip: { columns: 2, filterRows: 1 },
   "rolling-window": { mPerThread: 1, columns: 2 },
-  "scalar-tile": { threads: 32, mPerThread: 4, channelsPerThread: 1, unroll: 2 },
+  "scalar-tile": { threads: 32, mPerThread: 4, channelsPerThread: 1, unroll: 1 },
   "implicit-gemm": SMALL_TILE,
 } as const;
 
@@ -203,7 +203,7 @@ describe("sums whose blocks are added up in the result, as on a GPU", () => {
     "vector-tile": { threads: 64, mPerThread: 4, vectorsPerThread: 1, broadcastLanes: 1 },
     strip: { mPerThread: 3, columns: 4, filterRows: 3 },
     "rolling-window": { mPerThread: 1, columns: 4, rows: 4 },
-    "scalar-tile": { threads: 32, mPerThread: 8, channelsPerThread: 2, placesPerThread: 1, unroll: 2 },
+    "scalar-tile": { threads: 32, mPerThread: 8, channelsPerThread: 2, placesPerThread: 1, unroll: 1 },
     "implicit-gemm": SMALL_TILE,
   };
   /** Gather and weight gradient of a name have different knobs: those that are the solver's. */

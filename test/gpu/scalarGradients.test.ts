@@ -2,6 +2,7 @@
 import { makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import type { Capabilities } from "../../src/planning/capabilities.js";
+import { plainOperation } from "../../src/calls/calls.js";
 import type { ConvOperation } from "../../src/problem/operation.js";
 import { select } from "../../src/solvers/select.js";
 import { type Fill, smallIntegers } from "../support/data.js";
@@ -52,7 +53,10 @@ type Runner = GpuFixtures["runner"];
 type Tile = (typeof TILES)[number];
 
 async function expectExact(operation: ConvOperation, config: Tile, planned: Capabilities, runner: Runner, fill: Fill) {
-  const { plan } = select(operation, planned, { name: "scalar-tile", config });
+  // Rows are multiples of what is unrolled, but where a filter has one tap.
+  const { taps, output } = operation.problem;
+  const unroll = taps > 1 && output[2] % config.unroll > 0 ? 1 : config.unroll;
+  const { plan } = select(operation, planned, { name: "scalar-tile", config: { ...config, unroll } });
   const values = makeValues(operation.problem, 5, fill);
   const results = await runner.run(operation, plan, values);
   expectedResults(operation, values).forEach((expected, i) => {
@@ -95,4 +99,30 @@ describe("weight gradients in float16", () => {
       }
     });
   }
+});
+
+describe("an infinite input", () => {
+  const problem = makeProblem(2, [1, 4, 5, 8], [4, 4, 3, 3], { padding: 1 });
+  const operation = plainOperation("weightGradient", problem, { dtype: "float32" });
+
+  gpuTest("reaches the weights that multiply it, and no others", async ({ runner, capabilities }) => {
+    const { plan } = select(operation, capabilities, { name: "scalar-tile", config: TILES[2] });
+    const values = makeValues(problem, 5, smallIntegers);
+    // The end of a row, which the last tap of a line never meets at the row's own last position.
+    const x = Float32Array.from(values.x);
+    x[2 * 8 + 7] = Infinity;
+    const y = Float32Array.from(values.y, () => 1);
+    const infinite = { ...values, x, y };
+    const [result] = await runner.run(operation, plan, infinite);
+    const [expected] = expectedResults(operation, infinite);
+    expect(Array.from(result, Number.isFinite)).toEqual(Array.from(expected, Number.isFinite));
+    expect(expected.filter(Number.isFinite).length).toBeGreaterThan(0);
+    expect(expected.some((value) => value === Infinity)).toBe(true);
+  });
+
+  gpuTest("rows that end within what is unrolled are refused", ({ capabilities }) => {
+    expect(() => select(operation, capabilities, { name: "scalar-tile", config: TILES[0] })).toThrow(
+      "unroll is 3; expected a divisor of 8, the positions of a row",
+    );
+  });
 });

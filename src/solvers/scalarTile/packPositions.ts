@@ -2,7 +2,6 @@
 import kernel from "../../../shaders/scalar_tile/pack_positions.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
-import { product } from "../../problem/geometry.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { Triple } from "../../problem/problem.js";
 import { elementTypes, paddingConstant } from "../shared/constants.js";
@@ -18,9 +17,8 @@ export interface Packing {
   readonly role: "x" | "y";
   /** Channels of a tile, a multiple of 4. */
   readonly tile: number;
-  /** Positions of a sample as they are laid out, those of them that are read, and steps between these in the tensor. */
+  /** Positions of a sample as they are laid out, and steps between these in the tensor. */
   readonly packedSize: Triple;
-  readonly usedSize: Triple;
   readonly step: Triple;
   /** Of all samples, rounded up. */
   readonly positions: number;
@@ -42,7 +40,7 @@ export const packingThreads = (operation: ConvOperation, packing: Packing): numb
 /** The dispatch that lays a tensor out: dy masked, as float32. */
 export function packPositions(operation: ConvOperation, packing: Packing, capabilities: Capabilities): Dispatch {
   const { problem, masked, halves = false } = operation;
-  const { role, tile, packedSize, usedSize, step, positions } = packing;
+  const { role, tile, packedSize, step, positions } = packing;
   const isInput = role === "x";
   const channels = channelsOf(operation, packing);
   const threads = packingThreads(operation, packing);
@@ -64,7 +62,6 @@ export function packPositions(operation: ConvOperation, packing: Packing, capabi
       blocks: Math.ceil(tile / VECTOR / BLOCK),
       channels,
       packedSize,
-      usedSize,
       size: isInput ? problem.input : problem.output,
       step,
       padBegin: isInput ? problem.padBegin : [0, 0, 0],
@@ -74,6 +71,3 @@ export function packPositions(operation: ConvOperation, packing: Packing, capabi
     workgroups: foldWorkgroups(Math.ceil(threads / THREADS), capabilities),
   });
 }
-
-/** Positions of all samples. */
-export const positionsOf = (batch: number, size: Triple): number => batch * product(size);

@@ -9,7 +9,13 @@ import { gradientMatrix } from "../passes/reducePartials.js";
 import { BATCH_BLOCKS, BLOCK_TERMS } from "../shared/blocks.js";
 import { divideEvenly, splitKRefusal } from "../shared/splits.js";
 import { packedBytes, type Packing, packingThreads } from "./packPositions.js";
-import { gradientLayout, type GradientLayout, type ScalarGradientConfig, walkOf } from "./scalarGradientLayout.js";
+import {
+  gradientLayout,
+  type GradientLayout,
+  type ScalarGradientConfig,
+  unrollRefusal,
+  walkOf,
+} from "./scalarGradientLayout.js";
 
 /** M, input channels and positions of a row: those that spill on no GPU whose compiler is at hand. */
 const SHAPES: readonly (readonly [mPerThread: number, channelsPerThread: number, unroll: number])[] = [
@@ -71,7 +77,7 @@ function predictPackings(operation: ConvOperation, layout: GradientLayout, capab
 
 /**
  * Predicts the clocks of a tile, for a number of threads and parts of K; Infinity where not so many parts have anything to do, or too
- * little. Undefined where packed tensors would take too much memory.
+ * little. Undefined where packed tensors would take too much memory, or rows are not of so many positions at a time.
  */
 function predictor(operation: ConvOperation, tile: Omit<ScalarGradientConfig, "threads">, capabilities: Capabilities) {
   const { device } = policyOf(capabilities);
@@ -80,7 +86,7 @@ function predictor(operation: ConvOperation, tile: Omit<ScalarGradientConfig, "t
   const layout = gradientLayout(operation, tile);
   const { rows } = layout;
   const packing = predictPackings(operation, layout, capabilities);
-  if (packing.packed > MOST_PACKED_BYTES) return undefined;
+  if (packing.packed > MOST_PACKED_BYTES || unrollRefusal(problem, unroll) !== undefined) return undefined;
   const product = {
     ...tensorsOf(operation),
     m: problem.outChannelsPerGroup,

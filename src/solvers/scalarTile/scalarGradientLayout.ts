@@ -1,9 +1,10 @@
 /** How operands of a weight gradient by scalar tiles lie, and how its long sum is cut. */
+import { product } from "../../problem/geometry.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
 import type { ConvProblem, Triple } from "../../problem/problem.js";
 import { cutWalk } from "../shared/blocks.js";
-import { type Packing, positionsOf } from "./packPositions.js";
+import type { Packing } from "./packPositions.js";
 
 /** Knobs of a scalar tile; scalarTileWeightGradient.ts has a picture, and says what M, N and K are. */
 export interface ScalarGradientConfig {
@@ -22,18 +23,26 @@ export interface ScalarGradientConfig {
 const VECTOR = 4;
 const ONES: Triple = [1, 1, 1];
 
-/** Output positions, cut into rows, and these into UNROLL positions at a time: the last of them may be padding. */
+/** Output positions, cut into rows, and these into UNROLL positions at a time. */
 export interface GradientRows {
   readonly rows: number;
   readonly columns: number;
   readonly iterations: number;
 }
 
-/** With one tap, positions follow each other through all rows and samples. */
+/**
+ * With one tap, positions follow each other through all rows and samples, and the last of them may be padding, zeros of both tensors.
+ * With more, rows are multiples of UNROLL: beyond their ends a tap would read what belongs to others, infinities among it.
+ */
 export function rowsOf({ taps, batch, output, outputPositions }: ConvProblem, unroll: number): GradientRows {
   const columns = taps === 1 ? batch * outputPositions : output[2];
   const rows = taps === 1 ? 1 : batch * output[0] * output[1];
   return { rows, columns, iterations: Math.ceil(columns / unroll) };
+}
+
+export function unrollRefusal({ taps, output }: ConvProblem, unroll: number): string | undefined {
+  if (taps === 1 || output[2] % unroll === 0) return undefined;
+  return `unroll is ${String(unroll)}; expected a divisor of ${String(output[2])}, the positions of a row`;
 }
 
 /** K cut into steps and blocks, for so many parts. */
@@ -77,27 +86,22 @@ export function gradientLayout(
 }
 
 function gradientPacking(
-  { taps, output }: ConvProblem,
+  { output }: ConvProblem,
   { rows, iterations }: GradientRows,
   mPerThread: number,
   unroll: number,
 ): Packing {
-  const width = iterations * unroll;
-  const packedSize: Triple = taps === 1 ? output : [output[0], output[1], width];
-  return { role: "y", tile: mPerThread, packedSize, usedSize: output, step: ONES, positions: rows * width };
+  return { role: "y", tile: mPerThread, packedSize: output, step: ONES, positions: rows * iterations * unroll };
 }
 
-/** With one tap, only what it reads; otherwise the input with its padding, up to where the last position of a row reads. */
+/** With one tap, only what it reads; otherwise the input with its padding, as far as the last position reads. */
 function sourcePacking(problem: ConvProblem, { iterations }: GradientRows, unroll: number): Packing {
   const { taps, batch, output, stride, kernel, dilation, inChannelsPerGroup } = problem;
-  const width = iterations * unroll;
   const common = { role: "x", tile: VECTOR * Math.ceil(inChannelsPerGroup / VECTOR) } as const;
-  if (taps === 1) return { ...common, packedSize: output, usedSize: output, step: stride, positions: width };
-  const reach = (count: number, axis: number): number =>
-    (count - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1;
-  const usedSize: Triple = [reach(output[0], 0), reach(output[1], 1), reach(output[2], 2)];
-  const packedSize: Triple = [usedSize[0], usedSize[1], reach(width, 2)];
-  return { ...common, packedSize, usedSize, step: ONES, positions: positionsOf(batch, packedSize) };
+  if (taps === 1) return { ...common, packedSize: output, step: stride, positions: iterations * unroll };
+  const reach = (axis: number): number => (output[axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1;
+  const packedSize: Triple = [reach(0), reach(1), reach(2)];
+  return { ...common, packedSize, step: ONES, positions: batch * product(packedSize) };
 }
 
 /** An integer as the kernel's arithmetic has it, which is modulo 2^32. */

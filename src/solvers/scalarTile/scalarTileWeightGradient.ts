@@ -36,6 +36,7 @@ import {
   gradientSteps,
   type ScalarGradientConfig,
   sourceSteps,
+  unrollRefusal,
   walkOf,
 } from "./scalarGradientLayout.js";
 
@@ -43,7 +44,7 @@ const VECTOR = 4;
 const CHANNELS = [1, 2, VECTOR];
 
 /** Tiles of software devices, for the tuner. */
-const FEW_TILES: readonly ScalarGradientConfig[] = [{ threads: 64, mPerThread: 8, channelsPerThread: 2, unroll: 2 }];
+const FEW_TILES: readonly ScalarGradientConfig[] = [{ threads: 64, mPerThread: 8, channelsPerThread: 2, unroll: 1 }];
 
 /** Candidates that a tuner measures. */
 const MOST_CANDIDATES = 3;
@@ -96,6 +97,7 @@ export const scalarTileWeightGradient: Solver<ScalarGradientConfig> = {
     const refused =
       unsharedRefusal(problem) ??
       refusal(config, capabilities) ??
+      unrollRefusal(problem, unroll) ??
       splitKRefusal(config.splitK ?? 1, elements, capabilities);
     if (refused !== undefined) return { refused };
     const { groups, taps, inChannelsPerGroup, outChannelsPerGroup } = problem;
