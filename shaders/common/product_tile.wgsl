@@ -11,10 +11,13 @@ const THREADS_M: u32 = 16u; // @specialize
 const M_PER_THREAD: u32 = 4u; // @specialize
 const VECTORS_PER_THREAD: u32 = 1u; // @specialize
 const TILE_K: u32 = 16u; // @specialize
-// Vectors of K that are unrolled: a divisor of TILE_K / 4.
-const UNROLL: u32 = 1u; // @specialize
+// Of K, those that are unrolled: a divisor of TILE_K. A multiple of four but on condition M_VECTORS.
+const UNROLL: u32 = 4u; // @specialize
 // Vectors that follow each k of B: with one, threads that write neighbours along K use different banks.
 const PADDING: u32 = 0u; // @specialize
+// Vectors of A in workgroup memory, and from one m to the next; on condition M_VECTORS from one k to the next.
+const A_VECTORS: u32 = 256u; // @specialize
+const A_PITCH: u32 = 4u; // @specialize
 
 const THREADS: u32 = THREADS_N * THREADS_M;
 const TILE_M: u32 = THREADS_M * M_PER_THREAD;
@@ -29,7 +32,7 @@ const B_LOADS: u32 = TILE_K * TILE_N_VECTORS / THREADS;
 const B_STEP: u32 = THREADS / TILE_N_VECTORS;
 
 // Four of K for one m, or on condition M_VECTORS four of M for one k; and four of N for one k.
-var<workgroup> tileA: array<vec4<Held>, TILE_M * TILE_K_VECTORS>;
+var<workgroup> tileA: array<vec4<Held>, A_VECTORS>;
 var<workgroup> tileB: array<vec4<Held>, TILE_K * PITCH>;
 
 // Whether every thread loads as many vectors of A.
@@ -39,40 +42,39 @@ const EVEN_A: bool = TILE_M * TILE_K_VECTORS % THREADS == 0u;
 const RAGGED: bool = false; // @specialize
 
 // Remainders keep indices within bounds that compilers can see: of a parameter they know nothing, and would check each.
+// What is constant is added last, so that it adds to addresses.
 fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, countK: u32) {
   let threadN = thread.x % THREADS_N;
   let threadM = thread.y % THREADS_M;
-  for (var turn = 0u; turn < TILE_K_VECTORS / UNROLL; turn++) {
-    if (RAGGED && turn * UNROLL * 4u >= countK) {
+  for (var turn = 0u; turn < TILE_K / UNROLL; turn++) {
+    if (RAGGED && turn * UNROLL >= countK) {
       break;
     }
-    for (var u = 0u; u < UNROLL; u++) { // @unroll
-      let k = turn * UNROLL + u;
-      // What is constant is added last, so that it adds to addresses.
-      let firstB = threadN + k * (4u * PITCH);
-      @if(M_VECTORS) {
-        let firstA = threadM * (M_PER_THREAD / 4u) + k * TILE_M;
-        for (var i = 0u; i < 4u; i++) { // @unroll
-          for (var q = 0u; q < M_PER_THREAD / 4u; q++) { // @unroll
-            let a = vec4<f32>(tileA[firstA + (i * (TILE_M / 4u) + q)]);
-            for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-              let b = vec4<f32>(tileB[firstB + (i * PITCH + v * THREADS_N)]);
-              for (var j = 0u; j < 4u; j++) { // @unroll
-                (*sums)[(q * 4u + j) * VECTORS_PER_THREAD + v] += a[j] * b;
-              }
+    let turnB = threadN + turn * (UNROLL * PITCH);
+    @if(M_VECTORS) {
+      let turnA = threadM * (M_PER_THREAD / 4u) + turn * (UNROLL * A_PITCH);
+      for (var k = 0u; k < UNROLL; k++) { // @unroll
+        for (var q = 0u; q < M_PER_THREAD / 4u; q++) { // @unroll
+          let a = vec4<f32>(tileA[turnA + (k * A_PITCH + q)]);
+          for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
+            let b = vec4<f32>(tileB[turnB + (k * PITCH + v * THREADS_N)]);
+            for (var j = 0u; j < 4u; j++) { // @unroll
+              (*sums)[(q * 4u + j) * VECTORS_PER_THREAD + v] += a[j] * b;
             }
           }
         }
-      } @else {
+      }
+    } @else {
+      let turnA = threadM * (M_PER_THREAD * A_PITCH) + turn * (UNROLL / 4u);
+      for (var u = 0u; u < UNROLL / 4u; u++) { // @unroll
         var b: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;
         for (var i = 0u; i < 4u; i++) { // @unroll
           for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-            b[i * VECTORS_PER_THREAD + v] = vec4<f32>(tileB[firstB + (i * PITCH + v * THREADS_N)]);
+            b[i * VECTORS_PER_THREAD + v] = vec4<f32>(tileB[turnB + ((u * 4u + i) * PITCH + v * THREADS_N)]);
           }
         }
-        let firstA = threadM * (M_PER_THREAD * TILE_K_VECTORS) + k;
         for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-          let a = vec4<f32>(tileA[firstA + m * TILE_K_VECTORS]);
+          let a = vec4<f32>(tileA[turnA + (u + m * A_PITCH)]);
           for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
             (*sums)[m * VECTORS_PER_THREAD + v] += a.x * b[v];
             (*sums)[m * VECTORS_PER_THREAD + v] += a.y * b[VECTORS_PER_THREAD + v];

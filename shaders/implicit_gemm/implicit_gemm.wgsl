@@ -45,6 +45,8 @@ const SPLIT_K: bool = false; // @specialize
 
 const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
 const BLOCK_K: u32 = BLOCK_TILES * TILE_K;
+// More than there are. Loops with a constant bound need no guard counters, which would take registers.
+const MOST_BLOCKS: u32 = 0x1000000u;
 
 struct Geometry {
   sourceSize: vec3<u32>,
@@ -88,12 +90,12 @@ var<workgroup> sourceSteps: array<vec2<u32>, BLOCK_K>;
 // How far its weight lies from the first.
 var<workgroup> weightSteps: array<u32, BLOCK_K>;
 
-// Of one position: what the steps are counted from.
-struct Patch {
-  place: u32, // of the first tap's source, or of the sample
-  bits: u32, // of taps that meet the source; or whether the position exists
-  origin: vec3<i32>,
-}
+// Of each position of the tile: what the steps are counted from, the place of the first tap's source, and the bits of
+// taps that meet it; or the place of the sample, whether the position exists, and its origin. Of each m: where its
+// weights begin. In workgroup memory, what a thread loads takes no registers while it multiplies.
+var<workgroup> patches: array<vec2<u32>, TILE_N>;
+var<workgroup> origins: array<vec4<i32>, TILE_N>;
+var<workgroup> weightPlaces: array<u32, TILE_M>;
 
 const NO_TAP: u32 = 0x80000000u;
 
@@ -117,7 +119,7 @@ fn findStep(k: u32, slot: u32, first: vec3<u32>) {
   }
 }
 
-fn patchOf(n: u32, group: u32, phase: vec3<u32>, first: vec3<u32>) -> Patch {
+fn findPatch(n: u32, slot: u32, group: u32, phase: vec3<u32>, first: vec3<u32>) {
   let position = phasePosition(n % geometry.phasePositions, geometry.phaseSize, phase);
   let origin = gatherOrigin(vec3<i32>(position), geometry.padBegin, first);
   let base = (n / geometry.phasePositions) * geometry.sourceStrides.x
@@ -127,14 +129,16 @@ fn patchOf(n: u32, group: u32, phase: vec3<u32>, first: vec3<u32>) -> Patch {
     let size = vec3<i32>(geometry.sourceSize);
     let place = u32((origin.x * size.y + origin.y) * size.z + origin.z) * geometry.sourceStrides.z;
     let bits = select(0u, tapsInside(origin, first, geometry.sourceSize), exists);
-    return Patch(base + place, bits, origin);
+    patches[slot] = vec2<u32>(base + place, bits);
   } @else {
-    return Patch(base, select(0u, 1u, exists), origin);
+    patches[slot] = vec2<u32>(base, select(0u, 1u, exists));
+    origins[slot] = vec4<i32>(origin, 0);
   }
 }
 
-// Four of K for one result channel. `slot` counts k in the block.
-fn loadWeights(base: u32, k: u32, slot: u32) -> vec4<Held> {
+// Four of K for one result channel, a vector of tileA. `slot` counts k in the block.
+fn loadWeights(vector: u32, k: u32, slot: u32) -> vec4<Held> {
+  let base = weightPlaces[(vector / TILE_K_VECTORS) % TILE_M];
   @if(PACKED_WEIGHTS) {
     let values = vec4<Held>(valuesOf(weightVectors[base + k / 4u]));
     return select(vec4<Held>(), values, !RAGGED || k < geometry.k);
@@ -148,24 +152,26 @@ fn loadWeights(base: u32, k: u32, slot: u32) -> vec4<Held> {
   }
 }
 
-fn loadSource(taken: Patch, step: vec2<u32>) -> Held {
+fn loadSource(n: u32, step: vec2<u32>) -> Held {
+  let taken = patches[n];
   @if(TAP_BITS) {
-    let value = sourceOrPixelAt(taken.place + step.x, geometry.pixelScale, geometry.pixelShift);
-    return select(Held(), Held(value), (taken.bits & step.y) == step.y);
+    let value = sourceOrPixelAt(taken.x + step.x, geometry.pixelScale, geometry.pixelShift);
+    return select(Held(), Held(value), (taken.y & step.y) == step.y);
   } @else {
-    let at = gatherAt(taken.origin, phaseTapAt(step.y % PHASE_TAPS), geometry.sourceSize);
-    let inside = isInside(at, geometry.sourceSize) & (taken.bits == 1u) & (step.y != NOWHERE);
-    let place = taken.place + step.x + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z;
+    let at = gatherAt(origins[n].xyz, phaseTapAt(step.y % PHASE_TAPS), geometry.sourceSize);
+    let inside = isInside(at, geometry.sourceSize) & (taken.y == 1u) & (step.y != NOWHERE);
+    let place = taken.x + step.x + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z;
     let value = sourceOrPixelAt(select(0u, place, inside), geometry.pixelScale, geometry.pixelShift);
     return select(Held(), Held(value), inside);
   }
 }
 
-fn loadSources(patches: array<Patch, 4>, slot: u32) -> vec4<Held> {
+// Of four positions, for a k of the block.
+fn loadSources(vector: u32, slot: u32) -> vec4<Held> {
   let step = sourceSteps[slot];
   var values: vec4<Held>;
   for (var j = 0u; j < 4u; j++) { // @unroll
-    values[j] = loadSource(patches[j], step);
+    values[j] = loadSource((vector * 4u) % TILE_N + j, step);
   }
   return values;
 }
@@ -198,23 +204,18 @@ fn main(
   let phase = phaseOffset(slice, geometry.phases);
   let first = firstTap(phase, geometry.padBegin);
 
-  // What this thread loads, the same throughout: four positions of every B_STEP-th k,
+  // Each thread loads four positions of every B_STEP-th k, and weights of some m.
   let loadVector = thread % TILE_N_VECTORS;
   let loadK = thread / TILE_N_VECTORS;
-  var patches: array<Patch, 4>;
-  for (var j = 0u; j < 4u; j++) { // @unroll
-    patches[j] = patchOf(firstN + loadVector * 4u + j, group, phase, first);
-  }
-  // and weights of some m.
-  var weightPlaces: array<u32, A_LOADS>;
-  for (var i = 0u; i < A_LOADS; i++) { // @unroll
-    let channel = min(firstM + (thread + i * THREADS) / TILE_K_VECTORS, geometry.resultChannels - 1u);
+  for (var i = thread; i < TILE_M; i += THREADS) {
+    let channel = min(firstM + i, geometry.resultChannels - 1u);
     @if(PACKED_WEIGHTS) weightPlaces[i] = group * geometry.packedStrides.x + channel * geometry.packedStrides.y;
     @else weightPlaces[i] = group * geometry.weightGroupStride + channel * geometry.weightStrides.x;
   }
   let positions =
     Positions(geometry.phasePositions, geometry.phaseSize, geometry.resultSize, geometry.resultStrides);
   for (var i = thread; i < TILE_N; i += THREADS) {
+    findPatch(firstN + i, i, group, phase, first);
     resultPlaces[i] = resultPlace(firstN + i, geometry.n, phase, positions);
   }
 
@@ -229,7 +230,11 @@ fn main(
   // Block by block: the result holds what those before have summed.
   var sums: array<vec4<f32>, SUMS>;
   var totals: array<vec4<f32>, SUMS>;
-  for (var blockK = begin; blockK < end; blockK += BLOCK_K) {
+  for (var blockIndex = 0u; blockIndex < MOST_BLOCKS; blockIndex++) {
+    let blockK = begin + blockIndex * BLOCK_K;
+    if (blockK >= end) {
+      break;
+    }
     for (var i = 0u; i < SUMS; i++) { // @unroll
       sums[i] = vec4<f32>(0.0);
     }
@@ -241,16 +246,16 @@ fn main(
     let tiles = (min(end - blockK, BLOCK_K) + TILE_K - 1u) / TILE_K;
     var weights: array<vec4<Held>, A_LOADS>;
     var sources: array<vec4<Held>, B_LOADS>;
-    for (var tile = 0u; ; tile++) {
+    for (var tile = 0u; tile < BLOCK_TILES + 1u; tile++) {
       let firstK = tile * TILE_K;
       @if(AHEAD) {
         if (tile < tiles) {
           for (var i = 0u; i < A_LOADS; i++) { // @unroll
             let slot = firstK + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u;
-            weights[i] = loadWeights(weightPlaces[i], blockK + slot, slot);
+            weights[i] = loadWeights(thread + i * THREADS, blockK + slot, slot);
           }
           for (var i = 0u; i < B_LOADS; i++) { // @unroll
-            sources[i] = loadSources(patches, firstK + loadK + i * B_STEP);
+            sources[i] = loadSources(loadVector, firstK + loadK + i * B_STEP);
           }
         }
       }
@@ -266,13 +271,13 @@ fn main(
         if (EVEN_A || slot < TILE_M * TILE_K_VECTORS) {
           let k = firstK + (slot % TILE_K_VECTORS) * 4u;
           @if(AHEAD) tileA[slot] = weights[i];
-          @else tileA[slot] = loadWeights(weightPlaces[i], blockK + k, k);
+          @else tileA[slot] = loadWeights(slot, blockK + k, k);
         }
       }
       for (var i = 0u; i < B_LOADS; i++) { // @unroll
         let k = loadK + i * B_STEP;
         @if(AHEAD) tileB[k * PITCH + loadVector] = sources[i];
-        @else tileB[k * PITCH + loadVector] = loadSources(patches, firstK + k);
+        @else tileB[k * PITCH + loadVector] = loadSources(loadVector, firstK + k);
       }
       workgroupBarrier();
     }

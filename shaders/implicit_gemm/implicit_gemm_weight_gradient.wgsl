@@ -8,15 +8,16 @@
 // A workgroup computes a tile of TILE_M x TILE_N of one split. It loads TILE_K of both factors into workgroup memory at
 // a time. Each thread holds M_PER_THREAD x (4 * VECTORS_PER_THREAD) sums in registers, and with AHEAD what it loads for
 // the next tile of K while this one is multiplied.
-// Where the positions of a block of K lie is computed once, by one thread for each. An element of a patch then lies at
-// the place of its k plus the place of its n. Bits of k say which steps of a tap along each axis meet the input.
+// Where the positions of a block of K lie is computed once, by one thread for each; likewise where n and m lie. An
+// element of a patch then lies at the place of its k plus the place of its n. Bits of k say which steps of a tap along
+// each axis meet the input. In workgroup memory, what a thread loads takes no registers while it multiplies.
 // Dispatch: splitK x groups x tilesN x tilesM workgroups, folded.
 import package::common::element::{valuesOf, Vector};
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::product_tile::{
-  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, Held, M_PER_THREAD, PITCH, SUMS, THREADS, THREADS_M,
-  THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS, VECTORS_PER_THREAD
+  multiplyTile, tileA, tileB, A_LOADS, A_PITCH, B_LOADS, B_STEP, EVEN_A, Held, M_PER_THREAD, PITCH, SUMS, THREADS,
+  THREADS_M, THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS, VECTORS_PER_THREAD
 };
 import package::common::space::{flatten, unflatten};
 import package::common::taps::{
@@ -42,10 +43,10 @@ const CHANNEL_FASTEST: bool = false; // @specialize
 // loaded at once for one k. Condition M_VECTORS: likewise output channels, four of M for one k.
 // Condition AHEAD: a thread loads its part of the next tile while this one is multiplied, and keeps it in registers.
 
-// Of N, those whose patches a thread loads.
-@if(VECTOR_INPUT) const N_LOADED: u32 = B_LOADS;
-@else const N_LOADED: u32 = 4u; // and one alone on condition CHANNEL_VECTORS
-const BLOCK_K: u32 = max(1u, BLOCK_TERMS / TILE_K) * TILE_K;
+const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
+const BLOCK_K: u32 = BLOCK_TILES * TILE_K;
+// More than there are. Loops with a constant bound need no guard counters, which would take registers.
+const MOST_BLOCKS: u32 = 0x1000000u;
 // The place of what does not exist.
 const NOWHERE: u32 = 0xffffffffu;
 
@@ -78,6 +79,14 @@ struct Geometry {
 var<workgroup> gradientPlaces: array<u32, BLOCK_K>;
 var<workgroup> inputPlaces: array<vec2<u32>, BLOCK_K>;
 
+// Of each m of the tile: where its channel of dy lies. Of each n: where its channel and tap lie from what tap 0 of the
+// first channel meets; and the bits of k that must be set for it to exist, none for a bias gradient, whose patch is 1.
+// Where taps have no bits, 1 + the number of its tap.
+var<workgroup> channelPlaces: array<u32, TILE_M>;
+var<workgroup> patches: array<vec2<u32>, TILE_N>;
+
+const ALL_ONES: u32 = 0u;
+
 fn findPlaces(k: u32, slot: u32, end: u32) {
   let index = k % geometry.outputPositions;
   let sample = k / geometry.outputPositions;
@@ -97,8 +106,19 @@ fn findPlaces(k: u32, slot: u32, end: u32) {
   }
 }
 
-// Four gradients of a channel, from a k of the block on; or of four channels for this k (M_VECTORS).
-fn loadGradients(channelBase: u32, k: u32) -> vec4<Held> {
+// Of vector `slot` of tileA: the first m, and the first k.
+fn firstOfA(slot: u32) -> vec2<u32> {
+  var first: vec2<u32>;
+  @if(CHANNEL_GRADIENTS) first = vec2<u32>((slot % (TILE_M / 4u)) * 4u, slot / (TILE_M / 4u));
+  @else first = vec2<u32>(slot / TILE_K_VECTORS, (slot % TILE_K_VECTORS) * 4u);
+  return first;
+}
+
+// Vector `slot` of tileA: four gradients of a channel, from a k of the block on; or of four channels for this k.
+fn loadGradients(firstK: u32, slot: u32) -> vec4<Held> {
+  let at = firstOfA(slot);
+  let channelBase = channelPlaces[at.x % TILE_M];
+  let k = firstK + at.y;
   var values: vec4<Held>;
   if (VECTOR_GRADIENT) {
     let place = gradientPlaces[k];
@@ -116,28 +136,19 @@ fn loadGradients(channelBase: u32, k: u32) -> vec4<Held> {
   return values;
 }
 
-// Of one n: where its channel and tap lie from what tap 0 of the first channel meets; the bits of k that must be set
-// for it to exist, none for a bias gradient, whose patch is 1; and where its tap begins, for padding without bits.
-struct Patch {
-  place: u32,
-  bits: u32,
-  origin: vec3<i32>,
-}
-
-const ALL_ONES: u32 = 0u;
-
-fn patchOf(n: u32, group: u32) -> Patch {
+fn findPatch(n: u32, slot: u32, group: u32) {
   let filterWeights = geometry.inputChannels * TAPS;
   let weight = min(n, filterWeights - 1u);
   let number = select(weight % TAPS, weight / geometry.inputChannels, CHANNEL_FASTEST);
   let channel = select(weight / TAPS, weight % geometry.inputChannels, CHANNEL_FASTEST);
-  let place = (group * geometry.inputChannels + channel) * geometry.inputStrides.y;
   let tap = tapAt(number);
+  var place = (group * geometry.inputChannels + channel) * geometry.inputStrides.y;
+  var bits = number + 1u;
   if (ZERO_PADDED) {
-    let bits = select(tapBits(tap), ALL_ONES, n >= filterWeights);
-    return Patch(place + sourceStep(tap, geometry.inputSize) * geometry.inputStrides.z, bits, vec3<i32>(0));
+    place += sourceStep(tap, geometry.inputSize) * geometry.inputStrides.z;
+    bits = tapBits(tap);
   }
-  return Patch(place, select(1u, ALL_ONES, n >= filterWeights), originOf(number, geometry.padBegin));
+  patches[slot] = vec2<u32>(place, select(bits, ALL_ONES, n >= filterWeights));
 }
 
 // Where the element of a patch for a k of the block lies, and whether it exists.
@@ -146,59 +157,63 @@ struct Found {
   exists: bool,
 }
 
-fn findInput(at: vec2<u32>, taken: Patch) -> Found {
+fn findInput(at: vec2<u32>, taken: vec2<u32>) -> Found {
   if (ZERO_PADDED) {
-    return Found(at.x + taken.place, WHOLE || (at.y & taken.bits) == taken.bits);
+    return Found(at.x + taken.x, WHOLE || (at.y & taken.y) == taken.y);
   }
-  let source = inputAt(unflatten(at.y, geometry.outputSize), taken.origin, geometry.inputSize);
-  let place = at.x + taken.place + flatten(source, geometry.inputSize) * geometry.inputStrides.z;
-  return Found(place, at.y != NOWHERE && isInside(source, geometry.inputSize));
+  let origin = originOf(taken.y - 1u, geometry.padBegin);
+  let source = inputAt(unflatten(at.y, geometry.outputSize), origin, geometry.inputSize);
+  let found = at.x + taken.x + flatten(source, geometry.inputSize) * geometry.inputStrides.z;
+  return Found(found, at.y != NOWHERE && isInside(source, geometry.inputSize));
 }
 
-fn loadInput(at: vec2<u32>, taken: Patch) -> Held {
+fn loadInput(at: vec2<u32>, taken: vec2<u32>) -> Held {
   let found = findInput(at, taken);
   let value = select(Held(), Held(inputElement(found.place)), found.exists);
-  return select(value, Held(1.0), HAS_BIAS && taken.bits == ALL_ONES);
+  return select(value, Held(1.0), HAS_BIAS && taken.y == ALL_ONES);
+}
+
+// Of the patches that a thread loads, four of N for one k: the vector of N, and the first k.
+fn firstOfB(thread: u32) -> vec2<u32> {
+  return select(
+    vec2<u32>(thread % TILE_N_VECTORS, thread / TILE_N_VECTORS), vec2<u32>(thread / B_STEP, thread % B_STEP), ALONG_K
+  );
 }
 
 // Vector `i` of those that a thread loads of the patches: four of K for one n, or four of N for one k.
-fn loadInputs(firstK: u32, loadK: u32, thread: u32, i: u32, patches: array<Patch, N_LOADED>) -> vec4<Held> {
+fn loadInputs(firstK: u32, thread: u32, i: u32) -> vec4<Held> {
   var values: vec4<Held>;
   @if(VECTOR_INPUT) {
-    let found = inputPlaces[firstK + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u];
-    values = vec4<Held>(valuesOf(inputVectors[(found.x + patches[i].place) / 4u]));
+    let slot = thread + i * THREADS;
+    let found = inputPlaces[firstK + (slot % TILE_K_VECTORS) * 4u];
+    let taken = patches[(slot / TILE_K_VECTORS) % TILE_N];
+    values = vec4<Held>(valuesOf(inputVectors[(found.x + taken.x) / 4u]));
     values = select(vec4<Held>(), values, WHOLE || found.y != 0u);
-    values = select(values, vec4<Held>(1.0), HAS_BIAS && patches[i].bits == ALL_ONES);
+    values = select(values, vec4<Held>(1.0), HAS_BIAS && taken.y == ALL_ONES);
   } @else {
-    let at = inputPlaces[firstK + loadK + i * B_STEP];
+    let first = firstOfB(thread);
+    let at = inputPlaces[firstK + first.y + i * B_STEP];
     @if(CHANNEL_VECTORS) {
-      let found = findInput(at, patches[0]);
+      let taken = patches[(first.x * 4u) % TILE_N];
+      let found = findInput(at, taken);
       values = select(vec4<Held>(), vec4<Held>(valuesOf(inputVectors[found.place / 4u])), found.exists);
-      values = select(values, vec4<Held>(1.0), HAS_BIAS && patches[0].bits == ALL_ONES);
+      values = select(values, vec4<Held>(1.0), HAS_BIAS && taken.y == ALL_ONES);
     } @else {
       for (var j = 0u; j < 4u; j++) { // @unroll
-        values[j] = loadInput(at, patches[j]);
+        values[j] = loadInput(at, patches[(first.x * 4u) % TILE_N + j]);
       }
     }
   }
   return values;
 }
 
-// Of vector `slot` of tileA: the first m, and the first k.
-fn firstOfA(slot: u32) -> vec2<u32> {
-  var first: vec2<u32>;
-  @if(M_VECTORS) first = vec2<u32>((slot % (TILE_M / 4u)) * 4u, slot / (TILE_M / 4u));
-  @else first = vec2<u32>(slot / TILE_K_VECTORS, (slot % TILE_K_VECTORS) * 4u);
-  return first;
-}
-
 @compute @workgroup_size(THREADS_N, THREADS_M)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
-  @builtin(local_invocation_id) local: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
+  let local = vec3<u32>(thread % THREADS_N, thread / THREADS_N, 0u);
   let task = workgroupIndex(workgroupId, grid);
   if (task >= geometry.tasks) {
     return;
@@ -210,28 +225,23 @@ fn main(
   let split = outer / geometry.groups;
   let extentN = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
 
-  // What this thread loads, the same throughout: gradients of some channels;
-  var channelBases: array<u32, A_LOADS>;
-  for (var i = 0u; i < A_LOADS; i++) { // @unroll
-    let channel = min(firstM + firstOfA(thread + i * THREADS).x, geometry.outputChannels - 1u);
-    channelBases[i] = (group * geometry.outputChannels + channel) * geometry.outputStrides.y;
+  for (var i = thread; i < TILE_M; i += THREADS) {
+    let channel = min(firstM + i, geometry.outputChannels - 1u);
+    channelPlaces[i] = (group * geometry.outputChannels + channel) * geometry.outputStrides.y;
   }
-  // and patches: four of N for one k, or four of K for one n.
-  let loadVector = select(thread % TILE_N_VECTORS, thread / B_STEP, ALONG_K);
-  let loadK = select(thread / TILE_N_VECTORS, thread % B_STEP, ALONG_K);
-  var loaded: array<Patch, N_LOADED>;
-  for (var i = 0u; i < N_LOADED; i++) { // @unroll
-    @if(VECTOR_INPUT) let n = (thread + i * THREADS) / TILE_K_VECTORS;
-    @else let n = loadVector * 4u + i;
-    loaded[i] = patchOf(firstN + n, group);
+  for (var i = thread; i < TILE_N; i += THREADS) {
+    findPatch(firstN + i, i, group);
   }
-
   // Block by block: the partial result holds the sums of those before.
   let begin = split * geometry.kPerSplit;
   let end = min(begin + geometry.kPerSplit, geometry.k);
   var sums: array<vec4<f32>, SUMS>;
   var totals: array<vec4<f32>, SUMS>;
-  for (var first = begin; first < end; first += BLOCK_K) {
+  for (var blockIndex = 0u; blockIndex < MOST_BLOCKS; blockIndex++) {
+    let first = begin + blockIndex * BLOCK_K;
+    if (first >= end) {
+      break;
+    }
     for (var i = 0u; i < SUMS; i++) { // @unroll
       sums[i] = vec4<f32>(0.0);
     }
@@ -243,15 +253,15 @@ fn main(
     let tiles = (min(end - first, BLOCK_K) + TILE_K - 1u) / TILE_K;
     var gradients: array<vec4<Held>, A_LOADS>;
     var inputs: array<vec4<Held>, B_LOADS>;
-    for (var tile = 0u; ; tile++) {
+    for (var tile = 0u; tile < BLOCK_TILES + 1u; tile++) {
       let firstK = tile * TILE_K;
       @if(AHEAD) {
         if (tile < tiles) {
           for (var i = 0u; i < A_LOADS; i++) { // @unroll
-            gradients[i] = loadGradients(channelBases[i], firstK + firstOfA(thread + i * THREADS).y);
+            gradients[i] = loadGradients(firstK, thread + i * THREADS);
           }
           for (var i = 0u; i < B_LOADS; i++) { // @unroll
-            inputs[i] = loadInputs(firstK, loadK, thread, i, loaded);
+            inputs[i] = loadInputs(firstK, thread, i);
           }
         }
       }
@@ -265,13 +275,25 @@ fn main(
       for (var i = 0u; i < A_LOADS; i++) { // @unroll
         let slot = thread + i * THREADS;
         if (EVEN_A || slot < TILE_M * TILE_K_VECTORS) {
-          @if(AHEAD) tileA[slot] = gradients[i];
-          @else tileA[slot] = loadGradients(channelBases[i], firstK + firstOfA(slot).y);
+          @if(AHEAD) let values = gradients[i];
+          @else let values = loadGradients(firstK, slot);
+          let at = firstOfA(slot);
+          @if(M_VECTORS) {
+            @if(CHANNEL_GRADIENTS) {
+              tileA[at.y * A_PITCH + at.x / 4u] = values;
+            } @else {
+              for (var j = 0u; j < 4u; j++) { // @unroll
+                tileA[(at.y + j) * A_PITCH + at.x / 4u][at.x % 4u] = values[j];
+              }
+            }
+          } @else {
+            tileA[slot] = values;
+          }
         }
       }
       for (var i = 0u; i < B_LOADS; i++) { // @unroll
         @if(AHEAD) let values = inputs[i];
-        @else let values = loadInputs(firstK, loadK, thread, i, loaded);
+        @else let values = loadInputs(firstK, thread, i);
         @if(VECTOR_INPUT) {
           let slot = thread + i * THREADS;
           let n = slot / TILE_K_VECTORS;
@@ -279,7 +301,8 @@ fn main(
             tileB[((slot % TILE_K_VECTORS) * 4u + j) * PITCH + n / 4u][n % 4u] = values[j];
           }
         } @else {
-          tileB[(loadK + i * B_STEP) * PITCH + loadVector] = values;
+          let first = firstOfB(thread);
+          tileB[(first.y + i * B_STEP) * PITCH + first.x] = values;
         }
       }
       workgroupBarrier();

@@ -47,10 +47,9 @@ const TILE_CHANNELS: u32 = TILE_M * TILE_N / TILE_POSITIONS;
 // Vectors that a thread loads for a tile of K.
 const SOURCE_LOADS: u32 = (TILE_POSITIONS * TILE_K_VECTORS + THREADS - 1u) / THREADS;
 const WEIGHT_LOADS: u32 = (TILE_CHANNELS * TILE_K_VECTORS + THREADS - 1u) / THREADS;
-// Positions that it loads.
-@if(CHANNEL_VECTORS) const SOURCE_PLACES: u32 = SOURCE_LOADS;
-@else const SOURCE_PLACES: u32 = 4u;
 const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
+// More than there are. Loops with a constant bound need no guard counters, which would take registers.
+const MOST_BLOCKS: u32 = 0x1000000u;
 
 struct Geometry {
   sourceSize: vec3<u32>,
@@ -81,11 +80,18 @@ struct Geometry {
 @group(0) @binding(7) var<storage, read> sourceVectors: array<Vector>;
 @group(0) @binding(8) var<storage, read> activatedVectors: array<Vector>;
 
-// Of each position of the tile: where its taps begin, and the place of its sample; and where it reads the source for
-// this tap in the first channel.
+// In workgroup memory, what a thread loads takes no registers while it multiplies. Of each position of the tile: where
+// its taps begin, and the place of its sample; and where it reads the source for this tap in the first channel. Of each
+// channel: where its weights begin.
 var<workgroup> origins: array<vec4<i32>, TILE_POSITIONS>;
 @if(CHANNEL_VECTORS) var<workgroup> sourcePlaces: array<u32, TILE_POSITIONS>;
 @else var<workgroup> sourcePlaces: array<vec4<u32>, TILE_N_VECTORS>;
+var<workgroup> weightPlaces: array<u32, TILE_CHANNELS>;
+
+fn keepPlace(position: u32, place: u32) {
+  @if(CHANNEL_VECTORS) sourcePlaces[position] = place;
+  @else sourcePlaces[position / 4u][position % 4u] = place;
+}
 
 fn sourceVectorAt(vector: u32) -> vec4<Held> {
   let values = valuesOf(sourceVectors[vector]);
@@ -96,45 +102,49 @@ fn sourceVectorAt(vector: u32) -> vec4<Held> {
 }
 
 // Vector `i` of the weights that a thread loads from `channel` on.
-fn loadWeights(
-  places: array<u32, WEIGHT_LOADS>, tapPlace: u32, channel: u32, loadK: u32, thread: u32, i: u32
-) -> vec4<Held> {
+fn loadWeights(tapPlace: u32, channel: u32, thread: u32, i: u32) -> vec4<Held> {
   var exists = true;
   var place = 0u;
   @if(CHANNEL_VECTORS) {
+    let loadK = thread / TILE_N_VECTORS;
     let k = channel + loadK + i * B_STEP;
     exists = k < geometry.sourceChannels;
-    place = places[0] + (tapPlace + (channel + i * B_STEP) * geometry.packedStrides.y);
+    place = weightPlaces[(thread % TILE_N_VECTORS) * 4u] + loadK * geometry.packedStrides.y
+      + (tapPlace + (channel + i * B_STEP) * geometry.packedStrides.y);
   } @else {
-    exists = channel + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u < geometry.packedChannels;
-    place = places[i] + (tapPlace + channel / 4u);
+    let slot = thread + i * THREADS;
+    exists = channel + (slot % TILE_K_VECTORS) * 4u < geometry.packedChannels;
+    place = weightPlaces[(slot / TILE_K_VECTORS) % TILE_CHANNELS] + slot % TILE_K_VECTORS + (tapPlace + channel / 4u);
   }
   return select(vec4<Held>(), vec4<Held>(valuesOf(weightVectors[place])), !RAGGED || exists);
 }
 
 // Vector `i` of the sources that a thread loads from `channel` on: four of N for one k, or four of K for one m.
-fn loadSources(
-  places: array<u32, SOURCE_PLACES>, inside: array<bool, SOURCE_PLACES>, channel: u32, loadK: u32, thread: u32, i: u32
-) -> vec4<Held> {
+fn loadSources(groupBase: u32, channel: u32, thread: u32, i: u32) -> vec4<Held> {
   var values: vec4<Held>;
   @if(CHANNEL_VECTORS) {
-    let k = channel + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u;
+    let slot = thread + i * THREADS;
+    let k = channel + (slot % TILE_K_VECTORS) * 4u;
+    let found = sourcePlaces[min(slot / TILE_K_VECTORS, TILE_POSITIONS - 1u)];
+    let place = found + groupBase + k;
     if (VECTOR_SOURCE) {
-      let exists = inside[i] && (!RAGGED || k < geometry.sourceChannels);
-      return select(vec4<Held>(), sourceVectorAt(places[i] + channel / 4u), exists);
+      let exists = found != NOWHERE && (!RAGGED || k < geometry.sourceChannels);
+      return select(vec4<Held>(), sourceVectorAt(place / 4u), exists);
     }
     for (var j = 0u; j < 4u; j++) { // @unroll
-      let exists = inside[i] && (!RAGGED || k + j < geometry.sourceChannels);
-      values[j] = select(Held(), Held(sourceAt(places[i] + channel + j)), exists);
+      let exists = found != NOWHERE && (!RAGGED || k + j < geometry.sourceChannels);
+      values[j] = select(Held(), Held(sourceAt(place + j)), exists);
     }
   } @else {
-    let further = (channel + i * B_STEP) * geometry.sourceStrides.y;
+    let loadK = thread / TILE_N_VECTORS;
+    let further = groupBase + loadK * geometry.sourceStrides.y + (channel + i * B_STEP) * geometry.sourceStrides.y;
     let exists = !RAGGED || channel + loadK + i * B_STEP < geometry.sourceChannels;
+    let found = sourcePlaces[thread % TILE_N_VECTORS];
     if (VECTOR_SOURCE) {
-      return select(vec4<Held>(), sourceVectorAt(places[0] + further / 4u), exists);
+      return select(vec4<Held>(), sourceVectorAt((found.x + further) / 4u), exists);
     }
     for (var j = 0u; j < 4u; j++) { // @unroll
-      values[j] = select(Held(), Held(sourceAt(places[j] + further)), inside[j] & exists);
+      values[j] = select(Held(), Held(sourceAt(found[j] + further)), (POINTWISE || found[j] != NOWHERE) & exists);
     }
   }
   return values;
@@ -144,6 +154,10 @@ fn keepA(slot: u32, values: vec4<Held>) {
   if (EVEN_A || slot < TILE_M * TILE_K_VECTORS) {
     tileA[slot] = values;
   }
+}
+
+fn keepB(thread: u32, i: u32, values: vec4<Held>) {
+  tileB[(thread / TILE_N_VECTORS + i * B_STEP) * PITCH + thread % TILE_N_VECTORS] = values;
 }
 
 @compute @workgroup_size(THREADS_N, THREADS_M)
@@ -183,43 +197,19 @@ fn main(
     let index = position % geometry.phasePositions;
     let origin = gatherOrigin(vec3<i32>(phasePosition(index, geometry.phaseSize, phase)), geometry.padBegin, first);
     let sample = (position / geometry.phasePositions) * geometry.sourceStrides.x;
-    origins[i] = vec4<i32>(origin, i32(sample + select(0u, index * geometry.sourceStrides.z, POINTWISE)));
+    origins[i] = vec4<i32>(origin, i32(sample));
+    if (POINTWISE) {
+      keepPlace(i, select(NOWHERE, sample + index * geometry.sourceStrides.z, position < geometry.n));
+    }
     resultPlaces[i] = resultPlace(position, geometry.n, phase, positions);
   }
+  for (var i = thread; i < TILE_CHANNELS; i += THREADS) {
+    let channel = min(firstChannel + i, geometry.resultChannels - 1u);
+    @if(CHANNEL_VECTORS) weightPlaces[i] = group * geometry.packedStrides.x + channel / 4u;
+    @else weightPlaces[i] = group * geometry.packedStrides.x + channel * geometry.packedStrides.y;
+  }
   workgroupBarrier();
-
-  // What this thread loads, the same throughout: for some n four of K, or for one k four of N.
-  let loadVector = thread % TILE_N_VECTORS;
-  let loadK = thread / TILE_N_VECTORS;
-  var places: array<u32, SOURCE_PLACES>;
-  var inside: array<bool, SOURCE_PLACES>;
-  var weightPlaces: array<u32, WEIGHT_LOADS>;
   let groupBase = group * geometry.sourceChannels * geometry.sourceStrides.y;
-  @if(CHANNEL_VECTORS) {
-    let vector = min(firstChannel / 4u + loadVector, (geometry.resultChannels - 1u) / 4u);
-    weightPlaces[0] = group * geometry.packedStrides.x + loadK * geometry.packedStrides.y + vector;
-  } @else {
-    for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
-      let slot = thread + i * THREADS;
-      let channel = min(firstChannel + slot / TILE_K_VECTORS, geometry.resultChannels - 1u);
-      weightPlaces[i] = group * geometry.packedStrides.x + channel * geometry.packedStrides.y + slot % TILE_K_VECTORS;
-    }
-  }
-  let loadBase = groupBase + loadK * geometry.sourceStrides.y;
-  // Elements that a place counts.
-  let unit = select(1u, 4u, VECTOR_SOURCE);
-  if (POINTWISE) {
-    @if(CHANNEL_VECTORS) {
-      for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
-        let slot = thread + i * THREADS;
-        let n = min(slot / TILE_K_VECTORS, TILE_POSITIONS - 1u);
-        places[i] = (groupBase + u32(origins[n].w)) / unit + (slot % TILE_K_VECTORS) * (4u / unit);
-        inside[i] = firstPosition + n < geometry.n;
-      }
-    } @else {
-      places[0] = (loadBase + u32(origins[loadVector * 4u].w)) / 4u;
-    }
-  }
 
   // What it sums.
   @if(CHANNEL_VECTORS) let ownChannel = local.x * 4u;
@@ -241,13 +231,18 @@ fn main(
   var tapPlace = 0u;
   // Channels of a tap's last tile.
   let lastOfTap = geometry.sourceChannels - (geometry.tapTiles - 1u) * TILE_K;
-  for (var blockTile = firstTile; blockTile < tiles; blockTile += BLOCK_TILES) {
+  for (var blockIndex = 0u; blockIndex < MOST_BLOCKS; blockIndex++) {
+    let blockTile = firstTile + blockIndex * BLOCK_TILES;
+    if (blockTile >= tiles) {
+      break;
+    }
     for (var i = 0u; i < SUMS; i++) { // @unroll
       sums[i] = vec4<f32>(0.0);
     }
     let blockEnd = min(tiles, blockTile + BLOCK_TILES);
     // One iteration more than there are tiles: each loads a tile, and multiplies the one before.
-    for (var tile = blockTile; ; tile++) {
+    for (var turn = 0u; turn < BLOCK_TILES + 1u; turn++) {
+      let tile = blockTile + turn;
       if (tile < blockEnd) {
         if (!POINTWISE && (channel == 0u || tile == firstTile)) {
           let row = tap / counts.z;
@@ -258,28 +253,16 @@ fn main(
             let at = gatherAt(origin.xyz, step, geometry.sourceSize);
             let place = u32(origin.w) + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z;
             let found = select(NOWHERE, place, isInside(at, geometry.sourceSize));
-            @if(CHANNEL_VECTORS) sourcePlaces[i] = found;
-            @else sourcePlaces[i / 4u][i % 4u] = found;
+            keepPlace(i, found);
           }
           workgroupBarrier();
-          for (var i = 0u; i < SOURCE_PLACES; i++) { // @unroll
-            @if(CHANNEL_VECTORS) {
-              let slot = thread + i * THREADS;
-              let found = sourcePlaces[min(slot / TILE_K_VECTORS, TILE_POSITIONS - 1u)];
-              places[i] = (found + groupBase) / unit + (slot % TILE_K_VECTORS) * (4u / unit);
-              inside[i] = found != NOWHERE;
-            } @else {
-              places[i] = sourcePlaces[loadVector][i] + loadBase;
-              inside[i] = sourcePlaces[loadVector][i] != NOWHERE;
-            }
-          }
         }
         @if(AHEAD) {
           for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
-            weights[i] = loadWeights(weightPlaces, tapPlace, channel, loadK, thread, i);
+            weights[i] = loadWeights(tapPlace, channel, thread, i);
           }
           for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
-            sources[i] = loadSources(places, inside, channel, loadK, thread, i);
+            sources[i] = loadSources(groupBase, channel, thread, i);
           }
         }
       }
@@ -292,15 +275,15 @@ fn main(
       workgroupBarrier();
       for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
         @if(AHEAD) let values = weights[i];
-        @else let values = loadWeights(weightPlaces, tapPlace, channel, loadK, thread, i);
-        @if(CHANNEL_VECTORS) tileB[(loadK + i * B_STEP) * PITCH + loadVector] = values;
+        @else let values = loadWeights(tapPlace, channel, thread, i);
+        @if(CHANNEL_VECTORS) keepB(thread, i, values);
         @else keepA(thread + i * THREADS, values);
       }
       for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
         @if(AHEAD) let values = sources[i];
-        @else let values = loadSources(places, inside, channel, loadK, thread, i);
+        @else let values = loadSources(groupBase, channel, thread, i);
         @if(CHANNEL_VECTORS) keepA(thread + i * THREADS, values);
-        @else tileB[(loadK + i * B_STEP) * PITCH + loadVector] = values;
+        @else keepB(thread, i, values);
       }
       channel += TILE_K;
       if (channel >= geometry.sourceChannels) {

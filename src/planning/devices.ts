@@ -59,6 +59,11 @@ export interface DeviceRecord {
   readonly watchdogMilliseconds: number;
   /** Whether a multiply-add takes float16 factors and a float32 sum. Elsewhere each factor takes an instruction to convert. */
   readonly mixesHalves: boolean;
+  /**
+   * Whether the compiler keeps a sum in a register for all of a loop, and what is added to it meanwhile in others. Sums that take
+   * several terms a turn should take them at once, one sum after the other, or take one term a turn. [41]
+   */
+  readonly reservesSums: boolean;
 }
 
 /** The numbers of a row below, in their order. */
@@ -82,7 +87,7 @@ const FIELDS = [
   "launchMicroseconds",
   "megahertz",
   "watchdogMilliseconds",
-] as const satisfies readonly (keyof Omit<DeviceRecord, "mixesHalves">)[];
+] as const satisfies readonly (keyof Omit<DeviceRecord, "mixesHalves" | "reservesSums">)[];
 
 type Numbers<Names extends readonly unknown[]> = { readonly [I in keyof Names]: number };
 type Row = Numbers<typeof FIELDS>;
@@ -169,6 +174,8 @@ export const DEVICE_CLASSES = Object.keys(ROWS) as readonly DeviceClass[];
  * Apple: operands of fadd32, fmadd32 and the like may be 16-bit registers, https://dougallj.github.io/applegpu/docs.html.
  */
 const MIXING: readonly DeviceClass[] = ["amd-rdna", "apple"];
+/** Mesa, with implicit_gemm_weight_gradient.wgsl: on skl, tgl, dg2 and bmg; not on navi21 and renoir. Of others nothing is known. */
+const RESERVING: readonly DeviceClass[] = ["intel-xe-lp", "intel-xe-hpg", "intel-xe2"];
 
 const recordOf = (deviceClass: DeviceClass): DeviceRecord => ({
   ...(Object.fromEntries(FIELDS.map((field, i) => [field, ROWS[deviceClass][i]])) as Record<
@@ -176,6 +183,7 @@ const recordOf = (deviceClass: DeviceClass): DeviceRecord => ({
     number
   >),
   mixesHalves: MIXING.includes(deviceClass),
+  reservesSums: RESERVING.includes(deviceClass),
 });
 
 /** The record of each class. */

@@ -55,18 +55,28 @@ import {
   type WorkgroupTile,
 } from "./workgroupTile.js";
 
-/** Of workgroup memory: where the results of each position go, and how far the source and weight of each k of a block lie. */
-const [RESULT_BYTES, STEP_BYTES] = [4, 12];
+/**
+ * Of workgroup memory: for each position where its results go, where its source lies, and the bits, or else where its taps begin; where
+ * the weights of each channel begin; and how far the source and weight of each k of a block lie.
+ */
+const [RESULT_BYTES, SOURCE_BYTES, ORIGIN_BYTES, CHANNEL_BYTES, STEP_BYTES] = [4, 8, 16, 4, 12];
 
 /** K of a block. */
 const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK);
 
-const extraOf =
-  (operation: ConvOperation, capabilities: Capabilities) =>
-  (tile: WorkgroupTile): TileExtra => ({
-    tableBytes: RESULT_BYTES * tileN(tile) + STEP_BYTES * blockK(tile),
-    heldBytes: heldElement(operation, capabilities).heldBytes,
+/** Whether bits say which taps meet the source. */
+const tapsInBits = ({ problem }: ConvOperation, { transposed, phaseTaps }: Gather): boolean =>
+  hasTapBits(transposed ? "zeros" : problem.paddingMode, phaseTaps);
+
+function extraOf(operation: ConvOperation, capabilities: Capabilities) {
+  const { heldBytes } = heldElement(operation, capabilities);
+  const originBytes = tapsInBits(operation, describeGather(operation)) ? 0 : ORIGIN_BYTES;
+  const positionBytes = RESULT_BYTES + SOURCE_BYTES + originBytes;
+  return (tile: WorkgroupTile): TileExtra => ({
+    tableBytes: positionBytes * tileN(tile) + CHANNEL_BYTES * tileM(tile) + STEP_BYTES * blockK(tile),
+    heldBytes,
   });
+}
 
 /** Whether taps of a channel are neighbours along K: forward, weights lie so; transposed, either would do. */
 const isTapFastest = ({ transposed, uniforms: { weightStrides } }: Gather): boolean =>
@@ -144,12 +154,11 @@ export const implicitGemm: Solver<SplitTile> = {
         ...tileConstants(config, extra),
         TAP_FASTEST: isTapFastest(gather),
         RAGGED: gather.k % config.tileK !== 0,
-        TAP_BITS: hasTapBits(gather.transposed ? "zeros" : operation.problem.paddingMode, gather.phaseTaps),
+        TAP_BITS: tapsInBits(operation, gather),
         PACKED_WEIGHTS: packed !== undefined,
         AHEAD: config.ahead !== 0,
         TILE_POSITIONS: tileN(config),
         CHANNEL_VECTORS: false,
-        M_VECTORS: false,
         ...sums.constants,
         ...vectors.constants,
       },

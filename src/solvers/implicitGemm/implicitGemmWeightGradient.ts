@@ -35,6 +35,9 @@ import {
 
 /** Of workgroup memory, for each k of a block: where dy and the input lie, and the bits. */
 const PLACE_BYTES = 12;
+/** Likewise for each m and each n of a tile: where its channel lies; and where its patch lies, and the bits. */
+const CHANNEL_BYTES = 4;
+const PATCH_BYTES = 8;
 
 /** K of a block. */
 const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK);
@@ -52,11 +55,20 @@ function channelVectors({ layout, inChannels, inChannelsPerGroup, outChannels, o
   };
 }
 
+/** How a tile's gradients come, and how they lie in workgroup memory: in vectors of four output channels, or of four positions. */
+function layoutOfGradients({ problem }: ConvOperation, { mPerThread }: WorkgroupTile, capabilities: Capabilities) {
+  const inVectors = mPerThread % 4 === 0;
+  const loadsChannels = inVectors && channelVectors(problem).output;
+  const { reservesSums } = policyOf(capabilities).device;
+  return { loadsChannels, mVectors: loadsChannels || (inVectors && !reservesSums), oneByOne: reservesSums };
+}
+
 const extraOf =
   (operation: ConvOperation, capabilities: Capabilities) =>
   (tile: WorkgroupTile): TileExtra => ({
     padding: operation.problem.layout === "channels-last" ? 0 : 1,
-    tableBytes: PLACE_BYTES * blockK(tile),
+    ...layoutOfGradients(operation, tile, capabilities),
+    tableBytes: PLACE_BYTES * blockK(tile) + CHANNEL_BYTES * tileM(tile) + PATCH_BYTES * tileN(tile),
     heldBytes: heldElement(operation, capabilities).heldBytes,
   });
 
@@ -120,8 +132,8 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
     const tasks = splitK * tasksPerSplit;
     const bindings = gradientBindings(operation);
     const inVectors = channelsFirst && problem.outputPositions % 4 === 0;
-    const channels = channelVectors(problem);
-    const mVectors = channels.output && config.mPerThread % 4 === 0;
+    const { loadsChannels } = layoutOfGradients(operation, config, capabilities);
+    const channelInputs = channelVectors(problem).input;
     const inputInVectors = inVectors && isPointwise(problem) && hasTapBits(problem.paddingMode, problem.kernel);
     const first = dispatch(kernel, {
       constants: {
@@ -130,11 +142,11 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
         TRANSPOSED: false,
         ...tileConstants(config, extra),
         RANK: problem.rank,
-        VECTOR_GRADIENT: inVectors || mVectors,
+        VECTOR_GRADIENT: inVectors || loadsChannels,
         VECTOR_INPUT: inputInVectors,
         CHANNEL_FASTEST: !channelsFirst,
-        CHANNEL_VECTORS: channels.input,
-        M_VECTORS: mVectors,
+        CHANNEL_VECTORS: channelInputs,
+        CHANNEL_GRADIENTS: loadsChannels,
         RAGGED: k % tileK !== 0,
         WHOLE: readsInputAlone(problem) && k % tileK === 0,
         ZERO_PADDED: hasTapBits(problem.paddingMode, problem.kernel),
@@ -156,9 +168,9 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
       bindings: {
         ...bindings,
         // Bound as vectors, a buffer of less than one is too small.
-        inputVectors: inputInVectors || channels.input ? bindings.input : "unused",
-        gradientVectors: inVectors || mVectors ? bindings.outputGradient : "unused",
-        activatedVectors: inVectors || mVectors ? bindings.activated : "unused",
+        inputVectors: inputInVectors || channelInputs ? bindings.input : "unused",
+        gradientVectors: inVectors || loadsChannels ? bindings.outputGradient : "unused",
+        activatedVectors: inVectors || loadsChannels ? bindings.activated : "unused",
         partials: sums.target,
       },
       workgroups: foldWorkgroups(tasks, capabilities),

@@ -69,13 +69,19 @@ function vectorResult(operation: ConvOperation, gather: Gather): boolean {
 
 /** Of workgroup memory, for each position of a tile: where its taps begin, where it reads the source, where its results go. */
 const POSITION_BYTES = 24;
+/** Likewise for each channel: where its weights begin. */
+const CHANNEL_BYTES = 4;
 
 const extraOf =
   (operation: ConvOperation, capabilities: Capabilities) =>
-  (tile: WorkgroupTile): TileExtra => ({
-    tableBytes: POSITION_BYTES * (isTransposed(operation) ? tileM(tile) : tileN(tile)),
-    heldBytes: heldElement(operation, capabilities).heldBytes,
-  });
+  (tile: WorkgroupTile): TileExtra => {
+    const sizes = [tileM(tile), tileN(tile)];
+    const [channels, positions] = isTransposed(operation) ? sizes.reverse() : sizes;
+    return {
+      tableBytes: CHANNEL_BYTES * channels + POSITION_BYTES * positions,
+      heldBytes: heldElement(operation, capabilities).heldBytes,
+    };
+  };
 
 /** Tiles of K that the channels of a tap take. */
 const tapTiles = ({ sourceChannels }: Gather, { tileK }: WorkgroupTile): number => Math.ceil(sourceChannels / tileK);
@@ -164,7 +170,6 @@ export const tapGemm: Solver<SplitTile> = {
         VECTOR_SOURCE: sourceInVectors,
         POINTWISE: isPointwise(operation.problem) && (channelVectors || sourceInVectors),
         CHANNEL_VECTORS: channelVectors,
-        M_VECTORS: false,
         TILE_POSITIONS: channelVectors ? tileM(config) : tileN(config),
         ...sums.constants,
         ...vectors.constants,

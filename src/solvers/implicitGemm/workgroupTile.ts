@@ -70,8 +70,12 @@ export function tileLoads({ threadsN, threadsM, mPerThread, vectorsPerThread, ti
 
 /** What a kernel needs of workgroup memory besides its tiles. */
 export interface TileExtra {
-  /** Vectors that follow each k of B, so that banks are used evenly. */
+  /** Vectors that follow each k of B, so that banks are used evenly; and of A, where vectors are along M. */
   readonly padding?: number;
+  /** Whether A lies in vectors of four M, not of four K. */
+  readonly mVectors?: boolean;
+  /** Whether the loop over K then takes one after the other, and unrolls none. */
+  readonly oneByOne?: boolean;
   readonly tableBytes?: number;
   /** Bytes of an element of the tiles, 4 when absent. */
   readonly heldBytes?: number;
@@ -87,13 +91,17 @@ export function heldElement(operation: ConvOperation, capabilities: Capabilities
   return half ? ({ Held: "f16", heldBytes: 2 } as const) : ({ Held: "f32", heldBytes: FLOAT_BYTES } as const);
 }
 
+/** How A lies in workgroup memory: its vectors, and those from one m, or where vectors are along M one k, to the next. */
+function layoutOfA(tile: WorkgroupTile, { padding = 0, mVectors = false }: TileExtra) {
+  const pitch = mVectors ? tileM(tile) / VECTOR + padding : tile.tileK / VECTOR;
+  return { vectors: pitch * (mVectors ? tile.tileK : tileM(tile)), pitch };
+}
+
 /** Bytes of workgroup memory. */
-export function tileBytes(
-  tile: WorkgroupTile,
-  { padding = 0, tableBytes = 0, heldBytes = FLOAT_BYTES }: TileExtra,
-): number {
+export function tileBytes(tile: WorkgroupTile, extra: TileExtra): number {
   const { threadsN, vectorsPerThread, tileK } = tile;
-  const vectorsKept = (tileM(tile) * tileK) / VECTOR + tileK * (threadsN * vectorsPerThread + padding);
+  const { padding = 0, tableBytes = 0, heldBytes = FLOAT_BYTES } = extra;
+  const vectorsKept = layoutOfA(tile, extra).vectors + tileK * (threadsN * vectorsPerThread + padding);
   return vectorsKept * VECTOR * heldBytes + tableBytes;
 }
 
@@ -124,16 +132,21 @@ export function tileRefusal(tile: WorkgroupTile, { limits }: Capabilities, extra
 }
 
 /** The kernel constants of a tile (shaders/common/product_tile.wgsl). */
-export function tileConstants(tile: WorkgroupTile, { padding = 0 }: TileExtra) {
+export function tileConstants(tile: WorkgroupTile, extra: TileExtra) {
   const { threadsN, threadsM, mPerThread, vectorsPerThread, tileK, unroll = 1 } = tile;
+  const { padding = 0, mVectors = false, oneByOne = false } = extra;
+  const { vectors, pitch } = layoutOfA(tile, extra);
   return {
     THREADS_N: threadsN,
     THREADS_M: threadsM,
     M_PER_THREAD: mPerThread,
     VECTORS_PER_THREAD: vectorsPerThread,
     TILE_K: tileK,
-    UNROLL: unroll,
+    UNROLL: mVectors && oneByOne ? 1 : VECTOR * unroll,
     PADDING: padding,
+    A_VECTORS: vectors,
+    A_PITCH: pitch,
+    M_VECTORS: mVectors,
   };
 }
 
