@@ -22,7 +22,7 @@ const TEXTBOOK = LAYERS["the textbook's layer"];
 /** The bytes of script that a page may transfer to run a layer, by the entry that its engine is from. */
 const MOST_BYTES = {
   "webgpu-conv": { "the textbook's layer": 78_500, "ResNet's 3x3": 83_000 },
-  "webgpu-conv/forward": { "the textbook's layer": 55_000, "ResNet's 3x3": 59_500 },
+  "webgpu-conv/forward": { "the textbook's layer": 55_500, "ResNet's 3x3": 59_500 },
 } as const;
 type Entry = keyof typeof MOST_BYTES;
 
