@@ -15,9 +15,6 @@ const TILE_K: u32 = 16u; // @specialize
 const UNROLL: u32 = 4u; // @specialize
 // Vectors that follow each k of B: with one, threads that write neighbours along K use different banks.
 const PADDING: u32 = 0u; // @specialize
-// Vectors of A in workgroup memory, and from one m to the next; on condition M_VECTORS from one k to the next.
-const A_VECTORS: u32 = 256u; // @specialize
-const A_PITCH: u32 = 4u; // @specialize
 
 const THREADS: u32 = THREADS_N * THREADS_M;
 const TILE_M: u32 = THREADS_M * M_PER_THREAD;
@@ -32,7 +29,7 @@ const B_LOADS: u32 = TILE_K * TILE_N_VECTORS / THREADS;
 const B_STEP: u32 = THREADS / TILE_N_VECTORS;
 
 // Four of K for one m, or on condition M_VECTORS four of M for one k; and four of N for one k.
-var<workgroup> tileA: array<vec4<Held>, A_VECTORS>;
+var<workgroup> tileA: array<vec4<Held>, TILE_M * TILE_K_VECTORS>;
 var<workgroup> tileB: array<vec4<Held>, TILE_K * PITCH>;
 
 // Whether every thread loads as many vectors of A.
@@ -52,10 +49,10 @@ fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, 
     }
     let turnB = threadN + turn * (UNROLL * PITCH);
     @if(M_VECTORS) {
-      let turnA = threadM * (M_PER_THREAD / 4u) + turn * (UNROLL * A_PITCH);
+      let turnA = threadM * (M_PER_THREAD / 4u) + turn * (UNROLL * TILE_M / 4u);
       for (var k = 0u; k < UNROLL; k++) { // @unroll
         for (var q = 0u; q < M_PER_THREAD / 4u; q++) { // @unroll
-          let a = vec4<f32>(tileA[turnA + (k * A_PITCH + q)]);
+          let a = vec4<f32>(tileA[turnA + (k * (TILE_M / 4u) + q)]);
           for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
             let b = vec4<f32>(tileB[turnB + (k * PITCH + v * THREADS_N)]);
             for (var j = 0u; j < 4u; j++) { // @unroll
@@ -65,7 +62,7 @@ fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, 
         }
       }
     } @else {
-      let turnA = threadM * (M_PER_THREAD * A_PITCH) + turn * (UNROLL / 4u);
+      let turnA = threadM * (M_PER_THREAD * TILE_K_VECTORS) + turn * (UNROLL / 4u);
       for (var u = 0u; u < UNROLL / 4u; u++) { // @unroll
         var b: array<vec4<f32>, 4u * VECTORS_PER_THREAD>;
         for (var i = 0u; i < 4u; i++) { // @unroll
@@ -74,7 +71,7 @@ fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, 
           }
         }
         for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-          let a = vec4<f32>(tileA[turnA + (u + m * A_PITCH)]);
+          let a = vec4<f32>(tileA[turnA + (u + m * TILE_K_VECTORS)]);
           for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
             (*sums)[m * VECTORS_PER_THREAD + v] += a.x * b[v];
             (*sums)[m * VECTORS_PER_THREAD + v] += a.y * b[VECTORS_PER_THREAD + v];

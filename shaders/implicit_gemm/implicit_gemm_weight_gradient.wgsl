@@ -10,13 +10,14 @@
 // the next tile of K while this one is multiplied.
 // Where the positions of a block of K lie is computed once, by one thread for each; likewise where n and m lie. An
 // element of a patch then lies at the place of its k plus the place of its n. Bits of k say which steps of a tap along
-// each axis meet the input. In workgroup memory, what a thread loads takes no registers while it multiplies.
+// each axis meet the input. In workgroup memory, what a thread loads takes no registers while it multiplies; on
+// condition KEEPS_PLACES it is kept in registers, where these are many.
 // Dispatch: splitK x groups x tilesN x tilesM workgroups, folded.
 import package::common::element::{valuesOf, Vector};
 import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::product_tile::{
-  multiplyTile, tileA, tileB, A_LOADS, A_PITCH, B_LOADS, B_STEP, EVEN_A, Held, M_PER_THREAD, PITCH, SUMS, THREADS,
+  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, Held, M_PER_THREAD, PITCH, SUMS, THREADS,
   THREADS_M, THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS, VECTORS_PER_THREAD
 };
 import package::common::space::{flatten, unflatten};
@@ -47,6 +48,9 @@ const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
 const BLOCK_K: u32 = BLOCK_TILES * TILE_K;
 // More than there are. Loops with a constant bound need no guard counters, which would take registers.
 const MOST_BLOCKS: u32 = 0x1000000u;
+// Of N, those whose patches a thread loads.
+@if(VECTOR_INPUT) const N_LOADED: u32 = B_LOADS;
+@else const N_LOADED: u32 = 4u; // and one alone on condition CHANNEL_VECTORS
 // The place of what does not exist.
 const NOWHERE: u32 = 0xffffffffu;
 
@@ -109,16 +113,14 @@ fn findPlaces(k: u32, slot: u32, end: u32) {
 // Of vector `slot` of tileA: the first m, and the first k.
 fn firstOfA(slot: u32) -> vec2<u32> {
   var first: vec2<u32>;
-  @if(CHANNEL_GRADIENTS) first = vec2<u32>((slot % (TILE_M / 4u)) * 4u, slot / (TILE_M / 4u));
+  @if(M_VECTORS) first = vec2<u32>((slot % (TILE_M / 4u)) * 4u, slot / (TILE_M / 4u));
   @else first = vec2<u32>(slot / TILE_K_VECTORS, (slot % TILE_K_VECTORS) * 4u);
   return first;
 }
 
 // Vector `slot` of tileA: four gradients of a channel, from a k of the block on; or of four channels for this k.
-fn loadGradients(firstK: u32, slot: u32) -> vec4<Held> {
-  let at = firstOfA(slot);
-  let channelBase = channelPlaces[at.x % TILE_M];
-  let k = firstK + at.y;
+fn loadGradients(channelBase: u32, firstK: u32, slot: u32) -> vec4<Held> {
+  let k = firstK + firstOfA(slot).y;
   var values: vec4<Held>;
   if (VECTOR_GRADIENT) {
     let place = gradientPlaces[k];
@@ -180,13 +182,27 @@ fn firstOfB(thread: u32) -> vec2<u32> {
   );
 }
 
+// The patches that a thread loads: of vector `i`, or where there are four of N the first four.
+fn patchAt(thread: u32, i: u32) -> vec2<u32> {
+  @if(VECTOR_INPUT) return patches[((thread + i * THREADS) / TILE_K_VECTORS) % TILE_N];
+  @else return patches[(firstOfB(thread).x * 4u) % TILE_N + i];
+}
+
+fn lookUp(thread: u32) -> array<vec2<u32>, N_LOADED> {
+  var loaded: array<vec2<u32>, N_LOADED>;
+  for (var i = 0u; i < N_LOADED; i++) { // @unroll
+    loaded[i] = patchAt(thread, i);
+  }
+  return loaded;
+}
+
 // Vector `i` of those that a thread loads of the patches: four of K for one n, or four of N for one k.
-fn loadInputs(firstK: u32, thread: u32, i: u32) -> vec4<Held> {
+fn loadInputs(loaded: array<vec2<u32>, N_LOADED>, firstK: u32, thread: u32, i: u32) -> vec4<Held> {
   var values: vec4<Held>;
   @if(VECTOR_INPUT) {
     let slot = thread + i * THREADS;
     let found = inputPlaces[firstK + (slot % TILE_K_VECTORS) * 4u];
-    let taken = patches[(slot / TILE_K_VECTORS) % TILE_N];
+    let taken = loaded[i % N_LOADED];
     values = vec4<Held>(valuesOf(inputVectors[(found.x + taken.x) / 4u]));
     values = select(vec4<Held>(), values, WHOLE || found.y != 0u);
     values = select(values, vec4<Held>(1.0), HAS_BIAS && taken.y == ALL_ONES);
@@ -194,13 +210,13 @@ fn loadInputs(firstK: u32, thread: u32, i: u32) -> vec4<Held> {
     let first = firstOfB(thread);
     let at = inputPlaces[firstK + first.y + i * B_STEP];
     @if(CHANNEL_VECTORS) {
-      let taken = patches[(first.x * 4u) % TILE_N];
+      let taken = loaded[0];
       let found = findInput(at, taken);
       values = select(vec4<Held>(), vec4<Held>(valuesOf(inputVectors[found.place / 4u])), found.exists);
       values = select(values, vec4<Held>(1.0), HAS_BIAS && taken.y == ALL_ONES);
     } @else {
       for (var j = 0u; j < 4u; j++) { // @unroll
-        values[j] = loadInput(at, patches[(first.x * 4u) % TILE_N + j]);
+        values[j] = loadInput(at, loaded[j % N_LOADED]);
       }
     }
   }
@@ -232,6 +248,16 @@ fn main(
   for (var i = thread; i < TILE_N; i += THREADS) {
     findPatch(firstN + i, i, group);
   }
+  var channels: array<u32, A_LOADS>;
+  var loaded: array<vec2<u32>, N_LOADED>;
+  @if(KEEPS_PLACES) {
+    workgroupBarrier();
+    for (var i = 0u; i < A_LOADS; i++) { // @unroll
+      channels[i] = channelPlaces[firstOfA(thread + i * THREADS).x % TILE_M];
+    }
+    loaded = lookUp(thread);
+  }
+
   // Block by block: the partial result holds the sums of those before.
   let begin = split * geometry.kPerSplit;
   let end = min(begin + geometry.kPerSplit, geometry.k);
@@ -258,10 +284,15 @@ fn main(
       @if(AHEAD) {
         if (tile < tiles) {
           for (var i = 0u; i < A_LOADS; i++) { // @unroll
-            gradients[i] = loadGradients(firstK, thread + i * THREADS);
+            let slot = thread + i * THREADS;
+            @if(KEEPS_PLACES) let channel = channels[i];
+            @else let channel = channelPlaces[firstOfA(slot).x % TILE_M];
+            gradients[i] = loadGradients(channel, firstK, slot);
           }
+          @if(KEEPS_PLACES) let taken = loaded;
+          @else let taken = lookUp(thread);
           for (var i = 0u; i < B_LOADS; i++) { // @unroll
-            inputs[i] = loadInputs(firstK, thread, i);
+            inputs[i] = loadInputs(taken, firstK, thread, i);
           }
         }
       }
@@ -275,25 +306,18 @@ fn main(
       for (var i = 0u; i < A_LOADS; i++) { // @unroll
         let slot = thread + i * THREADS;
         if (EVEN_A || slot < TILE_M * TILE_K_VECTORS) {
+          @if(KEEPS_PLACES) let channel = channels[i];
+          @else let channel = channelPlaces[firstOfA(slot).x % TILE_M];
           @if(AHEAD) let values = gradients[i];
-          @else let values = loadGradients(firstK, slot);
-          let at = firstOfA(slot);
-          @if(M_VECTORS) {
-            @if(CHANNEL_GRADIENTS) {
-              tileA[at.y * A_PITCH + at.x / 4u] = values;
-            } @else {
-              for (var j = 0u; j < 4u; j++) { // @unroll
-                tileA[(at.y + j) * A_PITCH + at.x / 4u][at.x % 4u] = values[j];
-              }
-            }
-          } @else {
-            tileA[slot] = values;
-          }
+          @else let values = loadGradients(channel, firstK, slot);
+          tileA[slot] = values;
         }
       }
+      @if(KEEPS_PLACES) let taken = loaded;
+      @else let taken = lookUp(thread);
       for (var i = 0u; i < B_LOADS; i++) { // @unroll
         @if(AHEAD) let values = inputs[i];
-        @else let values = loadInputs(firstK, thread, i);
+        @else let values = loadInputs(taken, firstK, thread, i);
         @if(VECTOR_INPUT) {
           let slot = thread + i * THREADS;
           let n = slot / TILE_K_VECTORS;

@@ -47,6 +47,9 @@ const TILE_CHANNELS: u32 = TILE_M * TILE_N / TILE_POSITIONS;
 // Vectors that a thread loads for a tile of K.
 const SOURCE_LOADS: u32 = (TILE_POSITIONS * TILE_K_VECTORS + THREADS - 1u) / THREADS;
 const WEIGHT_LOADS: u32 = (TILE_CHANNELS * TILE_K_VECTORS + THREADS - 1u) / THREADS;
+// Vectors of sources that do not lie side by side.
+@if(CHANNEL_VECTORS) const FOUND: u32 = SOURCE_LOADS;
+@else const FOUND: u32 = 1u;
 const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
 // More than there are. Loops with a constant bound need no guard counters, which would take registers.
 const MOST_BLOCKS: u32 = 0x1000000u;
@@ -80,9 +83,10 @@ struct Geometry {
 @group(0) @binding(7) var<storage, read> sourceVectors: array<Vector>;
 @group(0) @binding(8) var<storage, read> activatedVectors: array<Vector>;
 
-// In workgroup memory, what a thread loads takes no registers while it multiplies. Of each position of the tile: where
-// its taps begin, and the place of its sample; and where it reads the source for this tap in the first channel. Of each
-// channel: where its weights begin.
+// What a thread loads lies in workgroup memory, and takes no registers while it multiplies; on condition KEEPS_PLACES
+// it is kept in registers, where these are many. Of each position of the tile: where its taps begin, and the place of
+// its sample; and where it reads the source for this tap in the first channel. Of each channel: where its weights
+// begin.
 var<workgroup> origins: array<vec4<i32>, TILE_POSITIONS>;
 @if(CHANNEL_VECTORS) var<workgroup> sourcePlaces: array<u32, TILE_POSITIONS>;
 @else var<workgroup> sourcePlaces: array<vec4<u32>, TILE_N_VECTORS>;
@@ -101,50 +105,71 @@ fn sourceVectorAt(vector: u32) -> vec4<Held> {
   return vec4<Held>(values);
 }
 
-// Vector `i` of the weights that a thread loads from `channel` on.
-fn loadWeights(tapPlace: u32, channel: u32, thread: u32, i: u32) -> vec4<Held> {
-  var exists = true;
-  var place = 0u;
+// Where vector `i` of the weights lies that a thread loads, in the first channel of the first tap.
+fn findWeights(thread: u32, i: u32) -> u32 {
   @if(CHANNEL_VECTORS) {
-    let loadK = thread / TILE_N_VECTORS;
-    let k = channel + loadK + i * B_STEP;
-    exists = k < geometry.sourceChannels;
-    place = weightPlaces[(thread % TILE_N_VECTORS) * 4u] + loadK * geometry.packedStrides.y
-      + (tapPlace + (channel + i * B_STEP) * geometry.packedStrides.y);
+    return weightPlaces[(thread % TILE_N_VECTORS) * 4u] + (thread / TILE_N_VECTORS) * geometry.packedStrides.y;
   } @else {
     let slot = thread + i * THREADS;
-    exists = channel + (slot % TILE_K_VECTORS) * 4u < geometry.packedChannels;
-    place = weightPlaces[(slot / TILE_K_VECTORS) % TILE_CHANNELS] + slot % TILE_K_VECTORS + (tapPlace + channel / 4u);
+    return weightPlaces[(slot / TILE_K_VECTORS) % TILE_CHANNELS] + slot % TILE_K_VECTORS;
+  }
+}
+
+// Where the sources of vector `i` lie for this tap, in the first channel, and whether they exist.
+struct Found {
+  places: vec4<u32>,
+  exist: vec4<bool>,
+}
+
+fn findSources(groupBase: u32, thread: u32, i: u32) -> Found {
+  @if(CHANNEL_VECTORS) {
+    let slot = thread + i * THREADS;
+    let place = sourcePlaces[min(slot / TILE_K_VECTORS, TILE_POSITIONS - 1u)];
+    return Found(vec4<u32>(place + groupBase + (slot % TILE_K_VECTORS) * 4u), vec4<bool>(place != NOWHERE));
+  } @else {
+    let places = sourcePlaces[thread % TILE_N_VECTORS];
+    let further = groupBase + (thread / TILE_N_VECTORS) * geometry.sourceStrides.y;
+    return Found(places + vec4<u32>(further), places != vec4<u32>(NOWHERE));
+  }
+}
+
+// Vector `i` of the weights that a thread loads from `channel` on.
+fn loadWeights(first: u32, tapPlace: u32, channel: u32, thread: u32, i: u32) -> vec4<Held> {
+  var exists = true;
+  var place = first;
+  @if(CHANNEL_VECTORS) {
+    exists = channel + thread / TILE_N_VECTORS + i * B_STEP < geometry.sourceChannels;
+    place += tapPlace + (channel + i * B_STEP) * geometry.packedStrides.y;
+  } @else {
+    exists = channel + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u < geometry.packedChannels;
+    place += tapPlace + channel / 4u;
   }
   return select(vec4<Held>(), vec4<Held>(valuesOf(weightVectors[place])), !RAGGED || exists);
 }
 
 // Vector `i` of the sources that a thread loads from `channel` on: four of N for one k, or four of K for one m.
-fn loadSources(groupBase: u32, channel: u32, thread: u32, i: u32) -> vec4<Held> {
+fn loadSources(found: Found, channel: u32, thread: u32, i: u32) -> vec4<Held> {
   var values: vec4<Held>;
   @if(CHANNEL_VECTORS) {
-    let slot = thread + i * THREADS;
-    let k = channel + (slot % TILE_K_VECTORS) * 4u;
-    let found = sourcePlaces[min(slot / TILE_K_VECTORS, TILE_POSITIONS - 1u)];
-    let place = found + groupBase + k;
+    let k = channel + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u;
+    let place = found.places.x + channel;
     if (VECTOR_SOURCE) {
-      let exists = found != NOWHERE && (!RAGGED || k < geometry.sourceChannels);
+      let exists = found.exist.x && (!RAGGED || k < geometry.sourceChannels);
       return select(vec4<Held>(), sourceVectorAt(place / 4u), exists);
     }
     for (var j = 0u; j < 4u; j++) { // @unroll
-      let exists = found != NOWHERE && (!RAGGED || k + j < geometry.sourceChannels);
+      let exists = found.exist.x && (!RAGGED || k + j < geometry.sourceChannels);
       values[j] = select(Held(), Held(sourceAt(place + j)), exists);
     }
   } @else {
-    let loadK = thread / TILE_N_VECTORS;
-    let further = groupBase + loadK * geometry.sourceStrides.y + (channel + i * B_STEP) * geometry.sourceStrides.y;
-    let exists = !RAGGED || channel + loadK + i * B_STEP < geometry.sourceChannels;
-    let found = sourcePlaces[thread % TILE_N_VECTORS];
+    let further = (channel + i * B_STEP) * geometry.sourceStrides.y;
+    let exists = !RAGGED || channel + thread / TILE_N_VECTORS + i * B_STEP < geometry.sourceChannels;
     if (VECTOR_SOURCE) {
-      return select(vec4<Held>(), sourceVectorAt((found.x + further) / 4u), exists);
+      return select(vec4<Held>(), sourceVectorAt(found.places.x / 4u + further / 4u), exists);
     }
     for (var j = 0u; j < 4u; j++) { // @unroll
-      values[j] = select(Held(), Held(sourceAt(found[j] + further)), (POINTWISE || found[j] != NOWHERE) & exists);
+      let value = Held(sourceAt(found.places[j] + further));
+      values[j] = select(Held(), value, (POINTWISE || found.exist[j]) & exists);
     }
   }
   return values;
@@ -210,6 +235,18 @@ fn main(
   }
   workgroupBarrier();
   let groupBase = group * geometry.sourceChannels * geometry.sourceStrides.y;
+  var weightsAt: array<u32, WEIGHT_LOADS>;
+  var found: array<Found, FOUND>;
+  @if(KEEPS_PLACES) {
+    for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
+      weightsAt[i] = findWeights(thread, i);
+    }
+    if (POINTWISE) {
+      for (var i = 0u; i < FOUND; i++) { // @unroll
+        found[i] = findSources(groupBase, thread, i);
+      }
+    }
+  }
 
   // What it sums.
   @if(CHANNEL_VECTORS) let ownChannel = local.x * 4u;
@@ -251,18 +288,27 @@ fn main(
           for (var i = thread; i < TILE_POSITIONS; i += THREADS) {
             let origin = origins[i];
             let at = gatherAt(origin.xyz, step, geometry.sourceSize);
-            let place = u32(origin.w) + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z;
-            let found = select(NOWHERE, place, isInside(at, geometry.sourceSize));
-            keepPlace(i, found);
+            let start = u32(origin.w) + flatten(at, geometry.sourceSize) * geometry.sourceStrides.z;
+            let place = select(NOWHERE, start, isInside(at, geometry.sourceSize));
+            keepPlace(i, place);
           }
           workgroupBarrier();
+          @if(KEEPS_PLACES) {
+            for (var i = 0u; i < FOUND; i++) { // @unroll
+              found[i] = findSources(groupBase, thread, i);
+            }
+          }
         }
         @if(AHEAD) {
           for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
-            weights[i] = loadWeights(tapPlace, channel, thread, i);
+            @if(KEEPS_PLACES) let place = weightsAt[i];
+            @else let place = findWeights(thread, i);
+            weights[i] = loadWeights(place, tapPlace, channel, thread, i);
           }
           for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
-            sources[i] = loadSources(groupBase, channel, thread, i);
+            @if(KEEPS_PLACES) let places = found[i % FOUND];
+            @else let places = findSources(groupBase, thread, i);
+            sources[i] = loadSources(places, channel, thread, i);
           }
         }
       }
@@ -274,14 +320,18 @@ fn main(
       }
       workgroupBarrier();
       for (var i = 0u; i < WEIGHT_LOADS; i++) { // @unroll
+        @if(KEEPS_PLACES) let place = weightsAt[i];
+        @else let place = findWeights(thread, i);
         @if(AHEAD) let values = weights[i];
-        @else let values = loadWeights(tapPlace, channel, thread, i);
+        @else let values = loadWeights(place, tapPlace, channel, thread, i);
         @if(CHANNEL_VECTORS) keepB(thread, i, values);
         @else keepA(thread + i * THREADS, values);
       }
       for (var i = 0u; i < SOURCE_LOADS; i++) { // @unroll
+        @if(KEEPS_PLACES) let places = found[i % FOUND];
+        @else let places = findSources(groupBase, thread, i);
         @if(AHEAD) let values = sources[i];
-        @else let values = loadSources(groupBase, channel, thread, i);
+        @else let values = loadSources(places, channel, thread, i);
         @if(CHANNEL_VECTORS) keepA(thread + i * THREADS, values);
         @else keepB(thread, i, values);
       }

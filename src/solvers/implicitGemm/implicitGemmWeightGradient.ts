@@ -21,6 +21,7 @@ import { chooseSplitK, divideEvenly, leastSplitK, splitKRefusal } from "../share
 import { predictTile, type SplitTile, tensorsOf, tileCandidates, type TiledProduct } from "./tileChoice.js";
 import {
   heldElement,
+  keepsPlaces,
   TILE_KNOBS,
   tileConstants,
   tileDiscouraged,
@@ -55,19 +56,16 @@ function channelVectors({ layout, inChannels, inChannelsPerGroup, outChannels, o
   };
 }
 
-/** How a tile's gradients come, and how they lie in workgroup memory: in vectors of four output channels, or of four positions. */
-function layoutOfGradients({ problem }: ConvOperation, { mPerThread }: WorkgroupTile, capabilities: Capabilities) {
-  const inVectors = mPerThread % 4 === 0;
-  const loadsChannels = inVectors && channelVectors(problem).output;
-  const { reservesSums } = policyOf(capabilities).device;
-  return { loadsChannels, mVectors: loadsChannels || (inVectors && !reservesSums), oneByOne: reservesSums };
-}
+/** Whether four output channels of a position are loaded at once, and lie together in workgroup memory. */
+const loadsChannels = ({ problem }: ConvOperation, { mPerThread }: WorkgroupTile): boolean =>
+  channelVectors(problem).output && mPerThread % 4 === 0;
 
 const extraOf =
   (operation: ConvOperation, capabilities: Capabilities) =>
   (tile: WorkgroupTile): TileExtra => ({
     padding: operation.problem.layout === "channels-last" ? 0 : 1,
-    ...layoutOfGradients(operation, tile, capabilities),
+    mVectors: loadsChannels(operation, tile),
+    oneByOne: policyOf(capabilities).device.reservesSums,
     tableBytes: PLACE_BYTES * blockK(tile) + CHANNEL_BYTES * tileM(tile) + PATCH_BYTES * tileN(tile),
     heldBytes: heldElement(operation, capabilities).heldBytes,
   });
@@ -132,7 +130,7 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
     const tasks = splitK * tasksPerSplit;
     const bindings = gradientBindings(operation);
     const inVectors = channelsFirst && problem.outputPositions % 4 === 0;
-    const { loadsChannels } = layoutOfGradients(operation, config, capabilities);
+    const mVectors = loadsChannels(operation, config);
     const channelInputs = channelVectors(problem).input;
     const inputInVectors = inVectors && isPointwise(problem) && hasTapBits(problem.paddingMode, problem.kernel);
     const first = dispatch(kernel, {
@@ -142,17 +140,17 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
         TRANSPOSED: false,
         ...tileConstants(config, extra),
         RANK: problem.rank,
-        VECTOR_GRADIENT: inVectors || loadsChannels,
+        VECTOR_GRADIENT: inVectors || mVectors,
         VECTOR_INPUT: inputInVectors,
         CHANNEL_FASTEST: !channelsFirst,
         CHANNEL_VECTORS: channelInputs,
-        CHANNEL_GRADIENTS: loadsChannels,
         RAGGED: k % tileK !== 0,
         WHOLE: readsInputAlone(problem) && k % tileK === 0,
         ZERO_PADDED: hasTapBits(problem.paddingMode, problem.kernel),
         ALONG_K: channelsFirst,
         BLOCKED: kPerSplit > blockK(config),
         AHEAD: config.ahead !== 0,
+        KEEPS_PLACES: keepsPlaces(capabilities),
         IN_REGISTERS: inRegisters(tileSums(config), capabilities),
       },
       types: { ...operandTypes(operation), Held: heldElement(operation, capabilities).Held },
@@ -169,8 +167,8 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
         ...bindings,
         // Bound as vectors, a buffer of less than one is too small.
         inputVectors: inputInVectors || channelInputs ? bindings.input : "unused",
-        gradientVectors: inVectors || loadsChannels ? bindings.outputGradient : "unused",
-        activatedVectors: inVectors || loadsChannels ? bindings.activated : "unused",
+        gradientVectors: inVectors || mVectors ? bindings.outputGradient : "unused",
+        activatedVectors: inVectors || mVectors ? bindings.activated : "unused",
         partials: sums.target,
       },
       workgroups: foldWorkgroups(tasks, capabilities),

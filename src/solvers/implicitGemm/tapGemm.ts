@@ -27,6 +27,7 @@ import { predictTile, type SplitTile, tensorsOf, tileCandidates, type TiledProdu
 import { resultsPacked, tapsPacked } from "./packWeights.js";
 import {
   heldElement,
+  keepsPlaces,
   TILE_KNOBS,
   tileN,
   tileConstants,
@@ -166,6 +167,7 @@ export const tapGemm: Solver<SplitTile> = {
         ...gather.constants,
         ...tileConstants(config, extra),
         AHEAD: config.ahead !== 0,
+        KEEPS_PLACES: keepsPlaces(capabilities),
         RAGGED: gather.sourceChannels % config.tileK !== 0,
         VECTOR_SOURCE: sourceInVectors,
         POINTWISE: isPointwise(operation.problem) && (channelVectors || sourceInVectors),

@@ -70,7 +70,7 @@ export function tileLoads({ threadsN, threadsM, mPerThread, vectorsPerThread, ti
 
 /** What a kernel needs of workgroup memory besides its tiles. */
 export interface TileExtra {
-  /** Vectors that follow each k of B, so that banks are used evenly; and of A, where vectors are along M. */
+  /** Vectors that follow each k of B, so that banks are used evenly. */
   readonly padding?: number;
   /** Whether A lies in vectors of four M, not of four K. */
   readonly mVectors?: boolean;
@@ -91,17 +91,20 @@ export function heldElement(operation: ConvOperation, capabilities: Capabilities
   return half ? ({ Held: "f16", heldBytes: 2 } as const) : ({ Held: "f32", heldBytes: FLOAT_BYTES } as const);
 }
 
-/** How A lies in workgroup memory: its vectors, and those from one m, or where vectors are along M one k, to the next. */
-function layoutOfA(tile: WorkgroupTile, { padding = 0, mVectors = false }: TileExtra) {
-  const pitch = mVectors ? tileM(tile) / VECTOR + padding : tile.tileK / VECTOR;
-  return { vectors: pitch * (mVectors ? tile.tileK : tileM(tile)), pitch };
-}
+/** Registers for a thread beyond which it keeps where its loads lie. With fewer, what it looks up leaves room for sums. [41] */
+const FEW_REGISTERS = 64;
+
+/** Whether threads keep in registers where their loads lie; otherwise they look it up in workgroup memory for each tile of K. */
+export const keepsPlaces = (capabilities: Capabilities): boolean =>
+  policyOf(capabilities).threadRegisters > FEW_REGISTERS;
 
 /** Bytes of workgroup memory. */
-export function tileBytes(tile: WorkgroupTile, extra: TileExtra): number {
+export function tileBytes(
+  tile: WorkgroupTile,
+  { padding = 0, tableBytes = 0, heldBytes = FLOAT_BYTES }: TileExtra,
+): number {
   const { threadsN, vectorsPerThread, tileK } = tile;
-  const { padding = 0, tableBytes = 0, heldBytes = FLOAT_BYTES } = extra;
-  const vectorsKept = layoutOfA(tile, extra).vectors + tileK * (threadsN * vectorsPerThread + padding);
+  const vectorsKept = (tileM(tile) * tileK) / VECTOR + tileK * (threadsN * vectorsPerThread + padding);
   return vectorsKept * VECTOR * heldBytes + tableBytes;
 }
 
@@ -132,10 +135,8 @@ export function tileRefusal(tile: WorkgroupTile, { limits }: Capabilities, extra
 }
 
 /** The kernel constants of a tile (shaders/common/product_tile.wgsl). */
-export function tileConstants(tile: WorkgroupTile, extra: TileExtra) {
+export function tileConstants(tile: WorkgroupTile, { padding = 0, mVectors = false, oneByOne = false }: TileExtra) {
   const { threadsN, threadsM, mPerThread, vectorsPerThread, tileK, unroll = 1 } = tile;
-  const { padding = 0, mVectors = false, oneByOne = false } = extra;
-  const { vectors, pitch } = layoutOfA(tile, extra);
   return {
     THREADS_N: threadsN,
     THREADS_M: threadsM,
@@ -144,8 +145,6 @@ export function tileConstants(tile: WorkgroupTile, extra: TileExtra) {
     TILE_K: tileK,
     UNROLL: mVectors && oneByOne ? 1 : VECTOR * unroll,
     PADDING: padding,
-    A_VECTORS: vectors,
-    A_PITCH: pitch,
     M_VECTORS: mVectors,
   };
 }
