@@ -56,8 +56,10 @@ function specialised({ name, code, constants, conditions }: LoadedKernel): Const
 }
 
 /** The types that go with these switches. */
-const typesOf = (values: ConstantValues): AliasTypes =>
-  values.VECTOR_RESULT === true ? { Result: "vec4f", Sum: "vec4f" } : {};
+const typesOf = ({ VECTOR_RESULT, VECTORS }: ConstantValues): AliasTypes => ({
+  ...(VECTOR_RESULT === true && { Result: "vec4f", Sum: "vec4f" }),
+  ...(VECTORS === true && { Source: "vec4f" }),
+});
 
 gpuTest("there are kernels", () => {
   expect(LOADED_KERNELS.length).toBeGreaterThan(0);
