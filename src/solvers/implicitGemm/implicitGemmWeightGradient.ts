@@ -36,9 +36,8 @@ import {
 
 /** Of workgroup memory, for each k of a block: where dy and the input lie, and the bits. */
 const PLACE_BYTES = 12;
-/** Likewise for each m and each n of a tile: where its channel lies; and where its patch lies, and the bits. */
-const CHANNEL_BYTES = 4;
-const PATCH_BYTES = 8;
+/** Likewise for each m and each n of a tile: where its channel lies; where its patch lies, and the bits; else where taps begin. */
+const [CHANNEL_BYTES, PATCH_BYTES, ORIGIN_BYTES] = [4, 8, 16];
 
 /** K of a block. */
 const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK);
@@ -60,13 +59,16 @@ function channelVectors({ layout, inChannels, inChannelsPerGroup, outChannels, o
 const loadsChannels = ({ problem }: ConvOperation, { mPerThread }: WorkgroupTile): boolean =>
   channelVectors(problem).output && mPerThread % 4 === 0;
 
+const patchBytes = ({ problem }: ConvOperation): number =>
+  PATCH_BYTES + (hasTapBits(problem.paddingMode, problem.kernel) ? 0 : ORIGIN_BYTES);
+
 const extraOf =
   (operation: ConvOperation, capabilities: Capabilities) =>
   (tile: WorkgroupTile): TileExtra => ({
     padding: operation.problem.layout === "channels-last" ? 0 : 1,
     mVectors: loadsChannels(operation, tile),
     oneByOne: policyOf(capabilities).device.reservesSums,
-    tableBytes: PLACE_BYTES * blockK(tile) + CHANNEL_BYTES * tileM(tile) + PATCH_BYTES * tileN(tile),
+    tableBytes: PLACE_BYTES * blockK(tile) + CHANNEL_BYTES * tileM(tile) + patchBytes(operation) * tileN(tile),
     heldBytes: heldElement(operation, capabilities).heldBytes,
   });
 
@@ -146,8 +148,7 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
         CHANNEL_VECTORS: channelInputs,
         RAGGED: k % tileK !== 0,
         WHOLE: readsInputAlone(problem) && k % tileK === 0,
-        ZERO_PADDED: hasTapBits(problem.paddingMode, problem.kernel),
-        ALONG_K: channelsFirst,
+        TAP_BITS: hasTapBits(problem.paddingMode, problem.kernel),
         BLOCKED: kPerSplit > blockK(config),
         AHEAD: config.ahead !== 0,
         KEEPS_PLACES: keepsPlaces(capabilities),
