@@ -5,11 +5,9 @@
 // Float32, whatever the tensor is stored as, and 0 beyond the last channel and position. A gradient is
 // masked on the way. A thread takes 16 channels of a position, so that it divides seldom.
 // Dispatch: ceil(groups * tiles * blocks * positions / 64) workgroups, folded.
-import package::common::element::Element;
-import package::common::epilogue::{maskGradient, MASKED};
 import package::common::grid::workgroupIndex;
-import package::common::halves::unpackHalf;
 import package::common::padding::paddedSource;
+import package::common::source::sourceAt;
 import package::common::space::{flatten, unflatten, RANK};
 
 const THREADS: u32 = 64u;
@@ -32,36 +30,19 @@ struct Geometry {
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
-@group(0) @binding(1) var<storage, read> tensor: array<Element>;
-// The relu's output, laid out as the gradient.
-@group(0) @binding(2) var<storage, read> activated: array<Element>;
 @group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>;
 
-fn activatedAt(place: u32) -> f32 {
-  @if(HALVES) return unpackHalf(activated[place / 2u], place);
-  @else return f32(activated[place]);
-}
-
-fn valueAt(place: u32) -> f32 {
-  var value: f32;
-  @if(HALVES) value = unpackHalf(tensor[place / 2u], place);
-  @else value = f32(tensor[place]);
-  if (MASKED) {
-    return maskGradient(value, activatedAt(place));
-  }
-  return value;
-}
-
-fn sourceAt(position: vec3<u32>) -> vec3<u32> {
+// Where the tensor has a position, one axis at a time.
+fn placeOf(position: vec3<u32>) -> vec3<u32> {
   let at = vec3<i32>(position * geometry.step) - geometry.padBegin;
-  var source = vec3<u32>(0u, 0u, paddedSource(at.z, geometry.size.z));
+  var found = vec3<u32>(0u, 0u, paddedSource(at.z, geometry.size.z));
   if (RANK > 1u) {
-    source.y = paddedSource(at.y, geometry.size.y);
+    found.y = paddedSource(at.y, geometry.size.y);
   }
   if (RANK > 2u) {
-    source.x = paddedSource(at.x, geometry.size.x);
+    found.x = paddedSource(at.x, geometry.size.x);
   }
-  return source;
+  return found;
 }
 
 @compute @workgroup_size(THREADS)
@@ -81,18 +62,18 @@ fn main(
   let perSample = geometry.packedSize.x * geometry.packedSize.y * geometry.packedSize.z;
   let sample = number / perSample;
   let position = unflatten(number % perSample, geometry.packedSize);
-  let source = sourceAt(position);
-  let exists = all(geometry.size > source) && geometry.batch > sample;
+  let found = placeOf(position);
+  let exists = all(geometry.size > found) && geometry.batch > sample;
   let firstChannel = ((tile % geometry.groupTiles) * geometry.tileVectors + firstVector) * 4u;
   let end = select(0u, geometry.channels, exists);
-  let place = sample * geometry.strides.x + flatten(source, geometry.size) * geometry.strides.z
+  let place = sample * geometry.strides.x + flatten(found, geometry.size) * geometry.strides.z
     + ((tile / geometry.groupTiles) * geometry.channels + firstChannel) * geometry.strides.y;
   let resultPlace = (tile * geometry.positions + number) * geometry.tileVectors + firstVector;
   for (var v = 0u; v < min(BLOCK, geometry.tileVectors - firstVector); v++) {
     var values: vec4<f32>;
     for (var i = 0u; i < 4u; i++) { // @unroll
       if (firstChannel + v * 4u + i < end) {
-        values[i] = valueAt(place + (v * 4u + i) * geometry.strides.y);
+        values[i] = sourceAt(place + (v * 4u + i) * geometry.strides.y);
       }
     }
     result[resultPlace + v] = values;

@@ -106,7 +106,7 @@ const TRANSPOSED_SHAPES: readonly Shape[] = [
   [16, 4, 13, 1], // 52 x 64, half the threads
 ];
 /** How much longer a number of splits may take than the best before, for more of them to be tried. */
-export const MOST_LONGER = 1.5;
+const MOST_LONGER = 1.5;
 /** K of a part below which splitting is not tried. */
 export const LEAST_K = 64;
 const TILE_KS = [8, 16, 32];
@@ -148,23 +148,26 @@ export function rankedTiles(product: TiledProduct, capabilities: Capabilities): 
   const ranked = able.map((tile) => {
     const work = workOf(tile, extra(tile), loadInstructions);
     const worthwhile = splits.filter((splitK) => splitK === 1 || product.k >= splitK * LEAST_K);
-    const { splitK, clocks } = bestSplit(worthwhile, (count) =>
+    const { split = 1, clocks } = bestSplit(worthwhile, (count) =>
       predictClocks(padded.get(tile.tileK) ?? inTiles(product, tile.tileK), work, count, device),
     );
-    return { config: { ...tile, splitK }, clocks };
+    return { config: { ...tile, splitK: split }, clocks };
   });
   return ranked.sort((a, b) => a.clocks - b.clocks);
 }
 
-/** The number of splits with the shortest time. More are no better once they take much longer than the best of those before. */
-function bestSplit(
-  counts: readonly number[],
-  clocksOf: (splitK: number) => number,
-): { splitK: number; clocks: number } {
-  let best = { splitK: 1, clocks: Infinity };
-  for (const splitK of counts) {
-    const clocks = clocksOf(splitK);
-    if (clocks < best.clocks) best = { splitK, clocks };
+/**
+ * The split with the shortest time, fewer parts first; undefined where none is possible. More are no better once they take much longer
+ * than the best of those before.
+ */
+export function bestSplit<Split>(
+  splits: readonly Split[],
+  clocksOf: (split: Split) => number,
+): { readonly split: Split | undefined; readonly clocks: number } {
+  let best: { split: Split | undefined; clocks: number } = { split: undefined, clocks: Infinity };
+  for (const split of splits) {
+    const clocks = clocksOf(split);
+    if (clocks < best.clocks) best = { split, clocks };
     if (clocks > MOST_LONGER * best.clocks) break;
   }
   return best;

@@ -4,7 +4,7 @@ import type { Capabilities } from "../../planning/capabilities.js";
 import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { Triple } from "../../problem/problem.js";
-import { elementTypes, paddingConstant } from "../shared/constants.js";
+import { gatherTypes, paddingConstant } from "../shared/constants.js";
 
 const THREADS = 64;
 const VECTOR = 4;
@@ -44,7 +44,6 @@ export function packPositions(operation: ConvOperation, packing: Packing, capabi
   const isInput = role === "x";
   const channels = channelsOf(operation, packing);
   const threads = packingThreads(operation, packing);
-  const types = elementTypes(operation);
   return dispatch(kernel, {
     constants: {
       RANK: problem.rank,
@@ -52,7 +51,7 @@ export function packPositions(operation: ConvOperation, packing: Packing, capabi
       MASKED: masked && !isInput,
       HALVES: halves,
     },
-    types: halves ? { Element: "u32" } : types,
+    types: halves ? { Element: "u32", Source: "u32" } : gatherTypes(operation),
     uniforms: {
       threads,
       positions,
@@ -67,7 +66,7 @@ export function packPositions(operation: ConvOperation, packing: Packing, capabi
       padBegin: isInput ? problem.padBegin : [0, 0, 0],
       strides: isInput ? problem.inputStrides : problem.outputStrides,
     },
-    bindings: { tensor: role, activated: masked && !isInput ? "activated" : "unused", result: `${role} packed` },
+    bindings: { source: role, activated: masked && !isInput ? "activated" : "unused", result: `${role} packed` },
     workgroups: foldWorkgroups(Math.ceil(threads / THREADS), capabilities),
   });
 }

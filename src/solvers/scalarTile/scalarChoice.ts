@@ -4,7 +4,7 @@ import { policyOf } from "../../planning/policy.js";
 import { predictScalarClocks, scalarLanes, type ScalarSplit } from "../../planning/scalarModel.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { isPointwise } from "../../problem/pointwise.js";
-import { LEAST_K, MOST_LONGER, SPLITS, tensorsOf, type TiledProduct } from "../implicitGemm/tileChoice.js";
+import { bestSplit, LEAST_K, SPLITS, tensorsOf, type TiledProduct } from "../implicitGemm/tileChoice.js";
 import { tileDiscouraged } from "../implicitGemm/workgroupTile.js";
 import { resultElements } from "../passes/sumSplits.js";
 import { cutWalk } from "../shared/blocks.js";
@@ -161,14 +161,8 @@ export function rankedScalarTiles(
     const splits = able.flatMap((splitK) => splitOf(gather, unroll, splitK) ?? []);
     return counts.map((threads): RankedScalarTile => {
       const tile = { threads, mPerThread, placesPerThread, unroll };
-      const clocksOf = predict(tile);
-      let best: RankedScalarTile = { config: tile, clocks: Infinity };
-      for (const split of splits) {
-        const clocks = clocksOf(split);
-        if (clocks < best.clocks) best = { config: { ...tile, splitK: split.splitK }, clocks };
-        if (clocks > MOST_LONGER * best.clocks) break;
-      }
-      return best;
+      const { split, clocks } = bestSplit(splits, predict(tile));
+      return { config: split ? { ...tile, splitK: split.splitK } : tile, clocks };
     });
   });
   return ranked.sort((a, b) => a.clocks - b.clocks);

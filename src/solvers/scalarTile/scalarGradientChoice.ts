@@ -1,10 +1,11 @@
 /** Which scalar tiles are candidates for a weight gradient, by predicted time (planning/scalarModel.ts), packings included. */
 import type { Capabilities } from "../../planning/capabilities.js";
 import { policyOf } from "../../planning/policy.js";
+import { remembered } from "../../planning/remembered.js";
 import { predictScalarClocks, SCALARS } from "../../planning/scalarModel.js";
 import { DISPATCH_CLOCKS, FLOAT_BYTES, predictStream } from "../../planning/tileModel.js";
 import { type ConvOperation, elementsOf, operandBytes } from "../../problem/operation.js";
-import { LEAST_K, MOST_LONGER, SPLITS, tensorsOf } from "../implicitGemm/tileChoice.js";
+import { bestSplit, LEAST_K, SPLITS, tensorsOf } from "../implicitGemm/tileChoice.js";
 import { gradientMatrix } from "../passes/reducePartials.js";
 import { BATCH_BLOCKS, BLOCK_TERMS } from "../shared/blocks.js";
 import { divideEvenly, splitKRefusal } from "../shared/splits.js";
@@ -141,20 +142,8 @@ export interface RankedScalarGradient {
   readonly clocks: number;
 }
 
-/** What was predicted last for an operation: whether scalar tiles pay is asked before their candidates are. */
-const RANKED = new WeakMap<ConvOperation, { on: Capabilities; ranked: readonly RankedScalarGradient[] }>();
-
 /** Tiles from the shortest predicted time to the longest; none where they would take too much memory. */
-export function rankedScalarGradients(
-  operation: ConvOperation,
-  capabilities: Capabilities,
-): readonly RankedScalarGradient[] {
-  const last = RANKED.get(operation);
-  if (last?.on === capabilities) return last.ranked;
-  const ranked = rankTiles(operation, capabilities);
-  RANKED.set(operation, { on: capabilities, ranked });
-  return ranked;
-}
+export const rankedScalarGradients = remembered(rankTiles);
 
 function rankTiles(operation: ConvOperation, capabilities: Capabilities): readonly RankedScalarGradient[] {
   const { elements } = gradientMatrix(operation);
@@ -164,13 +153,8 @@ function rankTiles(operation: ConvOperation, capabilities: Capabilities): readon
     const predict = predictor(operation, tile, capabilities);
     if (!predict) return [];
     return THREADS.map((threads): RankedScalarGradient => {
-      let best: RankedScalarGradient = { config: { threads, ...tile }, clocks: Infinity };
-      for (const splitK of able) {
-        const clocks = predict(threads, splitK);
-        if (clocks < best.clocks) best = { config: { threads, ...tile, splitK }, clocks };
-        if (clocks > MOST_LONGER * best.clocks) break;
-      }
-      return best;
+      const { split, clocks } = bestSplit(able, (splitK) => predict(threads, splitK));
+      return { config: { threads, ...tile, ...(split !== undefined && { splitK: split }) }, clocks };
     });
   });
   return ranked.filter(({ clocks }) => clocks < Infinity).sort((a, b) => a.clocks - b.clocks);

@@ -6,6 +6,7 @@
 import type { Capabilities } from "../../planning/capabilities.js";
 import type { DeviceRecord } from "../../planning/devices.js";
 import { policyOf } from "../../planning/policy.js";
+import { remembered } from "../../planning/remembered.js";
 import { predictStream } from "../../planning/tileModel.js";
 import { BYTES_PER_ELEMENT } from "../../problem/dtype.js";
 import type { ConvOperation } from "../../problem/operation.js";
@@ -194,19 +195,10 @@ function predict(
   };
 }
 
-/** What was predicted last for an operation: whether Winograd pays is asked before its candidates are. */
-const PREDICTED = new WeakMap<ConvOperation, { readonly on: Capabilities; readonly predicted: readonly Predicted[] }>();
-
 /** The F of a layer by predicted time, the fastest first; none where times are not predicted. */
-function predictions(pass: WinogradPass, operation: ConvOperation, capabilities: Capabilities): readonly Predicted[] {
-  const last = PREDICTED.get(operation);
-  if (last?.on === capabilities) return last.predicted;
-  const predicted = predictTimes(pass, operation, capabilities);
-  PREDICTED.set(operation, { on: capabilities, predicted });
-  return predicted;
-}
+const predictions = remembered(predictTimes);
 
-function predictTimes(pass: WinogradPass, operation: ConvOperation, capabilities: Capabilities): readonly Predicted[] {
+function predictTimes(operation: ConvOperation, capabilities: Capabilities, pass: WinogradPass): readonly Predicted[] {
   const policy = policyOf(capabilities);
   const tilingOf = (tile: number): Tiling => pass.tilingOf(operation, tile);
   if (!policy.workgroupMemoryPays || unsharedRefusal(operation.problem) !== undefined) return [];
@@ -222,7 +214,7 @@ export function winogradConfigs(
   operation: ConvOperation,
   capabilities: Capabilities,
 ): readonly WinogradConfig[] {
-  const predicted = predictions(pass, operation, capabilities).flatMap(({ configs }) => configs);
+  const predicted = predictions(operation, capabilities, pass).flatMap(({ configs }) => configs);
   if (predicted.length > 0) return predicted;
   return tileConfigs(operation, (tile) => pass.tilingOf(operation, tile), policyOf(capabilities));
 }
@@ -239,7 +231,7 @@ export function winogradDiscouraged(
     return `${String(fewestChannels)} channels a group are too few to pay for the transforms`;
   }
   const tilingOf = (tile: number): Tiling => pass.tilingOf(operation, tile);
-  const [best] = predictions(pass, operation, capabilities);
+  const [best] = predictions(operation, capabilities, pass);
   const [config] = (best as Predicted | undefined)?.configs ?? tileConfigs(operation, tilingOf, policy);
   // The plan cannot say this: where shaders have no float16 it is of float32.
   if (operation.dtype === "float16" && !isExact(config, operation)) return TOO_COARSE;
