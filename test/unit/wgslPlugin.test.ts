@@ -59,6 +59,15 @@ function firstGroup(pattern: RegExp, text: string): string {
   return found;
 }
 
+const UNIFORMS = /@binding\(0\) var<uniform> \w+: (\w+);/;
+
+/** The text that declares a kernel's uniforms: its own, or that of the shared part which it has them from. */
+function declaringUniforms(file: string): string {
+  if (UNIFORMS.test(SHADERS[file])) return SHADERS[file];
+  const part = firstGroup(/import package::common::(\w+)::\{[^}]*\bgeometry\b/, SHADERS[file]);
+  return SHADERS[`common/${part}.wgsl`];
+}
+
 /** Storage that a text declares, by name. */
 function storageOf(text: string): Partial<Kernel["bindings"]> {
   const declared = [...text.matchAll(/@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)> (\w+):/g)];
@@ -79,8 +88,9 @@ const SHARED_STORAGE = Object.entries(SHADERS)
 describe.each(KERNEL_FILES)("%s", (file) => {
   test("its uniform struct is laid out as WGSL says", async () => {
     const { uniforms } = await buildKernel(file, SHADERS);
-    const structName = firstGroup(/@binding\(0\) var<uniform> \w+: (\w+);/, SHADERS[file]);
-    const body = firstGroup(new RegExp(`struct ${structName} \\{([^}]*)\\}`), SHADERS[file]);
+    const text = declaringUniforms(file);
+    const structName = firstGroup(UNIFORMS, text);
+    const body = firstGroup(new RegExp(`struct ${structName} \\{([^}]*)\\}`), text);
     expect(uniforms).toEqual(layOut(body));
   });
 
