@@ -18,6 +18,7 @@ struct Geometry {
   elements: u32,
   channels: u32,
   channelStride: u32,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -32,7 +33,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let element = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let element = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (element >= geometry.elements) {
     return;
   }

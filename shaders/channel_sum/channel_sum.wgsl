@@ -19,6 +19,7 @@ struct Geometry {
   k: u32, // batch * positions
   kPerSplit: u32,
   strides: vec3<u32>, // batch, channel, position
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -32,7 +33,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let task = workgroupIndex(workgroupId, grid);
+  let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
   if (task >= geometry.tasks) {
     return;
   }

@@ -50,6 +50,7 @@ struct Geometry {
   kPerSplit: u32, // a multiple of TILE_K
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
   outputStrides: vec3<u32>,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;

@@ -41,6 +41,7 @@ struct Geometry {
   packedChannels: u32, // sourceChannels, rounded up to fours
   tilesPerSplit: u32,
   resultElements: u32, // from one partial result to the next
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;

@@ -33,6 +33,7 @@ struct Geometry {
   weightPositionStride: u32, // between the filters of neighbouring output positions; 0 where they share one
   pixelScale: vec4<f32>, // of an image
   pixelShift: vec4<f32>,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -44,7 +45,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let element = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let element = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (element >= geometry.resultElements) {
     return;
   }

@@ -26,6 +26,7 @@ struct Geometry {
   kPerSplit: u32,
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
   outputStrides: vec3<u32>,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -37,7 +38,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let element = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let element = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (element >= geometry.elements) {
     return;
   }

@@ -72,6 +72,7 @@ struct Geometry {
   resultElements: u32, // from one partial result to the next
   pixelScale: vec4<f32>, // of an image
   pixelShift: vec4<f32>,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -183,7 +184,7 @@ fn main(
   @builtin(local_invocation_id) local: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let task = workgroupIndex(workgroupId, grid);
+  let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
   if (task >= geometry.tasks) {
     return;
   }

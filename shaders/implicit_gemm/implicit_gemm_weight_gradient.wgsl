@@ -37,7 +37,7 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let local = vec3<u32>(thread % THREADS_N, thread / THREADS_N, 0u);
-  let task = workgroupIndex(workgroupId, grid);
+  let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
   if (task >= geometry.tasks) {
     return;
   }

@@ -48,7 +48,7 @@ fn main(
   @builtin(local_invocation_id) local: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let task = workgroupIndex(workgroupId, grid);
+  let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
   if (task >= geometry.tasks) {
     return;
   }

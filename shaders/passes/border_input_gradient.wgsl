@@ -39,6 +39,7 @@ struct Geometry {
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
   weightPositionStride: u32, // between the filters of neighbouring output positions; 0 where they share one
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -104,7 +105,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let element = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let element = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (element >= geometry.resultElements) {
     return;
   }

@@ -12,6 +12,7 @@ const TO_HALF: bool = false; // @specialize
 struct Geometry {
   elements: u32,
   pairs: u32,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -31,7 +32,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let pair = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let pair = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (pair >= geometry.pairs) {
     return;
   }

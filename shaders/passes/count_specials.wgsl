@@ -14,6 +14,7 @@ const HALF: bool = false; // @specialize
 struct Geometry {
   elements: u32,
   words: u32,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -45,7 +46,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let first = workgroupIndex(workgroupId, grid) * THREADS * TURNS + thread;
+  let first = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS * TURNS + thread;
   var found = Found(0u, 0u, 0u);
   for (var turn = 0u; turn < TURNS; turn++) {
     let word = first + turn * THREADS;

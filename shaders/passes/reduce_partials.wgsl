@@ -19,6 +19,7 @@ struct Geometry {
   n: u32, // weights of a filter, and 1 for the bias
   taps: u32,
   strides: vec3<u32>, // of the result: output channel, input channel, tap
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -31,7 +32,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let element = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let element = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (element >= geometry.elements) {
     return;
   }

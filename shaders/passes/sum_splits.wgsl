@@ -18,6 +18,7 @@ struct Geometry {
   splitK: u32,
   channels: u32,
   channelStride: u32,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -37,7 +38,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let index = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   @if(PACKED) {
     let element = 2u * index;
     if (element >= geometry.elements) {

@@ -16,6 +16,7 @@ struct Geometry {
   resultStrides: vec3<u32>, // batch, channel, position
   pixelScale: vec4<f32>,
   pixelShift: vec4<f32>,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -28,7 +29,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let pixel = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let pixel = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (pixel >= geometry.pixels) {
     return;
   }

@@ -39,6 +39,7 @@ struct Geometry {
   segmentsPerBlock: u32,
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
   outputStrides: vec3<u32>,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -57,7 +58,7 @@ fn main(
 ) {
   var lane = 0u;
   @if(SUBGROUPS) lane = place.lane % BROADCAST_LANES;
-  let task = workgroupIndex(workgroupId, grid);
+  let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
   if (task >= geometry.tasks) {
     return;
   }

@@ -19,6 +19,7 @@ struct Geometry {
   sourceChannels: u32,
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -31,7 +32,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let index = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (index >= geometry.threads) {
     return;
   }

@@ -27,6 +27,7 @@ struct Geometry {
   step: vec3<u32>,
   padBegin: vec3<i32>,
   strides: vec3<u32>, // of the tensor: batch, channel, position
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -51,7 +52,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let index = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (index >= geometry.threads) {
     return;
   }

@@ -73,6 +73,7 @@ struct Geometry {
   blocks: u32,
   blocksPerSplit: u32,
   resultElements: u32, // from one partial result to the next, in places
+  firstWorkgroup: u32,
 }
 
 // The weights of a tile of M, for UNROLL channels of a tap.
@@ -100,7 +101,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let task = workgroupIndex(workgroupId, grid);
+  let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
   if (task >= geometry.tasks) {
     return;
   }

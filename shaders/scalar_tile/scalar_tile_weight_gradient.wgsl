@@ -65,6 +65,7 @@ struct Geometry {
   stepsPerBlock: u32,
   blocks: u32,
   blocksPerSplit: u32,
+  firstWorkgroup: u32,
 }
 
 // Gradients of a tile of M.
@@ -88,7 +89,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let task = workgroupIndex(workgroupId, grid);
+  let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
   if (task >= geometry.tasks) {
     return;
   }

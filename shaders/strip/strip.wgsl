@@ -62,6 +62,7 @@ struct Geometry {
   blocksPerSplit: u32,
   resultElements: u32, // from one partial result to the next
   threads: u32, // of all splits
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -91,7 +92,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let index = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (index >= geometry.threads) {
     return;
   }

@@ -46,6 +46,7 @@ struct Geometry {
   threads: u32, // splitK * groups * outputChannels * inputChannels * ROW_BLOCKS
   inputStrides: vec3<u32>, // batch, channel, position; likewise for the output
   outputStrides: vec3<u32>,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -57,7 +58,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let index = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (index >= geometry.threads) {
     return;
   }

@@ -68,6 +68,7 @@ struct Geometry {
   resultStrides: vec3<u32>,
   weightStrides: vec3<u32>, // result channel, source channel, tap
   weightGroupStride: u32,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -95,7 +96,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let task = workgroupIndex(workgroupId, grid);
+  let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
   if (task >= geometry.tasks) {
     return;
   }

@@ -37,6 +37,7 @@ struct Geometry {
   sourceStrides: vec3<u32>, // batch, channel, position
   pixelScale: vec4<f32>, // of an image
   pixelShift: vec4<f32>,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -54,7 +55,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let index = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (index >= geometry.threads) {
     return;
   }

@@ -55,6 +55,7 @@ struct Geometry {
   blocks: u32,
   blocksPerSplit: u32,
   resultElements: u32, // from one partial result to the next
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -97,7 +98,7 @@ fn main(
   let thread = place.thread;
   var lane = 0u;
   @if(SUBGROUPS) lane = place.lane % BROADCAST_LANES;
-  let task = workgroupIndex(workgroupId, grid);
+  let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
   if (task >= geometry.tasks) {
     return;
   }

@@ -15,6 +15,7 @@ struct Geometry {
   inputChannels: u32,
   weightStrides: vec3<u32>, // output channel, input channel, tap
   weightGroupStride: u32,
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -27,7 +28,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let filterIndex = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let filterIndex = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (filterIndex >= geometry.filters) {
     return;
   }

@@ -20,6 +20,7 @@ struct Geometry {
   resultHeight: u32,
   resultWidth: u32,
   resultStrides: vec3<u32>, // batch, channel, position
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -31,7 +32,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let index = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (index >= geometry.channels * geometry.tiles) {
     return;
   }

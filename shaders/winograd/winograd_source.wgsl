@@ -30,6 +30,7 @@ struct Geometry {
   padTop: i32,
   padLeft: i32,
   sourceStrides: vec3<u32>, // batch, channel, position
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -48,7 +49,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let index = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (index >= geometry.channels * geometry.tiles) {
     return;
   }

@@ -13,6 +13,7 @@ struct Geometry {
   elements: u32, // of one partial result
   splitK: u32,
   later: u32, // 0: this is the first chunk
+  firstWorkgroup: u32,
 }
 
 @group(0) @binding(0) var<uniform> geometry: Geometry;
@@ -24,7 +25,7 @@ fn main(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let element = workgroupIndex(workgroupId, grid) * THREADS + thread;
+  let element = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup) * THREADS + thread;
   if (element >= geometry.elements) {
     return;
   }

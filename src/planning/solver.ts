@@ -143,6 +143,9 @@ type Values<Name extends string, Value> = Readonly<Record<Name, Value>>;
 /** `Given`, which must have the names of `Values` and no others, behind spreads too. */
 type Exactly<Given, Values> = Given & Values & Readonly<Record<Exclude<keyof Given, keyof Values>, never>>;
 
+/** The uniform of every kernel that says where a part of a dispatch begins: that is for `parts.ts` to say. */
+type FirstWorkgroup = "firstWorkgroup";
+
 /**
  * Builds a {@link Dispatch}. The names of constants, aliases, fields and bindings are checked against the kernel's reflected
  * interface: an unknown or missing name does not compile. So no constant silently keeps the file's value.
@@ -161,13 +164,13 @@ export function dispatch<
   parts: {
     readonly constants: Exactly<Constants, Values<NoInfer<Constant>, number | boolean>>;
     readonly types: Exactly<Types, Values<NoInfer<Alias>, string>>;
-    readonly uniforms: Exactly<Uniforms, Values<NoInfer<Field>, number | readonly number[]>>;
+    readonly uniforms: Exactly<Uniforms, Values<Exclude<NoInfer<Field>, FirstWorkgroup>, number | readonly number[]>>;
     readonly bindings: Exactly<Bindings, Values<NoInfer<Binding>, BindingSource>>;
     readonly workgroups: Workgroups;
     readonly multiplyAdds?: number;
   },
 ): Dispatch {
-  return { kernel, ...parts };
+  return { kernel, ...parts, uniforms: { ...parts.uniforms, firstWorkgroup: 0 } };
 }
 
 /** `constants` without some: what several kernels share has more than each of them takes. */
