@@ -12,6 +12,7 @@ const FOLDERS = [
   "reference",
   "cpu",
   "gpu",
+  "recovery",
   "tensor",
   "calls",
   "tuner",

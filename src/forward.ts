@@ -11,8 +11,16 @@ import { pagePlatform } from "./api/platform.js";
 export { type EngineMemory, ForwardEngine } from "./api/forwardEngine.js";
 export type { TensorOptions } from "./api/newTensors.js";
 export type { ForwardEngineOptions } from "./api/engineOptions.js";
-export type { AdapterDescription } from "./backend/backend.js";
-export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorError } from "./base/errors.js";
+export type { AdapterDescription, DeviceLoss, LostTensor, Recovery } from "./backend/backend.js";
+export {
+  ArgumentError,
+  ConvError,
+  DeviceError,
+  DeviceLostError,
+  LimitError,
+  SolverError,
+  TensorError,
+} from "./base/errors.js";
 export type { NumberArray } from "./base/half.js";
 export type { NumberList } from "./base/list.js";
 export type { Activation, ForwardOptions } from "./calls/options.js";

@@ -28,8 +28,16 @@ export type { DrawOptions, DrawTarget } from "./backend/draw.js";
 export type { ImageOptions } from "./problem/images.js";
 export type { ImageSource, Pixels } from "./problem/pixels.js";
 export type { PaddingMode } from "./problem/padding.js";
-export type { AdapterDescription, SpecialValues, Timing } from "./backend/backend.js";
-export { ArgumentError, ConvError, DeviceError, LimitError, SolverError, TensorError } from "./base/errors.js";
+export type { AdapterDescription, DeviceLoss, LostTensor, Recovery, SpecialValues, Timing } from "./backend/backend.js";
+export {
+  ArgumentError,
+  ConvError,
+  DeviceError,
+  DeviceLostError,
+  LimitError,
+  SolverError,
+  TensorError,
+} from "./base/errors.js";
 export type { ChosenBy, ExplainedDispatch, Explanation, ExplainShapes } from "./calls/explain.js";
 export * from "./problem/geometry.js";
 export type {

@@ -1,5 +1,6 @@
 /** Makes a whole engine from a GPU object, wherever that comes from. */
 import type { Backend } from "../backend/backend.js";
+import { loadLazily } from "../base/lazy.js";
 import { type OptionKeys, optionKeys, requireOptions } from "../base/optionKeys.js";
 import { requireWord } from "../base/spelling.js";
 import { GpuBackend } from "../gpu/gpuBackend.js";
@@ -25,7 +26,13 @@ export async function makeEngine(
   if (tuningStore !== undefined) {
     requireMethods("tuningStore", tuningStore, ["load", "save"], "a store, such as memoryStore() gives");
   }
-  const backend = await openBackend(options, findPlatform, (device, ofGpu) => new GpuBackend(device, ofGpu));
+  const backend = await openBackend<Backend>(options, findPlatform, {
+    onDevice: (device, ofGpu) => new GpuBackend(device, ofGpu),
+    recovering: async (first, renew) => {
+      const { RecoveringBackend } = await loadLazily("what recovers", () => import("../recovery/backend.js"));
+      return new RecoveringBackend(first, renew);
+    },
+  });
   try {
     return await withTuning(backend, tune, options);
   } catch (error) {

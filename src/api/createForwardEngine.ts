@@ -1,4 +1,6 @@
 /** Makes an engine for forward passes: the solvers of these, and nothing that only other operations need. */
+import type { CoreBackend } from "../backend/backend.js";
+import { loadLazily } from "../base/lazy.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
 import { CoreGpuBackend } from "../gpu/coreBackend.js";
 import { choose, type Select } from "../solvers/choose.js";
@@ -20,8 +22,12 @@ export async function makeForwardEngine(
 ): Promise<ForwardEngine> {
   requireOptions(options, FORWARD_ENGINE_OPTIONS);
   const watch = await watchOf(options);
-  const backend = await openBackend(options, findPlatform, (device, ofGpu) => {
-    return new CoreGpuBackend(device, ofGpu, select);
+  const backend = await openBackend<CoreBackend>(options, findPlatform, {
+    onDevice: (device, ofGpu) => new CoreGpuBackend(device, ofGpu, select),
+    recovering: async (first, renew) => {
+      const { RecoveringCoreBackend } = await loadLazily("what recovers", () => import("../recovery/coreBackend.js"));
+      return new RecoveringCoreBackend(first, renew);
+    },
   });
   return new ForwardEngine(new Context(new ForwardCore(backend, watch)));
 }

@@ -45,6 +45,17 @@ export interface ForwardEngineOptions {
    * no pipelines then: first calls take longer.
    */
   readonly debug?: boolean;
+  /**
+   * Whether the engine gets a new device by itself when it has lost its own: kernels are compiled again, sequences recorded
+   * again, and tensors that have a copy on the host come back (`tensor(..., { keep: true })`, `snapshot`). False when absent.
+   * Costs a stack trace a tensor. With a `device` of the caller's it needs {@link reacquire}.
+   */
+  readonly recover?: boolean;
+  /**
+   * Gives a new device after a loss, in place of one that the engine requests itself; `recover` is then true. Called again after
+   * a pause where it rejects, or where its device is lost too, up to six times. The caller keeps the device.
+   */
+  readonly reacquire?: () => Promise<GPUDevice>;
   /** Told what was ignored, such as a broken tuning store; `console.warn` when absent. */
   readonly onWarning?: (message: string) => void;
 }
@@ -58,6 +69,8 @@ export const FORWARD_ENGINE_KEYS = {
   poison: 1,
   development: 1,
   debug: 1,
+  recover: 1,
+  reacquire: 1,
   onWarning: 1,
 } as const;
 

@@ -1,5 +1,5 @@
 /** ForwardEngine: what every engine does. Tensors, convolutions forward, waiting, and memory given back. */
-import type { AdapterDescription } from "../backend/backend.js";
+import type { AdapterDescription, DeviceLoss } from "../backend/backend.js";
 import { DISPOSE } from "../base/dispose.js";
 import { require, show } from "../base/errors.js";
 import type { NumberList } from "../base/list.js";
@@ -12,7 +12,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { type DataOptions, dimensionsOf, type TensorData } from "../tensor/values.js";
 import { Context } from "./context.js";
 import type { ForwardCore } from "./forwardCore.js";
-import { type TensorOptions, uploadValues, writeValues } from "./newTensors.js";
+import { snapshotOf, type TensorOptions, uploadValues, writeValues } from "./newTensors.js";
 
 /** Memory in use, in bytes, and tensors not disposed of. */
 export interface EngineMemory {
@@ -49,6 +49,27 @@ export class ForwardEngine implements Disposable {
   /** The WebGPU device that the engine runs on; undefined with the CPU backend. Not to be destroyed. */
   get device(): GPUDevice | undefined {
     return this.#context.core.backend.device;
+  }
+
+  /**
+   * Resolves, never rejects, when the device is lost, as WebGPU says it (also when the engine is disposed of and the device was
+   * its own). On an engine that recovers (`createEngine({ recover: true })`) it says what comes after:
+   * `const { restored, lost } = await (await engine.lost).recovered`; asked again after that, it is about the new device.
+   */
+  get lost(): Promise<DeviceLoss> {
+    return this.#context.core.backend.lost;
+  }
+
+  /**
+   * Keeps a copy of tensors' values on the host, in place of an older one: after the loss of a device they come back with
+   * these values. All are of one moment, that of the call. Tensors that `keep` a copy already need none. An image or a result
+   * of a compiled sequence may be among them.
+   *
+   * @returns resolves once the copies are there; where the device is lost before that, it rejects, and older copies stay
+   * @throws ArgumentError on an engine that does not recover; TensorError if disposed; DeviceError if there are no values.
+   */
+  async snapshot(tensors: Tensor | readonly Tensor[]): Promise<void> {
+    await this.#context.core.waits.on(snapshotOf(this.#context, tensors));
   }
 
   /**

@@ -14,9 +14,14 @@ import type { ForwardCore } from "./forwardCore.js";
 export interface TensorOptions extends DataOptions {
   /** "float32" when absent. */
   readonly dtype?: DType;
+  /**
+   * Whether the host keeps a copy of the values, and of what is written later: an engine that recovers (`recover: true`) restores
+   * it after the loss of a device. False when absent; without an effect on other engines.
+   */
+  readonly keep?: boolean;
 }
 
-const TENSOR_OPTIONS = optionKeys<TensorOptions>({ dtype: 1, bits: 1 }, { string: "dtype" });
+const TENSOR_OPTIONS = optionKeys<TensorOptions>({ dtype: 1, bits: 1, keep: 1 }, { string: "dtype" });
 const WRITE_OPTIONS = optionKeys<DataOptions>({ bits: 1 }, { string: "bits" });
 
 export function uploadValues(
@@ -28,8 +33,10 @@ export function uploadValues(
   requireOptions(options, TENSOR_OPTIONS);
   const dtype = readDType(options.dtype);
   const extents = newExtents(context, shape, dtype);
+  const { keep = false } = options;
+  require(typeof keep === "boolean", () => `keep is ${show(keep)}; expected a boolean`);
   const values = readValues("data", data, extents, dtype, options);
-  return context.adopt(extents, context.core.backend.upload(values, extents, dtype));
+  return context.adopt(extents, context.core.backend.upload(values, extents, dtype, keep));
 }
 
 export function writeValues(
@@ -45,6 +52,16 @@ export function writeValues(
   require(dtype !== "rgba8unorm", () => "tensor is an image; expected values: make a new one with engine.image");
   const storage = context.storageOf(tensor);
   return backend.write(storage, readValues("values", values, shape, dtype, options, true));
+}
+
+export async function snapshotOf(context: Context<ForwardCore>, tensors: Tensor | readonly Tensor[]): Promise<void> {
+  const { backend } = context.requireLive();
+  const list: readonly Tensor[] = Array.isArray(tensors) ? (tensors as readonly Tensor[]) : [tensors as Tensor];
+  const storages = list.map((tensor) => context.storageOf(tensor));
+  require(backend.snapshot !== undefined, () => {
+    return "the engine does not recover, so nothing would be restored; expected createEngine({ recover: true })";
+  });
+  await backend.snapshot(storages);
 }
 
 /** The extents of a new tensor, checked. */

@@ -12,37 +12,50 @@ import { type Platform, requestDevice } from "./platform.js";
 
 const POOL_BYTES = 2 ** 29;
 
-/** @param onDevice makes a device's backend */
+/** How an engine's backends are made. `Own` is the kind that it needs. */
+export interface Making<Own> {
+  readonly onDevice: (device: GPUDevice, options: GpuBackendOptions) => Own;
+  /** The backend that gets over the loss of its device. `renew` makes one on a new device. */
+  readonly recovering: (first: Own, renew: () => Promise<Own>) => Promise<Own>;
+}
+
 export async function openBackend<Own>(
   options: ForwardEngineOptions,
   findPlatform: () => Promise<Platform>,
-  onDevice: (device: GPUDevice, options: GpuBackendOptions) => Own,
+  { onDevice, recovering }: Making<Own>,
 ): Promise<Own | CpuBackend> {
   requireSound(options);
-  const {
-    backend = "webgpu",
-    device: given,
-    deviceClass,
-    poolBytes = POOL_BYTES,
-    poison = false,
-    debug = false,
-  } = options;
+  const { backend = "webgpu", device: given, deviceClass, poolBytes = POOL_BYTES } = options;
+  const { poison = false, debug = false, reacquire, recover = reacquire !== undefined } = options;
   if (backend === "cpu") {
     const { CpuBackend } = await loadLazily("the CPU backend", () => import("../cpu/cpuBackend.js"));
     return new CpuBackend();
   }
   const labels = debug ? (await loadLazily("debug", () => import("../gpu/labels.js"))).labels : undefined;
   const ofGpu = { poolBytes, poison, labels, deviceClass };
-  if (given) return onDevice(given, { ownsDevice: false, ...ofGpu });
-  const platform = await findPlatform();
-  const { device, adapterInfo } = await requestDevice(platform, options.powerPreference ?? "high-performance");
-  try {
-    return onDevice(device, { ownsDevice: true, adapterInfo, ...ofGpu });
-  } catch (error) {
-    device.destroy();
-    throw error;
-  }
+  const onOwn = async (): Promise<Own> => {
+    const platform = await findPlatform();
+    const { device, adapterInfo } = await requestDevice(platform, options.powerPreference ?? "high-performance");
+    try {
+      return onDevice(device, { ownsDevice: true, adapterInfo, ...ofGpu });
+    } catch (error) {
+      device.destroy();
+      throw error;
+    }
+  };
+  const onGiven = (device: GPUDevice): Own => onDevice(device, { ownsDevice: false, ...ofGpu });
+  const first = given ? onGiven(given) : await onOwn();
+  if (!recover) return first;
+  return await recovering(first, async () => {
+    if (!reacquire) return await onOwn();
+    const device = await reacquire();
+    requireDevice("what reacquire gives", device);
+    return onGiven(device);
+  });
 }
+
+const requireDevice = (name: string, device: GPUDevice): void =>
+  requireMethods(name, device, ["createBuffer", "createComputePipelineAsync"], "a GPUDevice");
 
 /** Where warnings go. */
 export function warningsOf({ onWarning }: ForwardEngineOptions): (message: string) => void {
@@ -68,6 +81,8 @@ function requireSound(options: ForwardEngineOptions): void {
     poison = false,
     development = false,
     debug = false,
+    recover = false,
+    reacquire,
     onWarning,
   } = options;
   requireWord("backend", backend, ["webgpu", "cpu"]);
@@ -76,16 +91,25 @@ function requireSound(options: ForwardEngineOptions): void {
   require(typeof poolBytes === "number" && poolBytes >= 0, () => {
     return `poolBytes is ${show(poolBytes)}; expected a number of bytes, at least 0`;
   });
-  for (const [name, value] of Object.entries({ poison, development, debug })) {
+  for (const [name, value] of Object.entries({ poison, development, debug, recover })) {
     require(typeof value === "boolean", () => `${name} is ${show(value)}; expected a boolean`);
   }
   if (device !== undefined) {
-    requireMethods("device", device, ["createBuffer", "createComputePipelineAsync"], "a GPUDevice");
+    requireDevice("device", device);
+    require(!recover || reacquire !== undefined, () => {
+      return "recover is true, and a device is given; expected reacquire too: a function that returns a new device, once this one is lost";
+    });
     require(backend === "webgpu", () => `backend is "cpu", and a device is given; expected one of the two`);
     require(powerPreference === undefined, () => {
       return `powerPreference is ${show(powerPreference)}, and a device is given; expected one of the two: no device is requested`;
     });
   }
+  require(reacquire === undefined || typeof reacquire === "function", () => {
+    return `reacquire is ${show(reacquire)}; expected a function that returns a promise of a new GPUDevice`;
+  });
+  require(reacquire === undefined || options.recover !== false, () => {
+    return "recover is false, and reacquire is given; expected one of the two";
+  });
   require(onWarning === undefined || typeof onWarning === "function", () => {
     return `onWarning is ${show(onWarning)}; expected a function that takes a message`;
   });

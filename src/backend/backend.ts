@@ -32,6 +32,34 @@ export interface AdapterDescription {
   readonly maxTensorBytes: number;
 }
 
+/** A tensor whose values were lost with a device. */
+export interface LostTensor {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** What it was, and where in the caller's code it was made. */
+  readonly made: string;
+}
+
+/** What is there again on a new device, after a loss. */
+export interface Recovery {
+  /** How many tensors came back with the values of their copies. */
+  readonly restored: number;
+  /** Tensors that had no copy: their `data()` rejects with a DeviceLostError, until they get new values. */
+  readonly lost: readonly LostTensor[];
+}
+
+/** How a device was lost. */
+export interface DeviceLoss {
+  /** "destroyed" where somebody destroyed it, the engine's own disposal included; else "unknown". */
+  readonly reason: "destroyed" | "unknown";
+  readonly message: string;
+  /**
+   * Of an engine that recovers: resolves once it works on a new device; rejects with a DeviceLostError where it gets none.
+   * Undefined for other engines.
+   */
+  readonly recovered: Promise<Recovery> | undefined;
+}
+
 /** Memory in use, in bytes. */
 export interface BackendMemory {
   readonly liveBytes: number;
@@ -84,6 +112,8 @@ export interface Interop<Storage extends TensorStorage = TensorStorage> {
   compile(record: () => void): Promise<Sequence>;
   /** Draws planes of a storage; resolves once that is submitted. */
   draw(storage: Storage, planes: Planes, target: DrawTarget): Promise<void>;
+  /** Gives a result of a sequence, which may not have run yet, these values. */
+  restore(storage: Storage, values: StoredValues): void;
 }
 
 /** Tensors by the role they play in an operation. */
@@ -99,8 +129,14 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
   readonly device: GPUDevice | undefined;
   /** What its device can do, as planning reads it; undefined on the CPU. */
   readonly capabilities: Capabilities | undefined;
-  /** A storage of that shape. The values are copied before this returns. */
-  upload(values: StoredValues, shape: readonly number[], dtype: DType): Storage;
+  /** Resolves, never rejects, when the device is lost; of one that recovers, the device that it has now. */
+  readonly lost: Promise<DeviceLoss>;
+  /**
+   * A storage of that shape. The values are copied before this returns.
+   *
+   * @param keep whether the host keeps a copy, from which a backend that recovers restores it
+   */
+  upload(values: StoredValues, shape: readonly number[], dtype: DType, keep?: boolean): Storage;
   /**
    * Records the operation; the results are new storages, in the order of `resultRoles`.
    *
@@ -113,6 +149,10 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
     key?: string,
   ): Storage[];
   read(storage: Storage): Promise<Float32Array<ArrayBuffer>>;
+  /** What the device's memory holds, as it is. Absent on the CPU. */
+  bytes?(storage: Storage): Promise<ArrayBuffer>;
+  /** Keeps a copy of the values on the host, all of the same moment. Absent where nothing is restored from it. */
+  snapshot?(storages: readonly Storage[]): Promise<void>;
   /**
    * Replaces the values, after everything recorded so far. The array belongs to the backend from then on. Resolves once the
    * write is on the device's queue.

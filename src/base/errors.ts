@@ -31,7 +31,12 @@ export class SolverError extends ConvError {
 
 /** No usable device, a lost device, or an error that the device reported. */
 export class DeviceError extends ConvError {
-  override readonly name = "DeviceError";
+  override readonly name: string = "DeviceError";
+}
+
+/** The device was lost, and with it what was waited for, or the values that only it had. */
+export class DeviceLostError extends DeviceError {
+  override readonly name = "DeviceLostError";
 }
 
 /** Throws an {@link ArgumentError} with the message that `explain` gives, unless the rule holds. */

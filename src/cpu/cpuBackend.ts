@@ -4,6 +4,7 @@ import {
   type Backend,
   type BackendMemory,
   countSpecials,
+  type DeviceLoss,
   type RoleStorages,
   type SpecialValues,
   type TensorStorage,
@@ -66,6 +67,8 @@ export class CpuBackend implements Backend<CpuStorage> {
   readonly device = undefined;
   readonly capabilities = undefined;
   readonly interop = undefined;
+  /** Never resolves. */
+  readonly lost = new Promise<DeviceLoss>(() => undefined);
   #liveBytes = 0;
 
   upload(values: StoredValues, shape: readonly number[], dtype: DType): CpuStorage {
@@ -100,6 +103,11 @@ export class CpuBackend implements Backend<CpuStorage> {
 
   write(storage: CpuStorage, values: StoredValues): Promise<void> {
     storage.write(values);
+    return Promise.resolve();
+  }
+
+  /** There is no device to lose. */
+  snapshot(): Promise<void> {
     return Promise.resolve();
   }
 

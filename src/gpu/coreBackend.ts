@@ -1,5 +1,5 @@
 /** A WebGPU device as a backend: it prepares plans once, records operations and reads results back. */
-import type { AdapterDescription, BackendMemory, CoreBackend, RoleStorages } from "../backend/backend.js";
+import type { AdapterDescription, BackendMemory, CoreBackend, DeviceLoss, RoleStorages } from "../backend/backend.js";
 import { adapterInfoOf, describeAdapter, isSoftware } from "../planning/adapter.js";
 import { type Capabilities, readCapabilities } from "../planning/capabilities.js";
 import type { SolverChoice } from "../planning/choice.js";
@@ -8,7 +8,7 @@ import type { DType, StoredValues } from "../problem/dtype.js";
 import { type ConvOperation, keyOf } from "../problem/operation.js";
 import type { Select, Selection } from "../solvers/choose.js";
 import { type DeviceParts, disposeParts, makeParts, type PartOptions } from "./parts.js";
-import { readValues } from "./reads.js";
+import { readBytes, readValues } from "./reads.js";
 import { runOperation } from "./runOperation.js";
 import type { GpuStorage } from "./device/storage.js";
 import { uploadValues } from "./uploads.js";
@@ -26,6 +26,7 @@ export interface GpuBackendOptions extends PartOptions {
 export class CoreGpuBackend implements CoreBackend<GpuStorage> {
   readonly adapter: AdapterDescription;
   readonly capabilities: Capabilities;
+  readonly lost: Promise<DeviceLoss>;
   readonly #ownsDevice: boolean;
   protected readonly parts: DeviceParts;
 
@@ -38,6 +39,7 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
     this.#ownsDevice = ownsDevice;
     this.capabilities = readCapabilities(device, deviceClass, adapterInfo);
     this.adapter = describe(device, this.capabilities);
+    this.lost = lossOf(device);
     this.parts = makeParts(device, this.capabilities, select, options);
   }
 
@@ -65,6 +67,10 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
 
   read(source: GpuStorage): Promise<Float32Array<ArrayBuffer>> {
     return readValues(this.parts, source);
+  }
+
+  bytes(source: GpuStorage): Promise<ArrayBuffer> {
+    return readBytes(this.parts, source);
   }
 
   async write(target: GpuStorage, values: StoredValues): Promise<void> {
@@ -123,6 +129,12 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
     disposeParts(this.parts);
     if (this.#ownsDevice) this.device.destroy();
   }
+}
+
+/** In Node the promise is never collected while the device lives: it must not refer to an engine. */
+async function lossOf({ lost }: GPUDevice): Promise<DeviceLoss> {
+  const { reason, message } = await lost;
+  return { reason: reason === "destroyed" ? reason : "unknown", message, recovered: undefined };
 }
 
 function describe(device: GPUDevice, { limits }: Capabilities): AdapterDescription {

@@ -2,7 +2,7 @@
 import type { Interop, Sequence } from "../backend/backend.js";
 import type { DrawTarget, Planes } from "../backend/draw.js";
 import { require, show } from "../base/errors.js";
-import type { DType } from "../problem/dtype.js";
+import type { DType, StoredValues } from "../problem/dtype.js";
 import { product } from "../problem/geometry.js";
 import { Drawing } from "./drawing.js";
 import { encodeInto, recordSequence } from "./ownBatch.js";
@@ -57,6 +57,11 @@ export class GpuInterop implements Interop<GpuStorage> {
       await life.requireAlive();
       return sequence;
     });
+  }
+
+  restore(storage: GpuStorage, values: StoredValues): void {
+    storage.unsubmitted = undefined;
+    this.#parts.recorder.upload(storage, values);
   }
 
   async draw(storage: GpuStorage, planes: Planes, target: DrawTarget): Promise<void> {

@@ -7,8 +7,6 @@ import type { GpuStorage } from "./device/storage.js";
 
 /** The values of a storage that is no image. */
 export async function readValues(parts: DeviceParts, source: GpuStorage): Promise<Float32Array<ArrayBuffer>> {
-  parts.life.require();
-  if (source.size === 0) return new Float32Array(0);
   return decode(await readBytes(parts, source), source.size, source.dtype);
 }
 
@@ -24,6 +22,7 @@ export async function readBytes({ life, recorder, readback }: DeviceParts, sourc
   };
   return await life.guard(async () => {
     life.require();
+    if (source.size === 0) return new ArrayBuffer(0);
     recorder.requireUsable(source);
     const staging = readback.acquire(source.bytes);
     const outcome = copyTo(staging);

@@ -1,8 +1,8 @@
 /** Warns of tensors that were dropped and not disposed of. `createEngine({ development: true })` loads it. */
+import { placeOf, stackHere } from "../base/stack.js";
 import type { Hold } from "./hold.js";
 
 const MOST_PLACES = 3;
-const MOST_FRAMES = 40;
 
 export class DropWatch {
   readonly #warn: (message: string) => void;
@@ -14,13 +14,9 @@ export class DropWatch {
     this.#warn = warn;
   }
 
-  /** The stack, deep enough for the caller's frames: V8 gives ten by default, and a call of the library may take more. */
+  /** Where a tensor is made. */
   stackHere(): string | undefined {
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = MOST_FRAMES;
-    const { stack } = new Error();
-    Error.stackTraceLimit = stackTraceLimit;
-    return stack;
+    return stackHere();
   }
 
   /** Notes a hold whose tensor was collected. */
@@ -33,7 +29,7 @@ export class DropWatch {
     this.#warned = true;
     const places = new Map<string, number>();
     for (const { shape, stack } of this.#dropped) {
-      const place = `[${shape.join(", ")}] ${placeOf(stack ?? "")}`;
+      const place = `[${shape.join(", ")}] ${placeOf(stack)}`;
       places.set(place, (places.get(place) ?? 0) + 1);
     }
     const most = [...places].sort(([, one], [, other]) => other - one).slice(0, MOST_PLACES);
@@ -45,13 +41,4 @@ export class DropWatch {
     );
     this.#dropped.length = 0;
   }
-}
-
-/** The first place of a stack outside the library. The innermost frame is the library's own, in dist/ or in src/tensor/. */
-function placeOf(stack: string): string {
-  const frames = stack.split("\n").filter((line) => /:\d+:\d+/.test(line));
-  const folderOf = (frame: string): string => /[^\s(@]*[\\/]/.exec(frame.replace(/^.*?@/, ""))?.[0] ?? frame;
-  const own = frames.length > 0 ? folderOf(frames[0]).replace(/(src[\\/])tensor[\\/]$/, "$1") : "";
-  const outside = frames.find((frame) => !folderOf(frame).startsWith(own)) ?? frames.at(-1);
-  return (outside ?? "at a place that the runtime does not tell").trim();
 }

@@ -1,6 +1,6 @@
 /** Tuning: when operations are measured, and what a caller sees of it. */
 import type { Backend } from "../backend/backend.js";
-import { DeviceError, LimitError, require, show, textOf } from "../base/errors.js";
+import { DeviceError, DeviceLostError, LimitError, require, show, textOf } from "../base/errors.js";
 import { loadLazily } from "../base/lazy.js";
 import { Waits } from "../base/waits.js";
 import { describeOperation, type ExplainOptions } from "../calls/describeOperation.js";
@@ -147,6 +147,8 @@ export class Tuning {
       } catch (error) {
         // What the device cannot hold, the call itself has thrown.
         if (error instanceof LimitError) continue;
+        // Once more on another device, if the engine gets one. Where it does not, that fails as well.
+        if (error instanceof DeviceLostError) this.#waiting.set(key, operation);
         // The caller's own calls throw what is wrong with the device. Here it is a warning.
         if (!this.#waits.ended) this.#options.warn(`an operation was not tuned: ${textOf(error)}`);
         if (++failures === MOST_FAILURES) this.#giveUp();

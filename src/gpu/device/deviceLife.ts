@@ -1,5 +1,5 @@
 /** Whether a device can still be used. WebGPU does not say so by itself: waits for a lost device resolve as if all were done. */
-import { DeviceError } from "../../base/errors.js";
+import { DeviceError, DeviceLostError } from "../../base/errors.js";
 import { deviceFailed, disposedError, isPlatformError } from "./deviceErrors.js";
 import type { ReadbackRing } from "./readback.js";
 
@@ -75,7 +75,7 @@ export class DeviceLife {
 
 interface Loss {
   /** Set once the device is lost. */
-  error: DeviceError | undefined;
+  error: DeviceLostError | undefined;
   readonly told: Promise<void>;
 }
 
@@ -84,7 +84,7 @@ function lossOf({ lost }: GPUDevice): Loss {
   const loss: Loss = {
     error: undefined,
     told: lost.then(({ reason, message }) => {
-      loss.error = new DeviceError(`the device was lost (${reason}): ${message || "no reason given"}`);
+      loss.error = new DeviceLostError(`the device was lost (${reason}): ${message || "no reason given"}`);
     }),
   };
   return loss;

@@ -1,0 +1,243 @@
+/** A backend that gets over the loss of its device. It has what forward passes need; {@link RecoveringBackend} adds the rest. */
+import type {
+  AdapterDescription,
+  BackendMemory,
+  CoreBackend,
+  DeviceLoss,
+  RoleStorages,
+  TensorStorage,
+} from "../backend/backend.js";
+import { DeviceError, DeviceLostError, textOf } from "../base/errors.js";
+import type { GPUBufferBinding, GPUDevice } from "../base/webgpuTypes.js";
+import { labels } from "../gpu/labels.js";
+import type { Capabilities } from "../planning/capabilities.js";
+import type { SolverChoice } from "../planning/choice.js";
+import type { DType, StoredValues } from "../problem/dtype.js";
+import { type ConvOperation, resultRoles, shapeOfRole } from "../problem/operation.js";
+import type { Selection } from "../solvers/choose.js";
+import { onDevice, type Recipe } from "./recipe.js";
+import { Recoverer } from "./recoverer.js";
+import { RecoverableStorage } from "./storage.js";
+
+export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implements CoreBackend<RecoverableStorage> {
+  protected readonly recoverer: Recoverer<Own>;
+  /** The sequence that is being recorded; undefined while none is. */
+  protected recipe: Recipe | undefined;
+
+  /** @param renew makes a backend on a new device */
+  constructor(inner: Own, renew: () => Promise<Own>) {
+    this.recoverer = new Recoverer(inner, renew);
+  }
+
+  get adapter(): AdapterDescription {
+    return this.recoverer.inner.adapter;
+  }
+
+  get device(): GPUDevice | undefined {
+    return this.recoverer.inner.device;
+  }
+
+  get capabilities(): Capabilities | undefined {
+    return this.recoverer.inner.capabilities;
+  }
+
+  get lost(): Promise<DeviceLoss> {
+    return this.recoverer.lost;
+  }
+
+  upload(values: StoredValues, shape: readonly number[], dtype: DType, keep = false): RecoverableStorage {
+    const storage = this.track(new RecoverableStorage({ shape, dtype, what: () => "uploaded" }));
+    storage.keeps = keep;
+    if (keep) storage.copy = bytesOf(values);
+    this.#start(
+      [storage],
+      () => this.#upload(storage, values),
+      () => {
+        // The array may be the caller's.
+        const own = values.slice();
+        return () => this.#upload(storage, own);
+      },
+    );
+    return storage;
+  }
+
+  /**
+   * Calls `now`, or, where there is no device, what `later` gives, once there is one. Where `now` throws, nothing was made;
+   * what is thrown later is the storages' error.
+   */
+  #start(storages: readonly RecoverableStorage[], now: () => void, later: () => () => void): void {
+    const { recoverer } = this;
+    if (recoverer.hasDevice) {
+      try {
+        now();
+        return;
+      } catch (error) {
+        const isLoss = error instanceof DeviceLostError && !this.recipe;
+        if (!isLoss) for (const storage of storages) recoverer.storages.delete(storage);
+        if (!isLoss) throw error;
+        // The device has not said so yet.
+        recoverer.loseNow(error);
+      }
+    }
+    const run = later();
+    const isDeferred = recoverer.defer(() => {
+      try {
+        run();
+      } catch (error) {
+        const cause = error instanceof Error ? error : new DeviceError(textOf(error));
+        for (const storage of storages) storage.error = cause;
+      }
+    });
+    if (!isDeferred) recoverer.now();
+  }
+
+  #upload(storage: RecoverableStorage, values: StoredValues): void {
+    // It came back with its copy.
+    if (storage.released || storage.inner) return;
+    const { shape, dtype } = storage.description;
+    storage.inner = this.recoverer.now().upload(values, shape, dtype);
+    storage.error = undefined;
+  }
+
+  run(
+    operation: ConvOperation,
+    operands: RoleStorages<RecoverableStorage>,
+    choice: SolverChoice | undefined,
+    key?: string,
+  ): RecoverableStorage[] {
+    const { dtype } = operation;
+    const results = resultRoles(operation).map((role) => {
+      const what = (): string => `${role} of ${labels.ofOperation(operation)}`;
+      return this.track(new RecoverableStorage({ shape: shapeOfRole(operation, role), dtype, what }));
+    });
+    const run = (): void => this.#run(operation, operands, choice, key, results);
+    this.#start(results, run, () => run);
+    this.recipe?.run({ operation, operands, choice, key, results });
+    return results;
+  }
+
+  #run(
+    operation: ConvOperation,
+    operands: RoleStorages<RecoverableStorage>,
+    choice: SolverChoice | undefined,
+    key: string | undefined,
+    results: readonly RecoverableStorage[],
+  ): void {
+    const lost = Object.values(operands).find(({ error }) => error)?.error;
+    if (lost) {
+      if (this.recipe) throw lost;
+      for (const storage of results) storage.error = lost;
+      return;
+    }
+    const inner = this.recoverer.now();
+    const made = inner.run(operation, onDevice(operands), choice, key);
+    for (const [i, storage] of results.entries()) {
+      // Disposed of while it waited for a device.
+      if (storage.released) inner.release(made[i]);
+      else storage.inner = made[i];
+    }
+  }
+
+  async read(storage: RecoverableStorage): Promise<Float32Array<ArrayBuffer>> {
+    return await this.recoverer.inOrder(async () => {
+      const { copy, error } = storage;
+      // There will be no device any more: the copy is what is left.
+      if (copy && !error && !this.recoverer.hasDevice) return storage.valuesIn(copy);
+      const inner = storage.withValues();
+      const kept = storage.keeps ? copy : undefined;
+      try {
+        return await this.recoverer.on((backend) => backend.read(inner));
+      } catch (error) {
+        if (!kept || !(error instanceof DeviceLostError)) throw error;
+        return storage.valuesIn(kept);
+      }
+    });
+  }
+
+  async snapshot(storages: readonly RecoverableStorage[]): Promise<void> {
+    await this.recoverer.inOrder(async () => {
+      const inners = storages.map((storage) => storage.withValues());
+      // All are recorded before anything is awaited: the copies are of one moment.
+      const reads = inners.map((inner) => this.recoverer.on((backend) => bytesFrom(backend, inner)));
+      const copies = await Promise.all(reads);
+      for (const [i, storage] of storages.entries()) if (!storage.released) storage.copy = copies[i];
+    });
+  }
+
+  async write(storage: RecoverableStorage, values: StoredValues): Promise<void> {
+    await this.recoverer.inOrder(async () => {
+      if (storage.keeps) storage.copy = bytesOf(values);
+      try {
+        await this.#write(storage, values);
+      } catch (error) {
+        if (!storage.keeps || !(error instanceof DeviceLostError)) throw error;
+        // The copy comes back in the write's stead.
+        await this.recoverer.settled();
+        if (!this.recoverer.hasDevice || storage.error) throw storage.error ?? error;
+      }
+    });
+  }
+
+  async #write(storage: RecoverableStorage, values: StoredValues): Promise<void> {
+    const { inner } = storage;
+    if (!inner) this.#upload(storage, values);
+    // What is called next reads these values. Should the device be lost before they arrive, that sets the error again.
+    storage.error = undefined;
+    if (inner) await this.recoverer.on((backend) => backend.write(inner, values));
+  }
+
+  binding(storage: RecoverableStorage): Required<GPUBufferBinding> {
+    const inner: CoreBackend = this.recoverer.now();
+    if (!inner.binding) throw new DeviceError("binding needs a WebGPU device");
+    return inner.binding(storage.withValues());
+  }
+
+  release(storage: RecoverableStorage): void {
+    if (this.recoverer.defer(() => this.#release(storage))) return;
+    this.#release(storage);
+    this.recipe?.release(storage);
+  }
+
+  #release(storage: RecoverableStorage): void {
+    storage.released = true;
+    storage.copy = undefined;
+    this.recoverer.storages.delete(storage);
+    const { inner } = storage;
+    storage.inner = undefined;
+    if (inner) this.recoverer.inner.release(inner);
+  }
+
+  select(operation: ConvOperation, choice: SolverChoice | undefined): Selection {
+    return this.recoverer.inner.select(operation, choice);
+  }
+
+  async submit(): Promise<void> {
+    await this.recoverer.inOrder(() => this.recoverer.on((inner) => inner.submit()));
+  }
+
+  async finish(): Promise<void> {
+    await this.recoverer.inOrder(() => this.recoverer.finish());
+  }
+
+  memory(): BackendMemory {
+    return this.recoverer.inner.memory();
+  }
+
+  dispose(): void {
+    this.recoverer.dispose();
+  }
+
+  protected track(storage: RecoverableStorage): RecoverableStorage {
+    this.recoverer.storages.add(storage);
+    return storage;
+  }
+}
+
+function bytesOf(values: StoredValues): ArrayBuffer {
+  return values.slice().buffer;
+}
+
+function bytesFrom(backend: CoreBackend, storage: TensorStorage): Promise<ArrayBuffer> {
+  if (!backend.bytes) throw new DeviceError("a snapshot needs a WebGPU device");
+  return backend.bytes(storage);
+}

@@ -1,0 +1,90 @@
+/** A compiled sequence that is recorded once more on every new device. */
+import type { Backend, Interop, Sequence } from "../backend/backend.js";
+import { DeviceError, textOf } from "../base/errors.js";
+import type { Recipe } from "./recipe.js";
+import type { Rebuildable, Recoverer } from "./recoverer.js";
+import type { RecoverableStorage } from "./storage.js";
+
+/** A backend with a GPU. */
+export type DeviceBackend = Backend & { readonly interop: Interop };
+
+export class RecoveringSequence implements Sequence, Rebuildable {
+  readonly #recoverer: Recoverer<Backend>;
+  readonly #recipe: Recipe;
+  readonly #operands: ReadonlySet<RecoverableStorage>;
+  readonly #results: ReadonlySet<RecoverableStorage>;
+  #inner: Sequence;
+  /** Why it is not there on the device that there is. */
+  #error: DeviceError | undefined;
+  #disposed = false;
+
+  constructor(recoverer: Recoverer<Backend>, recipe: Recipe, inner: Sequence) {
+    this.#recoverer = recoverer;
+    this.#recipe = recipe;
+    this.#inner = inner;
+    this.#operands = recipe.operands;
+    this.#results = recipe.results;
+  }
+
+  get dispatches(): number {
+    return this.#inner.dispatches;
+  }
+
+  run(): void {
+    if (this.#recoverer.defer(() => this.#runLater())) return;
+    this.#recoverer.now();
+    if (this.#error) throw this.#error;
+    const lost = [...this.#operands].find(({ error }) => error)?.error;
+    if (!lost) this.#inner.run();
+    for (const storage of this.#results) storage.error = lost;
+  }
+
+  #runLater(): void {
+    try {
+      this.run();
+    } catch (error) {
+      const cause = error instanceof Error ? error : new DeviceError(textOf(error));
+      for (const storage of this.#results) storage.error = cause;
+    }
+  }
+
+  async rebuild(): Promise<void> {
+    const { interop } = this.#recoverer.inner;
+    if (this.#disposed || !interop) return;
+    try {
+      this.#inner = await replay(this.#recoverer.inner, this.#recipe);
+      this.#error = undefined;
+    } catch (cause) {
+      this.#error = new DeviceError(`a sequence could not be compiled on the new device: ${textOf(cause)}`, { cause });
+    }
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    if (!this.#recoverer.defer(() => this.#inner.dispose())) this.#inner.dispose();
+  }
+}
+
+/** Compiles a sequence on a new device. What it reads and has no values is zeros there, until it is written to. */
+export async function replay(backend: Backend, recipe: Recipe): Promise<Sequence> {
+  const { interop } = backend;
+  if (!interop) throw new DeviceError("a sequence needs a WebGPU device");
+  for (const storage of recipe.operands) {
+    storage.inner ??= storage.allocate(backend, new ArrayBuffer(storage.bytes));
+  }
+  const sequence = await interop.compile(() => recipe.replay(backend));
+  for (const storage of recipe.results) {
+    if (storage.inner && storage.copy && !storage.released) {
+      interop.restore(storage.inner, storage.storedValues(storage.copy));
+      storage.error = undefined;
+    }
+  }
+  // What was disposed of meanwhile, a run of the sequence then says.
+  for (const storage of [...recipe.operands, ...recipe.results]) {
+    const { inner } = storage;
+    if (!storage.released || !inner) continue;
+    storage.inner = undefined;
+    backend.release(inner);
+  }
+  return sequence;
+}

@@ -1,0 +1,134 @@
+/** Memory of a tensor that outlives its device: what it is, where it was made, and the copy that it comes back from. */
+import type { Backend, CoreBackend, LostTensor, TensorStorage } from "../backend/backend.js";
+import { DeviceLostError, LimitError, show, textOf } from "../base/errors.js";
+import { placeOf, stackHere } from "../base/stack.js";
+import type { ImageDataLike } from "../base/webgpuTypes.js";
+import { BYTES_PER_ELEMENT, decode, type DType, type StoredValues } from "../problem/dtype.js";
+import { product } from "../problem/geometry.js";
+import type { ImageSize, Pixels } from "../problem/pixels.js";
+
+/** What a tensor is, whatever device it is on. */
+export interface Description {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** In words, for messages. */
+  readonly what: () => string;
+  /** Of an image. */
+  readonly pixels?: Pixels | undefined;
+  /** Of an image: one picture's, of the batch's. */
+  readonly imageSize?: ImageSize;
+}
+
+/** A backend that has images, or one that needs none. */
+export type AnyBackend = CoreBackend & Partial<Pick<Backend, "uploadImages">>;
+
+const WORD_BYTES = 4;
+
+export class RecoverableStorage implements TensorStorage {
+  readonly description: Description;
+  readonly dtype: DType;
+  readonly pixels: Pixels | undefined;
+  readonly size: number;
+  readonly bytes: number;
+  /** The memory on the device that there is; undefined while there is none. */
+  inner: TensorStorage | undefined;
+  /** The bytes on the host; undefined where none are kept. */
+  copy: ArrayBuffer | undefined;
+  /** Whether the copy is replaced by whatever the host writes. */
+  keeps = false;
+  /** Why there are no values. */
+  error: Error | undefined;
+  /** Whether the tensor was disposed of. */
+  released = false;
+  readonly #stack = stackHere();
+
+  constructor(description: Description, inner?: TensorStorage) {
+    const { dtype, pixels, shape } = description;
+    this.description = description;
+    this.dtype = dtype;
+    this.pixels = pixels;
+    this.inner = inner;
+    this.size = product(shape);
+    const bytes = pixels ? WORD_BYTES * this.size : this.size * BYTES_PER_ELEMENT[dtype];
+    this.bytes = inner?.bytes ?? WORD_BYTES * Math.ceil(bytes / WORD_BYTES);
+  }
+
+  /** The memory, whatever it holds. */
+  onDevice(): TensorStorage {
+    if (!this.inner) throw new DeviceLostError(`${this.#made()}, is not on the device`);
+    return this.inner;
+  }
+
+  /** The memory. Throws where there are no values. */
+  withValues(): TensorStorage {
+    if (this.error) throw this.error;
+    return this.onDevice();
+  }
+
+  /** What bytes of the host mean. The result is the caller's own. */
+  valuesIn(bytes: ArrayBuffer): Float32Array<ArrayBuffer> {
+    return decode(bytes.slice(), this.size, this.dtype);
+  }
+
+  /** The device is gone, and what it held. Returns whether values are lost that were there. */
+  lose(cause: Error): boolean {
+    this.inner = undefined;
+    if (this.copy || this.error) return false;
+    this.error = new DeviceLostError(
+      `${this.#made()}, was lost: ${cause.message}. Compute it again; or keep a copy on the host, by ` +
+        "engine.tensor(values, shape, { keep: true }) or await engine.snapshot(tensors)",
+      { cause },
+    );
+    return true;
+  }
+
+  /** Puts the copy onto a device. Where there is no room, the tensor's values have that error. */
+  restore(backend: AnyBackend): void {
+    if (!this.copy) return;
+    try {
+      this.inner = this.allocate(backend, this.copy);
+      this.error = undefined;
+    } catch (cause) {
+      if (cause instanceof DeviceLostError) throw cause;
+      this.error = new DeviceLostError(`${this.#made()}, was not restored: ${textOf(cause)}`, { cause });
+    }
+  }
+
+  /** New memory with these bytes. */
+  allocate(backend: AnyBackend, bytes: ArrayBuffer): TensorStorage {
+    const { shape, imageSize } = this.description;
+    const { maxTensorBytes, description } = backend.adapter;
+    if (this.bytes > maxTensorBytes) {
+      const most = `a tensor on ${description} holds at most ${maxTensorBytes.toLocaleString("en")}`;
+      throw new LimitError(`it needs ${this.bytes.toLocaleString("en")} bytes; ${most}`);
+    }
+    if (this.pixels && imageSize && backend.uploadImages)
+      return backend.uploadImages(picturesOf(bytes, imageSize), imageSize, this.pixels);
+    return backend.upload(this.storedValues(bytes), shape, this.dtype);
+  }
+
+  /** Bytes as a device stores the values. */
+  storedValues(bytes: ArrayBuffer): StoredValues {
+    return this.dtype === "float16" ? new Uint16Array(bytes) : new Float32Array(bytes);
+  }
+
+  /** What was lost, for reports. */
+  asLost(): LostTensor {
+    const { shape, dtype } = this.description;
+    return { shape, dtype, made: this.#made() };
+  }
+
+  #made(): string {
+    const { shape, dtype, what } = this.description;
+    const type = this.pixels ? "pixels" : dtype;
+    return `the tensor of shape ${show([...shape])} in ${type}, ${what()}, made ${placeOf(this.#stack)}`;
+  }
+}
+
+/** The pictures of a batch, as they were uploaded. */
+function picturesOf(bytes: ArrayBuffer, { width, height }: ImageSize): ImageDataLike[] {
+  const step = WORD_BYTES * width * height;
+  return Array.from({ length: bytes.byteLength / step }, (_, i) => {
+    return { width, height, data: new Uint8ClampedArray(bytes, i * step, step) };
+  });
+}
