@@ -162,7 +162,7 @@ fn loadInput(at: vec2<u32>, taken: vec2<u32>, n: u32) -> Held {
 // Of the patches that a thread loads, four of N for one k: the first n, and the first k. Neighbouring threads load
 // neighbours that lie together: along N with CHANNEL_FASTEST, otherwise along K.
 fn firstOfB(thread: u32) -> vec2<u32> {
-  let alongN = vec2<u32>((thread % TILE_N_VECTORS) * 4u, thread / TILE_N_VECTORS);
+  let alongN = vec2<u32>((thread % TILE_N_VECTORS) * 4u, (thread / TILE_N_VECTORS) % B_STEP);
   let alongK = vec2<u32>((thread / B_STEP * 4u) % TILE_N, thread % B_STEP);
   return select(alongK, alongN, CHANNEL_FASTEST);
 }

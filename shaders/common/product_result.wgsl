@@ -13,11 +13,23 @@ const TILE_POSITIONS: u32 = 64u; // @specialize
 // Of each position of the tile, in the first channel.
 var<workgroup> resultPlaces: array<u32, TILE_POSITIONS>;
 
+// The channels of the tile: the first, of all groups, and how many exist from there on. In workgroup memory: what a
+// thread knew of its own, it would keep in registers while it multiplies. Of 16 bytes, so that the tiles after it are
+// read as vectors.
+var<workgroup> tileChannels: vec4<u32>;
+
 // The channels that a thread sums, and where they lie; on condition CHANNEL_VECTORS those of its first vector.
 struct Channels {
   first: u32, // of all groups
   count: u32, // of those that exist, from the first one on
   stride: u32, // elements from one to the next
+}
+
+fn channelsOf(thread: u32, stride: u32) -> Channels {
+  @if(CHANNEL_VECTORS) let own = (thread % THREADS_N) * 4u;
+  @else let own = ((thread / THREADS_N) % THREADS_M) * M_PER_THREAD;
+  let channels = tileChannels;
+  return Channels(channels.x + own, channels.y - min(own, channels.y), stride);
 }
 
 // Of positions of one sample and phase, and their strides.
@@ -37,12 +49,13 @@ fn resultPlace(n: u32, end: u32, phase: vec3<u32>, positions: Positions) -> u32 
 
 // At the end of a block: adds what the result holds of earlier blocks, and stores the sums where a later one follows.
 fn carryTile(
-  sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, channels: Channels, firstResult: u32, earlier: bool,
+  sums: ptr<function, array<vec4<f32>, SUMS>>, thread: u32, channelStride: u32, firstResult: u32, earlier: bool,
   later: bool
 ) {
+  let channels = channelsOf(thread, channelStride);
   @if(CHANNEL_VECTORS) {
     for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-      let place = resultPlaces[(thread.y % THREADS_M) * M_PER_THREAD + m];
+      let place = resultPlaces[((thread / THREADS_N) % THREADS_M) * M_PER_THREAD + m];
       for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
         let further = v * THREADS_N * 4u;
         let base = firstResult + place + channels.first + further;
@@ -74,7 +87,7 @@ fn carryTile(
   } @else {
     let base = firstResult + channels.first * channels.stride;
     for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-      let first = (v * THREADS_N + thread.x % THREADS_N) * 4u;
+      let first = (v * THREADS_N + thread % THREADS_N) * 4u;
       let places = vec4<u32>(
         resultPlaces[first], resultPlaces[first + 1u], resultPlaces[first + 2u], resultPlaces[first + 3u]
       );
@@ -112,12 +125,11 @@ fn carryTile(
   }
 }
 
-fn storeTile(
-  sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, channels: Channels, firstResult: u32
-) {
+fn storeTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: u32, channelStride: u32, firstResult: u32) {
+  let channels = channelsOf(thread, channelStride);
   @if(CHANNEL_VECTORS) {
     for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
-      let place = resultPlaces[(thread.y % THREADS_M) * M_PER_THREAD + m];
+      let place = resultPlaces[((thread / THREADS_N) % THREADS_M) * M_PER_THREAD + m];
       for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
         let further = v * THREADS_N * 4u;
         let channel = channels.first + further;
@@ -137,7 +149,7 @@ fn storeTile(
     }
   } @else {
     for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
-      let first = (v * THREADS_N + thread.x % THREADS_N) * 4u;
+      let first = (v * THREADS_N + thread % THREADS_N) * 4u;
       let places = vec4<u32>(
         resultPlaces[first], resultPlaces[first + 1u], resultPlaces[first + 2u], resultPlaces[first + 3u]
       );

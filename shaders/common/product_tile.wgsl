@@ -38,11 +38,12 @@ const EVEN_A: bool = TILE_M * TILE_K_VECTORS % THREADS == 0u;
 // K is no multiple of TILE_K: the last tiles have fewer k, and `countK` says how many. Otherwise nobody asks.
 const RAGGED: bool = false; // @specialize
 
-// Remainders keep indices within bounds that compilers can see: of a parameter they know nothing, and would check each.
-// What is constant is added last, so that it adds to addresses.
-fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: vec3<u32>, countK: u32) {
-  let threadN = thread.x % THREADS_N;
-  let threadM = thread.y % THREADS_M;
+// Threads lie along N, then along M. All derive their numbers in these words: compilers then keep each once. Remainders
+// keep indices within bounds that compilers can see: of a parameter, or of what a function returns, they know nothing,
+// and would check each. What is constant is added last, so that it adds to addresses.
+fn multiplyTile(sums: ptr<function, array<vec4<f32>, SUMS>>, thread: u32, countK: u32) {
+  let threadN = thread % THREADS_N;
+  let threadM = (thread / THREADS_N) % THREADS_M;
   for (var turn = 0u; turn < TILE_K / UNROLL; turn++) {
     if (RAGGED && turn * UNROLL >= countK) {
       break;

@@ -67,7 +67,8 @@ fn sourceVectorAt(vector: u32) -> vec4<Held> {
 // Where vector `i` of the weights lies that a thread loads, in the first channel of the first tap.
 fn findWeights(thread: u32, i: u32) -> u32 {
   @if(CHANNEL_VECTORS) {
-    return weightPlaces[(thread % TILE_N_VECTORS) * 4u] + (thread / TILE_N_VECTORS) * geometry.packedStrides.y;
+    let row = (thread / TILE_N_VECTORS) % B_STEP;
+    return weightPlaces[(thread % TILE_N_VECTORS) * 4u] + row * geometry.packedStrides.y;
   } @else {
     let slot = thread + i * THREADS;
     return weightPlaces[(slot / TILE_K_VECTORS) % TILE_CHANNELS] + slot % TILE_K_VECTORS;
@@ -88,7 +89,7 @@ fn findSources(groupBase: u32, thread: u32, i: u32) -> Found {
   } @else {
     let n = (thread % TILE_N_VECTORS) * 4u;
     let places = vec4<u32>(sourcePlaces[n], sourcePlaces[n + 1u], sourcePlaces[n + 2u], sourcePlaces[n + 3u]);
-    let further = groupBase + (thread / TILE_N_VECTORS) * geometry.sourceStrides.y;
+    let further = groupBase + ((thread / TILE_N_VECTORS) % B_STEP) * geometry.sourceStrides.y;
     return Found(places + vec4<u32>(further), places != vec4<u32>(NOWHERE));
   }
 }
@@ -98,7 +99,7 @@ fn loadWeights(first: u32, tapPlace: u32, channel: u32, thread: u32, i: u32) -> 
   var exists = true;
   var place = first;
   @if(CHANNEL_VECTORS) {
-    exists = channel + thread / TILE_N_VECTORS + i * B_STEP < geometry.sourceChannels;
+    exists = channel + (thread / TILE_N_VECTORS) % B_STEP + i * B_STEP < geometry.sourceChannels;
     place += tapPlace + (channel + i * B_STEP) * geometry.packedStrides.y;
   } @else {
     exists = channel + ((thread + i * THREADS) % TILE_K_VECTORS) * 4u < geometry.packedChannels;
@@ -123,7 +124,7 @@ fn loadSources(found: Found, channel: u32, thread: u32, i: u32) -> vec4<Held> {
     }
   } @else {
     let further = (channel + i * B_STEP) * geometry.sourceStrides.y;
-    let exists = !RAGGED || channel + thread / TILE_N_VECTORS + i * B_STEP < geometry.sourceChannels;
+    let exists = !RAGGED || channel + (thread / TILE_N_VECTORS) % B_STEP + i * B_STEP < geometry.sourceChannels;
     if (VECTOR_SOURCE) {
       return select(vec4<Held>(), sourceVectorAt(found.places.x / 4u + further / 4u), exists);
     }
@@ -142,5 +143,5 @@ fn keepA(slot: u32, values: vec4<Held>) {
 }
 
 fn keepB(thread: u32, i: u32, values: vec4<Held>) {
-  tileB[(thread / TILE_N_VECTORS + i * B_STEP) * PITCH + thread % TILE_N_VECTORS] = values;
+  tileB[((thread / TILE_N_VECTORS) % B_STEP + i * B_STEP) * PITCH + thread % TILE_N_VECTORS] = values;
 }

@@ -20,10 +20,10 @@ import package::common::halves::unpackHalf;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::phases::{phaseCount, phaseOffset, phasePosition};
 import package::common::product_result::{
-  carryTile, resultPlace, resultPlaces, storeTile, Channels, NOWHERE, Positions
+  carryTile, resultPlace, resultPlaces, storeTile, tileChannels, NOWHERE, Positions
 };
 import package::common::product_tile::{
-  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, Held, M_PER_THREAD, PITCH, RAGGED, SUMS, THREADS,
+  multiplyTile, tileA, tileB, A_LOADS, B_LOADS, B_STEP, EVEN_A, Held, PITCH, RAGGED, SUMS, THREADS,
   THREADS_M, THREADS_N, TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, TILE_N_VECTORS
 };
 import package::common::source::sourceOrPixelAt;
@@ -181,7 +181,6 @@ fn loadSources(vector: u32, slot: u32) -> vec4<Held> {
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
-  @builtin(local_invocation_id) local: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
   let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
@@ -207,7 +206,7 @@ fn main(
 
   // Each thread loads four positions of every B_STEP-th k, and weights of some m.
   let loadVector = thread % TILE_N_VECTORS;
-  let loadK = thread / TILE_N_VECTORS;
+  let loadK = (thread / TILE_N_VECTORS) % B_STEP;
   for (var i = thread; i < TILE_M; i += THREADS) {
     let channel = min(firstM + i, geometry.resultChannels - 1u);
     @if(PACKED_WEIGHTS) weightPlaces[i] = group * geometry.packedStrides.x + channel * geometry.packedStrides.y;
@@ -220,13 +219,11 @@ fn main(
     resultPlaces[i] = resultPlace(firstN + i, geometry.n, phase, positions);
   }
 
-  // What it sums. Reads beyond the last channel mean nothing. They are not stored.
-  let firstOfThread = firstM + local.y * M_PER_THREAD;
-  let channels = Channels(
-    group * geometry.resultChannels + firstOfThread,
-    geometry.resultChannels - min(firstOfThread, geometry.resultChannels),
-    geometry.resultStrides.y
-  );
+  // Reads beyond the last channel mean nothing. They are not stored.
+  if (thread == 0u) {
+    let firstChannel = group * geometry.resultChannels + firstM;
+    tileChannels = vec4<u32>(firstChannel, geometry.resultChannels - firstM, 0u, 0u);
+  }
 
   // Block by block: the result holds what those before have summed.
   var sums: array<vec4<f32>, SUMS>;
@@ -261,7 +258,7 @@ fn main(
         }
       }
       if (tile > 0u) {
-        multiplyTile(&sums, local, end - blockK - (firstK - TILE_K));
+        multiplyTile(&sums, thread, end - blockK - (firstK - TILE_K));
       }
       if (tile >= tiles) {
         break;
@@ -290,11 +287,11 @@ fn main(
           sums[i] = totals[i];
         }
       } @else {
-        carryTile(&sums, local, channels, firstResult, blockK > begin, end - blockK > BLOCK_K);
+        carryTile(&sums, thread, geometry.resultStrides.y, firstResult, blockK > begin, end - blockK > BLOCK_K);
       }
     } @else {
       break;
     }
   }
-  storeTile(&sums, local, channels, firstResult);
+  storeTile(&sums, thread, geometry.resultStrides.y, firstResult);
 }

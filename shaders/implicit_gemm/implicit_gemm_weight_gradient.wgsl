@@ -16,8 +16,8 @@ import package::common::gradient_loads::{
 };
 import package::common::grid::workgroupIndex;
 import package::common::product_tile::{
-  multiplyTile, tileA, A_LOADS, B_LOADS, EVEN_A, Held, M_PER_THREAD, SUMS, THREADS, THREADS_M, THREADS_N, TILE_K,
-  TILE_K_VECTORS, TILE_M, TILE_N, VECTORS_PER_THREAD
+  multiplyTile, tileA, A_LOADS, B_LOADS, EVEN_A, Held, M_PER_THREAD, SUMS, THREADS, THREADS_M, THREADS_N,
+  TILE_K, TILE_K_VECTORS, TILE_M, TILE_N, VECTORS_PER_THREAD
 };
 import package::common::taps::TAPS;
 
@@ -30,13 +30,16 @@ const MOST_BLOCKS: u32 = 0x1000000u;
 
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 
+// The first m and n of the tile, and the matrix. In workgroup memory: what a thread knew of its own results, it would
+// keep in registers while it multiplies. Of 16 bytes, so that the tiles after it are read as vectors.
+var<workgroup> tileStart: vec4<u32>;
+
 @compute @workgroup_size(THREADS_N, THREADS_M)
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let local = vec3<u32>(thread % THREADS_N, thread / THREADS_N, 0u);
   let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
   if (task >= geometry.tasks) {
     return;
@@ -48,6 +51,9 @@ fn main(
   let split = outer / geometry.groups;
   let extentN = geometry.inputChannels * TAPS + select(0u, 1u, HAS_BIAS);
 
+  if (thread == 0u) {
+    tileStart = vec4<u32>(firstM, firstN, outer, 0u);
+  }
   for (var i = thread; i < TILE_M; i += THREADS) {
     let channel = min(firstM + i, geometry.outputChannels - 1u);
     channelPlaces[i] = (group * geometry.outputChannels + channel) * geometry.outputStrides.y;
@@ -104,7 +110,7 @@ fn main(
         }
       }
       if (tile > 0u) {
-        multiplyTile(&sums, local, end - first - (firstK - TILE_K));
+        multiplyTile(&sums, thread, end - first - (firstK - TILE_K));
       }
       if (tile >= tiles) {
         break;
@@ -138,9 +144,10 @@ fn main(
         }
       } @else {
         // One of M after the other. Reads beyond N mean nothing, and are not stored.
+        let start = tileStart;
         for (var r = 0u; r < M_PER_THREAD; r++) { // @unroll
-          let m = firstM + local.y * M_PER_THREAD + r;
-          let base = (outer * geometry.outputChannels + m) * extentN + firstN + local.x * 4u;
+          let m = start.x + ((thread / THREADS_N) % THREADS_M) * M_PER_THREAD + r;
+          let base = (start.z * geometry.outputChannels + m) * extentN + start.y + (thread % THREADS_N) * 4u;
           if (first > begin) {
             for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
               for (var j = 0u; j < 4u; j++) { // @unroll
@@ -151,7 +158,7 @@ fn main(
           if (first + BLOCK_K < end && m < geometry.outputChannels) {
             for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
               for (var j = 0u; j < 4u; j++) { // @unroll
-                if (firstN + (v * THREADS_N + local.x) * 4u + j < extentN) {
+                if (start.y + (v * THREADS_N + thread % THREADS_N) * 4u + j < extentN) {
                   partials[base + v * THREADS_N * 4u + j] = sums[r * VECTORS_PER_THREAD + v][j];
                 }
               }
@@ -165,13 +172,14 @@ fn main(
     }
   }
 
+  let start = tileStart;
   for (var r = 0u; r < M_PER_THREAD; r++) { // @unroll
-    let m = firstM + local.y * M_PER_THREAD + r;
+    let m = start.x + ((thread / THREADS_N) % THREADS_M) * M_PER_THREAD + r;
     if (m < geometry.outputChannels) {
-      let base = (outer * geometry.outputChannels + m) * extentN;
+      let base = (start.z * geometry.outputChannels + m) * extentN;
       for (var v = 0u; v < VECTORS_PER_THREAD; v++) { // @unroll
         for (var j = 0u; j < 4u; j++) { // @unroll
-          let n = firstN + (v * THREADS_N + local.x) * 4u + j;
+          let n = start.y + (v * THREADS_N + thread % THREADS_N) * 4u + j;
           if (n < extentN) {
             partials[base + n] = sums[r * VECTORS_PER_THREAD + v][j];
           }

@@ -21,9 +21,9 @@ import package::common::grid::workgroupIndex;
 import package::common::long_sum::BLOCK_TERMS;
 import package::common::phases::{phaseCount, phaseOffset, phasePosition};
 import package::common::product_result::{
-  carryTile, resultPlace, resultPlaces, storeTile, Channels, NOWHERE, Positions, TILE_POSITIONS
+  carryTile, resultPlace, resultPlaces, storeTile, tileChannels, NOWHERE, Positions, TILE_POSITIONS
 };
-import package::common::product_tile::{multiplyTile, Held, M_PER_THREAD, SUMS, THREADS, THREADS_M, THREADS_N, TILE_K};
+import package::common::product_tile::{multiplyTile, Held, SUMS, THREADS, THREADS_M, THREADS_N, TILE_K};
 import package::common::space::flatten;
 import package::common::tap_loads::{
   findSources, findWeights, geometry, keepA, keepB, loadSources, loadWeights, origins, sourcePlaces, weightPlaces,
@@ -45,7 +45,6 @@ const MOST_BLOCKS: u32 = 0x1000000u;
 fn main(
   @builtin(workgroup_id) workgroupId: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
-  @builtin(local_invocation_id) local: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
   let task = workgroupIndex(workgroupId, grid, geometry.firstWorkgroup);
@@ -84,6 +83,10 @@ fn main(
     }
     resultPlaces[i] = resultPlace(position, geometry.n, phase, positions);
   }
+  if (thread == 0u) {
+    let count = geometry.resultChannels - firstChannel;
+    tileChannels = vec4<u32>(group * geometry.resultChannels + firstChannel, count, 0u, 0u);
+  }
   for (var i = thread; i < TILE_CHANNELS; i += THREADS) {
     let channel = min(firstChannel + i, geometry.resultChannels - 1u);
     @if(CHANNEL_VECTORS) weightPlaces[i] = group * geometry.packedStrides.x + channel / 4u;
@@ -103,16 +106,6 @@ fn main(
       }
     }
   }
-
-  // What it sums.
-  @if(CHANNEL_VECTORS) let ownChannel = local.x * 4u;
-  @else let ownChannel = local.y * M_PER_THREAD;
-  let firstOfThread = firstChannel + ownChannel;
-  let channels = Channels(
-    group * geometry.resultChannels + firstOfThread,
-    geometry.resultChannels - min(firstOfThread, geometry.resultChannels),
-    geometry.resultStrides.y
-  );
 
   // Block by block: the result holds the sums of those before.
   var sums: array<vec4<f32>, SUMS>;
@@ -169,7 +162,7 @@ fn main(
         }
       }
       if (tile > blockTile) {
-        multiplyTile(&sums, local, select(TILE_K, lastOfTap, channel == 0u));
+        multiplyTile(&sums, thread, select(TILE_K, lastOfTap, channel == 0u));
       }
       if (tile >= blockEnd) {
         break;
@@ -206,11 +199,11 @@ fn main(
           sums[i] = totals[i];
         }
       } @else {
-        carryTile(&sums, local, channels, firstResult, blockTile > firstTile, blockEnd < tiles);
+        carryTile(&sums, thread, geometry.resultStrides.y, firstResult, blockTile > firstTile, blockEnd < tiles);
       }
     } @else {
       break;
     }
   }
-  storeTile(&sums, local, channels, firstResult);
+  storeTile(&sums, thread, geometry.resultStrides.y, firstResult);
 }
