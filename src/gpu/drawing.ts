@@ -78,7 +78,7 @@ export class Drawing {
     planes: Planes,
     target: DrawTarget,
   ): Promise<void> {
-    const { device } = this.#parts;
+    const { device, life } = this.#parts;
     device.pushErrorScope("validation");
     let reason: Promise<string | undefined>;
     try {
@@ -87,6 +87,9 @@ export class Drawing {
       reason = popReason(device);
     }
     const message = await reason;
-    if (message !== undefined) throw new DeviceError(`the device refused the drawing: ${message}`);
+    if (message === undefined) return;
+    // Firefox refuses everything on a lost device, and tells of the loss later.
+    await life.requireAlive();
+    throw new DeviceError(`the device refused the drawing: ${message}`);
   }
 }
