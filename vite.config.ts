@@ -4,6 +4,8 @@ import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config
 import { library } from "./build/library.js";
 import { wgsl } from "./build/wgslPlugin.js";
 import { launchOptions } from "./test/support/chromium.js";
+import { FIREFOX_VARIABLE } from "./test/support/firefox/browser.js";
+import { firefox } from "./test/support/firefox/provider.js";
 
 const root = import.meta.dirname;
 
@@ -22,6 +24,7 @@ const define = {
   __CONV_SEED__: JSON.stringify(process.env.CONV_SEED ?? ""),
   __CONV_COUNT__: JSON.stringify(process.env.CONV_COUNT ?? ""),
   __CONV_SAMPLE__: JSON.stringify(process.env.CONV_SAMPLE ?? ""),
+  __CONV_ONE_GROUP_IN__: JSON.stringify(Number(process.env.CONV_ONE_GROUP_IN ?? "1")),
 };
 /** What all projects have in common. */
 const common = {
@@ -80,6 +83,7 @@ const demoProject = (): TestProjectInlineConfiguration => ({
     ...common,
     name: "demo",
     include: [DEMO_TESTS],
+    exclude: process.env[FIREFOX_VARIABLE] ? [] : [onlyFor("firefox")],
     globalSetup: ["test/demo/support/globalSetup.ts"],
     environment: "node",
     pool: "forks",
@@ -120,6 +124,32 @@ const chromiumProject = (): TestProjectInlineConfiguration => ({
   },
 });
 
+/** Firefox as it is installed, with wgpu and naga: only where test/run has found one that has WebGPU, and chosen its driver. */
+const firefoxProject = (): TestProjectInlineConfiguration => ({
+  ...platform("engine.browser.ts", 100, "plain"),
+  server: { fs: { allow: [root, corpora] } },
+  test: {
+    ...common,
+    name: "firefox",
+    include: [GPU_TESTS],
+    exclude: [onlyFor("node")],
+    fileParallelism: false,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: firefox(),
+      instances: [{ browser: "firefox" as const }],
+    },
+  },
+});
+
+function projects(): TestProjectInlineConfiguration[] {
+  if ("Deno" in globalThis) return [denoProject()];
+  const installed = process.env[FIREFOX_VARIABLE] ? [firefoxProject()] : [];
+  return [nodeProject(), chromiumProject(), demoProject(), ...installed];
+}
+
 /**
  * The library (`vite build`): an entry for each platform, no runtime dependency. Its tests: in Node, and the ones that need a device
  * in Chromium and Deno too.
@@ -133,6 +163,6 @@ export default defineConfig({
     reference: "src/reference/index.ts",
   }),
   test: {
-    projects: "Deno" in globalThis ? [denoProject()] : [nodeProject(), chromiumProject(), demoProject()],
+    projects: projects(),
   },
 });

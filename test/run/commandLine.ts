@@ -1,7 +1,7 @@
 /** The command line of `npm test`: a suite's name, then what vitest understands. */
 
 /** What there is to run. "all" is what CI runs. */
-export const SUITES = ["all", "node", "browser", "deno", "lavapipe", "swiftshader", "demo"] as const;
+export const SUITES = ["all", "node", "browser", "deno", "firefox", "lavapipe", "swiftshader", "demo"] as const;
 export type Suite = (typeof SUITES)[number];
 
 export interface CommandLine {
@@ -12,6 +12,8 @@ export interface CommandLine {
   readonly options: readonly string[];
   /** The seed of a short run, which takes a sample of the tests; undefined where all that were asked for are run. */
   readonly sample: string | undefined;
+  /** The seed of samples that a whole run takes, too: the day's, or the one that `CONV_SAMPLE` names. */
+  readonly seed: string;
   /** Whether every test of the suite is run: no sample, no file, no name, no other number of random problems. */
   readonly whole: boolean;
 }
@@ -27,6 +29,8 @@ const ALL = "--all";
 const CHOICES = ["CONV_SEED", "CONV_COUNT"];
 /** The variable that names a sample: of this run, and to vite.config.ts. */
 export const SAMPLE_VARIABLE = "CONV_SAMPLE";
+/** The variable that says of how many groups of tests a sample takes one, to vite.config.ts. */
+export const GROUPS_VARIABLE = "CONV_ONE_GROUP_IN";
 
 /** Another sample each day: 20260131. */
 const seedOfDay = (day: Date): string => day.toISOString().slice(0, 10).replaceAll("-", "");
@@ -44,15 +48,16 @@ export function readCommandLine(
   const others = passed.filter((option) => !own(option));
   const hasReporter = others.some((option) => option.startsWith("--reporter"));
   const everything = others.every((option) => PRESENTATION.test(option)) && CHOICES.every((name) => !environment[name]);
-  const sampleOfDay = everything ? seedOfDay(today) : "";
   const asked = environment[SAMPLE_VARIABLE] ?? "";
-  const seed = asked === "" ? sampleOfDay : asked;
-  const sample = seed === "" || passed.includes(ALL) ? undefined : seed;
+  const seed = asked === "" ? seedOfDay(today) : asked;
+  const isShort = (everything || asked !== "") && !passed.includes(ALL);
+  const sample = isShort ? seed : undefined;
   return {
     suite: named ?? "all",
     reportFile: passed.map((option) => REPORT_FILE.exec(option)?.[1]).find((file) => file !== undefined),
     options: hasReporter ? others : ["--reporter=default", ...others],
     sample,
+    seed,
     whole: everything && sample === undefined,
   };
 }

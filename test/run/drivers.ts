@@ -1,4 +1,4 @@
-/** Which WebGPU device the tests get in Node and in Deno: a GPU where there is one, else a software driver. */
+/** Which WebGPU device the tests get in Node, in Deno and in Firefox: a GPU where there is one, else a software driver. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -84,6 +84,15 @@ export async function chooseForNode(): Promise<Driver> {
   // Without any driver in the system createEngine unpacks SwiftShader by itself, as for a newcomer.
   const environment = swiftShader && probe({}) ? swiftShader.environment : {};
   return { note, environment };
+}
+
+/** What Firefox runs on: what the environment says, a GPU, lavapipe with float16, or SwiftShader. */
+export async function chooseForFirefox(): Promise<Driver> {
+  const first = askedFor() ?? findGpu();
+  if (first) return first;
+  const lavapipe = findLavapipe();
+  if (!("missing" in lavapipe)) return lavapipe;
+  return (await findSwiftShader()) ?? { note: "what Firefox finds", environment: {} };
 }
 
 /** What Deno's tests run on: what the environment says, a GPU, or SwiftShader. */

@@ -1,18 +1,27 @@
 /**
  * `npm test`: a sample of the tests, or with `--all` every test, on every platform that there is; one report of all.
  *
- *     tsx test/run/main.ts [all | node | browser | deno | lavapipe | swiftshader | demo] [--all] [vitest's options and file names]
+ *     tsx test/run/main.ts [all | node | browser | deno | firefox | lavapipe | swiftshader | demo] [--all]
+ *                          [vitest's options and file names]
  *
- * Node and Chromium run in one vitest, side by side; the demo page after them, and then Deno, in a vitest that itself
- * runs in Deno.
+ * Node and Chromium run in one vitest, side by side; the demo page after them, then Firefox, and then Deno, in a vitest that
+ * itself runs in Deno.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { describeCounts, describeSample, readCommandLine, SAMPLE_VARIABLE, type Suite } from "./commandLine.js";
+import {
+  type CommandLine,
+  describeCounts,
+  describeSample,
+  GROUPS_VARIABLE,
+  readCommandLine,
+  SAMPLE_VARIABLE,
+} from "./commandLine.js";
 import { findLosses, keepCoverages, readCoverages } from "./coverageFiles.js";
 import { denoCommand } from "./deno.js";
 import { chooseForDeno, chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
+import { findFirefox, type FoundFirefox } from "./firefox.js";
 import { describeCompilers } from "./gpuCompilers.js";
 import { countLeftOut, listFailures, mergeReports, type Outcome, type Run, runVitest } from "./vitest.js";
 
@@ -28,11 +37,33 @@ function inNode({ note, environment }: Driver, projects: readonly string[]): Pla
   return { run: { runtime: NODE, projects, environment }, note: `Node runs on ${note}` };
 }
 
-/** The page in a browser, which has a driver of its own. */
-const DEMO: Planned = {
-  run: { runtime: NODE, projects: ["demo"], environment: {} },
-  note: "The demo page runs in Chromium",
-};
+/** The page in a browser that has a driver of its own; and its parts in Firefox, where that is found. */
+function inDemo(firefox: FoundFirefox): Planned {
+  const isFound = !("missing" in firefox);
+  const environment = isFound ? firefox.environment : {};
+  const words = isFound ? "Chromium, and its parts are opened in Firefox" : "Chromium";
+  return { run: { runtime: NODE, projects: ["demo"], environment }, note: `The demo page runs in ${words}` };
+}
+
+/** Of how many groups of tests Firefox takes one: in a short run, and where a whole run of all platforms takes a sample of it. */
+const GROUPS = { short: "6", long: "3" };
+
+/**
+ * The tests of a device. Firefox looks ten times a second whether the device is done, and so takes several times as long as
+ * others: of a whole run of all platforms it runs a sample.
+ */
+function inFirefox(firefox: FoundFirefox, { suite, seed, whole }: CommandLine): Planned {
+  if ("missing" in firefox) return { note: firefox.missing };
+  const isSample = suite === "all" && whole;
+  const environment = {
+    ...firefox.environment,
+    [GROUPS_VARIABLE]: isSample ? GROUPS.long : GROUPS.short,
+    ...(isSample ? { [SAMPLE_VARIABLE]: seed } : {}),
+  };
+  const all = `; a sample of its tests, by the seed ${seed} (npm run test:firefox -- --all runs all)`;
+  const note = `${firefox.note}${isSample ? all : ""}`;
+  return { run: { runtime: NODE, projects: ["firefox"], environment }, note };
+}
 
 async function planDeno(): Promise<Planned> {
   const runtime = denoCommand();
@@ -49,10 +80,15 @@ function demand(driver: Driver | { readonly missing: string } | undefined): Driv
   return driver;
 }
 
-async function plan(suite: Suite): Promise<readonly Planned[]> {
-  switch (suite) {
+async function planAll(line: CommandLine): Promise<readonly Planned[]> {
+  const [node, firefox, deno] = [await chooseForNode(), await findFirefox(), await planDeno()];
+  return [inNode(node, ["node", "chromium"]), inDemo(firefox), inFirefox(firefox, line), deno];
+}
+
+async function plan(line: CommandLine): Promise<readonly Planned[]> {
+  switch (line.suite) {
     case "all":
-      return [inNode(await chooseForNode(), ["node", "chromium"]), DEMO, await planDeno()];
+      return await planAll(line);
     case "node":
       return [inNode(await chooseForNode(), ["node"])];
     case "browser":
@@ -66,12 +102,15 @@ async function plan(suite: Suite): Promise<readonly Planned[]> {
     case "swiftshader":
       return [inNode(demand(await findSwiftShader()), ["node"])];
     case "demo":
-      return [DEMO];
+      return [inDemo(await findFirefox())];
+    case "firefox":
+      return [inFirefox(await findFirefox(), line)];
   }
 }
 
-const { suite, reportFile, options, sample, whole } = readCommandLine(process.argv.slice(2), process.env);
-const planned = await plan(suite);
+const line = readCommandLine(process.argv.slice(2), process.env);
+const { suite, reportFile, options, sample, whole } = line;
+const planned = await plan(line);
 const sampled = sample === undefined ? [] : [describeSample(suite, sample)];
 const compilers = planned.some(({ run }) => run?.projects.includes("node")) ? [describeCompilers()] : [];
 const notes = [...planned.map(({ note }) => note), ...compilers, ...sampled].join("\n");
@@ -82,8 +121,10 @@ const coverageOptions = [`--reporter=${join(import.meta.dirname, "coverageReport
 const outcomes: Outcome[] = [];
 for (const { run } of planned) {
   if (!run) continue;
-  const environment = { ...run.environment, CONV_COVERAGE: coverageFolder, [SAMPLE_VARIABLE]: sample ?? "" };
-  outcomes.push(await runVitest({ ...run, environment }, [...options, ...coverageOptions]));
+  const environment = { CONV_COVERAGE: coverageFolder, [SAMPLE_VARIABLE]: sample ?? "", ...run.environment };
+  // A sample says nothing about what the whole covers.
+  const reporters = environment[SAMPLE_VARIABLE] === "" ? coverageOptions : [];
+  outcomes.push(await runVitest({ ...run, environment }, [...options, ...reporters]));
 }
 const merged = mergeReports(outcomes.flatMap(({ report }) => report ?? []));
 if (reportFile !== undefined) writeFileSync(reportFile, JSON.stringify(merged));

@@ -115,12 +115,17 @@ function cellsOf(call: Call, pass: string): string[] {
   return featuresOf(call).map((feature) => `${family}Nd${pass}|${variant}|${feature}`);
 }
 
+function describeRuntime(): string {
+  if ("Deno" in globalThis) return "Deno (wgpu)";
+  if (!("document" in globalThis)) return "Node (Dawn)";
+  return navigator.userAgent.includes("Firefox") ? "Firefox (wgpu)" : "Chromium (Dawn)";
+}
+
 function describeDevice({ description, features }: AdapterDescription): string {
-  const runtime = "Deno" in globalThis ? "Deno (wgpu)" : "document" in globalThis ? "Chromium (Dawn)" : "Node (Dawn)";
   const known = { SwiftShader: /swiftshader/i, lavapipe: /llvmpipe|lavapipe/i };
   const driver = Object.entries(known).find(([, pattern]) => pattern.test(description))?.[0] ?? description;
   const half = features.includes("shader-f16") ? "float16 in the shader" : "float16 as packed pairs";
-  return `${runtime} on ${driver}, ${half}`;
+  return `${describeRuntime()} on ${driver}, ${half}`;
 }
 
 /** Sees what is asked of an engine. */

@@ -8,6 +8,9 @@ declare const __CONV_COUNT__: string;
 /** The seed of a short run's sample (the environment's CONV_SAMPLE); empty where all tests are run. */
 declare const __CONV_SAMPLE__: string;
 
+/** Of how many groups of tests a short run takes one (the environment's CONV_ONE_GROUP_IN): 1 takes something of each. */
+declare const __CONV_ONE_GROUP_IN__: number;
+
 /** How many random layers this platform checks by default. */
 declare const __CONV_LAYERS__: number;
 

@@ -24,6 +24,10 @@ function hash(text: string): number {
   return value >>> 0;
 }
 
+/** Whether a short run takes anything of a group, where it takes one group in so many: all files have their turn. */
+export const takesGroup = (oneIn: number, key: string): boolean =>
+  new Random(hash(`group\n${key}`)).integer(1, Math.max(1, oneIn)) === 1;
+
 /** `most` of the items, or all where there are no more; `key` says which. */
 export function sampleOf<T>(items: readonly T[], most: number, key: string): ReadonlySet<T> {
   const random = new Random(hash(key));

@@ -1,6 +1,6 @@
 /** Vitest's set-up of each test file in a short run (vite.config.ts): what is not in the sample is skipped, and marked so. */
 import { beforeEach, type RunnerTestCase, type RunnerTestSuite } from "vitest";
-import { mostOf, sampleOf } from "./sample.js";
+import { mostOf, sampleOf, takesGroup } from "./sample.js";
 
 declare module "vitest" {
   interface TaskMeta {
@@ -17,7 +17,8 @@ function sampleIn(group: RunnerTestSuite): ReadonlySet<RunnerTestCase> {
   if (known) return known;
   const { projectName = "", name: file } = group.file;
   const tests = group.tasks.filter((task): task is RunnerTestCase => task.type === "test" && task.mode !== "skip");
-  const sample = sampleOf(tests, mostOf(file), [__CONV_SAMPLE__, projectName, file, group.fullName].join("\n"));
+  const key = [__CONV_SAMPLE__, projectName, file, group.fullName].join("\n");
+  const sample = sampleOf(tests, takesGroup(__CONV_ONE_GROUP_IN__, key) ? mostOf(file) : 0, key);
   samples.set(group, sample);
   return sample;
 }

@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright";
 import { inject } from "vitest";
 
-/** Kept to be looked at. */
-const SCREENSHOTS = resolve(import.meta.dirname, "../../../out/demo-screenshots");
+/** Pictures are kept there to be looked at. */
+export const SCREENSHOTS = resolve(import.meta.dirname, "../../../out/demo-screenshots");
 
 export interface OpenOptions extends BrowserContextOptions {
   /** As a browser without WebGPU. */

@@ -15,12 +15,19 @@ describe("the command line", () => {
       reportFile: undefined,
       options: ["--reporter=default"],
       sample: "20260131",
+      seed: "20260131",
       whole: false,
     });
   });
 
   test("with --all: the whole, of every suite or of one", () => {
-    const whole = { reportFile: undefined, options: ["--reporter=default"], sample: undefined, whole: true };
+    const whole = {
+      reportFile: undefined,
+      options: ["--reporter=default"],
+      sample: undefined,
+      seed: "20260131",
+      whole: true,
+    };
     expect(read(["--all"])).toEqual({ ...whole, suite: "all" });
     expect(read(["demo", "--all"])).toEqual({ ...whole, suite: "demo" });
   });
@@ -32,6 +39,7 @@ describe("the command line", () => {
       reportFile: "out.json",
       options: ["--reporter=dot"],
       sample: undefined,
+      seed: "20260131",
       whole: true,
     });
     expect(read(["--reporter=json", "--outputFile=out.json"]).reportFile).toBe("out.json");
@@ -50,7 +58,7 @@ describe("the command line", () => {
   test("a sample that is named is taken, unless all is asked for", () => {
     expect(read([], { CONV_SAMPLE: "7" })).toMatchObject({ sample: "7", whole: false });
     expect(read(["exact"], { CONV_SAMPLE: "7" })).toMatchObject({ sample: "7", whole: false });
-    expect(read(["--all"], { CONV_SAMPLE: "7" })).toMatchObject({ sample: undefined, whole: true });
+    expect(read(["--all"], { CONV_SAMPLE: "7" })).toMatchObject({ sample: undefined, seed: "7", whole: true });
   });
 
   test("random problems of one's own choice are no sample, and not the whole", () => {

@@ -1,6 +1,6 @@
 /** The short run's sample: which tests of a group it takes. */
 import { describe, expect, test } from "vitest";
-import { mostOf, sampleOf } from "../../support/sample.js";
+import { mostOf, sampleOf, takesGroup } from "../../support/sample.js";
 
 const ITEMS = Array.from({ length: 10 }, (_, i) => i);
 
@@ -24,6 +24,16 @@ describe("a sample", () => {
     const expected = (365 * 3) / ITEMS.length;
     expect(Math.min(...counts)).toBeGreaterThan(expected / 2);
     expect(Math.max(...counts)).toBeLessThan(expected * 2);
+  });
+
+  test("takes one group in so many, each equally often in a year, and each of them where it takes one in one", () => {
+    const days = Array.from({ length: 365 }, (_, day) => String(20260101 + day));
+    for (const group of ["exact", "bounds", "a group\nwith a name"]) {
+      const taken = days.filter((day) => takesGroup(6, `${day}\n${group}`)).length;
+      // Within four standard deviations of the mean of a binomial distribution.
+      expect(Math.abs(taken - 365 / 6)).toBeLessThan(4 * Math.sqrt((365 * 5) / 36));
+      expect(days.every((day) => takesGroup(1, `${day}\n${group}`))).toBe(true);
+    }
   });
 
   test("is smaller where tests need a device", () => {

@@ -1,0 +1,88 @@
+/** The parts of the page in Firefox as it is installed: each draws and works, and nothing complains. */
+import { resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Firefox, firefoxProgram } from "../support/firefox/browser.js";
+import type { FirefoxPage } from "../support/firefox/page.js";
+import { demoUrl, PARTS, SCREENSHOTS } from "./support/demoPage.js";
+
+/** Milliseconds that a part may take on a software device, its kernels' compilation with it. */
+const PATIENCE = 100_000;
+
+let browser: Firefox;
+beforeAll(async () => {
+  const program = firefoxProgram();
+  if (program === undefined) throw new Error("there is no Firefox; npm run test:demo leaves these tests out then");
+  browser = await Firefox.launch(program);
+});
+afterAll(async () => await browser.close());
+
+const untilShown = async (page: FirefoxPage, selector: string, text = ""): Promise<void> =>
+  await page.until(
+    `${selector} ${text}`,
+    PATIENCE,
+    (selector, text) => [...document.querySelectorAll(selector)].some(({ textContent }) => textContent.includes(text)),
+    selector,
+    text,
+  );
+
+async function press(page: FirefoxPage, name: string): Promise<void> {
+  await untilShown(page, "button", name);
+  await page.evaluate((name) => {
+    const buttons = [...document.querySelectorAll("button")];
+    buttons.find(({ textContent }) => textContent.trim() === name)?.click();
+  }, name);
+}
+
+/** What a visitor does in a part, with settings that suit a software device, until it has shown all that it does. */
+const VISITS: Readonly<
+  Record<string, { readonly settings: string; readonly visit: (page: FirefoxPage) => Promise<void> }>
+> = {
+  layer: {
+    settings: "",
+    visit: async (page) => await untilShown(page, ".layer-stage[data-stale=false] .stage"),
+  },
+  maps: {
+    settings: "source=camera&filters=drawn",
+    visit: async (page) => await untilShown(page, "main", "frames a second"),
+  },
+  small: {
+    settings: "C=16&W=14&rounds=3",
+    visit: async (page) => {
+      await untilShown(page, ".heat-map");
+      await press(page, "Measure on this device");
+      await untilShown(page, "main", "Median of 3 rounds");
+    },
+  },
+  benchmark: {
+    settings: "layer=own&W=12&rounds=3",
+    visit: async (page) => {
+      await press(page, "Run");
+      await untilShown(page, ".benchmark-pass");
+    },
+  },
+};
+
+/** How many colours the canvases of the page have, of each the number. */
+const countColours = async (page: FirefoxPage): Promise<number[]> =>
+  await page.evaluate(() =>
+    [...document.querySelectorAll("canvas")].map((canvas) => {
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+      copy?.drawImage(canvas, 0, 0);
+      const pixels = copy?.getImageData(0, 0, canvas.width, canvas.height).data.buffer ?? new ArrayBuffer();
+      return new Set(new Uint32Array(pixels)).size;
+    }),
+  );
+
+describe("in Firefox", () => {
+  test.each(PARTS)("#$id draws, works, and has nothing to complain of", async ({ id, title }) => {
+    const { settings, visit } = VISITS[id];
+    await using page = await browser.newPage();
+    await page.goto(demoUrl(`${id}?${settings}`));
+    await untilShown(page, "footer", "Runs on unnamed WebGPU adapter");
+    await untilShown(page, "h1", title);
+    await visit(page);
+    await page.screenshot(resolve(SCREENSHOTS, `firefox-${id}.png`));
+    expect(Math.min(2, ...(await countColours(page))), "colours of the emptiest canvas").toBe(2);
+    expect(page.errors).toEqual([]);
+  });
+});
