@@ -14,11 +14,15 @@ export function stackHere(): string | undefined {
   return stack;
 }
 
+/** A line of a stack as V8 writes it: Firefox and Safari have "run@https://..." for "at run (https://...)". */
+const asInV8 = (line: string): string =>
+  line.startsWith("at ") ? line : `at ${line.replace(/^([^@]+)@(.+)$/, "$1 ($2)").replace(/^@/, "")}`;
+
 /** The first place of a stack outside the library. The innermost frame is the library's own, in dist/ or in src/base/. */
 export function placeOf(stack = ""): string {
   const frames = stack.split("\n").filter((line) => /:\d+:\d+/.test(line));
   const folderOf = (frame: string): string => /[^\s(@]*[\\/]/.exec(frame.replace(/^.*?@/, ""))?.[0] ?? frame;
   const own = frames.length > 0 ? folderOf(frames[0]).replace(/(src[\\/])base[\\/]$/, "$1") : "";
   const outside = frames.find((frame) => !folderOf(frame).startsWith(own)) ?? frames.at(-1);
-  return (outside ?? "at a place that the runtime does not tell").trim();
+  return asInV8((outside ?? "at a place that the runtime does not tell").trim());
 }
