@@ -83,6 +83,9 @@ describe("times", () => {
     expect(pace.describe("a device")).toBe(
       "25.0 frames a second, 4.00 ms for the layer on a device, by the device's own clock, a mean of 20 frames",
     );
+    // Frames that were not timed count for the rate alone.
+    for (let frame = 1; frame < 20; frame++) pace.add(undefined, 1760 + 20 * frame);
+    expect(pace.describe("a device")).toMatch(/^50\.0 frames a second, 4\.00 ms .* a mean of 20 frames$/);
   });
 });
 

@@ -7,6 +7,10 @@ import { type LayerTime, meanTime } from "./pace.js";
 
 /** Of a picture's layer. */
 const SAMPLES = 3;
+/** Frames that the device may be behind the page. Firefox looks ten times a second what is done. */
+const MOST_BEHIND = 3;
+/** Of the time that frames take, the part that may go into timing some: it waits for the device, and Firefox tells late. */
+const TIMING_SHARE = 0.1;
 
 /** The filters on the device. */
 export class MapLayer implements Disposable {
@@ -14,6 +18,10 @@ export class MapLayer implements Disposable {
   readonly #engine: Engine;
   readonly #weight: Tensor;
   readonly #bias: Tensor;
+  /** Frames that the device has not told to be done. */
+  readonly #behind: Promise<undefined>[] = [];
+  /** When a frame may be timed again, by `performance.now()`. */
+  #timedFrom = 0;
 
   constructor(engine: Engine, bank: Bank) {
     this.bank = bank;
@@ -33,6 +41,29 @@ export class MapLayer implements Disposable {
     return device
       ? await this.#drawOnDevice(device, x, canvases, isWanted)
       : await this.#drawOnHost(x, canvases, isWanted);
+  }
+
+  /** Draws a frame of many; gives the layer's time for some of them. */
+  async drawFrame(
+    video: HTMLVideoElement,
+    canvases: readonly HTMLCanvasElement[],
+    isWanted: () => boolean,
+  ): Promise<LayerTime | undefined> {
+    const { device } = this.#engine;
+    const start = performance.now();
+    if (!device || start >= this.#timedFrom) {
+      const time = await this.draw(video, canvases, isWanted);
+      const end = performance.now();
+      this.#timedFrom = end + (end - start) * (1 / TIMING_SHARE - 1);
+      return time;
+    }
+    using x = this.#engine.image(video);
+    using y = this.#layer(x, this.#weight, this.#bias);
+    await this.#show(device, y, canvases, isWanted);
+    // A device that is lost is told of by what is asked of it next.
+    this.#behind.push(device.queue.onSubmittedWorkDone().catch(() => undefined));
+    if (this.#behind.length > MOST_BEHIND) await this.#behind.shift();
+    return undefined;
   }
 
   /** The layer's time on a device, in samples that its clock can tell. */
@@ -72,19 +103,28 @@ export class MapLayer implements Disposable {
     canvases: readonly HTMLCanvasElement[],
     isWanted: () => boolean,
   ): Promise<LayerTime> {
-    return await this.#compute(x, this.#weight, this.#bias, async (y) => {
-      const [, , height, width] = y.shape;
-      for (const [channel, canvas] of canvases.entries()) {
-        // Others may be drawn there by now.
-        if (!isWanted()) return;
-        const { range, signed } = this.bank.ranges[channel];
-        const context = canvas.getContext("webgpu");
-        if (!context) throw new Error("this browser gives no WebGPU canvas");
-        if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-        context.configure({ device, format: navigator.gpu.getPreferredCanvasFormat() });
-        await this.#engine.draw(y, context, { channel, range, colors: signed ? "diverging" : "gray" });
-      }
-    });
+    const show = async (y: Tensor): Promise<void> => await this.#show(device, y, canvases, isWanted);
+    return await this.#compute(x, this.#weight, this.#bias, show);
+  }
+
+  /** Paints each map onto its canvas, without reading it back. */
+  async #show(
+    device: GPUDevice,
+    y: Tensor,
+    canvases: readonly HTMLCanvasElement[],
+    isWanted: () => boolean,
+  ): Promise<void> {
+    const [, , height, width] = y.shape;
+    for (const [channel, canvas] of canvases.entries()) {
+      // Others may be drawn there by now.
+      if (!isWanted()) return;
+      const { range, signed } = this.bank.ranges[channel];
+      const context = canvas.getContext("webgpu");
+      if (!context) throw new Error("this browser gives no WebGPU canvas");
+      if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+      context.configure({ device, format: navigator.gpu.getPreferredCanvasFormat() });
+      await this.#engine.draw(y, context, { channel, range, colors: signed ? "diverging" : "gray" });
+    }
   }
 
   /** One filter after the other, computed and then painted, so that the page may react in between. */

@@ -4,7 +4,7 @@ import { significant } from "../../../benchmark/format.js";
 import { formatMilliseconds, plural } from "../../format.js";
 import { clockWords } from "../deviceSamples.js";
 
-/** Frames that the mean is taken over. */
+/** Frames that the mean and the rate are taken over. */
 const FRAMES = 20;
 
 export type LayerTime = Pick<Timing, "milliseconds" | "clock">;
@@ -24,21 +24,22 @@ export class Pace {
   readonly #ends: number[] = [];
   readonly #times: LayerTime[] = [];
 
-  /** @param now in milliseconds, when the frame was drawn */
-  add(time: LayerTime, now: number): void {
+  /**
+   * @param time of the layer; undefined where the frame was not timed; the first one is
+   * @param now in milliseconds, when the frame was drawn
+   */
+  add(time: LayerTime | undefined, now: number): void {
     this.#ends.push(now);
-    this.#times.push(time);
-    if (this.#ends.length > FRAMES) {
-      this.#ends.shift();
-      this.#times.shift();
-    }
+    if (time) this.#times.push(time);
+    for (const kept of [this.#ends, this.#times]) if (kept.length > FRAMES) kept.shift();
   }
 
   describe(device: string): string {
     const [count, last] = [this.#ends.length, this.#ends[this.#ends.length - 1]];
     const rate = ((count - 1) * 1000) / (last - this.#ends[0]);
     const frames = count > 1 && rate < Infinity ? `${significant(rate)} frames a second, ` : "";
-    const mean = count > 1 ? `, a mean of ${plural(count, "frame")}` : "";
+    const timed = this.#times.length;
+    const mean = timed > 1 ? `, a mean of ${plural(timed, "frame")}` : "";
     return `${frames}${describeTime(meanTime(this.#times), device)}${mean}`;
   }
 }

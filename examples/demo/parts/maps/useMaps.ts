@@ -68,7 +68,7 @@ export function useMaps(
       if (source instanceof HTMLVideoElement) {
         const pace = new Pace();
         while (isWanted()) {
-          pace.add(await layer.draw(source, shown, isWanted), performance.now());
+          pace.add(await layer.drawFrame(source, shown, isWanted), performance.now());
           say(pace.describe(description));
           await nextFrame();
         }
