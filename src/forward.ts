@@ -12,8 +12,10 @@ export { type EngineMemory, ForwardEngine } from "./api/forwardEngine.js";
 export type { TensorOptions } from "./api/newTensors.js";
 export type { ForwardEngineOptions } from "./api/engineOptions.js";
 export type { AdapterDescription, DeviceLoss, LostTensor, Recovery } from "./backend/backend.js";
+export type { CancelSignal, Progress, WaitOptions } from "./backend/wait.js";
 export {
   ArgumentError,
+  CancelError,
   ConvError,
   DeviceError,
   DeviceLostError,

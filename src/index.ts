@@ -29,8 +29,10 @@ export type { ImageOptions } from "./problem/images.js";
 export type { ImageSource, Pixels } from "./problem/pixels.js";
 export type { PaddingMode } from "./problem/padding.js";
 export type { AdapterDescription, DeviceLoss, LostTensor, Recovery, SpecialValues, Timing } from "./backend/backend.js";
+export type { CancelSignal, Progress, WaitOptions } from "./backend/wait.js";
 export {
   ArgumentError,
+  CancelError,
   ConvError,
   DeviceError,
   DeviceLostError,

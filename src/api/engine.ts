@@ -1,6 +1,7 @@
 /** Engine: what a caller holds. Every operation, and what else there is to do with tensors and with the device behind them. */
 import type { SpecialValues, Timing } from "../backend/backend.js";
 import { type DrawOptions, type DrawTarget, readPlanes } from "../backend/draw.js";
+import type { WaitOptions } from "../backend/wait.js";
 import type { NumberList } from "../base/list.js";
 import type { GPUBuffer, GPUCommandEncoder } from "../base/webgpuTypes.js";
 import type { ExplainOptions } from "../calls/describeOperation.js";
@@ -15,6 +16,7 @@ import { explainOperation } from "./explainOperation.js";
 import { uploadImages, wrapBuffer, type WrapOptions } from "./borrowedTensors.js";
 import { Operations } from "./operations.js";
 import { type Compiled, compileSequence, type Encoded, encodeRecording, Recording } from "./recording.js";
+import { waitFor } from "./waiting.js";
 
 /**
  * Runs convolutions on one device, forward and backward.
@@ -133,10 +135,12 @@ export class Engine extends Operations {
   /**
    * Submits all recorded work and waits for it, and for tuning on first use. Rejects with a DeviceError if the device
    * reported one.
+   *
+   * @param options `onProgress`: told how far the work is; `signal`: calls off what is not on the device's queue yet
    */
-  override async finish(): Promise<void> {
+  override async finish(options: WaitOptions = {}): Promise<void> {
     const { backend, waits } = this.#context.requireLive();
-    await waits.on(backend.finish().then(() => this.tuning.settled()));
+    await waitFor(waits, options, (wait) => backend.finish(wait).then(() => this.tuning.settled()));
   }
 
   /**

@@ -7,6 +7,7 @@ import type { ConvOperation } from "../problem/operation.js";
 import type { DropWatch } from "../tensor/dropWatch.js";
 import { Lifetimes } from "../tensor/lifetimes.js";
 import type { Tensor, TensorOwner } from "../tensor/tensor.js";
+import { waitFor } from "./waiting.js";
 
 /** Of engines that do forward passes, and of all others. `Own` is the kind of backend that an engine needs. */
 export class ForwardCore<Own extends CoreBackend = CoreBackend> {
@@ -15,7 +16,7 @@ export class ForwardCore<Own extends CoreBackend = CoreBackend> {
   /** What callers wait for goes through here. */
   readonly waits = new Waits();
   readonly owner: TensorOwner = {
-    read: (storage) => this.waits.on(this.backend.read(storage)),
+    read: (storage, options) => waitFor(this.waits, options, (wait) => this.backend.read(storage, wait)),
     binding: (storage) => {
       const { backend } = this;
       if (!backend.binding) throw this.needsGpu("binding");

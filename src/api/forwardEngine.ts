@@ -1,5 +1,6 @@
 /** ForwardEngine: what every engine does. Tensors, convolutions forward, waiting, and memory given back. */
 import type { AdapterDescription, DeviceLoss } from "../backend/backend.js";
+import type { WaitOptions } from "../backend/wait.js";
 import { DISPOSE } from "../base/dispose.js";
 import { require, show } from "../base/errors.js";
 import type { NumberList } from "../base/list.js";
@@ -13,6 +14,7 @@ import { type DataOptions, dimensionsOf, type TensorData } from "../tensor/value
 import { Context } from "./context.js";
 import type { ForwardCore } from "./forwardCore.js";
 import { snapshotOf, type TensorOptions, uploadValues, writeValues } from "./newTensors.js";
+import { waitFor } from "./waiting.js";
 
 /** Memory in use, in bytes, and tensors not disposed of. */
 export interface EngineMemory {
@@ -123,17 +125,23 @@ export class ForwardEngine implements Disposable {
 
   /**
    * Submits all recorded work; resolves once it is on the device's queue. What the caller submits after that comes
-   * after it. Doesn't wait for results.
+   * after it. Doesn't wait for results, but long work is handed over bit by bit.
+   *
+   * @param options `onProgress`: told how far the work is; `signal`: calls off what is not on the queue yet
    */
-  async submit(): Promise<void> {
+  async submit(options: WaitOptions = {}): Promise<void> {
     const { backend, waits } = this.#context.requireLive();
-    await waits.on(backend.submit());
+    await waitFor(waits, options, (wait) => backend.submit(wait));
   }
 
-  /** Submits all recorded work and waits for it. Rejects with a DeviceError if the device reported one. */
-  async finish(): Promise<void> {
+  /**
+   * Submits all recorded work and waits for it. Rejects with a DeviceError if the device reported one.
+   *
+   * @param options `onProgress`: told how far the work is; `signal`: calls off what is not on the device's queue yet
+   */
+  async finish(options: WaitOptions = {}): Promise<void> {
     const { backend, waits } = this.#context.requireLive();
-    await waits.on(backend.finish());
+    await waitFor(waits, options, (wait) => backend.finish(wait));
   }
 
   memory(): EngineMemory {

@@ -1,5 +1,6 @@
 /** Backends: what an engine needs of a GPU, or of the CPU reference. */
 import type { DrawTarget, Planes } from "./draw.js";
+import type { Wait } from "./wait.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import type { DType, StoredValues } from "../problem/dtype.js";
 import type { ConvOperation, TensorRole } from "../problem/operation.js";
@@ -148,7 +149,8 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
     choice: SolverChoice | undefined,
     key?: string,
   ): Storage[];
-  read(storage: Storage): Promise<Float32Array<ArrayBuffer>>;
+  /** @param wait of a caller who wants to know how far it is, or may call it off; likewise below */
+  read(storage: Storage, wait?: Wait): Promise<Float32Array<ArrayBuffer>>;
   /** What the device's memory holds, as it is. Absent on the CPU. */
   bytes?(storage: Storage): Promise<ArrayBuffer>;
   /** Keeps a copy of the values on the host, all of the same moment. Absent where nothing is restored from it. */
@@ -165,9 +167,9 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
   /** Chooses a solver as `run` would, without running. */
   select(operation: ConvOperation, choice: SolverChoice | undefined): Selection;
   /** Hands all recorded work to the device; resolves once that has happened. */
-  submit(): Promise<void>;
+  submit(wait?: Wait): Promise<void>;
   /** Resolves when all recorded work is done. Rejects with the first error of the device since it was last called. */
-  finish(): Promise<void>;
+  finish(wait?: Wait): Promise<void>;
   memory(): BackendMemory;
   dispose(): void;
 }

@@ -39,6 +39,11 @@ export class DeviceLostError extends DeviceError {
   override readonly name = "DeviceLostError";
 }
 
+/** The work that computes a tensor's values was called off by a `signal` before it was done. `cause` is the signal's reason. */
+export class CancelError extends DeviceError {
+  override readonly name = "CancelError";
+}
+
 /** Throws an {@link ArgumentError} with the message that `explain` gives, unless the rule holds. */
 export function require(holds: boolean, explain: () => string): asserts holds {
   if (!holds) throw new ArgumentError(explain());

@@ -32,6 +32,8 @@ export interface ExplainedDispatch {
   readonly packsWeights: boolean;
   /** Multiply-adds that its threads execute, with those in vain; 0 where it sums no products. */
   readonly multiplyAdds: number;
+  /** What the model predicts, roughly, for a typical device of the class. */
+  readonly milliseconds: number;
   /**
    * The WGSL that the device is given, for reading: constants and types set, loops written out, indented. Loaded when it is
    * asked for; not among the properties that JSON and spreading copy.
@@ -45,6 +47,7 @@ class ExplainedStep implements ExplainedDispatch {
   readonly workgroups: Workgroups;
   readonly packsWeights: boolean;
   readonly multiplyAdds: number;
+  readonly milliseconds: number;
   readonly #dispatch: Dispatch;
 
   constructor(dispatch: Dispatch, packsWeights: boolean) {
@@ -53,6 +56,7 @@ class ExplainedStep implements ExplainedDispatch {
     this.workgroups = dispatch.workgroups;
     this.packsWeights = packsWeights;
     this.multiplyAdds = dispatch.multiplyAdds ?? 0;
+    this.milliseconds = dispatch.milliseconds ?? 0;
     this.#dispatch = dispatch;
   }
 
@@ -95,6 +99,11 @@ export interface Explanation {
   readonly arithmeticIntensity: number;
   /** Scratch memory while the operation runs. */
   readonly workspaceBytes: number;
+  /**
+   * How many times the predicted duration this device takes: 1 before long work has run, then a power of two. Dispatches are cut into
+   * parts by it.
+   */
+  readonly slowness: number;
   /** Tensors that are copied into another form for the solver, in words: "x from float16 to float32". */
   readonly conversions: readonly string[];
   /** Why no call can run this on the device: the limit, and what the call would need. Undefined where one can. */
@@ -160,6 +169,7 @@ export function explain(
     bytes,
     arithmeticIntensity: flops / bytes,
     workspaceBytes: workspaceBytes(plan),
+    slowness: plan.slowness ?? 1,
     conversions: plan.conversions ?? [],
     limit,
   };
@@ -182,9 +192,11 @@ function inWords(explanation: Omit<Explanation, "toString">): string {
     ...(limit === undefined ? [] : [`cannot run: ${limit}`]),
     `solver ${solver}${settings.length > 0 ? ` (${settings.join(", ")})` : ""}${chosenBy === "tuning" ? ", tuned" : ""}`,
     ...conversions.map((conversion) => `  repacks ${conversion}`),
-    ...dispatches.map(({ kernel, workgroups, packsWeights }) => {
-      return `  dispatch ${kernel}: ${workgroups.join(" x ")} workgroups${packsWeights ? ", once the weights changed" : ""}`;
+    ...runsOf(dispatches).map(({ step: { kernel, workgroups, packsWeights }, count }) => {
+      const parts = count > 1 ? `${String(count)} times up to ` : "";
+      return `  dispatch ${kernel}: ${parts}${workgroups.join(" x ")} workgroups${packsWeights ? ", once the weights changed" : ""}`;
     }),
+    ...durationInWords(explanation),
     `${flops.toLocaleString("en")} FLOPs, ${bytes.toLocaleString("en")} bytes, ${arithmeticIntensity.toFixed(1)} FLOPs a byte, ` +
       `${workspaceBytes.toLocaleString("en")} bytes of workspace`,
     ...(usefulShare === undefined
@@ -194,4 +206,29 @@ function inWords(explanation: Omit<Explanation, "toString">): string {
         ]),
     ...refused.map(({ solver: other, reason }) => `not ${other}: ${reason}`),
   ].join("\n");
+}
+
+/** Dispatches of a kernel one after the other, mostly parts of a long one, with the largest of them. */
+function runsOf(dispatches: readonly ExplainedDispatch[]): { step: ExplainedDispatch; count: number }[] {
+  const runs: { step: ExplainedDispatch; count: number }[] = [];
+  for (const step of dispatches) {
+    const last = runs.at(-1);
+    if (last?.step.constants !== step.constants) {
+      runs.push({ step, count: 1 });
+      continue;
+    }
+    last.count++;
+    if (product(step.workgroups) > product(last.step.workgroups)) last.step = step;
+  }
+  return runs;
+}
+
+/** How long it takes by the model, where it tells. */
+function durationInWords({ dispatches, slowness, deviceClass }: Omit<Explanation, "toString">): string[] {
+  const all = dispatches.map(({ milliseconds }) => milliseconds * slowness);
+  const sum = all.reduce((total, one) => total + one, 0);
+  if (deviceClass === undefined || sum === 0) return [];
+  const measured = slowness === 1 ? "" : `; this device takes ${String(slowness)} times what was predicted`;
+  const [total, most] = [sum, Math.max(...all)].map((milliseconds) => milliseconds.toPrecision(2));
+  return [`about ${total} ms, ${most} ms a dispatch at most${measured}`];
 }

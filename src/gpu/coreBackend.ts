@@ -1,5 +1,6 @@
 /** A WebGPU device as a backend: it prepares plans once, records operations and reads results back. */
 import type { AdapterDescription, BackendMemory, CoreBackend, DeviceLoss, RoleStorages } from "../backend/backend.js";
+import type { Wait } from "../backend/wait.js";
 import { adapterInfoOf, describeAdapter, isSoftware } from "../planning/adapter.js";
 import { type Capabilities, readCapabilities } from "../planning/capabilities.js";
 import type { SolverChoice } from "../planning/choice.js";
@@ -65,8 +66,8 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
     return runOperation(this.parts, operation, operands, choice, key);
   }
 
-  read(source: GpuStorage): Promise<Float32Array<ArrayBuffer>> {
-    return readValues(this.parts, source);
+  read(source: GpuStorage, wait?: Wait): Promise<Float32Array<ArrayBuffer>> {
+    return readValues(this.parts, source, wait);
   }
 
   bytes(source: GpuStorage): Promise<ArrayBuffer> {
@@ -99,18 +100,18 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
     return this.parts.select(operation, this.capabilities, choice);
   }
 
-  async submit(): Promise<void> {
+  async submit(wait?: Wait): Promise<void> {
     const { life, recorder } = this.parts;
     await life.guard(async () => {
       life.require();
-      await recorder.submit();
+      await recorder.submit(undefined, wait && { wait });
       life.require();
     });
   }
 
-  async finish(): Promise<void> {
+  async finish(wait?: Wait): Promise<void> {
     const { device, life, recorder, reports } = this.parts;
-    await this.submit();
+    await this.submit(wait);
     await life.guard(async () => {
       await device.queue.onSubmittedWorkDone();
       await recorder.settled();

@@ -1,5 +1,6 @@
 /** A WebGPU device as the backend of a whole engine: with images, clocks, and callers' buffers and encoders. */
 import { type Backend, countSpecials, type SpecialValues, type Timing } from "../backend/backend.js";
+import type { Wait } from "../backend/wait.js";
 import { loadLazily } from "../base/lazy.js";
 import type { StoredValues } from "../problem/dtype.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "../problem/pixels.js";
@@ -30,9 +31,9 @@ export class GpuBackend extends CoreGpuBackend implements Backend<GpuStorage> {
     return uploadImages(this.parts, images, size, pixels);
   }
 
-  override async read(source: GpuStorage): Promise<Float32Array<ArrayBuffer>> {
+  override async read(source: GpuStorage, wait?: Wait): Promise<Float32Array<ArrayBuffer>> {
     requireReadable(source);
-    return source.pixels ? await readPixels(this.parts, source, source.pixels) : await super.read(source);
+    return source.pixels ? await readPixels(this.parts, source, source.pixels) : await super.read(source, wait);
   }
 
   override async write(target: GpuStorage, values: StoredValues): Promise<void> {

@@ -1,11 +1,14 @@
 /** The parts of a backend, put together for one device. */
 import type { Capabilities } from "../planning/capabilities.js";
+import { inParts, longestOn } from "../planning/parts.js";
+import { policyOf } from "../planning/policy.js";
 import type { Select } from "../solvers/choose.js";
 import { BufferPool, type PooledBuffer } from "./device/bufferPool.js";
 import { DeviceLife } from "./device/deviceLife.js";
 import { ErrorReports } from "./device/errorReports.js";
 import type { Labels } from "./labels.js";
 import type { DeviceMemory } from "./recording/memory.js";
+import { Pace } from "./recording/pace.js";
 import { PackedWeights } from "./recording/packedWeights.js";
 import { PipelineCache } from "./pipelines/pipelineCache.js";
 import { PlanCache } from "./pipelines/planCache.js";
@@ -22,6 +25,8 @@ export interface PartOptions {
   readonly poison: boolean;
   /** Names for what a profiler shows; undefined where none looks. */
   readonly labels?: Labels | undefined;
+  /** Milliseconds that a dispatch may take by the model; what suits the class of devices when absent. */
+  readonly longestMilliseconds?: number;
 }
 
 export interface DeviceParts {
@@ -44,7 +49,7 @@ export function makeParts(
   device: GPUDevice,
   capabilities: Capabilities,
   select: Select,
-  { poolBytes, poison, labels }: PartOptions,
+  { poolBytes, poison, labels, longestMilliseconds = longestOn(policyOf(capabilities).device) }: PartOptions,
 ): DeviceParts {
   const pool = new BufferPool(device, poolBytes);
   const { allocator } = pool;
@@ -54,11 +59,12 @@ export function makeParts(
     readback.trim();
   };
   const reports = new ErrorReports(device, () => packed.distrust());
-  const recorder = new Recorder(device, pool, (error) => reports.fail(error), poison);
+  const pace = new Pace(device, longestMilliseconds);
+  const recorder = new Recorder(device, pool, pace, (error) => reports.fail(error), poison);
   const { memory } = recorder;
   const packed = new PackedWeights(memory, recorder, poolBytes);
   const life = new DeviceLife(device, readback);
-  const plans = new PlanCache(device, new PipelineCache(device), allocator, life);
+  const plans = new PlanCache(device, new PipelineCache(device), allocator, life, pace);
   const unused = pool.acquire(UNUSED_BYTES);
   return {
     device,
@@ -73,7 +79,10 @@ export function makeParts(
     plans,
     packed,
     unused,
-    select,
+    select: (operation, given, choice) => {
+      const { plan, passedOver } = select(operation, given, choice);
+      return { plan: inParts(plan, operation, given, pace), passedOver };
+    },
   };
 }
 

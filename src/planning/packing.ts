@@ -44,6 +44,6 @@ export function packingOf({ dispatches, scratchBytes }: SolverPlan): Packing | u
       entriesOf(scratchBytes).filter(([name]) => written.has(name) && readByOthers.has(name) === wanted),
     );
   const packed = chosen(true);
-  const key = dataKey([packed, steps.map(({ kernel, ...step }) => ({ kernel: kernel.name, ...step }))]);
+  const key = dataKey([packed, steps.map((step) => ({ ...step, kernel: step.kernel.name, milliseconds: 0 }))]);
   return { key, steps, packed, between: chosen(false) };
 }

@@ -44,6 +44,8 @@ export interface Dispatch {
    * threads without a result. Absent where it sums no products.
    */
   readonly multiplyAdds?: number;
+  /** What a typical device of the class takes for it, roughly, by `duration.ts`. Absent before it is selected. */
+  readonly milliseconds?: number;
 }
 
 export type Scratch = Readonly<Partial<Record<ScratchName, number>>>;
@@ -64,6 +66,8 @@ export interface SolverPlan {
   readonly scratchBytes: Scratch;
   /** Multiply-adds that its algorithm needs, where these are not the problem's. */
   readonly neededMultiplyAdds?: number;
+  /** How many times the predicted duration the device takes: its dispatches were cut into parts by that. 1 when absent. */
+  readonly slowness?: number;
   /** Tensors that are copied into another form before or afterwards, in words; none when absent. */
   readonly conversions?: readonly string[];
   /** Where operands are packed pairs of float16 (ConvOperation.halves): whether results are written so, too. Not when absent. */

@@ -7,6 +7,7 @@ import type {
   RoleStorages,
   TensorStorage,
 } from "../backend/backend.js";
+import type { Wait } from "../backend/wait.js";
 import { DeviceError, DeviceLostError, textOf } from "../base/errors.js";
 import type { GPUBufferBinding, GPUDevice } from "../base/webgpuTypes.js";
 import { labels } from "../gpu/labels.js";
@@ -138,7 +139,7 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
     }
   }
 
-  async read(storage: RecoverableStorage): Promise<Float32Array<ArrayBuffer>> {
+  async read(storage: RecoverableStorage, wait?: Wait): Promise<Float32Array<ArrayBuffer>> {
     return await this.recoverer.inOrder(async () => {
       const { copy, error } = storage;
       // There will be no device any more: the copy is what is left.
@@ -146,7 +147,7 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
       const inner = storage.withValues();
       const kept = storage.keeps ? copy : undefined;
       try {
-        return await this.recoverer.on((backend) => backend.read(inner));
+        return await this.recoverer.on((backend) => backend.read(inner, wait));
       } catch (error) {
         if (!kept || !(error instanceof DeviceLostError)) throw error;
         return storage.valuesIn(kept);
@@ -211,12 +212,12 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
     return this.recoverer.inner.select(operation, choice);
   }
 
-  async submit(): Promise<void> {
-    await this.recoverer.inOrder(() => this.recoverer.on((inner) => inner.submit()));
+  async submit(wait?: Wait): Promise<void> {
+    await this.recoverer.inOrder(() => this.recoverer.on((inner) => inner.submit(wait)));
   }
 
-  async finish(): Promise<void> {
-    await this.recoverer.inOrder(() => this.recoverer.finish());
+  async finish(wait?: Wait): Promise<void> {
+    await this.recoverer.inOrder(() => this.recoverer.finish(wait));
   }
 
   memory(): BackendMemory {

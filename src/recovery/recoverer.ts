@@ -6,6 +6,7 @@
  * in a list, in the order of the calls.
  */
 import type { CoreBackend, DeviceLoss, Recovery } from "../backend/backend.js";
+import type { Wait } from "../backend/wait.js";
 import { ArgumentError, DeviceLostError, textOf } from "../base/errors.js";
 import { Waits } from "../base/waits.js";
 import type { RecoverableStorage } from "./storage.js";
@@ -110,12 +111,12 @@ export class Recoverer<Own extends CoreBackend> {
   }
 
   /** Waits for all work. Rejects, once, where a loss cost tensors. */
-  async finish(): Promise<void> {
+  async finish(wait?: Wait): Promise<void> {
     const error = this.#unreported;
     this.#unreported = undefined;
     if (error) throw error;
     try {
-      await this.on((inner) => inner.finish());
+      await this.on((inner) => inner.finish(wait));
     } catch (cause) {
       if (cause instanceof DeviceLostError) this.#unreported = undefined;
       throw cause;

@@ -1,5 +1,6 @@
 /** Tensor: values on an engine's device. */
 import type { TensorStorage } from "../backend/backend.js";
+import type { WaitOptions } from "../backend/wait.js";
 import type { DType } from "../problem/dtype.js";
 import { DISPOSE } from "../base/dispose.js";
 import { require, show, TensorError } from "../base/errors.js";
@@ -10,7 +11,7 @@ import type { GPUBufferBinding } from "../base/webgpuTypes.js";
 
 /** The engine of a tensor, as far as the tensor needs it. */
 export interface TensorOwner {
-  read(storage: TensorStorage): Promise<Float32Array<ArrayBuffer>>;
+  read(storage: TensorStorage, options: WaitOptions): Promise<Float32Array<ArrayBuffer>>;
   binding(storage: TensorStorage): Required<GPUBufferBinding>;
   release(hold: Hold): void;
 }
@@ -65,11 +66,14 @@ export class Tensor implements Disposable {
    * Reads the values back: submits all recorded work and waits for what this tensor depends on. The array is the caller's own
    * copy. The tensor may be disposed of as soon as the call has returned.
    *
-   * @throws TensorError if disposed; DeviceError if the values could not be computed.
+   * @param options `onProgress`: told how far all recorded work is; `signal`: calls off what this tensor needs, and what nobody
+   *   else reads at the time
+   * @throws TensorError if disposed; DeviceError if the values could not be computed, CancelError if that was called off; the
+   *   signal's reason once it is aborted.
    */
-  async data(): Promise<Float32Array<ArrayBuffer>> {
+  async data(options: WaitOptions = {}): Promise<Float32Array<ArrayBuffer>> {
     requireTensor("this", this);
-    return await this.#owner.read(this.storage(this.#owner, "tensor"));
+    return await this.#owner.read(this.storage(this.#owner, "tensor"), options);
   }
 
   /**

@@ -9,6 +9,7 @@ import { PipelineCache } from "../../src/gpu/pipelines/pipelineCache.js";
 import { type OperationBuffers, PreparedPlan } from "../../src/gpu/pipelines/prepared.js";
 import { ReadbackRing } from "../../src/gpu/device/readback.js";
 import { type GpuStorage, makeStorage } from "../../src/gpu/device/storage.js";
+import { Pace } from "../../src/gpu/recording/pace.js";
 import { Recorder } from "../../src/gpu/recording/recorder.js";
 import {
   type ConvOperation,
@@ -33,7 +34,7 @@ export class PlanRunner {
     this.#pool = new BufferPool(device, 2 ** 26);
     this.#readback = new ReadbackRing(this.#pool.allocator);
     this.#unused = this.#pool.acquire(256);
-    this.recorder = new Recorder(device, this.#pool, () => undefined, false);
+    this.recorder = new Recorder(device, this.#pool, new Pace(device, Infinity), () => undefined, false);
     this.pipelines = new PipelineCache(device);
   }
 

@@ -65,7 +65,14 @@ describe("an explanation", () => {
     expect(code).toMatch(/^const KERNEL_HEIGHT: u32 = 3u;$/m);
     expect(code).toMatch(/^ {4}\S/m);
     expect(code).not.toMatch(/\/\/|\n\n\n/);
-    expect(Object.keys({ ...step })).toEqual(["kernel", "constants", "workgroups", "packsWeights", "multiplyAdds"]);
+    expect(Object.keys({ ...step })).toEqual([
+      "kernel",
+      "constants",
+      "workgroups",
+      "packsWeights",
+      "multiplyAdds",
+      "milliseconds",
+    ]);
     expect(JSON.stringify(step)).not.toContain("code");
   });
 

@@ -1,5 +1,5 @@
 /** Errors of a device that come after the call that caused them. The next wait for the device throws the first. */
-import { DeviceError } from "../../base/errors.js";
+import { CancelError, DeviceError } from "../../base/errors.js";
 
 export class ErrorReports {
   readonly #device: GPUDevice;
@@ -20,9 +20,9 @@ export class ErrorReports {
     this.#reported ??= error;
   }
 
-  /** Reports an operation or a submission that failed. */
+  /** Reports an operation or a submission that failed. Whoever called it off knows. */
   fail(error: Error): void {
-    this.report(error);
+    if (!(error instanceof CancelError)) this.report(error);
     this.#onFailure();
   }
 

@@ -1,5 +1,6 @@
 /** Prepared plans, kept by their operations' keys. */
 import type { SolverPlan } from "../../planning/solver.js";
+import type { Speed } from "../../planning/parts.js";
 import type { Allocator } from "../device/allocation.js";
 import type { DeviceLife } from "../device/deviceLife.js";
 import type { PipelineCache } from "./pipelineCache.js";
@@ -13,17 +14,20 @@ export class PlanCache {
   readonly #pipelines: PipelineCache;
   readonly #allocator: Allocator;
   readonly #life: DeviceLife;
+  readonly #speed: Speed;
   readonly #plans = new Map<string, PreparedPlan>();
 
-  constructor(device: GPUDevice, pipelines: PipelineCache, allocator: Allocator, life: DeviceLife) {
+  constructor(device: GPUDevice, pipelines: PipelineCache, allocator: Allocator, life: DeviceLife, speed: Speed) {
     this.#device = device;
     this.#pipelines = pipelines;
     this.#allocator = allocator;
     this.#life = life;
+    this.#speed = speed;
   }
 
   /**
-   * The plan of that key. `makePlan` makes it where it is new, or where one of its kernels or uniforms failed.
+   * The plan of that key. `makePlan` makes it where it is new, where one of its kernels or uniforms failed, or where it is long
+   * and the device turned out to be of another speed.
    *
    * @param label returns the operation's label, where profilers are to show it
    * @throws whatever `makePlan` throws; DeviceError where the device does.
@@ -34,7 +38,8 @@ export class PlanCache {
 
   #find(key: string, makePlan: () => SolverPlan, label: (() => string) | undefined): PreparedPlan {
     const known = this.#plans.get(key);
-    if (known && !known.failed) return known;
+    if (known && !known.failed && known.suits(this.#speed)) return known;
+    known?.forget();
     // A plan that failed is not disposed of: its packing may be recorded and not yet submitted.
     const prepared = new PreparedPlan(this.#device, this.#pipelines, this.#allocator, makePlan(), label?.());
     if (this.#plans.size >= PLANS_KEPT) this.#forgetOldest();

@@ -1,4 +1,5 @@
 /** A plan made ready for one device: pipelines asked for, uniforms written, bind groups kept. */
+import type { Speed } from "../../planning/parts.js";
 import { type Packing, packingOf } from "../../planning/packing.js";
 import type { BindingSource, Dispatch, Scratch, SolverPlan } from "../../planning/solver.js";
 import type { Allocation, Allocator } from "../device/allocation.js";
@@ -14,6 +15,8 @@ export interface RecordedDispatch {
   readonly bindGroup: GPUBindGroup;
   readonly buffers: Readonly<Partial<Record<string, PooledBuffer>>>;
   readonly workgroups: readonly [number, number, number];
+  /** Predicted, on a typical device of the class. */
+  readonly milliseconds: number;
 }
 
 /** The buffers of one run of an operation. */
@@ -48,15 +51,17 @@ class PreparedDispatch {
   readonly #bindGroups = new Map<string, KeptBindGroup>();
   readonly pipeline: PipelineEntry;
   readonly workgroups: readonly [number, number, number];
+  readonly milliseconds: number;
 
   constructor(
     device: GPUDevice,
     cache: PipelineCache,
     allocator: Allocator,
-    { kernel, constants, types, uniforms, bindings, workgroups }: Dispatch,
+    { kernel, constants, types, uniforms, bindings, workgroups, milliseconds = 0 }: Dispatch,
     label: string,
   ) {
     this.#device = device;
+    this.milliseconds = milliseconds;
     this.pipeline = cache.get(kernel, constants, types, label);
     this.workgroups = workgroups;
     this.#sources = Object.entries(kernel.bindings).map(([name, { binding }]) => [binding, bindings[name]] as const);
@@ -139,6 +144,10 @@ class BoundDispatch implements RecordedDispatch {
     return this.#prepared.workgroups;
   }
 
+  get milliseconds(): number {
+    return this.#prepared.milliseconds;
+  }
+
   get uniforms(): Allocation {
     return this.#prepared.uniforms;
   }
@@ -160,6 +169,7 @@ export class PreparedPlan {
   readonly #dispatches: readonly PreparedDispatch[];
   readonly #packing: readonly PreparedDispatch[];
   readonly #oncePacked: readonly PreparedDispatch[];
+  readonly #slowness: number;
 
   constructor(device: GPUDevice, cache: PipelineCache, allocator: Allocator, plan: SolverPlan, label?: string) {
     const packing = packingOf(plan);
@@ -174,6 +184,7 @@ export class PreparedPlan {
       return prepared ? [{ step, prepared }] : [];
     });
     this.label = label;
+    this.#slowness = plan.slowness ?? 1;
     this.packing = packing;
     this.scratch = plan.scratchBytes;
     this.scratchOncePacked = Object.fromEntries(Object.entries(plan.scratchBytes).filter(([name]) => isLeft(name)));
@@ -185,6 +196,13 @@ export class PreparedPlan {
   /** Whether a kernel failed to compile, or there was no room for uniforms. The plan must then be prepared anew. */
   get failed(): boolean {
     return this.#dispatches.some(({ pipeline, uniforms }) => pipeline.error ?? uniforms.error);
+  }
+
+  /** Whether its parts are as long as they should be on a device of that speed. */
+  suits({ longest, slowness }: Speed): boolean {
+    if (slowness === this.#slowness) return true;
+    const milliseconds = this.#dispatches.reduce((sum, dispatch) => sum + dispatch.milliseconds, 0);
+    return milliseconds * Math.max(slowness, this.#slowness) <= longest;
   }
 
   bind(buffers: OperationBuffers): RecordedDispatch[] {

@@ -15,6 +15,8 @@ export interface RecordedOperation {
   readonly packs?: PackedForm;
   /** The name of its debug group, where profilers are to show one. */
   readonly label?: string | undefined;
+  /** Why it does not run: it was called off. */
+  readonly error?: DeviceError;
 }
 
 /** Weights in the form that a plan's kernels read, and the version of the weights that it is of. */

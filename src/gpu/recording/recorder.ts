@@ -13,7 +13,8 @@ import { DeviceMemory } from "./memory.js";
 import { OpenBatch } from "./openBatch.js";
 import type { BatchTiming } from "./segments.js";
 import type { GpuStorage } from "../device/storage.js";
-import { SubmitQueue } from "./submitQueue.js";
+import type { Pace } from "./pace.js";
+import { SubmitQueue, type Waiting } from "./submitQueue.js";
 
 /** The recorder submits by itself once so much is recorded: the GPU then works before a read-back asks it to. */
 const OPERATIONS_PER_BATCH = 64;
@@ -30,9 +31,15 @@ export class Recorder {
    * @param onFailure told of operations and submissions that fail
    * @param poison whether memory is filled with NaN before use
    */
-  constructor(device: GPUDevice, pool: BufferPool, onFailure: (error: DeviceError) => void, poison: boolean) {
+  constructor(
+    device: GPUDevice,
+    pool: BufferPool,
+    pace: Pace,
+    onFailure: (error: DeviceError) => void,
+    poison: boolean,
+  ) {
     this.#pool = pool;
-    this.#queue = new SubmitQueue(device, pool, onFailure);
+    this.#queue = new SubmitQueue(device, pool, pace, onFailure);
     this.memory = new DeviceMemory(pool, this.open, this.#queue, {
       poison,
       onReleased: () => this.#submitIfLarge(),
@@ -87,8 +94,8 @@ export class Recorder {
   }
 
   /** Submits everything recorded so far. Resolves once that is done, and every buffer has arrived. */
-  async submit(timing?: BatchTiming): Promise<void> {
-    await this.flush(timing);
+  async submit(timing?: BatchTiming, waiting?: Waiting): Promise<void> {
+    await this.flush(timing, waiting);
     await this.#pool.allocator.arrived();
   }
 
@@ -98,9 +105,9 @@ export class Recorder {
   }
 
   /** Submits everything recorded so far. Undefined where that is done at once; else it resolves when it is. */
-  flush(timing?: BatchTiming): Promise<void> | undefined {
+  flush(timing?: BatchTiming, waiting?: Waiting): Promise<void> | undefined {
     this.open.requireOutside("submitting");
-    this.#submitNow(timing);
+    this.#submitNow(timing, waiting);
     return this.#queue.waiting;
   }
 
@@ -116,8 +123,9 @@ export class Recorder {
     if (operations.length >= OPERATIONS_PER_BATCH || releasedBytes >= RELEASED_BYTES_PER_BATCH) this.#submitNow();
   }
 
-  #submitNow(timing?: BatchTiming): void {
-    if (!this.open.batch.isEmpty || timing) this.#queue.push(this.open.take(), timing);
+  #submitNow(timing?: BatchTiming, waiting?: Waiting): void {
+    if (!this.open.batch.isEmpty || timing) this.#queue.push(this.open.take(), timing, waiting);
+    else if (waiting) this.#queue.watch(waiting);
   }
 
   /** From here on nothing is submitted, not even batches that wait for their kernels: their memory goes. */

@@ -1,7 +1,7 @@
 /**
  * Segments: the parts of a batch that are submitted one by one. Mostly there is one. Values that the host writes come between
  * two of them. Operations on callers' buffers have segments of their own: the device refuses a command buffer as a whole, and
- * a caller's buffer may be destroyed or mapped by then.
+ * a caller's buffer may be destroyed or mapped by then. Long work is divided, so that the device is free for others in between.
  */
 import type { Batch, RecordedCopy, RecordedOperation, RecordedUpload } from "./batch.js";
 import type { GpuStorage } from "../device/storage.js";
@@ -25,9 +25,12 @@ export interface PassTiming {
 /** Its parts run in this order. */
 export interface Segment {
   readonly uploads: readonly RecordedUpload[];
-  readonly operations: readonly RecordedOperation[];
+  /** Those that are called off are replaced. */
+  readonly operations: RecordedOperation[];
   readonly copies: readonly RecordedCopy[];
   readonly timing: PassTiming | undefined;
+  /** Predicted. */
+  readonly milliseconds: number;
 }
 
 interface Open {
@@ -55,19 +58,63 @@ const needsParts = ({ operations, uploads, copies }: Batch): boolean =>
   copies.some(({ source }) => source.pooled.borrowed) ||
   operations.some((operation) => borrowedBy(operation) !== "");
 
-export function segmentsOf(batch: Batch, timing: BatchTiming | undefined): readonly Segment[] {
-  if (!needsParts(batch)) {
-    const { operations, copies } = batch;
-    if (operations.length === 0 && copies.length === 0 && !timing) return [];
-    return [{ uploads: [], operations, copies, timing: timing && timingOf(timing, 0, 1) }];
-  }
-  const parts = divide(batch);
+/** Predicted milliseconds of operations. */
+export function millisecondsOf(operations: readonly RecordedOperation[]): number {
+  let sum = 0;
+  for (const { dispatches } of operations) for (const { milliseconds } of dispatches) sum += milliseconds;
+  return sum;
+}
+
+/** @param longest predicted milliseconds of a segment, from which on it is divided */
+export function segmentsOf(batch: Batch, timing: BatchTiming | undefined, longest: number): Segment[] {
+  const { operations, copies, uploads } = batch;
+  const whole: Open = { uploads, operations, copies, borrowed: "" };
+  const parts = (needsParts(batch) ? divide(batch) : [whole]).flatMap((part) => shortened(part, longest));
+  if (parts.length === 1 && parts[0] === whole && operations.length + copies.length === 0 && !timing) return [];
   if (timing && operationless(parts)) parts.push({ uploads: [], operations: [], copies: [], borrowed: "" });
-  const timed = operationless(parts) ? parts.slice(-1) : parts.filter(({ operations }) => operations.length > 0);
-  return parts.map((part) => ({ ...part, timing: timing && timingOf(timing, timed.indexOf(part), timed.length) }));
+  const timed = operationless(parts) ? parts.slice(-1) : parts.filter((part) => part.operations.length > 0);
+  return parts.map((part) => ({
+    ...part,
+    timing: timing && timingOf(timing, timed.indexOf(part), timed.length),
+    milliseconds: millisecondsOf(part.operations),
+  }));
 }
 
 const operationless = (parts: readonly Open[]): boolean => parts.every(({ operations }) => operations.length === 0);
+
+/** A part in pieces of at most so many milliseconds. An operation that takes longer is divided between its dispatches. */
+function shortened(part: Open, longest: number): Open[] {
+  const { operations, uploads, copies, borrowed } = part;
+  if (!(millisecondsOf(operations) > longest)) return [part];
+  const pieces: RecordedOperation[][] = [[]];
+  let sum = 0;
+  for (const operation of operations) {
+    const { dispatches } = operation;
+    let from = 0;
+    for (const [i, { milliseconds }] of dispatches.entries()) {
+      if (sum > 0 && sum + milliseconds > longest) {
+        if (i > from) pieces[pieces.length - 1].push(pieceOf(operation, from, i));
+        pieces.push([]);
+        [from, sum] = [i, 0];
+      }
+      sum += milliseconds;
+    }
+    pieces[pieces.length - 1].push(pieceOf(operation, from, dispatches.length));
+  }
+  return pieces.map((piece, i) => ({
+    operations: piece,
+    uploads: i === 0 ? uploads : [],
+    copies: i === pieces.length - 1 ? copies : [],
+    borrowed,
+  }));
+}
+
+/** Some dispatches of an operation. All but the first piece build on what the one before wrote, and fail where that failed. */
+function pieceOf(operation: RecordedOperation, from: number, end: number): RecordedOperation {
+  const { dispatches, reads, writes } = operation;
+  if (from === 0 && end === dispatches.length) return operation;
+  return { ...operation, dispatches: dispatches.slice(from, end), reads: from === 0 ? reads : [...reads, ...writes] };
+}
 
 function divide({ operations, uploads, copies }: Batch): Open[] {
   const parts: Open[] = [];

@@ -60,7 +60,7 @@ export class Submissions {
    */
   write(target: GpuStorage, write: () => void): void {
     const upload = { target, values: NOTHING, after: 0 };
-    const segment: Segment = { uploads: [upload], operations: [], copies: [], timing: undefined };
+    const segment: Segment = { uploads: [upload], operations: [], copies: [], timing: undefined, milliseconds: 0 };
     this.#track({ segment, leftOut: new Map(), copyErrors: new Map(), error: undefined }, write);
   }
 
@@ -193,10 +193,11 @@ function encodeDispatches(
 }
 
 /**
- * Why an operation fails: a kernel of its own failed, or one that computes its operands, or there was no room for its operands,
- * results or scratch memory.
+ * Why an operation fails: it was called off, a kernel of its own failed, or one that computes its operands, or there was no room
+ * for its operands, results or scratch memory.
  */
-function failureOf({ dispatches, reads, writes }: RecordedOperation): DeviceError | undefined {
+function failureOf({ dispatches, reads, writes, error: calledOff }: RecordedOperation): DeviceError | undefined {
+  if (calledOff) return calledOff;
   for (const { pipeline, uniforms } of dispatches) {
     const error = pipeline.error ?? uniforms.error;
     if (error) return error;
