@@ -25,7 +25,8 @@ what these tests do with what they read: with the float64 reference, third-party
 within a derived bound. Each row is looked at alone: two letters in a column are no claim about two features in one call,
 for which there are the random layers of test/properties. An empty cell is not tested, or not possible (a transposed
 convolution has no padding mode, a bias gradient no stride). \`npm test -- --all\` fails when something that is listed here
-for a device is no longer covered there.
+for a device is no longer covered there. Firefox (wgpu) runs a sample of these tests, of which nothing is recorded; it has a
+letter where \`npm run test:firefox -- --all\` was run before the document was made.
 `;
 
 const RANKS = ["1D", "2D", "3D"];

@@ -10,28 +10,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type CommandLine,
-  describeCounts,
-  describeSample,
-  GROUPS_VARIABLE,
-  readCommandLine,
-  SAMPLE_VARIABLE,
-} from "./commandLine.js";
+import { type CommandLine, describeCounts, describeSample, readCommandLine, SAMPLE_VARIABLE } from "./commandLine.js";
 import { findLosses, keepCoverages, readCoverages } from "./coverageFiles.js";
 import { denoCommand } from "./deno.js";
 import { chooseForDeno, chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
-import { findFirefox, type FoundFirefox } from "./firefox.js";
+import { findFirefox, type FoundFirefox, inFirefox } from "./firefox.js";
 import { describeCompilers } from "./gpuCompilers.js";
-import { countLeftOut, listFailures, mergeReports, type Outcome, type Run, runVitest } from "./vitest.js";
-
-/** A run, and what it runs on, for people. A run that cannot be is a note alone. */
-interface Planned {
-  readonly run?: Run;
-  readonly note: string;
-}
-
-const NODE = [process.execPath];
+import { countLeftOut, listFailures, mergeReports, NODE, type Outcome, type Planned, runVitest } from "./vitest.js";
 
 function inNode({ note, environment }: Driver, projects: readonly string[]): Planned {
   return { run: { runtime: NODE, projects, environment }, note: `Node runs on ${note}` };
@@ -43,26 +28,6 @@ function inDemo(firefox: FoundFirefox): Planned {
   const environment = isFound ? firefox.environment : {};
   const words = isFound ? "Chromium, and its parts are opened in Firefox" : "Chromium";
   return { run: { runtime: NODE, projects: ["demo"], environment }, note: `The demo page runs in ${words}` };
-}
-
-/** Of how many groups of tests Firefox takes one: in a short run, and where a whole run of all platforms takes a sample of it. */
-const GROUPS = { short: "6", long: "3" };
-
-/**
- * The tests of a device. Firefox looks ten times a second whether the device is done, and so takes several times as long as
- * others: of a whole run of all platforms it runs a sample.
- */
-function inFirefox(firefox: FoundFirefox, { suite, seed, whole }: CommandLine): Planned {
-  if ("missing" in firefox) return { note: firefox.missing };
-  const isSample = suite === "all" && whole;
-  const environment = {
-    ...firefox.environment,
-    [GROUPS_VARIABLE]: isSample ? GROUPS.long : GROUPS.short,
-    ...(isSample ? { [SAMPLE_VARIABLE]: seed } : {}),
-  };
-  const all = `; a sample of its tests, by the seed ${seed} (npm run test:firefox -- --all runs all)`;
-  const note = `${firefox.note}${isSample ? all : ""}`;
-  return { run: { runtime: NODE, projects: ["firefox"], environment }, note };
 }
 
 async function planDeno(): Promise<Planned> {

@@ -42,6 +42,15 @@ export interface Run {
   readonly options?: readonly string[];
 }
 
+/** A run, and what it runs on, for people. A run that cannot be is a note alone. */
+export interface Planned {
+  readonly run?: Run;
+  readonly note: string;
+}
+
+/** A run in this very Node. */
+export const NODE: readonly string[] = [process.execPath];
+
 /** A run's exit status (0: all passed), and its report where it got as far as writing one. */
 export interface Outcome {
   readonly status: number;

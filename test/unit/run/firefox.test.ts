@@ -3,6 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readCommandLine } from "../../run/commandLine.js";
+import { inFirefox } from "../../run/firefox.js";
 import { firefoxProgram } from "../../support/firefox/browser.js";
 import { probeFirefox } from "../../support/firefox/probe.js";
 
@@ -51,5 +53,35 @@ describe("what does not work is told", () => {
   test("a program that is not there", async () => {
     const { missing } = (await probeFirefox(join(folder, "nowhere"), {})) as { readonly missing: string };
     expect(missing).toMatch(/could not be started: .*ENOENT/);
+  });
+});
+
+describe("its tests", () => {
+  const found = { note: "Firefox runs on a driver", environment: { CONV_FIREFOX: "/usr/bin/firefox" } };
+  const plan = (...parameters: readonly string[]) =>
+    inFirefox(found, readCommandLine(parameters, { CONV_SAMPLE: "7" }));
+
+  test("are a sample of few groups in a short run, whose seed is the run's", () => {
+    for (const { run, note } of [plan(), plan("firefox")]) {
+      expect(run?.environment).toEqual({ CONV_FIREFOX: "/usr/bin/firefox", CONV_ONE_GROUP_IN: "6" });
+      expect(note).toBe(`${found.note}; one group of tests in 6`);
+    }
+  });
+
+  test("are a sample of more groups in the whole run of all platforms, which says how all of them are run", () => {
+    const { run, note } = plan("--all");
+    expect(run?.environment).toMatchObject({ CONV_SAMPLE: "7", CONV_ONE_GROUP_IN: "4" });
+    expect(note).toMatch(/sample .* seed 7 \(npm run test:firefox -- --all runs all\)$/);
+  });
+
+  test("are all of them where Firefox alone is asked for", () => {
+    const { run, note } = plan("firefox", "--all");
+    expect(run?.environment).not.toHaveProperty("CONV_SAMPLE");
+    expect(note).toBe(found.note);
+  });
+
+  test("are none where there is no Firefox, which is told", () => {
+    const missing = { missing: "FIREFOX IS NOT TESTED: it is not installed" };
+    expect(inFirefox(missing, readCommandLine([]))).toEqual({ note: missing.missing });
   });
 });
