@@ -5,6 +5,7 @@ import { activationMap, RULE_IN_WORDS } from "./activationMap.js";
 import { parseArguments, USAGE, UsageError } from "./arguments.js";
 import { contactSheet } from "./contactSheet.js";
 import { FILTERS } from "./filterBank.js";
+import { progressBar } from "./progressBar.js";
 import {
   type Bitmap,
   makeFolder,
@@ -18,17 +19,25 @@ import {
 import { type BankResult, runBank } from "./runBank.js";
 
 const OWN_PICTURE = join(import.meta.dirname, "picture.png");
-/** Larger pictures are made smaller: verifying takes the CPU a few seconds a million pixels. */
-const MOST_PIXELS = 2 ** 20;
+const BYTES_PER_VALUE = 4;
 
-/** What the process exits with. */
-export const EXIT = { fine: 0, wrongResult: 1, couldNotRun: 2 } as const;
+/** What the process exits with; 130 is a shell's number for Ctrl-C. */
+export const EXIT = { fine: 0, wrongResult: 1, couldNotRun: 2, interrupted: 130 } as const;
+
+/** Ctrl-C was pressed. */
+class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
 
 /** Runs the command line `words` and gives the exit status; what the user can mend is told, not thrown. */
 export async function run(words: readonly string[], makeEngine: () => Promise<Engine>): Promise<number> {
   try {
     return await filterPicture(words, makeEngine);
   } catch (error) {
+    if (error instanceof Interrupted) {
+      console.error("\ninterrupted: what was not yet filtered is called off");
+      return EXIT.interrupted;
+    }
     if (!(error instanceof UsageError || error instanceof PictureError || error instanceof ConvError)) throw error;
     console.error(`${error.name}: ${error.message}`);
     if (error instanceof UsageError) console.error(USAGE);
@@ -45,35 +54,54 @@ async function filterPicture(words: readonly string[], makeEngine: () => Promise
   const path = photo ?? relative(process.cwd(), OWN_PICTURE);
   const read = await readPicture(path);
   console.log(`picture  ${path}, ${String(read.width)} x ${String(read.height)}`);
-  const picture = shrinkToFit(read);
   await makeFolder(out);
 
   using engine = await makeEngine();
   const { description, software } = engine.adapter;
   console.log(`adapter  ${description}`);
   if (software) console.log("         (a software device: right results, but no measure of a GPU's speed)");
-  const result = await runBank(engine, picture, FILTERS);
+  const picture = shrinkToFit(read, engine.adapter.maxTensorBytes);
+  const result = await untilInterrupted((signal) =>
+    runBank(engine, picture, FILTERS, {
+      signal,
+      onFiltered: progressBar("filtering"),
+      onVerified: progressBar("verifying"),
+    }),
+  );
   report(picture, result);
   await writeMaps(picture, result, out);
   return result.verdict.pass ? EXIT.fine : EXIT.wrongResult;
 }
 
-function shrinkToFit(picture: Picture): Picture {
-  const factor = Math.ceil(Math.sqrt((picture.width * picture.height) / MOST_PIXELS));
+/** Runs `work` with a signal that Ctrl-C aborts. */
+async function untilInterrupted<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  const controller = new AbortController();
+  const onInterrupt = (): void => controller.abort(new Interrupted());
+  process.once("SIGINT", onInterrupt);
+  try {
+    return await work(controller.signal);
+  } finally {
+    process.off("SIGINT", onInterrupt);
+  }
+}
+
+/** @param mostBytes what the device can hold of all responses together */
+function shrinkToFit(picture: Picture, mostBytes: number): Picture {
+  const bytes = BYTES_PER_VALUE * FILTERS.length * picture.width * picture.height;
+  const factor = Math.ceil(Math.sqrt(bytes / mostBytes));
   if (factor === 1) return picture;
   const small = shrink(picture, factor);
   const size = `${String(small.width)} x ${String(small.height)}`;
-  console.log(`         made ${String(factor)} times smaller, ${size}, so that verifying it on the CPU stays short`);
+  console.log(`         made ${String(factor)} times smaller, ${size}, so that the device can hold all responses`);
   return small;
 }
 
-function report({ width, height }: Picture, { solver, timing, verdict, elements }: BankResult): void {
+function report({ width, height }: Picture, { solver, timing, runs, verdict, elements }: BankResult): void {
   const count = String(FILTERS.length);
   const size = `${String(height)}, ${String(width)}`;
   console.log(`layer    x [1, 3, ${size}] * w [${count}, 3, 5, 5] + bias -> y [1, ${count}, ${size}], padding "same"`);
-  console.log(
-    `time     ${timing.milliseconds.toFixed(3)} ms on the device (${timing.clock}, median), solver ${solver}`,
-  );
+  const how = runs > 1 ? `on the device (${timing.clock}, median)` : "(wall-clock, with compiling and reading)";
+  console.log(`time     ${timing.milliseconds.toFixed(3)} ms ${how}, solver ${solver}`);
   const { maxError, worstError, bound, pass } = verdict;
   console.log(
     `verified ${elements.toLocaleString("en")} values against float64: largest error ${maxError.toExponential(2)}; ` +

@@ -151,6 +151,10 @@ export function toBitmap({ width, height, planes }: Picture): Bitmap {
   return { width, height, channels: 3, data };
 }
 
+/** Pixels from which on a file is written quickly rather than small. */
+const LARGE = 2 ** 21;
+
 export function encodePng({ width, height, channels, data }: Bitmap): Uint8Array {
-  return encode({ width, height, channels, depth: 8, data }, { zlib: { level: 9 } });
+  const level = width * height < LARGE ? 9 : 1;
+  return encode({ width, height, channels, depth: 8, data }, { zlib: { level } });
 }

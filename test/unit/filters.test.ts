@@ -13,6 +13,7 @@ import { contactSheet } from "../../examples/filters/contactSheet.js";
 import { bankTensors, type Filter, FILTERS } from "../../examples/filters/filterBank.js";
 import { drawText } from "../../examples/filters/font.js";
 import { encodePng, type Picture } from "../../examples/filters/pictureFile.js";
+import { progressBar } from "../../examples/filters/progressBar.js";
 import { runBank } from "../../examples/filters/runBank.js";
 
 /** A grey picture whose brightness at a place is `valueAt(x, y)`. */
@@ -138,6 +139,74 @@ describe("a contact sheet", () => {
     const sheet = contactSheet([{ label: "", bitmap: { width: 401, height: 2, channels: 1, data } }]);
     // 401 wide at a third: blocks of 3 x 2 hold three of either value, since a row has an odd number.
     expect(sheet.data.filter((value) => value === 48).length).toBeGreaterThanOrEqual(3 * 133);
+  });
+});
+
+describe("the progress bar", () => {
+  const written = (isTTY: boolean, steps: readonly number[]): string => {
+    const texts: string[] = [];
+    const show = progressBar("filtering", { isTTY, write: (text) => texts.push(text) });
+    for (const done of steps) show({ done, total: 200 });
+    return texts.join("");
+  };
+
+  test("is a line for each tenth", () => {
+    expect(written(false, [0, 10, 30, 35, 120, 199, 200])).toBe(
+      [5, 15, 60, 99, 100].map((percent) => `filtering ${String(percent).padStart(3)} %\n`).join(""),
+    );
+  });
+
+  test("is drawn over on a terminal", () => {
+    const [first, last] = [`[${"#".repeat(10)}${" ".repeat(30)}]  25 %`, `[${"#".repeat(40)}] 100 %\n`];
+    expect(written(true, [0, 50, 51, 200])).toBe(`\rfiltering ${first}\rfiltering ${last}`);
+  });
+
+  test("does not show what is done at once", () => expect(written(true, [0, 200])).toBe(""));
+});
+
+describe("a large picture", () => {
+  const [width, height] = [1201, 1000];
+  const picture = greyPicture(width, height, (x, y) => ((x * 7 + y * 13) % 64) / 64);
+  const [filter] = FILTERS;
+  const makeCpuEngine = async () => {
+    const engine = await createCpuEngine({ backend: "cpu" });
+    vi.spyOn(engine, "time").mockResolvedValue({ milliseconds: 1, clock: "wall-clock" });
+    return engine;
+  };
+  afterEach(() => vi.restoreAllMocks());
+
+  test("is verified in bands that are spread over it, and a wrong value in one of them is found", async () => {
+    using engine = await makeCpuEngine();
+    const verified: number[] = [];
+    const { verdict, elements, responses } = await runBank(engine, picture, [filter], {
+      onVerified: ({ done, total }) => void verified.push(done / total),
+    });
+    expect(verdict.pass).toBe(true);
+    expect(elements).toBeGreaterThan(2 ** 19);
+    expect(elements).toBeLessThan(width * height);
+    expect(verified[0]).toBe(0);
+    expect(verified.at(-1)).toBe(1);
+    // The last band is among them.
+    const last = width * height - 1;
+    const wrong = Float32Array.from(responses[0]);
+    wrong[last] += 1;
+    const data = vi.fn(() => Promise.resolve(wrong));
+    const conv2d = engine.conv2d.bind(engine);
+    vi.spyOn(engine, "conv2d").mockImplementation((...parameters) => {
+      const y = conv2d(...parameters);
+      vi.spyOn(y, "data").mockImplementation(data);
+      return y;
+    });
+    expect((await runBank(engine, picture, [filter])).verdict.pass).toBe(false);
+  });
+
+  test("is given up when the signal says so", async () => {
+    using engine = await makeCpuEngine();
+    const controller = new AbortController();
+    const onVerified = (): void => controller.abort(new RangeError("enough"));
+    await expect(runBank(engine, picture, [filter], { signal: controller.signal, onVerified })).rejects.toThrow(
+      "enough",
+    );
   });
 });
 
