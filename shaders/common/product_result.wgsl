@@ -13,9 +13,9 @@ const TILE_POSITIONS: u32 = 64u; // @specialize
 // Of each position of the tile, in the first channel.
 var<workgroup> resultPlaces: array<u32, TILE_POSITIONS>;
 
-// The channels of the tile: the first, of all groups, and how many exist from there on. In workgroup memory: what a
-// thread knew of its own, it would keep in registers while it multiplies. Of 16 bytes, so that the tiles after it are
-// read as vectors.
+// The channels of the tile: the first, of all groups, and how many exist from there on; and two numbers more for a
+// kernel. In workgroup memory: what a thread knew of its own, it would keep in registers while it multiplies. Of 16
+// bytes, so that the tiles after it are read as vectors.
 var<workgroup> tileChannels: vec4<u32>;
 
 // The channels that a thread sums, and where they lie; on condition CHANNEL_VECTORS those of its first vector.

@@ -29,7 +29,10 @@ import package::common::tap_loads::{
   findSources, findWeights, geometry, keepA, keepB, loadSources, loadWeights, origins, sourcePlaces, weightPlaces,
   Found, POINTWISE, SOURCE_LOADS, TILE_CHANNELS, WEIGHT_LOADS
 };
-import package::common::taps::{firstTap, gatherAt, gatherOrigin, isInside, tapCounts, tapNumber, tapOf};
+import package::common::taps::{
+  firstTap, gatherAt, gatherOrigin, isInside, tapCounts, tapNumber, tapOf, STRIDE_DEPTH, STRIDE_HEIGHT, STRIDE_WIDTH,
+  TRANSPOSED
+};
 
 // K is split: the sums of each part go to a partial result (sum_splits.wgsl adds them).
 const SPLIT_K: bool = false; // @specialize
@@ -38,6 +41,10 @@ const SPLIT_K: bool = false; // @specialize
 // Condition AHEAD: a thread loads its part of the next tile while this one is multiplied, and keeps it in registers.
 
 const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
+// Each phase has taps of its own: the number of the first, and how many a row has, stand in workgroup memory beside the
+// tile's channels, for threads with few registers.
+const PHASED: bool = TRANSPOSED && STRIDE_DEPTH * STRIDE_HEIGHT * STRIDE_WIDTH > 1u;
+
 // More than there are. Loops with a constant bound need no guard counters, which would take registers.
 const MOST_BLOCKS: u32 = 0x1000000u;
 
@@ -85,7 +92,8 @@ fn main(
   }
   if (thread == 0u) {
     let count = geometry.resultChannels - firstChannel;
-    tileChannels = vec4<u32>(group * geometry.resultChannels + firstChannel, count, 0u, 0u);
+    tileChannels =
+      vec4<u32>(group * geometry.resultChannels + firstChannel, count, tapNumber(first), counts.z);
   }
   for (var i = thread; i < TILE_CHANNELS; i += THREADS) {
     let channel = min(firstChannel + i, geometry.resultChannels - 1u);
@@ -131,9 +139,13 @@ fn main(
       let tile = blockTile + turn;
       if (tile < blockEnd) {
         if (!POINTWISE && (channel == 0u || tile == firstTile)) {
-          let row = tap / counts.z;
-          let step = vec3<u32>(row / counts.y, row % counts.y, tap % counts.z);
-          tapPlace = tapNumber(tapOf(first, step)) * geometry.packedStrides.z;
+          @if(KEEPS_PLACES) let isLookedUp = false;
+          @else let isLookedUp = PHASED;
+          let number = select(tapNumber(first), tileChannels.z, isLookedUp);
+          let rowTaps = select(counts.z, tileChannels.w, isLookedUp);
+          let row = tap / rowTaps;
+          let step = vec3<u32>(row / counts.y, row % counts.y, tap % rowTaps);
+          tapPlace = (number + tapNumber(tapOf(vec3<u32>(0u), step))) * geometry.packedStrides.z;
           for (var i = thread; i < TILE_POSITIONS; i += THREADS) {
             let origin = origins[i];
             let at = gatherAt(origin.xyz, step, geometry.sourceSize);

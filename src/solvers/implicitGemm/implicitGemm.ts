@@ -57,9 +57,9 @@ import {
 
 /**
  * Of workgroup memory: for each position where its results go, where its source lies, and the bits, or else where its taps begin; where
- * the weights of each channel begin; and how far the source and weight of each k of a block lie.
+ * the weights of each channel begin; how far the source and weight of each k of a block lie; and the tile's channels.
  */
-const [RESULT_BYTES, SOURCE_BYTES, ORIGIN_BYTES, CHANNEL_BYTES, STEP_BYTES] = [4, 8, 16, 4, 12];
+const [RESULT_BYTES, SOURCE_BYTES, ORIGIN_BYTES, CHANNEL_BYTES, STEP_BYTES, TILE_BYTES] = [4, 8, 16, 4, 12, 16];
 
 /** K of a block. */
 const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK);
@@ -73,7 +73,7 @@ function extraOf(operation: ConvOperation, capabilities: Capabilities) {
   const originBytes = tapsInBits(operation, describeGather(operation)) ? 0 : ORIGIN_BYTES;
   const positionBytes = RESULT_BYTES + SOURCE_BYTES + originBytes;
   return (tile: WorkgroupTile): TileExtra => ({
-    tableBytes: positionBytes * tileN(tile) + CHANNEL_BYTES * tileM(tile) + STEP_BYTES * blockK(tile),
+    tableBytes: positionBytes * tileN(tile) + CHANNEL_BYTES * tileM(tile) + STEP_BYTES * blockK(tile) + TILE_BYTES,
     heldBytes,
   });
 }

@@ -72,6 +72,8 @@ function vectorResult(operation: ConvOperation, gather: Gather): boolean {
 const POSITION_BYTES = 24;
 /** Likewise for each channel: where its weights begin. */
 const CHANNEL_BYTES = 4;
+/** Likewise once: the tile's channels, the taps of its phase. */
+const TILE_BYTES = 16;
 
 const extraOf =
   (operation: ConvOperation, capabilities: Capabilities) =>
@@ -79,7 +81,7 @@ const extraOf =
     const sizes = [tileM(tile), tileN(tile)];
     const [channels, positions] = isTransposed(operation) ? sizes.reverse() : sizes;
     return {
-      tableBytes: CHANNEL_BYTES * channels + POSITION_BYTES * positions,
+      tableBytes: CHANNEL_BYTES * channels + POSITION_BYTES * positions + TILE_BYTES,
       heldBytes: heldElement(operation, capabilities).heldBytes,
     };
   };
