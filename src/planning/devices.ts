@@ -64,6 +64,8 @@ export interface DeviceRecord {
    * several terms a turn should take them at once, one sum after the other, or take one term a turn. [41]
    */
   readonly reservesSums: boolean;
+  /** Whether weight gradients that convert float16 hold what they load twice, as it is and converted. [42] */
+  readonly holdsConverted: boolean;
 }
 
 /** The numbers of a row below, in their order. */
@@ -87,7 +89,7 @@ const FIELDS = [
   "launchMicroseconds",
   "megahertz",
   "watchdogMilliseconds",
-] as const satisfies readonly (keyof Omit<DeviceRecord, "mixesHalves" | "reservesSums">)[];
+] as const satisfies readonly (keyof Omit<DeviceRecord, "mixesHalves" | "reservesSums" | "holdsConverted">)[];
 
 type Numbers<Names extends readonly unknown[]> = { readonly [I in keyof Names]: number };
 type Row = Numbers<typeof FIELDS>;
@@ -176,6 +178,8 @@ export const DEVICE_CLASSES = Object.keys(ROWS) as readonly DeviceClass[];
 const MIXING: readonly DeviceClass[] = ["amd-rdna", "apple"];
 /** Mesa, with implicit_gemm_weight_gradient.wgsl: on skl, tgl, dg2 and bmg; not on navi21 and renoir. Of others nothing is known. */
 const RESERVING: readonly DeviceClass[] = ["intel-xe-lp", "intel-xe-hpg", "intel-xe2"];
+/** Mesa, renoir: implicit_gemm_weight_gradient.wgsl takes 72 to 84 registers by tiles of 64x64x32, and 48 by 64x64x16. */
+const HOLDING: readonly DeviceClass[] = ["amd-apu", "amd-gcn"];
 
 const recordOf = (deviceClass: DeviceClass): DeviceRecord => ({
   ...(Object.fromEntries(FIELDS.map((field, i) => [field, ROWS[deviceClass][i]])) as Record<
@@ -184,6 +188,7 @@ const recordOf = (deviceClass: DeviceClass): DeviceRecord => ({
   >),
   mixesHalves: MIXING.includes(deviceClass),
   reservesSums: RESERVING.includes(deviceClass),
+  holdsConverted: HOLDING.includes(deviceClass),
 });
 
 /** The record of each class. */

@@ -47,6 +47,8 @@ export interface TileWork {
   readonly loadInstructions: number;
   /** Whether these are kept in registers while a tile is multiplied. */
   readonly ahead: boolean;
+  /** Whether the compiler holds all that a thread loads in registers besides, while it converts it, and reads nothing ahead. [42] */
+  readonly holdsLoads: boolean;
   /** Bytes of an element in workgroup memory, and in registers until it is multiplied: 2 where tiles hold float16. */
   readonly heldBytes: number;
   /** Workgroup memory in all. */
@@ -66,8 +68,12 @@ const JOINED_READS = 0.75;
  * that layers of few channels half fill (`npm run kernels -- --model tgl`).
  */
 const SPILL_INSTRUCTIONS = 11;
+/** Of registers beyond those, how many others may give way; and what each of the rest costs more, where sums are reserved. [42] */
+const YIELDING_REGISTERS = 8;
+const RESERVED_INSTRUCTIONS = 22;
 /** Multiply-adds of a loop over a tile of K that compilers unroll, and registers that its reads, moved ahead, then take. */
 const UNROLLED_MULTIPLY_ADDS = 384;
+const RESERVED_MULTIPLY_ADDS = 448;
 const UNROLLED_REGISTERS = 16;
 /** Clocks between the end of a dispatch and the start of the next one, which reads what it wrote. */
 export const DISPATCH_CLOCKS = 4000;
@@ -92,11 +98,21 @@ export function overlapped(...clocks: readonly number[]): number {
 }
 
 /** 32-bit registers that a thread of a tile holds. */
-export function threadRegisters(work: TileWork): number {
-  const { mPerThread, vectorsPerThread, vectorsLoaded, ahead, tileK, heldBytes } = work;
+export function threadRegisters(work: TileWork, { reservesSums }: DeviceRecord): number {
+  const { mPerThread, vectorsPerThread, vectorsLoaded, ahead, tileK, heldBytes, holdsLoads } = work;
   const sums = 4 * mPerThread * vectorsPerThread;
-  const reads = 16 * vectorsPerThread + 4 + (sums * tileK <= UNROLLED_MULTIPLY_ADDS ? UNROLLED_REGISTERS : 0);
-  return sums + ((reads + (ahead ? 4 * vectorsLoaded : 0)) * heldBytes) / FLOAT_BYTES + OTHER_REGISTERS;
+  const loads = 4 * vectorsLoaded;
+  const mostUnrolled = reservesSums ? RESERVED_MULTIPLY_ADDS : UNROLLED_MULTIPLY_ADDS;
+  const isUnrolled = !holdsLoads && sums * tileK <= mostUnrolled;
+  const reads = 16 * vectorsPerThread + 4 + (isUnrolled ? UNROLLED_REGISTERS : 0) + (ahead ? loads : 0);
+  return sums + (reads * heldBytes) / FLOAT_BYTES + OTHER_REGISTERS + (holdsLoads ? loads : 0);
+}
+
+/** Instructions for each vector of K that registers beyond those of a device cost. */
+function spillInstructions(work: TileWork, device: DeviceRecord): number {
+  const spilled = Math.max(0, threadRegisters(work, device) - usableRegisters(device));
+  const certain = device.reservesSums ? Math.max(0, spilled - YIELDING_REGISTERS) : 0;
+  return SPILL_INSTRUCTIONS * spilled + RESERVED_INSTRUCTIONS * certain;
 }
 
 /** Instructions of a thread for a tile of K with so many vectors. */
@@ -105,8 +121,7 @@ function instructionsOf(work: TileWork, vectorsOfK: number, device: DeviceRecord
   const multiplyAdds = 16 * mPerThread * vectorsPerThread * vectorsOfK;
   const joined = heldBytes < FLOAT_BYTES ? JOINED_READS : 1;
   const reads = vectorsOfK * (mPerThread + 4 * vectorsPerThread) * joined * device.accessInstructions;
-  const spilled = Math.max(0, threadRegisters(work) - usableRegisters(device));
-  const spilling = spilled * vectorsOfK * SPILL_INSTRUCTIONS;
+  const spilling = vectorsOfK * spillInstructions(work, device);
   return multiplyAdds + reads + vectorsLoaded * loadInstructions + LOOP_INSTRUCTIONS + spilling;
 }
 
@@ -132,7 +147,7 @@ export function predictClocks(product: Product, work: TileWork, splitK: number, 
   const reads = (subgroups * vectorsOfK * workgroupReads(work, device)) / device.workgroupBandwidth;
   const loads = (tileK * (tileM + tileN) * operandBytes) / device.cacheBandwidth;
   const each = tilesK * overlapped(issue, reads, loads);
-  const registers = threadRegisters(work);
+  const registers = threadRegisters(work, device);
   const load = { workgroups, threads, usefulThreads, each, registers, workgroupBytes, ahead };
   return deviceClocks(product, load, splitK, device);
 }

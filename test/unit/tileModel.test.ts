@@ -43,6 +43,7 @@ const work = (changes: Partial<TileWork> = {}): TileWork => ({
   vectorsLoaded: 2,
   loadInstructions: 10,
   ahead: true,
+  holdsLoads: false,
   heldBytes: 4,
   workgroupBytes: 10_000,
   ...changes,
@@ -85,7 +86,7 @@ describe("the prediction", () => {
 
   test("counts registers that do not fit", () => {
     const large = work({ mPerThread: 8, vectorsPerThread: 2, tileM: 128, tileN: 128 });
-    expect(threadRegisters(large)).toBeGreaterThan(DEVICES["intel-xe-lp"].threadRegisters);
+    expect(threadRegisters(large, DEVICES["intel-xe-lp"])).toBeGreaterThan(DEVICES["intel-xe-lp"].threadRegisters);
     const least = (tile: TileWork, deviceClass: DeviceClass): number =>
       predictClocks(product, tile, 1, DEVICES[deviceClass]);
     expect(least(large, "amd-rdna")).toBeLessThan(least(work(), "amd-rdna"));
@@ -94,7 +95,8 @@ describe("the prediction", () => {
 
   test("counts bytes of float16: in memory, in workgroup memory, and in registers until they are multiplied", () => {
     const half = { heldBytes: 2, workgroupBytes: 5000 };
-    expect(threadRegisters(work({ ahead: true }))).toBeGreaterThan(threadRegisters(work({ ahead: true, ...half })));
+    const registers = (changes: Partial<TileWork>): number => threadRegisters(work(changes), DEVICES["amd-rdna"]);
+    expect(registers({ ahead: true })).toBeGreaterThan(registers({ ahead: true, ...half }));
     const clocks = (product16: typeof product, tile: TileWork): number =>
       predictClocks(product16, tile, 1, DEVICES["amd-rdna"]);
     expect(clocks(product, work(half))).toBeLessThan(clocks(product, work()));
@@ -166,4 +168,45 @@ describe.each(GPUS)("on %s", (deviceClass) => {
       }
     }
   });
+});
+
+/** Of a thread of a tile, by Intel's compilers: docs/performance-log.md, entry 42. */
+function reservedRegisters({ constants }: SolverPlan["dispatches"][number]): number {
+  const of = (name: string): number => Number(constants[name]);
+  const sums = 4 * of("M_PER_THREAD") * of("VECTORS_PER_THREAD");
+  const loaded =
+    of("TILE_K") * (of("M_PER_THREAD") / of("THREADS_N") + (4 * of("VECTORS_PER_THREAD")) / of("THREADS_M"));
+  return (sums * of("TILE_K") <= 448 ? 2 * sums + 30 : sums + 40) + (constants.AHEAD === true ? loaded : 0);
+}
+
+describe.each(["intel-xe-lp", "intel-xe-hpg", "intel-xe2"] as const)(
+  "on %s, whose compiler reserves sums,",
+  (deviceClass) => {
+    const last = { layout: "channels-last" };
+    test.each([
+      ["512 to 512, 3x3, of 7x7", "forward", [1, 7, 7, 512], [512, 512, 3, 3], { ...last, padding: 1 }],
+      ["512 to 2048, 1x1, of 7x7", "inputGradient", [1, 7, 7, 512], [2048, 512, 1, 1], last],
+      ["16 to 96, 1x1", "forward", [32, 112, 112, 16], [96, 16, 1, 1], last],
+      ["3 to 32, 3x3, stride 2", "weightGradient", [32, 3, 224, 224], [32, 3, 3, 3], { padding: 1, stride: 2 }],
+      ["128 to 128, 3x3, stride 2", "inputGradient", [32, 128, 56, 56], [128, 128, 3, 3], { padding: 1, stride: 2 }],
+    ] as const)("a thread holds what fits: %s, %s", (_name, direction, input, weight, options) => {
+      const { dispatches, solver } = planOf(deviceClass, direction, input, weight, options);
+      const steps = dispatches.filter(({ constants }) => "THREADS_N" in constants);
+      expect(steps.length > 0 || solver === "scalar-tile", solver).toBe(true);
+      for (const step of steps) {
+        expect(reservedRegisters(step), JSON.stringify(step.constants)).toBeLessThanOrEqual(62);
+      }
+    });
+  },
+);
+
+test("on GCN, float16 that is converted takes tiles of less K", () => {
+  const problem = makeProblem(2, [32, 128, 56, 56], [128, 128, 3, 3], { padding: 1, stride: 2 });
+  const tileK = (deviceClass: DeviceClass, dtype: "float16" | "float32"): unknown => {
+    const operation = { ...NOTHING_FUSED, direction: "weightGradient", dtype, problem } as const;
+    const { plan } = select(operation, { ...capabilitiesOf(deviceClass), shaderF16: true });
+    return plan.dispatches.find(({ constants }) => "TILE_K" in constants)?.constants.TILE_K;
+  };
+  expect(tileK("amd-apu", "float16")).toBe(16);
+  expect(tileK("amd-apu", "float32")).toBe(32);
 });

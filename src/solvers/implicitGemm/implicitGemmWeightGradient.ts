@@ -38,6 +38,8 @@ import {
 const PLACE_BYTES = 12;
 /** Likewise for each m and each n of a tile: where its channel lies; where its patch lies, and the bits; else where taps begin. */
 const [CHANNEL_BYTES, PATCH_BYTES, ORIGIN_BYTES] = [4, 8, 16];
+/** Likewise once: where the tile begins. */
+const TILE_BYTES = 16;
 
 /** K of a block. */
 const blockK = ({ tileK }: WorkgroupTile): number => tileK * stepsPerBlock(tileK);
@@ -68,7 +70,8 @@ const extraOf =
     padding: operation.problem.layout === "channels-last" ? 0 : 1,
     mVectors: loadsChannels(operation, tile),
     oneByOne: policyOf(capabilities).device.reservesSums,
-    tableBytes: PLACE_BYTES * blockK(tile) + CHANNEL_BYTES * tileM(tile) + patchBytes(operation) * tileN(tile),
+    tableBytes:
+      PLACE_BYTES * blockK(tile) + CHANNEL_BYTES * tileM(tile) + patchBytes(operation) * tileN(tile) + TILE_BYTES,
     heldBytes: heldElement(operation, capabilities).heldBytes,
   });
 
@@ -79,12 +82,14 @@ const LOAD_INSTRUCTIONS = 25;
 export function weightGradientProduct(operation: ConvOperation, capabilities: Capabilities): TiledProduct {
   const { problem } = operation;
   const { n } = gradientMatrix(operation);
-  const { splitLeastK: leastK } = policyOf(capabilities);
+  const { splitLeastK: leastK, device } = policyOf(capabilities);
   const k = problem.batch * problem.outputPositions;
   const kIn = (step: number): number => step * Math.ceil(k / step);
   const extra = extraOf(operation, capabilities);
   const [m, copies] = [problem.outChannelsPerGroup, problem.groups];
-  return { m, n, k, copies, ...tensorsOf(operation), leastK, kIn, extra, loadInstructions: LOAD_INSTRUCTIONS };
+  const isConverted = operation.dtype === "float16" && heldElement(operation, capabilities).Held === "f32";
+  const loads = { loadInstructions: LOAD_INSTRUCTIONS, holdsLoads: isConverted && device.holdsConverted };
+  return { m, n, k, copies, ...tensorsOf(operation), leastK, kIn, extra, ...loads };
 }
 
 export const implicitGemmWeightGradient: Solver<SplitTile> = {

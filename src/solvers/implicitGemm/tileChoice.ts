@@ -38,6 +38,8 @@ export interface TiledProduct extends Omit<Product, "kTiles" | "kVectors"> {
   readonly extra: (tile: WorkgroupTile) => TileExtra;
   /** Instructions of the kernel for a vector that goes from global to workgroup memory, by the compilers of AMD's GPUs. */
   readonly loadInstructions: number;
+  /** Whether the compiler holds all of these besides; false when absent. */
+  readonly holdsLoads?: boolean;
   /** Whether M are positions, and N channels; false when absent. */
   readonly isTransposed?: boolean;
   /** Bytes that partial results of a split sum may take; as many as the device has when absent. */
@@ -137,7 +139,7 @@ export interface RankedTile {
 /** Tiles with the best number of splits for each, from the shortest predicted time to the longest. */
 export function rankedTiles(product: TiledProduct, capabilities: Capabilities): readonly RankedTile[] {
   const { device } = policyOf(capabilities);
-  const { elements, extra, loadInstructions, isTransposed = false, mostPartialBytes = Infinity } = product;
+  const { elements, extra, isTransposed = false, mostPartialBytes = Infinity } = product;
   const isAble = (splitK: number): boolean =>
     splitK === 1 ||
     (partialBytes(splitK, elements) <= mostPartialBytes && splitKRefusal(splitK, elements, capabilities) === undefined);
@@ -146,7 +148,7 @@ export function rankedTiles(product: TiledProduct, capabilities: Capabilities): 
   const able = tiles.filter((tile) => tileRefusal(tile, capabilities, extra(tile)) === undefined);
   const padded = new Map(TILE_KS.map((tileK) => [tileK, inTiles(product, tileK)]));
   const ranked = able.map((tile) => {
-    const work = workOf(tile, extra(tile), loadInstructions);
+    const work = workOf(tile, product);
     const worthwhile = splits.filter((splitK) => splitK === 1 || product.k >= splitK * LEAST_K);
     const { split = 1, clocks } = bestSplit(worthwhile, (count) =>
       predictClocks(padded.get(tile.tileK) ?? inTiles(product, tile.tileK), work, count, device),
@@ -173,7 +175,8 @@ export function bestSplit<Split>(
   return best;
 }
 
-function workOf(tile: WorkgroupTile, extra: TileExtra, loadInstructions: number): TileWork {
+function workOf(tile: WorkgroupTile, { extra: extraOf, loadInstructions, holdsLoads = false }: TiledProduct): TileWork {
+  const extra = extraOf(tile);
   const { a, b } = tileLoads(tile);
   const { mPerThread, vectorsPerThread, tileK } = tile;
   return {
@@ -186,6 +189,7 @@ function workOf(tile: WorkgroupTile, extra: TileExtra, loadInstructions: number)
     vectorsLoaded: a + b,
     loadInstructions,
     ahead: tile.ahead === 1,
+    holdsLoads,
     heldBytes: extra.heldBytes ?? FLOAT_BYTES,
     workgroupBytes: tileBytes(tile, extra),
   };
@@ -205,7 +209,7 @@ export function predictTile(
 ): number | undefined {
   const { workgroupMemoryPays, device } = policyOf(capabilities);
   if (!workgroupMemoryPays) return undefined;
-  const work = workOf(tile, product.extra(tile), product.loadInstructions);
+  const work = workOf(tile, product);
   return predictClocks(inTiles(product, tile.tileK), work, splitK, device);
 }
 
