@@ -9,7 +9,7 @@ export interface BankResult {
   /** Responses of each filter, `height * width` values, in the order of the filters. */
   readonly responses: readonly Float32Array[];
   readonly solver: string;
-  /** Median of the runs after the first; of long work the first one, kernels compiled and values read with it. */
+  /** Median of the runs after the first; of a large picture the first one, kernels compiled and values read with it. */
   readonly timing: Timing;
   /** Runs of which it is the median. */
   readonly runs: number;
@@ -26,10 +26,9 @@ export interface BankOptions {
   readonly onVerified?: (progress: Progress) => void;
 }
 
+/** Runs of a picture that is not large. */
 const TIMED_RUNS = 5;
-/** Milliseconds of a run from which on it is timed once. */
-const LONG_RUN = 1000;
-/** Pixels that are verified at most, in bands spread over the picture: the CPU takes some seconds for a million. */
+/** Pixels that are verified at most, in bands spread over a larger picture: the CPU takes some seconds for a million. */
 const MOST_VERIFIED = 2 ** 20;
 /** Pixels of a band, or a row. */
 const BAND_PIXELS = 2 ** 16;
@@ -56,7 +55,7 @@ export async function runBank(
   const values = await y.data(wait);
   const first: Timing = { milliseconds: performance.now() - start, clock: "wall-clock" };
   const timings: Timing[] = [];
-  for (let run = 0; first.milliseconds < LONG_RUN && run < TIMED_RUNS; run++) {
+  for (let run = 0; width * height <= MOST_VERIFIED && run < TIMED_RUNS; run++) {
     timings.push(await engine.time(() => engine.conv2d(x, w, options).dispose()));
   }
   timings.sort((a, other) => a.milliseconds - other.milliseconds);
