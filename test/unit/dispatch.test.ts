@@ -56,6 +56,7 @@ test("names are checked, in literals, in variables and behind spreads", () => {
     // @ts-expect-error -- a source that there is not
     dispatch(kernel, { ...parts, bindings: { ...bindings, source: "nothing" } }),
   ];
-  expect(dispatches[0]).toEqual({ kernel, ...parts });
+  // All of the workgroups, from the first on.
+  expect(dispatches[0]).toEqual({ kernel, ...parts, uniforms: { ...uniforms, firstWorkgroup: 0 } });
   expect(dispatches[2].constants).toEqual({ TILE: 4, HAS_BIAS: true });
 });
