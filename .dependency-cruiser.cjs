@@ -16,6 +16,7 @@ const FOLDERS = [
   "tensor",
   "calls",
   "tuner",
+  "tiled",
   "node",
   "api",
 ];

@@ -10,11 +10,15 @@ import type { OperationName } from "../problem/operationNames.js";
 import type { ImageOptions } from "../problem/images.js";
 import type { ImageSource } from "../problem/pixels.js";
 import type { Tensor } from "../tensor/tensor.js";
+import type { TiledResult } from "../tiled/convolveTiled.js";
+import type { TiledLayer } from "../tiled/layers.js";
+import type { TiledOptions, TiledSource } from "../tiled/options.js";
 import type { Tuning } from "../tuner/tuning.js";
 import type { Context } from "./context.js";
 import { explainOperation } from "./explainOperation.js";
 import { uploadImages, wrapBuffer, type WrapOptions } from "./borrowedTensors.js";
 import { Operations } from "./operations.js";
+import { runTiled } from "./tiled.js";
 import { type Compiled, compileSequence, type Encoded, encodeRecording, Recording } from "./recording.js";
 import { waitFor } from "./waiting.js";
 
@@ -104,6 +108,26 @@ export class Engine extends Operations {
    */
   async compile<Result>(record: () => Result): Promise<Compiled<Result>> {
     return await compileSequence(this.#context.requireLive(), record);
+  }
+
+  /**
+   * A stack of layers over an image or a volume that is larger than the device, or than memory: it comes and goes by tiles. Each tile
+   * reads what its results need of the source (the receptive field). Results have the same bits as the layers one after the other,
+   * wherever these would fit: tiles take the solvers that the whole would get.
+   *
+   * @param source its shape, and a function that gives a region's values; or all values
+   * @param layers each the options of a convolution with its `weight`, first to last; circular padding keeps an axis whole
+   * @param options `sink` takes regions of the result, `maxBytes` bounds what the call takes, `signal` ends it early
+   * @returns the result's shape, and its values where there is no sink
+   * @throws ArgumentError before anything is read, or where source or sink fail; LimitError where no tile is within `maxBytes`, with
+   *   the bytes that it takes; DeviceError if the device is lost. What it took is given back by then.
+   */
+  async convolveTiled(
+    source: TiledSource,
+    layers: readonly TiledLayer[],
+    options: TiledOptions = {},
+  ): Promise<TiledResult> {
+    return await runTiled(this.#context, source, layers, options);
   }
 
   /**

@@ -184,6 +184,11 @@ export interface Backend<Storage extends TensorStorage = TensorStorage> extends 
   uploadImages(images: readonly ImageSource[], size: ImageSize, pixels: Pixels): Storage;
   /** Counts infinities and NaNs where the values are. */
   check(storage: Storage): Promise<SpecialValues>;
+  /**
+   * Gives back memory that waits for later use, and what is kept of the values of these storages in other forms. Absent where none
+   * is kept.
+   */
+  trim?(storages: readonly Storage[]): void;
   /** Makes the next {@link finish} reject with this error. */
   report(error: Error): void;
   /** Runs what `record` records and measures that alone. */

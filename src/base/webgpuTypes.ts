@@ -16,6 +16,9 @@ export type GPUTexture = Instance<"GPUTexture", object>;
 export type GPUCommandEncoder = Instance<"GPUCommandEncoder", object>;
 export type GPUCanvasContext = Instance<"GPUCanvasContext", object>;
 
+/** What a caller's function is told by, such as one that calls `fetch`. */
+export type AbortSignal = Instance<"AbortSignal", object>;
+
 export type GPUPowerPreference = "low-power" | "high-performance";
 
 /** A part of a buffer, in bytes. */

@@ -59,6 +59,14 @@ export class GpuBackend extends CoreGpuBackend implements Backend<GpuStorage> {
     return await this.#timer.time(record, () => this.finish());
   }
 
+  trim(storages: readonly GpuStorage[]): void {
+    const { life, packed, pool, readback } = this.parts;
+    if (life.disposed) return;
+    for (const storage of storages) packed.forget(storage);
+    pool.trim();
+    readback.trim();
+  }
+
   override dispose(): void {
     this.#timer?.dispose();
     super.dispose();

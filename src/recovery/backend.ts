@@ -37,6 +37,10 @@ export class RecoveringBackend extends RecoveringCoreBackend<Backend> implements
     });
   }
 
+  trim(storages: readonly RecoverableStorage[]): void {
+    this.recoverer.inner.trim?.(storages.flatMap(({ inner }) => inner ?? []));
+  }
+
   report(error: Error): void {
     this.recoverer.inner.report(error);
   }
