@@ -42,9 +42,12 @@ function needsAll({ paddingMode, pads, inBlocks, output, align }: LayerAxis): bo
   return paddingMode === "circular" && (pads.some((pad) => pad !== 0) || (inBlocks && output % align !== 0));
 }
 
+/** Blocks from which on lanes that broadcast weights are not idle (solvers/vectorTile): as in the whole. */
+const FEWEST_BLOCKS = 5;
+
 /** The span of a layer's result that is computed where this one is needed. */
 function computed(layer: LayerAxis, { begin, end }: Span): Span {
-  const { input, output, stride, align, pads, transposed } = layer;
+  const { input, output, stride, align, pads, transposed, inBlocks } = layer;
   if (needsAll(layer)) return { begin: 0, end: output };
   const taps = spanOfTaps(layer);
   // A part that lies in the padding alone is extended until it meets the input.
@@ -52,8 +55,9 @@ function computed(layer: LayerAxis, { begin, end }: Span): Span {
     ? [(input - 1) * stride + taps - 1 - pads[0], 1 - pads[0]]
     : [Math.floor((input - 1 + pads[0]) / stride), Math.ceil((1 + pads[0] - taps) / stride) + 1];
   const last = Math.min(output, alignUp(Math.max(end, earliest), align));
-  // Of fewer results than a filter reaches, plans of transposed layers have other phases.
-  const first = transposed ? Math.min(begin, latest, last - taps - stride) : Math.min(begin, latest);
+  // Of fewer results than a filter reaches, plans of transposed layers have other phases; few blocks are multiplied otherwise.
+  const least = transposed ? taps + stride : inBlocks ? FEWEST_BLOCKS * align : 1;
+  const first = Math.min(begin, latest, last - least);
   return { begin: Math.max(0, alignDown(first, align)), end: last };
 }
 

@@ -26,8 +26,9 @@ function fakeTensor(shape: readonly number[], dtype: DType): Tensor {
   return new Tensor(wrong({ release: () => undefined }), wrong({ shape, storage }), storage);
 }
 
-function hostOf(deviceClass: DeviceClass, shaderF16: boolean): TileHost {
-  const capabilities = { ...DEFAULT_CAPABILITIES, deviceClass, shaderF16 };
+/** @param able whether shaders have float16, and lanes broadcast */
+function hostOf(deviceClass: DeviceClass, able: boolean): TileHost {
+  const capabilities = { ...DEFAULT_CAPABILITIES, deviceClass, shaderF16: able, subgroupLanes: able ? 8 : 1 };
   const adapter = { maxTensorBytes: 2 ** 40, description: "a device" };
   const backend = {
     adapter,
