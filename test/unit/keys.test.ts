@@ -29,7 +29,7 @@ test("operations differ by an image's normalisation, beyond float32's range too"
 describe("pipelines", () => {
   afterEach(() => vi.unstubAllGlobals());
 
-  test("differ by each constant, and are shared where all are equal", async () => {
+  function makeCache(): PipelineCache {
     vi.stubGlobal("GPUShaderStage", { COMPUTE: 4 });
     const device = {
       createBindGroupLayout: () => ({}),
@@ -39,7 +39,27 @@ describe("pipelines", () => {
       createShaderModule: () => ({}),
       createComputePipelineAsync: () => Promise.resolve({}),
     };
-    const cache = new PipelineCache(device as unknown as GPUDevice);
+    return new PipelineCache(device as unknown as GPUDevice);
+  }
+
+  test("that were used last are kept, and no more than a network needs", async () => {
+    const cache = makeCache();
+    const get = (value: number) => cache.get(kernel, { FIRST_PARAMETER: value });
+    const first = get(0);
+    for (let value = 1; value < 1500; value++) {
+      await get(value).settled;
+      if (value % 500 === 0) expect(get(0)).toBe(first);
+    }
+    expect(cache.size).toBe(1024);
+    expect(get(0)).toBe(first);
+    expect(get(1499).pipeline).toBeDefined();
+    expect(get(1).pipeline).toBeUndefined();
+    await get(1).settled;
+    expect(cache.size).toBe(1024);
+  });
+
+  test("differ by each constant, and are shared where all are equal", async () => {
+    const cache = makeCache();
     const entries = STRANGE.map((value) => cache.get(kernel, { FIRST_PARAMETER: value }));
     expect(new Set(entries).size).toBe(STRANGE.length);
     expect(cache.get(kernel, { FIRST_PARAMETER: 0 })).toBe(entries[0]);

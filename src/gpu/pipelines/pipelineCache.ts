@@ -1,6 +1,7 @@
 /** Compute pipelines, kept by their text. A text is loaded when it is first asked for, and compiled asynchronously. */
 import { DeviceError, textOf } from "../../base/errors.js";
 import { dataKey } from "../../base/keys.js";
+import { Recent } from "../../base/recent.js";
 import { type Kernel, loadKernel } from "../../kernels/kernel.js";
 import { type AliasTypes, type ConstantValues, specialize } from "../../kernels/specialize.js";
 import { compile } from "./compile.js";
@@ -17,21 +18,25 @@ export interface PipelineEntry {
   readonly settled: Promise<void>;
 }
 
-/** A kernel's entries, by label, constants and types. */
-type Specialised = Map<string, PipelineEntry>;
+/**
+ * The most pipelines that are kept: several times those of a large network and its gradients. Beyond that the one leaves that was
+ * asked for longest ago. Plans and recorded work that use it keep it alive.
+ */
+const MOST_KEPT = 1024;
 
 export class PipelineCache {
   readonly #device: GPUDevice;
-  readonly #entries = new Map<Kernel, Specialised>();
+  /** By kernel, label, constants and types. */
+  readonly #entries = new Recent<PipelineEntry>(MOST_KEPT);
   /** Pipelines that are compiled or compiling, by label and text. */
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #pipelines = new Recent<Promise<GPUComputePipeline>>(MOST_KEPT);
   readonly #layouts = new Map<Kernel, { bindGroup: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
   }
 
-  /** How many pipelines are compiled or compiling. */
+  /** How many pipelines are kept, compiled or compiling. */
   get size(): number {
     return this.#pipelines.size;
   }
@@ -42,9 +47,8 @@ export class PipelineCache {
    * @param label of the pipeline, for profilers. Operations with different labels share no pipeline.
    */
   get(kernel: Kernel, constants: ConstantValues, types: AliasTypes = {}, label = kernel.name): PipelineEntry {
-    const entries: Specialised = this.#entries.get(kernel) ?? new Map<string, PipelineEntry>();
-    this.#entries.set(kernel, entries);
-    const key = dataKey([label, constants, types]);
+    const entries = this.#entries;
+    const key = dataKey([kernel.name, label, constants, types]);
     const known = entries.get(key);
     if (known) return known;
     const { bindGroup, pipeline: layout } = this.#layoutOf(kernel);
