@@ -84,6 +84,9 @@ export class Recording<Result> {
     this.#results.push(result);
   };
 
+  /** Whether a call has returned. */
+  readonly isDone = (): boolean => this.#results.length > 0;
+
   /** What the last call returned. */
   get result(): Result {
     return this.#results[this.#results.length - 1];
@@ -109,7 +112,11 @@ export async function encodeRecording<Result>(
   record: () => Result,
 ): Promise<Encoded<Result>> {
   const recording = new Recording(record, core.lifetimes);
-  const submitted = await core.waits.on(core.requireGpu("encode").encode(encoder, recording.call));
+  const { lifetimes, waits } = core;
+  const interop = core.requireGpu("encode");
+  const submitted = await lifetimes.tentatively(async (scope) => {
+    return await waits.on(interop.encode(encoder, () => lifetimes.within(scope, recording.call)));
+  }, recording.isDone);
   return { result: recording.result, submitted };
 }
 
@@ -117,15 +124,19 @@ export async function encodeRecording<Result>(
 export async function compileSequence<Result>(core: EngineCore, record: () => Result): Promise<Compiled<Result>> {
   const recording = new Recording(record, core.lifetimes);
   const operands = new Set<Tensor>();
-  const compiling = core.requireGpu("compile").compile(() => {
-    core.operands = operands;
-    try {
-      recording.call();
-    } finally {
-      core.operands = undefined;
-    }
-  });
-  const sequence = await core.waits.on(compiling);
+  const { lifetimes, waits } = core;
+  const interop = core.requireGpu("compile");
+  const sequence = await lifetimes.tentatively(async (scope) => {
+    const record = (): void => {
+      core.operands = operands;
+      try {
+        lifetimes.within(scope, recording.call);
+      } finally {
+        core.operands = undefined;
+      }
+    };
+    return await waits.on(interop.compile(record));
+  }, recording.isDone);
   const compiled = new Compiled(recording.result, sequence);
   core.operandsOf.set(compiled, operands);
   return compiled;

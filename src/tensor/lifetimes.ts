@@ -110,6 +110,22 @@ export class Lifetimes {
     return result;
   }
 
+  /**
+   * What `work` makes in the scope that it gets belongs to the running scope once it has settled. Where it rejects and `isInVain`
+   * holds by then, all of that is disposed of: nobody will ever get it.
+   */
+  async tentatively<Result>(work: (scope: Scope) => Promise<Result>, isInVain: () => boolean): Promise<Result> {
+    const scope = new Scope(this.runningScope);
+    try {
+      return await work(scope);
+    } catch (error) {
+      if (isInVain()) this.close(scope);
+      throw error;
+    } finally {
+      for (const [storage, hold] of scope.made) scope.parent?.made.set(storage, hold);
+    }
+  }
+
   /** Gives the memory back. Twice is harmless. */
   dispose(hold: Hold): void {
     const { storage } = hold;

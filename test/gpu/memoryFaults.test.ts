@@ -194,7 +194,10 @@ describe("where there is no room for", () => {
   gpuTest("what a compiled sequence needs, compiling it rejects; so does encoding", async ({ engine }) => {
     using layer = await makeLayer(engine);
     layer.faults.noRoomFor = isLarge;
+    const { liveTensors } = layer.engine.memory();
     await expect(layer.engine.compile(() => layer.large())).rejects.toThrow(/out of memory/);
+    // Nobody will ever get what it made.
+    expect(layer.engine.memory().liveTensors).toBe(liveTensors);
     const encoder = deviceOf(engine).createCommandEncoder();
     const { result, submitted } = await layer.engine.encode(encoder, () => layer.large());
     deviceOf(engine).queue.submit([encoder.finish()]);
