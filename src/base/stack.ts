@@ -18,11 +18,18 @@ export function stackHere(): string | undefined {
 const asInV8 = (line: string): string =>
   line.startsWith("at ") ? line : `at ${line.replace(/^([^@]+)@(.+)$/, "$1 ($2)").replace(/^@/, "")}`;
 
-/** The first place of a stack outside the library. The innermost frame is the library's own, in dist/ or in src/base/. */
+const folderOf = (frame: string): string => /[^\s(@]*[\\/]/.exec(frame.replace(/^.*?@/, ""))?.[0] ?? frame;
+
+/** The first place of a stack outside the library. The innermost frame is the library's own. */
 export function placeOf(stack = ""): string {
   const frames = stack.split("\n").filter((line) => /:\d+:\d+/.test(line));
-  const folderOf = (frame: string): string => /[^\s(@]*[\\/]/.exec(frame.replace(/^.*?@/, ""))?.[0] ?? frame;
-  const own = frames.length > 0 ? folderOf(frames[0]).replace(/(src[\\/])base[\\/]$/, "$1") : "";
-  const outside = frames.find((frame) => !folderOf(frame).startsWith(own)) ?? frames.at(-1);
+  const own = frames.length > 0 ? folderOf(frames[0]) : "";
+  // In the package some frames are in src/, by source maps, and some in dist/. In a bundle all of it is in one folder.
+  const root = /^(.*?)(?:src[\\/]base|dist)[\\/]/.exec(own)?.[1];
+  const isOwn = (folder: string): boolean =>
+    root === undefined
+      ? folder.startsWith(own)
+      : folder.startsWith(root) && /^(src|dist)[\\/]/.test(folder.slice(root.length));
+  const outside = frames.find((frame) => !isOwn(folderOf(frame))) ?? frames.at(-1);
   return asInV8((outside ?? "at a place that the runtime does not tell").trim());
 }

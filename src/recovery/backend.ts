@@ -86,35 +86,32 @@ export class RecoveringBackend extends RecoveringCoreBackend<Backend> implements
     });
   }
 
-  /** Where the device is lost meanwhile, what was recorded is compiled on the next. */
+  /** Where the device is lost meanwhile, it is compiled on the next. */
   async #compileNow(recipe: Recipe, record: () => void): Promise<Sequence> {
-    const state = { recorded: false };
+    const { recoverer } = this;
+    const recorded = { all: false, begun: false };
     const recording = (): void => {
       this.recipe = recipe;
+      recorded.begun = true;
       try {
         record();
       } finally {
         this.recipe = undefined;
       }
-      state.recorded = true;
+      recorded.all = true;
     };
-    try {
-      return await this.recoverer.on(() => this.#interop().compile(recording));
-    } catch (error) {
-      if (!state.recorded) throw error;
-      return await this.#compileAgain(recipe, error);
-    }
-  }
-
-  async #compileAgain(recipe: Recipe, cause: unknown): Promise<Sequence> {
-    for (let error = cause; ;) {
-      if (!(error instanceof DeviceLostError)) throw error;
-      await this.recoverer.settled();
-      if (!this.recoverer.hasDevice) throw error;
+    const compile = (inner: Backend): Promise<Sequence> =>
+      recorded.all ? replay(inner, recipe) : this.#interop().compile(recording);
+    for (;;) {
+      const { generation } = recoverer;
       try {
-        return await this.recoverer.on((inner) => replay(inner, recipe));
-      } catch (next) {
-        error = next;
+        return await recoverer.on(compile);
+      } catch (error) {
+        // What the recording itself has thrown is the caller's.
+        if (!(error instanceof DeviceLostError) || recorded.begun !== recorded.all) throw error;
+        recoverer.loseNow(error, generation);
+        await recoverer.settled();
+        if (!recoverer.hasDevice) throw error;
       }
     }
   }

@@ -77,7 +77,7 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
         if (!isLoss) for (const storage of storages) recoverer.storages.delete(storage);
         if (!isLoss) throw error;
         // The device has not said so yet.
-        recoverer.loseNow(error);
+        recoverer.loseNow(error, recoverer.generation);
       }
     }
     const run = later();

@@ -105,9 +105,9 @@ export class Recoverer<Own extends CoreBackend> {
     await this.#recovering?.catch(() => undefined);
   }
 
-  /** The device was found to be lost before it has said so. */
-  loseNow(error: DeviceLostError): void {
-    this.#onLost(this.#generation, { reason: "unknown", message: error.message });
+  /** A device was found to be lost, maybe before it has said so. */
+  loseNow(error: DeviceLostError, generation: number): void {
+    this.#onLost(generation, { reason: "unknown", message: error.message });
   }
 
   /** Waits for all work. Rejects, once, where a loss cost tensors. */
