@@ -1,5 +1,5 @@
 /** Operations, faults and what each may cost: every value that is read is right, and whatever had a copy is never lost. */
-import { type Compiled, DeviceError, DeviceLostError, type Engine, type Tensor } from "webgpu-conv/node";
+import { CancelError, type Compiled, DeviceError, DeviceLostError, type Engine, type Tensor } from "webgpu-conv/node";
 import { Random } from "../../test/support/data.js";
 import { describeProblem } from "../../test/support/randomProblem.js";
 import type { DeviceSupply } from "./devices.js";
@@ -18,6 +18,7 @@ interface Mortal {
   /** Faults when the values were made: those that came since may have cost them. */
   losses: number;
   shortages: number;
+  cancels: number;
 }
 
 /** A tensor, and what it must hold. */
@@ -56,6 +57,8 @@ export class Soak {
   #losses = 0;
   /** Odd while memory is short. */
   #shortages = 0;
+  /** Odd while something may be called off. */
+  #cancels = 0;
   /** Rejects where a recovery fails. */
   readonly #failure: Promise<void>;
 
@@ -91,6 +94,7 @@ export class Soak {
       [2, "sequences compiled", () => this.#compile(layer)],
       [8, "sequences run", () => this.#replay()],
       [3, "finishes", () => this.#finish()],
+      [2, "waits called off", () => this.#cancel()],
       [1, "tunings asked for", () => this.#tune(layer)],
       [1.5, "devices lost", () => this.#lose()],
       [1, "shortages of memory", () => this.#shorten()],
@@ -131,8 +135,8 @@ export class Soak {
     await Promise.race([Promise.all(this.#waiting.splice(0)), this.#failure]);
   }
 
-  #now(): Pick<Mortal, "losses" | "shortages"> {
-    return { losses: this.#losses, shortages: this.#shortages };
+  #now(): Omit<Mortal, "kept"> {
+    return { losses: this.#losses, shortages: this.#shortages, cancels: this.#cancels };
   }
 
   #input(layer: Layer, role: Role): Input {
@@ -151,7 +155,8 @@ export class Soak {
     const lossesOf = ({ kept, losses }: Item): number => (kept ? this.#losses : losses);
     const losses = Math.min(this.#losses, ...operands.map(lossesOf));
     const shortages = Math.min(this.#shortages, ...operands.map((item) => item.shortages));
-    this.#results.push({ tensor, layer, expected, kept: false, losses, shortages });
+    const { cancels } = this.#now();
+    this.#results.push({ tensor, layer, expected, kept: false, losses, shortages, cancels });
   }
 
   #forward(layer: Layer): void {
@@ -180,7 +185,7 @@ export class Soak {
   }
 
   /** The values come right, or the fault that cost them is named. */
-  #read({ tensor, layer, expected, kept, losses, shortages }: Item): void {
+  #read({ tensor, layer, expected, ...mortal }: Item): void {
     const read = tensor.data().then(
       (values) => {
         this.#count("values compared", values.length);
@@ -190,7 +195,7 @@ export class Soak {
           throw new Error(`${where} is ${String(values[i])}; expected ${String(expected[i])}`);
         }
       },
-      (error: unknown) => this.#excuse(error, { kept, losses, shortages }),
+      (error: unknown) => this.#excuse(error, mortal),
     );
     // It is awaited later; until then a rejection must have a handler.
     read.catch(() => undefined);
@@ -204,12 +209,13 @@ export class Soak {
     this.#count(explained);
   }
 
-  #faultOf(error: unknown, { kept, losses, shortages }: Mortal): string | undefined {
+  #faultOf(error: unknown, { kept, losses, shortages, cancels }: Mortal): string | undefined {
     const isShort = shortages % 2 === 1 || this.#shortages > shortages;
     if (error instanceof DeviceError && isShort && /out of memory|no room/.test(error.message))
       return "results lost for want of memory";
     const isLosing = losses % 2 === 1 || this.#losses > losses;
     if (error instanceof DeviceLostError && !kept && isLosing) return "results lost with a device";
+    if (error instanceof CancelError && this.#cancels > cancels) return "results called off";
     return undefined;
   }
 
@@ -246,14 +252,14 @@ export class Soak {
       return { tensor, layer, role, set: 0, expected, kept: true, ...this.#now() };
     };
     const [x, w] = [make("x"), make("w")];
-    const shortages = this.#shortages;
+    const before = this.#now();
     try {
       const compiled = await this.#engine.compile(() =>
         this.#engine.conv2d(x.tensor, w.tensor, layer.described.options),
       );
       this.#sequences.push({ layer, x, w, compiled });
     } catch (error) {
-      this.#excuse(error, { kept: true, losses: this.#losses, shortages });
+      this.#excuse(error, { ...before, kept: true });
       for (const { tensor } of [x, w]) tensor.dispose();
     }
   }
@@ -262,18 +268,17 @@ export class Soak {
     if (this.#sequences.length === 0) return;
     const sequence = this.#random.pick(this.#sequences);
     const { layer, x, w, compiled } = sequence;
-    const { losses } = this.#now();
-    const shortages = Math.min(x.shortages, w.shortages);
+    const before = { ...this.#now(), shortages: Math.min(x.shortages, w.shortages) };
     try {
       compiled.run();
     } catch (error) {
-      this.#excuse(error, { kept: true, losses, shortages });
+      this.#excuse(error, { ...before, kept: true });
       this.#sequences.splice(this.#sequences.indexOf(sequence), 1);
       this.#end(sequence);
       return;
     }
     const expected = layer.forward(x.set, w.set);
-    this.#read({ tensor: compiled.result, layer, expected, kept: false, losses, shortages });
+    this.#read({ tensor: compiled.result, layer, expected, ...before, kept: false });
   }
 
   #end({ compiled, x, w }: Kept): void {
@@ -289,6 +294,20 @@ export class Soak {
       if (!(error instanceof DeviceError)) throw error;
       this.#count("finishes that told of a fault");
     }
+  }
+
+  /** What waits is called off, at some moment. */
+  async #cancel(): Promise<void> {
+    this.#cancels++;
+    const controller = new AbortController();
+    const finishing = this.#engine.finish({ signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("on purpose")), this.#random.integer(0, 20));
+    try {
+      await finishing;
+    } catch (error) {
+      if (!(error instanceof DeviceError) && String(error) !== "Error: on purpose") throw error;
+    }
+    this.#cancels++;
   }
 
   async #tune(layer: Layer): Promise<void> {

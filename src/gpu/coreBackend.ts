@@ -11,7 +11,7 @@ import type { Select, Selection } from "../solvers/choose.js";
 import { type DeviceParts, disposeParts, makeParts, type PartOptions } from "./parts.js";
 import { readBytes, readValues } from "./reads.js";
 import { runOperation } from "./runOperation.js";
-import type { GpuStorage } from "./device/storage.js";
+import { errorOf, type GpuStorage } from "./device/storage.js";
 import { uploadValues } from "./uploads.js";
 
 export interface GpuBackendOptions extends PartOptions {
@@ -80,6 +80,8 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
     recorder.requireUsable(target);
     if (values.length > 0) recorder.upload(target, values);
     await this.submit();
+    const error = errorOf(target);
+    if (error) throw error;
   }
 
   binding(storage: GpuStorage): Required<GPUBufferBinding> {

@@ -65,7 +65,7 @@ export function makeParts(
   const packed = new PackedWeights(memory, recorder, poolBytes);
   const life = new DeviceLife(device, readback);
   const plans = new PlanCache(device, new PipelineCache(device), allocator, life, pace);
-  const unused = pool.acquire(UNUSED_BYTES);
+  let unused = pool.acquire(UNUSED_BYTES);
   return {
     device,
     capabilities,
@@ -78,7 +78,14 @@ export function makeParts(
     recorder,
     plans,
     packed,
-    unused,
+    /** Where there was no room for it, it is made once more for who asks next. */
+    get unused() {
+      if (unused.error) {
+        pool.release(unused);
+        unused = pool.acquire(UNUSED_BYTES);
+      }
+      return unused;
+    },
     select: (operation, given, choice) => {
       const { plan, passedOver } = select(operation, given, choice);
       return { plan: inParts(plan, operation, given, pace), passedOver };

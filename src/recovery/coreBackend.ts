@@ -145,11 +145,12 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
       // There will be no device any more: the copy is what is left.
       if (copy && !error && !this.recoverer.hasDevice) return storage.valuesIn(copy);
       const inner = storage.withValues();
-      const kept = storage.keeps ? copy : undefined;
+      const kept = storage.currentCopy;
       try {
         return await this.recoverer.on((backend) => backend.read(inner, wait));
       } catch (error) {
-        if (!kept || !(error instanceof DeviceLostError)) throw error;
+        // Lost, or without room on the device.
+        if (!kept || !(error instanceof DeviceError)) throw error;
         return storage.valuesIn(kept);
       }
     });
@@ -158,16 +159,25 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
   async snapshot(storages: readonly RecoverableStorage[]): Promise<void> {
     await this.recoverer.inOrder(async () => {
       const inners = storages.map((storage) => storage.withValues());
+      const versions = storages.map(({ version }) => version);
       // All are recorded before anything is awaited: the copies are of one moment.
       const reads = inners.map((inner) => this.recoverer.on((backend) => bytesFrom(backend, inner)));
       const copies = await Promise.all(reads);
-      for (const [i, storage] of storages.entries()) if (!storage.released) storage.copy = copies[i];
+      for (const [i, storage] of storages.entries()) {
+        if (storage.released) continue;
+        storage.copy = copies[i];
+        if (storage.copiedVersion !== undefined) storage.copiedVersion = versions[i];
+      }
     });
   }
 
   async write(storage: RecoverableStorage, values: StoredValues): Promise<void> {
     await this.recoverer.inOrder(async () => {
-      if (storage.keeps) storage.copy = bytesOf(values);
+      storage.version++;
+      if (storage.keeps) {
+        storage.copy = bytesOf(values);
+        if (storage.copiedVersion !== undefined) storage.copiedVersion = storage.version;
+      }
       try {
         await this.#write(storage, values);
       } catch (error) {
@@ -190,7 +200,9 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
   binding(storage: RecoverableStorage): Required<GPUBufferBinding> {
     const inner: CoreBackend = this.recoverer.now();
     if (!inner.binding) throw new DeviceError("binding needs a WebGPU device");
-    return inner.binding(storage.withValues());
+    const binding = inner.binding(storage.withValues());
+    storage.copiedVersion = undefined;
+    return binding;
   }
 
   release(storage: RecoverableStorage): void {

@@ -1,6 +1,6 @@
 /** A compiled sequence that is recorded once more on every new device. */
 import type { Backend, Interop, Sequence } from "../backend/backend.js";
-import { DeviceError, textOf } from "../base/errors.js";
+import { DeviceError, DeviceLostError, textOf } from "../base/errors.js";
 import type { Recipe } from "./recipe.js";
 import type { Rebuildable, Recoverer } from "./recoverer.js";
 import type { RecoverableStorage } from "./storage.js";
@@ -17,6 +17,8 @@ export class RecoveringSequence implements Sequence, Rebuildable {
   /** Why it is not there on the device that there is. */
   #error: DeviceError | undefined;
   #disposed = false;
+  /** The backend on which it is being recorded. */
+  #rebuilding: Backend | undefined;
 
   constructor(recoverer: Recoverer<Backend>, recipe: Recipe, inner: Sequence) {
     this.#recoverer = recoverer;
@@ -33,10 +35,26 @@ export class RecoveringSequence implements Sequence, Rebuildable {
   run(): void {
     if (this.#recoverer.defer(() => this.#runLater())) return;
     this.#recoverer.now();
-    if (this.#error) throw this.#error;
+    if (this.#error) {
+      // There may be room for it by now.
+      void this.rebuild();
+      throw this.#error;
+    }
     const lost = [...this.#operands].find(({ error }) => error)?.error;
-    if (!lost) this.#inner.run();
-    for (const storage of this.#results) storage.error = lost;
+    for (const storage of this.#results) {
+      storage.error = lost;
+      storage.version++;
+    }
+    if (lost) return;
+    const { generation } = this.#recoverer;
+    try {
+      this.#inner.run();
+    } catch (error) {
+      if (!(error instanceof DeviceLostError)) throw error;
+      // The device has not said so yet.
+      this.#recoverer.loseNow(error, generation);
+      this.run();
+    }
   }
 
   #runLater(): void {
@@ -49,13 +67,22 @@ export class RecoveringSequence implements Sequence, Rebuildable {
   }
 
   async rebuild(): Promise<void> {
-    const { interop } = this.#recoverer.inner;
-    if (this.#disposed || !interop) return;
+    const { inner } = this.#recoverer;
+    if (this.#disposed || this.#rebuilding === inner) return;
+    this.#rebuilding = inner;
     try {
-      this.#inner = await replay(this.#recoverer.inner, this.#recipe);
+      const sequence = await replay(inner, this.#recipe);
+      if (this.#recoverer.inner !== inner) return;
+      this.#inner = sequence;
       this.#error = undefined;
     } catch (cause) {
-      this.#error = new DeviceError(`a sequence could not be compiled on the new device: ${textOf(cause)}`, { cause });
+      const reason = textOf(cause);
+      this.#error = new DeviceError(
+        `a sequence could not be compiled on the new device: ${reason}; run() tries once more, for the next call`,
+        { cause },
+      );
+    } finally {
+      if (this.#rebuilding === inner) this.#rebuilding = undefined;
     }
   }
 
@@ -72,7 +99,12 @@ export async function replay(backend: Backend, recipe: Recipe): Promise<Sequence
   for (const storage of recipe.operands) {
     storage.inner ??= storage.allocate(backend, new ArrayBuffer(storage.bytes));
   }
-  const sequence = await interop.compile(() => recipe.replay(backend));
+  const sequence = await interop
+    .compile(() => recipe.replay(backend))
+    .catch((error: unknown) => {
+      giveBack(recipe.results, backend, () => true);
+      throw error;
+    });
   for (const storage of recipe.results) {
     if (storage.inner && storage.copy && !storage.released) {
       interop.restore(storage.inner, storage.storedValues(storage.copy));
@@ -80,11 +112,19 @@ export async function replay(backend: Backend, recipe: Recipe): Promise<Sequence
     }
   }
   // What was disposed of meanwhile, a run of the sequence then says.
-  for (const storage of [...recipe.operands, ...recipe.results]) {
+  giveBack([...recipe.operands, ...recipe.results], backend, ({ released }) => released);
+  return sequence;
+}
+
+function giveBack(
+  storages: Iterable<RecoverableStorage>,
+  backend: Backend,
+  isMeant: (storage: RecoverableStorage) => boolean,
+): void {
+  for (const storage of storages) {
     const { inner } = storage;
-    if (!storage.released || !inner) continue;
+    if (!inner || !isMeant(storage)) continue;
     storage.inner = undefined;
     backend.release(inner);
   }
-  return sequence;
 }

@@ -5,6 +5,7 @@ import { placeOf, stackHere } from "../base/stack.js";
 import type { ImageDataLike } from "../base/webgpuTypes.js";
 import { BYTES_PER_ELEMENT, decode, type DType, type StoredValues } from "../problem/dtype.js";
 import { product } from "../problem/geometry.js";
+import { decodePixels } from "../problem/images.js";
 import type { ImageSize, Pixels } from "../problem/pixels.js";
 
 /** What a tensor is, whatever device it is on. */
@@ -36,6 +37,10 @@ export class RecoverableStorage implements TensorStorage {
   copy: ArrayBuffer | undefined;
   /** Whether the copy is replaced by whatever the host writes. */
   keeps = false;
+  /** How often the values were replaced. */
+  version = 0;
+  /** Of the values that the copy is of; undefined where the caller may have changed them unseen. */
+  copiedVersion: number | undefined = 0;
   /** Why there are no values. */
   error: Error | undefined;
   /** Whether the tensor was disposed of. */
@@ -65,15 +70,23 @@ export class RecoverableStorage implements TensorStorage {
     return this.onDevice();
   }
 
+  /** The copy, where it is of the values that the device has now. */
+  get currentCopy(): ArrayBuffer | undefined {
+    return this.copiedVersion === this.version ? this.copy : undefined;
+  }
+
   /** What bytes of the host mean. The result is the caller's own. */
   valuesIn(bytes: ArrayBuffer): Float32Array<ArrayBuffer> {
+    if (this.pixels) return decodePixels(new Uint8Array(bytes), this.pixels);
     return decode(bytes.slice(), this.size, this.dtype);
   }
 
   /** The device is gone, and what it held. Returns whether values are lost that were there. */
   lose(cause: Error): boolean {
+    const { inner } = this;
     this.inner = undefined;
-    if (this.copy || this.error) return false;
+    // What was called while there was no device is still to be computed.
+    if (!inner || this.copy || this.error) return false;
     this.error = new DeviceLostError(
       `${this.#made()}, was lost: ${cause.message}. Compute it again; or keep a copy on the host, by ` +
         "engine.tensor(values, shape, { keep: true }) or await engine.snapshot(tensors)",
@@ -88,6 +101,7 @@ export class RecoverableStorage implements TensorStorage {
     try {
       this.inner = this.allocate(backend, this.copy);
       this.error = undefined;
+      if (this.copiedVersion !== undefined) this.copiedVersion = this.version;
     } catch (cause) {
       if (cause instanceof DeviceLostError) throw cause;
       this.error = new DeviceLostError(`${this.#made()}, was not restored: ${textOf(cause)}`, { cause });

@@ -132,6 +132,12 @@ describe("where there is no room for", () => {
     await expect(y.data()).rejects.toThrow(/shape \[1, 1, 512, 512\] in float32: out of memory/);
     await expect(layer.engine.check(x)).rejects.toThrow(/out of memory/);
     await expect(layer.engine.finish()).rejects.toThrow(/out of memory/);
+    // Writing to it is an error, too, and takes nothing with it.
+    const neighbour = layer.small();
+    const written = layer.engine.write(x, new Float32Array(LARGE / 4));
+    await expect(written).rejects.toThrow(/shape \[1, 1, 512, 512\] in float32: out of memory/);
+    expect([...(await neighbour.data())]).toEqual(SMALL);
+    await layer.engine.finish();
   });
 
   gpuTest("an upload at first, it arrives once other memory was given back", async ({ engine }) => {

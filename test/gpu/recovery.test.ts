@@ -135,11 +135,30 @@ describe("an engine that recovers", () => {
     });
     expect(deviceOf(shared)).toBeDefined();
     for (let i = 1; i <= 3; i++) {
-      expect(await lose(layer.engine)).toEqual({ restored: 2, lost: [] });
+      const { lost } = layer.engine;
+      deviceOf(layer.engine).destroy();
+      const { recovered } = await lost;
+      // Called while there is none, it waits for the device that stays.
+      using early = layer.run();
+      expect(await recovered).toEqual({ restored: 2, lost: [] });
       expect(devices).toBe(3 * i);
+      expect(await valuesOf(early)).toEqual(TRIPLED);
       using y = layer.run();
       expect(await valuesOf(y)).toEqual(TRIPLED);
     }
+  });
+
+  gpuTest("tells how far work is, and lets it be called off", async () => {
+    using layer = await makeLayer();
+    const { engine, run } = layer;
+    const told: number[] = [];
+    await engine.finish({ onProgress: ({ done, total }) => void told.push(done / total) });
+    expect(told.at(-1)).toBe(1);
+    const y = run();
+    const signal = AbortSignal.abort(new Error("no longer wanted"));
+    await expect(y.data({ signal })).rejects.toThrow(/no longer wanted/);
+    await lose(engine);
+    expect(await valuesOf(run())).toEqual(TRIPLED);
   });
 
   gpuTest("keeps the copies that write() replaced, and those of float16", async () => {
@@ -178,6 +197,15 @@ describe("snapshots", () => {
     expect(await lose(engine)).toEqual({ restored: 4, lost: [] });
     expect(await valuesOf(y)).toEqual(TRIPLED);
     expect(await valuesOf(image)).toEqual(seen);
+    // What is read while the device is lost comes from the copy, unless it is older.
+    const reads = [y.data(), image.data()];
+    deviceOf(engine).destroy();
+    expect((await Promise.all(reads)).map((values) => [...values])).toEqual([TRIPLED, seen]);
+    await engine.write(y, [2, 2, 2, 2]);
+    const newer = y.data();
+    deviceOf(engine).destroy();
+    await expect(newer).rejects.toThrow(DeviceLostError);
+    expect(await valuesOf(y)).toEqual(TRIPLED);
     // One that a loss interrupts leaves the older.
     await engine.write(y, [1, 1, 1, 1]);
     const interrupted = engine.snapshot(y);

@@ -82,6 +82,8 @@ export class Submissions {
   #encode({ segment, copyErrors }: Submission, leftOut: Map<RecordedOperation, DeviceError>): void {
     const { queue } = this.#device;
     for (const { target, values } of segment.uploads) {
+      // There was no room for it: the device would refuse the submission. The tensor has that error.
+      if (target.pooled.error) continue;
       queue.writeBuffer(target.pooled.buffer, target.pooled.offset, values);
       target.error = undefined;
     }
