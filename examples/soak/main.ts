@@ -3,6 +3,7 @@
  * and the same each time, as far as the device's timing allows.
  */
 import { writeFileSync } from "node:fs";
+import { format, resolveConfig } from "prettier";
 import { createEngine } from "webgpu-conv/node";
 import { Random } from "../../test/support/data.js";
 import { parseArguments } from "./commandLine.js";
@@ -45,4 +46,4 @@ try {
 }
 const summary = report({ description, seed, minutes, steps, counts: soak.counts, supply, processBytes });
 console.log(summary);
-if (docs !== undefined) writeFileSync(docs, summary);
+if (docs !== undefined) writeFileSync(docs, await format(summary, { ...(await resolveConfig(docs)), filepath: docs }));

@@ -1,4 +1,4 @@
-/** The soak's summary, as Markdown. */
+/** The soak's summary, as docs/reliability.md has it. */
 import type { DeviceSupply } from "./devices.js";
 import type { Counts } from "./soak.js";
 
@@ -12,6 +12,26 @@ export interface Outcome {
   /** Of the process, after each block. */
   readonly processBytes: readonly number[];
 }
+
+const PROMISES = `# Reliability
+
+What the engine promises when something fails, and where that is tested by making it fail.
+
+| what fails | what holds | tested by |
+| --- | --- | --- |
+| a device is lost: idle, compiling, recording, reading, tuning, replaying, encoding, drawing, three times in a row, while it recovers | with \`recover: true\` the engine goes on on another device; tensors with copies and sequences come back, others say what they were and where they were made; a loop of gradient steps ends with the same bits from its last snapshot | test/gpu/recovery.test.ts |
+| there is no other device | every call says so; copies can still be read | test/gpu/recovery.test.ts |
+| no room for a buffer | unused memory is given back and the buffer made once more; else it is the error of that tensor alone | test/gpu/memoryFaults.test.ts |
+| a kernel does not compile, an operation cannot be encoded, a submission is refused | its results have the error, and what is computed from them; everything else goes on | test/gpu/faults.test.ts, compileErrors.test.ts |
+| a wait is called off | inputs and engine are as they were; what was not computed says so | test/gpu/longWork.test.ts |
+| a source or a sink of tiles fails, or the device meanwhile | the call rejects and gives all memory back | test/gpu/tiledEnds.test.ts |
+| much of everything: 100,000 operations of 300 shapes, 50 callers at a time, 1,000 engines | memory stays flat, pipelines and pool within their bounds, every value right | test/gpu/load.node.test.ts |
+
+\`npm run soak\` mixes losses of devices, shortages of memory and waits that are called off with operations of 300 random layers, in
+an order that its seed gives, for an hour. It compares every value with the float64 reference, and ends with an error at the first
+that is wrong, at the first error that no fault explains, at the first tensor that is lost though it had a copy, and where memory
+stays behind after everything was disposed of.
+`;
 
 const inFull = (value: number): string => value.toLocaleString("en");
 const inMegabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
@@ -34,5 +54,13 @@ export function report({ description, seed, minutes, steps, counts, supply, proc
     ],
   ];
   const table = rows.map(([name, value]) => `| ${name} | ${value} |`).join("\n");
-  return `\`npm run soak -- --minutes ${String(minutes)} --seed ${String(seed)}\` on ${description}:\n\n| what | count |\n| --- | ---: |\n${table}\n`;
+  return `${PROMISES}
+## A run
+
+\`npm run soak -- --minutes ${String(minutes)} --seed ${String(seed)}\` on ${description}:
+
+| what | count |
+| --- | ---: |
+${table}
+`;
 }

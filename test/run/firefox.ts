@@ -28,7 +28,7 @@ export async function findFirefox(): Promise<FoundFirefox> {
 }
 
 /** Of how many groups of tests Firefox takes one: in a short run, and where a whole run of all platforms takes a sample of it. */
-const GROUPS = { short: "6", long: "4" };
+const GROUPS = { short: "6", long: "8" };
 
 /**
  * The tests of a device. Firefox looks ten times a second whether the device is done, and so takes several times as long as
