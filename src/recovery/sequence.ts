@@ -28,6 +28,11 @@ export class RecoveringSequence implements Sequence, Rebuildable {
     this.#results = recipe.results;
   }
 
+  /** Asked again after a wait. */
+  get #isGone(): boolean {
+    return this.#disposed;
+  }
+
   get dispatches(): number {
     return this.#inner.dispatches;
   }
@@ -68,11 +73,14 @@ export class RecoveringSequence implements Sequence, Rebuildable {
 
   async rebuild(): Promise<void> {
     const { inner } = this.#recoverer;
-    if (this.#disposed || this.#rebuilding === inner) return;
+    if (this.#isGone || this.#rebuilding === inner) return;
     this.#rebuilding = inner;
     try {
       const sequence = await replay(inner, this.#recipe);
-      if (this.#recoverer.inner !== inner) return;
+      if (this.#isGone || this.#recoverer.inner !== inner) {
+        sequence.dispose();
+        return;
+      }
       this.#inner = sequence;
       this.#error = undefined;
     } catch (cause) {
