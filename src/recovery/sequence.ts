@@ -29,7 +29,7 @@ export class RecoveringSequence implements Sequence, Rebuildable {
   }
 
   /** Asked again after a wait. */
-  get #isGone(): boolean {
+  #isGone(): boolean {
     return this.#disposed;
   }
 
@@ -73,11 +73,11 @@ export class RecoveringSequence implements Sequence, Rebuildable {
 
   async rebuild(): Promise<void> {
     const { inner } = this.#recoverer;
-    if (this.#isGone || this.#rebuilding === inner) return;
+    if (this.#isGone() || this.#rebuilding === inner) return;
     this.#rebuilding = inner;
     try {
       const sequence = await replay(inner, this.#recipe);
-      if (this.#isGone || this.#recoverer.inner !== inner) {
+      if (this.#isGone() || this.#recoverer.inner !== inner) {
         sequence.dispose();
         return;
       }
