@@ -79,6 +79,7 @@ export class Soak {
       const { recovered } = await this.#engine.lost;
       if (!recovered) return;
       this.#losses += this.#losses % 2 === 1 ? 1 : 2;
+      this.#count("devices lost");
       this.#count("tensors restored", (await recovered).restored);
     }
   }
@@ -98,7 +99,7 @@ export class Soak {
       [3, "finishes", () => this.#finish()],
       [2, "waits called off", () => this.#cancel()],
       [1, "tunings asked for", () => this.#tune(layer)],
-      [1.5, "devices lost", () => this.#lose()],
+      [1.5, "moments to lose a device", () => this.#lose()],
       [1, "shortages of memory", () => this.#shorten()],
     ];
     let left = this.#random.next() * moves.reduce((sum, [weight]) => sum + weight, 0);

@@ -69,6 +69,29 @@ describe("under load", () => {
     await Promise.all(callers);
   });
 
+  gpuTest("an engine that loses its device again and again holds no more than before", async () => {
+    using engine = await createEngine({ recover: true });
+    const { x, w, expected } = makeValues(SHAPES[1]);
+    const input = engine.tensor(x, SHAPES[1].input, { keep: true });
+    const weight = engine.tensor(w, SHAPES[1].weight, { keep: true });
+    using sequence = await engine.compile(() => engine.conv2d(input, weight, SHAPES[1].options));
+    const heaps: number[] = [];
+    const { liveBytes } = engine.memory();
+    for (let i = 1; i <= 20; i++) {
+      sequence.run();
+      expect([i, exactMismatch(await sequence.result.data(), expected)]).toEqual([i, undefined]);
+      const { lost } = engine;
+      deviceOf(engine).destroy();
+      await (
+        await lost
+      ).recovered;
+      await engine.finish().catch(() => undefined);
+      if (i % 5 === 0) heaps.push((await hostMemory()).heapBytes);
+    }
+    expect(engine.memory().liveBytes).toBe(liveBytes);
+    expect(heaps[3] - heaps[1], "bytes of the heap, second half").toBeLessThan(MEBIBYTE);
+  });
+
   gpuTest("1,000 engines are made and disposed of", async ({ engine: shared }) => {
     const heaps: number[] = [];
     for (let i = 1; i <= 1000; i++) {
