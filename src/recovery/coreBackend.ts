@@ -89,7 +89,9 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
         for (const storage of storages) storage.error = cause;
       }
     });
-    if (!isDeferred) recoverer.now();
+    if (isDeferred) return;
+    for (const storage of storages) recoverer.storages.delete(storage);
+    recoverer.now();
   }
 
   #upload(storage: RecoverableStorage, values: StoredValues): void {
