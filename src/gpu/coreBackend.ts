@@ -134,10 +134,14 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
   }
 }
 
-/** In Node the promise is never collected while the device lives: it must not refer to an engine. */
-async function lossOf({ lost }: GPUDevice): Promise<DeviceLoss> {
-  const { reason, message } = await lost;
-  return { reason: reason === "destroyed" ? reason : "unknown", message, recovered: undefined };
+/**
+ * In Node the promise is never collected while the device lives: what waits for it must refer neither to an engine nor to the
+ * device. The frame of an async function would.
+ */
+function lossOf({ lost }: GPUDevice): Promise<DeviceLoss> {
+  return lost.then(({ reason, message }) => {
+    return { reason: reason === "destroyed" ? reason : "unknown", message, recovered: undefined };
+  });
 }
 
 function describe(device: GPUDevice, { limits }: Capabilities): AdapterDescription {

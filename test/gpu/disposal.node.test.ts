@@ -52,6 +52,7 @@ describe("a process ends by itself where", () => {
     { where: "an engine is open", lines: ["the end"] },
     { where: "an engine is open and busy", lines: ["the end", "2"] },
     { where: "engines were dropped", lines: ["collected", "the end"] },
+    { where: "engines that recover were dropped", lines: ["collected", "the end"] },
     { where: "engines on a caller's device were disposed of", lines: ["collected", "the end"] },
     { where: "the device of a disposed engine is asked", lines: ["the end"] },
     { where: "workers have engines", lines: ["the worker's end", "the worker's end", "2", "the end"] },

@@ -63,6 +63,10 @@ const ENDINGS: Readonly<Record<string, () => Promise<void>>> = {
     for (let i = 0; i < ENGINES; i++) await makeAndDrop({}, () => undefined);
     await collectMost(2 * ENGINES);
   },
+  "engines that recover were dropped": async () => {
+    for (let i = 0; i < ENGINES; i++) await makeAndDrop({ recover: true }, () => undefined);
+    await collectMost(2 * ENGINES);
+  },
   "engines on a caller's device were disposed of": async () => {
     const { device } = await createEngine();
     if (!device) throw new Error("there is no device");
