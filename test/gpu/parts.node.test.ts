@@ -1,4 +1,7 @@
-/** Dispatches in parts give the bits of whole ones: every solver in every direction, on grids of one row and of several. */
+/**
+ * Dispatches in parts give the bits of whole ones: every solver in every direction, on grids of one row and of several. In Node
+ * alone, since it compiles every kernel; test/gpu/longWork cuts dispatches on every platform.
+ */
 import { makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
