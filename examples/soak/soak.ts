@@ -57,6 +57,7 @@ export class Soak {
   #waiting: Promise<void>[] = [];
   /** Odd from a loss until the engine knows of it. */
   #losses = 0;
+  #isRecovering = false;
   /** Odd while memory is short. */
   #shortages = 0;
   /** Odd while something may be called off. */
@@ -80,7 +81,9 @@ export class Soak {
       if (!recovered) return;
       this.#losses += this.#losses % 2 === 1 ? 1 : 2;
       this.#count("devices lost");
+      this.#isRecovering = true;
       this.#count("tensors restored", (await recovered).restored);
+      this.#isRecovering = false;
     }
   }
 
@@ -330,7 +333,8 @@ export class Soak {
   }
 
   async #lose(): Promise<void> {
-    if (this.#losses % 2 === 1) return;
+    // Only a device that serves can be lost here: those that are lost before that, the supply hands out by itself.
+    if (this.#losses % 2 === 1 || this.#isRecovering) return;
     this.#losses++;
     const { lost } = this.#engine;
     this.#supply.lose();
