@@ -19,11 +19,11 @@ What the engine promises when something fails, and where that is tested by makin
 
 | what fails | what holds | tested by |
 | --- | --- | --- |
-| a device is lost: idle, compiling, recording, reading, tuning, replaying, encoding, drawing, three times in a row, while it recovers | with \`recover: true\` the engine goes on on another device; tensors with copies and sequences come back, others say what they were and where they were made; a loop of gradient steps ends with the same bits from its last snapshot | test/gpu/recovery.test.ts |
-| there is no other device | every call says so; copies can still be read | test/gpu/recovery.test.ts |
+| a device is lost: idle, compiling, recording, reading, tuning, replaying, encoding, drawing, three times in a row, while it recovers | with \`recover: true\` the engine goes on on another device; tensors with copies and sequences come back, others say what they were and where they were made; a loop of gradient steps ends with the same bits from its last snapshot | test/gpu/recovery.test.ts, recoveryOwned.test.ts, recoverySnapshots.test.ts |
+| there is no other device | every call says so; copies can still be read | test/gpu/recoveryDevices.test.ts |
 | no room for a buffer | unused memory is given back and the buffer made once more; else it is the error of that tensor alone | test/gpu/memoryFaults.test.ts |
 | a kernel does not compile, an operation cannot be encoded, a submission is refused | its results have the error, and what is computed from them; everything else goes on | test/gpu/faults.test.ts, compileErrors.test.ts |
-| a wait is called off | inputs and engine are as they were; what was not computed says so | test/gpu/longWork.test.ts |
+| a wait is called off | inputs and engine are as they were; what was not computed says so | test/gpu/cancel.test.ts |
 | a source or a sink of tiles fails, or the device meanwhile | the call rejects and gives all memory back | test/gpu/tiledEnds.test.ts |
 | much of everything: 100,000 operations of 300 shapes, 50 callers at a time, 1,000 engines | memory stays flat, pipelines and pool within their bounds, every value right | test/gpu/load.node.test.ts |
 

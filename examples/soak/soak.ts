@@ -1,8 +1,9 @@
 /** Operations, faults and what each may cost: every value that is read is right, and whatever had a copy is never lost. */
-import { CancelError, type Compiled, DeviceError, DeviceLostError, type Engine, type Tensor } from "webgpu-conv/node";
+import { DeviceError, type Engine, type Tensor } from "webgpu-conv/node";
 import { Random } from "../../test/support/data.js";
-import { describeProblem } from "../../test/support/randomProblem.js";
 import type { DeviceSupply } from "./devices.js";
+import { Faults, type Mortal } from "./faults.js";
+import { compare, type HeldSequence, type Input, type Item } from "./items.js";
 import { type Layer, type Role, SETS } from "./layers.js";
 
 const MOST_LIVE = 40;
@@ -10,37 +11,6 @@ const MOST_SEQUENCES = 6;
 const MOST_WAITING = 24;
 const PAUSE_MILLISECONDS = 100;
 const MOST_PAUSES = 30;
-/** Sums of integers: a right value is off by less than this, a wrong one by at least 1. */
-const HALF = 0.5;
-
-/** What a fault may cost. */
-interface Mortal {
-  /** Whether there is a copy of the values on the host. */
-  kept: boolean;
-  /** Faults when the values were made: those that came since may have cost them. */
-  losses: number;
-  shortages: number;
-  cancels: number;
-}
-
-/** A tensor, and what it must hold. */
-interface Item extends Mortal {
-  readonly tensor: Tensor;
-  readonly layer: Layer;
-  expected: ArrayLike<number>;
-}
-
-interface Input extends Item {
-  readonly role: Role;
-  set: number;
-}
-
-interface Kept {
-  readonly layer: Layer;
-  readonly x: Input;
-  readonly w: Input;
-  readonly compiled: Compiled<Tensor>;
-}
 
 /** What was done, and what became of it. */
 export type Counts = Record<string, number>;
@@ -53,15 +23,10 @@ export class Soak {
   readonly #random: Random;
   #inputs: Input[] = [];
   #results: Item[] = [];
-  #sequences: Kept[] = [];
+  #sequences: HeldSequence[] = [];
   #waiting: Promise<void>[] = [];
-  /** Odd from a loss until the engine knows of it. */
-  #losses = 0;
+  readonly #faults = new Faults();
   #isRecovering = false;
-  /** Odd while memory is short. */
-  #shortages = 0;
-  /** Odd while something may be called off. */
-  #cancels = 0;
   /** Rejects where a recovery fails. */
   readonly #failure: Promise<void>;
 
@@ -79,7 +44,7 @@ export class Soak {
     for (;;) {
       const { recovered } = await this.#engine.lost;
       if (!recovered) return;
-      this.#losses += this.#losses % 2 === 1 ? 1 : 2;
+      this.#faults.losses += this.#faults.losses % 2 === 1 ? 1 : 2;
       this.#count("devices lost");
       this.#isRecovering = true;
       this.#count("tensors restored", (await recovered).restored);
@@ -117,7 +82,7 @@ export class Soak {
   /** Reads all that is left, disposes of it, and checks that nothing stays behind. */
   async clear(): Promise<void> {
     this.#supply.noRoom = false;
-    if (this.#shortages % 2 === 1) this.#shortages++;
+    if (this.#faults.shortages % 2 === 1) this.#faults.shortages++;
     for (const item of [...this.#inputs, ...this.#results]) this.#read(item);
     await this.#settle();
     for (const { tensor } of [...this.#inputs.splice(0), ...this.#results.splice(0)]) tensor.dispose();
@@ -146,10 +111,6 @@ export class Soak {
     await Promise.race([Promise.all(this.#waiting.splice(0)), this.#failure]);
   }
 
-  #now(): Omit<Mortal, "kept"> {
-    return { losses: this.#losses, shortages: this.#shortages, cancels: this.#cancels };
-  }
-
   #input(layer: Layer, role: Role): Input {
     const held = this.#inputs.filter((input) => input.layer === layer && input.role === role);
     if (held.length > 0) return this.#random.pick(held);
@@ -157,17 +118,13 @@ export class Soak {
     const kept = this.#random.next() < 0.7;
     const expected = layer.valuesOf(role, set);
     const tensor = this.#engine.tensor(expected, layer.shapeOf(role), { keep: kept });
-    const input: Input = { tensor, layer, role, set, expected, kept, ...this.#now() };
+    const input: Input = { tensor, layer, role, set, expected, kept, ...this.#faults.now() };
     this.#inputs.push(input);
     return input;
   }
 
   #result(layer: Layer, tensor: Tensor, expected: ArrayLike<number>, operands: readonly Item[]): void {
-    const lossesOf = ({ kept, losses }: Item): number => (kept ? this.#losses : losses);
-    const losses = Math.min(this.#losses, ...operands.map(lossesOf));
-    const shortages = Math.min(this.#shortages, ...operands.map((item) => item.shortages));
-    const { cancels } = this.#now();
-    this.#results.push({ tensor, layer, expected, kept: false, losses, shortages, cancels });
+    this.#results.push({ tensor, layer, expected, kept: false, ...this.#faults.of(operands) });
   }
 
   #forward(layer: Layer): void {
@@ -196,17 +153,15 @@ export class Soak {
   }
 
   /** The values come right, or the fault that cost them is named. */
-  #read({ tensor, layer, expected, ...mortal }: Item): void {
-    const read = tensor.data().then(
+  #read(item: Item): void {
+    // As it is now: it may get other values before these arrive.
+    const asked = { ...item };
+    const read = asked.tensor.data().then(
       (values) => {
         this.#count("values compared", values.length);
-        for (let i = 0; i < values.length; i++) {
-          if (Math.abs(values[i] - expected[i]) < HALF) continue;
-          const where = `${describeProblem(layer.described)}, shape [${tensor.shape.join(",")}], element ${String(i)}`;
-          throw new Error(`${where} is ${String(values[i])}; expected ${String(expected[i])}`);
-        }
+        compare(asked, values);
       },
-      (error: unknown) => this.#excuse(error, mortal),
+      (error: unknown) => this.#excuse(error, asked),
     );
     // It is awaited later; until then a rejection must have a handler.
     read.catch(() => undefined);
@@ -215,26 +170,15 @@ export class Soak {
 
   /** Throws an error that no fault explains. */
   #excuse(error: unknown, ...items: readonly Mortal[]): void {
-    const explained = items.map((item) => this.#faultOf(error, item)).find((fault) => fault !== undefined);
-    if (explained === undefined) throw new Error(`no fault explains it: ${String(error)}`, { cause: error });
-    this.#count(explained);
-  }
-
-  #faultOf(error: unknown, { kept, losses, shortages, cancels }: Mortal): string | undefined {
-    const isShort = shortages % 2 === 1 || this.#shortages > shortages;
-    if (error instanceof DeviceError && isShort && /out of memory|no room/.test(error.message))
-      return "results lost for want of memory";
-    const isLosing = losses % 2 === 1 || this.#losses > losses;
-    if (error instanceof DeviceLostError && !kept && isLosing) return "results lost with a device";
-    if (error instanceof CancelError && this.#cancels > cancels) return "results called off";
-    return undefined;
+    this.#count(this.#faults.explain(error, items));
   }
 
   async #write(layer: Layer): Promise<void> {
     const input = this.#input(layer, this.#random.pick(["x", "w", "dy"]));
     const set = this.#random.integer(0, SETS - 1);
-    const faults = this.#now();
+    const faults = this.#faults.now();
     const expected = layer.valuesOf(input.role, set);
+    // Where the write is lost, the old values may be, too.
     Object.assign(input, { set, expected, losses: Math.max(input.losses, faults.losses) });
     try {
       await this.#engine.write(input.tensor, expected);
@@ -246,7 +190,7 @@ export class Soak {
   async #snapshot(): Promise<void> {
     if (this.#results.length === 0) return;
     const items = [this.#random.pick(this.#results), this.#random.pick(this.#results)];
-    const before = this.#now();
+    const before = this.#faults.now();
     try {
       await this.#engine.snapshot(items.map(({ tensor }) => tensor));
       for (const item of items) item.kept = true;
@@ -260,10 +204,10 @@ export class Soak {
     const make = (role: Role): Input => {
       const expected = layer.valuesOf(role, 0);
       const tensor = this.#engine.tensor(expected, layer.shapeOf(role), { keep: true });
-      return { tensor, layer, role, set: 0, expected, kept: true, ...this.#now() };
+      return { tensor, layer, role, set: 0, expected, kept: true, ...this.#faults.now() };
     };
     const [x, w] = [make("x"), make("w")];
-    const before = this.#now();
+    const before = this.#faults.now();
     try {
       const compiled = await this.#engine.compile(() =>
         this.#engine.conv2d(x.tensor, w.tensor, layer.described.options),
@@ -279,7 +223,7 @@ export class Soak {
     if (this.#sequences.length === 0) return;
     const sequence = this.#random.pick(this.#sequences);
     const { layer, x, w, compiled } = sequence;
-    const before = { ...this.#now(), shortages: Math.min(x.shortages, w.shortages) };
+    const before = { ...this.#faults.now(), shortages: Math.min(x.shortages, w.shortages) };
     try {
       compiled.run();
     } catch (error) {
@@ -292,7 +236,7 @@ export class Soak {
     this.#read({ tensor: compiled.result, layer, expected, ...before, kept: false });
   }
 
-  #end({ compiled, x, w }: Kept): void {
+  #end({ compiled, x, w }: HeldSequence): void {
     compiled.dispose();
     for (const tensor of [compiled.result, x.tensor, w.tensor]) tensor.dispose();
   }
@@ -309,7 +253,7 @@ export class Soak {
 
   /** What waits is called off, at some moment. */
   async #cancel(): Promise<void> {
-    this.#cancels++;
+    this.#faults.cancels++;
     const controller = new AbortController();
     const finishing = this.#engine.finish({ signal: controller.signal });
     setTimeout(() => controller.abort(new Error("on purpose")), this.#random.integer(0, 20));
@@ -318,13 +262,13 @@ export class Soak {
     } catch (error) {
       if (!(error instanceof DeviceError) && String(error) !== "Error: on purpose") throw error;
     }
-    this.#cancels++;
+    this.#faults.cancels++;
   }
 
   async #tune(layer: Layer): Promise<void> {
     const { input, weight, options } = layer.described;
     if (this.#random.next() > 0.1) return;
-    const before = this.#now();
+    const before = this.#faults.now();
     try {
       await this.#engine.tuning.tune("conv2d", { input, weight }, options);
     } catch (error) {
@@ -334,15 +278,15 @@ export class Soak {
 
   async #lose(): Promise<void> {
     // Only a device that serves can be lost here: those that are lost before that, the supply hands out by itself.
-    if (this.#losses % 2 === 1 || this.#isRecovering) return;
-    this.#losses++;
+    if (this.#faults.losses % 2 === 1 || this.#isRecovering) return;
+    this.#faults.losses++;
     const { lost } = this.#engine;
     this.#supply.lose();
     if (this.#random.next() < 0.5) await (await lost).recovered;
   }
 
   #shorten(): void {
-    this.#shortages++;
-    this.#supply.noRoom = this.#shortages % 2 === 1;
+    this.#faults.shortages++;
+    this.#supply.noRoom = this.#faults.shortages % 2 === 1;
   }
 }

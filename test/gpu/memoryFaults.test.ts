@@ -118,6 +118,18 @@ describe("a result that there is no room for", () => {
   });
 });
 
+gpuTest("an engine that is made while there is no room works once there is some", async ({ engine: shared }) => {
+  const { device, faults } = failingDevice(deviceOf(shared));
+  faults.noRoomFor = () => true;
+  using engine = await createEngine({ device });
+  await expect(engine.finish()).rejects.toThrow(/out of memory/);
+  faults.noRoomFor = () => false;
+  using x = engine.tensor([1, 2, 3, 4], [1, 1, 2, 2]);
+  using three = engine.tensor([3], [1, 1, 1, 1]);
+  using y = engine.conv2d(x, three, { solver: "direct" });
+  expect([...(await y.data())]).toEqual(SMALL);
+});
+
 describe("where there is no room for", () => {
   gpuTest("an upload, reading it and what it goes into is an error", async ({ engine }) => {
     using layer = await makeLayer(engine);
