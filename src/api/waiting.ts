@@ -1,6 +1,5 @@
 /** Calls that wait, with their options. */
-import { Wait, type WaitOptions } from "../backend/wait.js";
-import { require, show } from "../base/errors.js";
+import { requireWaitOptions, Wait, type WaitOptions } from "../backend/wait.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
 import type { Waits } from "../base/waits.js";
 
@@ -18,13 +17,7 @@ export function waitFor<Result>(
 ): Promise<Result> {
   requireOptions(options, WAIT_KEYS);
   const { signal, onProgress } = options;
-  require(onProgress === undefined || typeof onProgress === "function", () => {
-    return `onProgress is ${show(onProgress)}; expected a function that takes { done, total }`;
-  });
-  require(signal === undefined ||
-    typeof (signal as Partial<typeof signal> | null)?.addEventListener === "function", () => {
-    return `signal is ${show(signal)}; expected an AbortSignal`;
-  });
+  requireWaitOptions(options);
   return waits.on(signal || onProgress ? runWith(options, run) : run());
 }
 

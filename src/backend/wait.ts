@@ -1,5 +1,5 @@
 /** Calls that wait for work: how far it is, and that it is called off. */
-import { CancelError, textOf } from "../base/errors.js";
+import { CancelError, require, show, textOf } from "../base/errors.js";
 
 /** How far work is. Predicted durations are its measure, so only the quotient means something. */
 export interface Progress {
@@ -27,6 +27,17 @@ export interface WaitOptions {
   readonly signal?: CancelSignal;
   /** Told how far the work is: at the beginning, as parts of long work are done, and at the end. The call rejects with what it throws. */
   readonly onProgress?: (progress: Progress) => void;
+}
+
+/** Throws unless these are what {@link WaitOptions} says. */
+export function requireWaitOptions({ signal, onProgress }: WaitOptions): void {
+  require(onProgress === undefined || typeof onProgress === "function", () => {
+    return `onProgress is ${show(onProgress)}; expected a function that takes { done, total }`;
+  });
+  require(signal === undefined ||
+    typeof (signal as Partial<CancelSignal> | null)?.addEventListener === "function", () => {
+    return `signal is ${show(signal)}; expected an AbortSignal, such as new AbortController().signal`;
+  });
 }
 
 /** A call that waits, as a backend sees it. */

@@ -117,7 +117,7 @@ function readLayer(options: TiledLayer, rank: Rank, inputShape: readonly number[
   const channels = transposed ? problem.inChannels : problem.outChannels;
   const { bias, activation } = options;
   const { operands, fused } = readEpilogue(outputShape, channels, {
-    ...(bias && { bias }),
+    ...(bias !== undefined && { bias }),
     ...(activation !== undefined && { activation }),
   });
   const direction = transposed ? "inputGradient" : "forward";

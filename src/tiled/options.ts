@@ -1,5 +1,5 @@
 /** What a caller says of tiles: where values come from and go to, and how much memory there is. */
-import type { CancelSignal, Progress } from "../backend/wait.js";
+import { type CancelSignal, type Progress, requireWaitOptions } from "../backend/wait.js";
 import { require, show } from "../base/errors.js";
 import type { AbortSignal } from "../base/webgpuTypes.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
@@ -62,23 +62,18 @@ export interface ReadOptions extends Omit<TiledOptions, "maxBytes" | "layout"> {
 
 export function readOptions(options: TiledOptions): ReadOptions {
   requireOptions(options, TILED_KEYS);
-  const { maxBytes = DEFAULT_BYTES, layout, sink, onProgress, signal } = options;
+  const { maxBytes = DEFAULT_BYTES, layout, sink } = options;
   requireInteger("maxBytes", maxBytes, 1);
-  for (const [name, callback] of Object.entries({ sink, onProgress })) {
-    require(callback === undefined || typeof callback === "function", () => {
-      return `${name} is ${show(callback)}; expected a function`;
-    });
-  }
-  require(signal === undefined ||
-    typeof (signal as Partial<CancelSignal> | null)?.addEventListener === "function", () => {
-    return `signal is ${show(signal)}; expected an AbortSignal, such as new AbortController().signal`;
-  });
+  require(sink === undefined || typeof sink === "function", () => `sink is ${show(sink)}; expected a function`);
+  requireWaitOptions(options);
   return { ...options, maxBytes, layout: readLayout(layout) };
 }
 
 /** Extents of a tile; undefined where the caller says none. */
 export function readTile({ tile }: ReadOptions, rank: number): readonly number[] | undefined {
-  return tile && readShape("tile", tile, rank, () => `of the result, one for each spatial axis`);
+  return tile === undefined
+    ? undefined
+    : readShape("tile", tile, rank, () => `of the result, one for each spatial axis`);
 }
 
 const DIMENSIONS = "[C, W], [C, H, W] or [C, D, H, W], of one sample";

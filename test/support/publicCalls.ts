@@ -1,6 +1,6 @@
 /** A valid call of every public method and helper, with the kind of each of its arguments and options. */
 import * as library from "webgpu-conv";
-import type { Engine, Tensor } from "webgpu-conv";
+import type { Engine, Tensor, TiledLayer, TiledOptions, TiledSource } from "webgpu-conv";
 import * as reference from "webgpu-conv/reference";
 import type { Kind } from "./junk.js";
 
@@ -49,6 +49,7 @@ const LAYER: Readonly<Record<string, Part>> = {
   layout: part("word", "channels-first"),
 };
 const ACTIVE = { ...LAYER, activation: part("activation", "none"), solver: part("solver", undefined) };
+const WAITING = { signal: part("object", undefined), onProgress: part("anyFunction", undefined) };
 const SIZE = { outputPadding: part("extra", 0), outputSize: part("perAxis", undefined) };
 
 const DX = [1, 2, 4, 4];
@@ -70,6 +71,7 @@ export function engineCalls(engine: Engine, tensors: CallTensors): PublicCall[] 
   const transposed = optionsOf({ ...ACTIVE, ...SIZE, residual: part("tensor", undefined) });
   const plan = optionsOf({ ...ACTIVE, dtype: part("word", "float32"), bias: part("boolean", true) });
   const shapes: Part = { ...optionsOf({ input: shape(DX), weight: shape(DW) }), kind: "object" };
+  const waiting = optionsOf(WAITING);
   const record = part("function", () => undefined);
   const activation = part("activation", "relu");
   const activationOptions = optionsOf({ activation, output: tensor(dy), layout: part("word", "channels-first") });
@@ -92,7 +94,7 @@ export function engineCalls(engine: Engine, tensors: CallTensors): PublicCall[] 
     locallyConnected2dWeightGradient: [3, tensor(dy), tensor(x), shape(unshared.shape), gradient],
     activate: [2, tensor(x), activation, optionsOf({ layout: part("word", "channels-first") })],
     activationGradient: [2, tensor(dy), activationOptions],
-    tensor: [1, data, shape([3, 3]), optionsOf({ dtype, bits: part("word", undefined) })],
+    tensor: [1, data, shape([3, 3]), optionsOf({ dtype, bits: part("word", undefined), keep: part("boolean", false) })],
     write: [2, tensor(line), part("data", [1, 2, 3, 4, 5]), optionsOf({ bits: part("word", undefined) })],
     wrap: [2, part("object", tensors.buffer), shape([4]), optionsOf({ dtype, offset: part("extra", 0) })],
     image: [
@@ -124,6 +126,8 @@ export function engineCalls(engine: Engine, tensors: CallTensors): PublicCall[] 
       }),
     ],
     scope: [0, part("anyFunction", () => undefined)],
+    submit: [0, waiting],
+    finish: [0, waiting],
   };
   const methods = engine as unknown as Readonly<Record<string, (...args: never[]) => unknown>>;
   const own = Object.entries(calls).map(([name, [required, ...parts]]) => {
@@ -135,7 +139,27 @@ export function engineCalls(engine: Engine, tensors: CallTensors): PublicCall[] 
     parts: [part("word", "conv2d"), shapes, plan],
     call: (...args: Parameters<typeof engine.tuning.tune>) => engine.tuning.tune(...args),
   };
-  return [...own, tune];
+  const tiled = {
+    name: "engine.convolveTiled, one layer",
+    required: 2,
+    parts: [
+      {
+        ...optionsOf({ shape: shape([2, 4, 4]), values: part("data", new Float32Array(32)) }),
+        kind: "object" as const,
+      },
+      { ...optionsOf({ ...ACTIVE, weight: tensor(w), bias: tensor(bias) }), kind: "object" as const },
+      optionsOf({
+        maxBytes: part("count", 2 ** 24),
+        tile: part("perAxis", [1, 2]),
+        layout: part("word", "channels-first"),
+        sink: part("anyFunction", undefined),
+        ...WAITING,
+      }),
+    ],
+    call: (source: TiledSource, layer: TiledLayer, ...rest: [TiledOptions?]) =>
+      engine.convolveTiled(source, [layer], ...rest),
+  };
+  return [...own, tune, tiled];
 }
 
 const transposedGradient = (output: Tensor): Part => optionsOf({ ...ACTIVE, ...SIZE, output: tensor(output) });
