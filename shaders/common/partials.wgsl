@@ -3,7 +3,7 @@
 
 const RUN: u32 = 16u;
 
-@group(0) @binding(1) var<storage, read> partials: array<f32>;
+@group(0) @binding(7) var<storage, read> partials: array<f32>;
 
 // They are summed in runs, and these in runs of runs, so that as many as there may be take no long chain of sums.
 fn sumPartials(element: u32, elements: u32, splitK: u32) -> f32 {

@@ -68,7 +68,10 @@ fn main(
       let offset = sample * geometry.inputStrides.x + inputBase
         + flatten(at, geometry.inputSize) * geometry.inputStrides.z;
       let outputOffset = sample * geometry.outputStrides.x + outputBase + position * geometry.outputStrides.z;
-      terms += gradientAt(outputOffset) * select(loadInput(offset, inside), 1.0, isBias);
+      // Padding has no terms: an infinite dy times its zeros would be NaN.
+      if (inside | isBias) {
+        terms += gradientAt(outputOffset) * select(loadInput(offset, inside), 1.0, isBias);
+      }
       k++;
     }
     sum = withBlock(sum, terms);

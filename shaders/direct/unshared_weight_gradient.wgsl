@@ -58,7 +58,8 @@ fn main(
     let end = min(geometry.batch, sample + BLOCK_TERMS);
     var terms = 0.0;
     while (sample < end) {
-      terms += gradientAt(outputOffset) * select(0.0, f32(input[inputOffset]), inside);
+      // Padding has no terms: an infinite dy times its zeros would be NaN.
+      terms += select(0.0, gradientAt(outputOffset) * f32(input[inputOffset]), inside);
       inputOffset += geometry.inputStrides.x;
       outputOffset += geometry.outputStrides.x;
       sample++;

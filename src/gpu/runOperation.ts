@@ -8,7 +8,7 @@ import type { PackedForm } from "./recording/batch.js";
 import type { PooledBuffer } from "./device/bufferPool.js";
 import type { DeviceParts } from "./parts.js";
 import type { OperationBuffers, PreparedPlan, RecordedDispatch } from "./pipelines/prepared.js";
-import type { GpuStorage } from "./device/storage.js";
+import { type GpuStorage, isKnownFinite } from "./device/storage.js";
 
 /**
  * Records an operation.
@@ -27,7 +27,16 @@ export function runOperation(
   life.require();
   const reads = Object.values(operands);
   for (const storage of reads) recorder.requireUsable(storage);
-  const prepared = prepare(parts, operation, choice, key);
+  const { w: weights } = operands;
+  const safe = weights !== undefined && recorder.open.knows && isKnownFinite(weights);
+  // The weights of a sequence may be written before a later run.
+  const repairs = weights !== undefined && !(safe && recorder.open.isForQueue);
+  const prepared = prepare(
+    parts,
+    repairs ? { ...operation, repairs } : operation,
+    choice,
+    repairs ? `${key} repairs` : key,
+  );
   const buffers: OperationBuffers = { unused };
   for (const [role, { pooled }] of entriesOf(operands)) buffers[role] = pooled;
   const packed = packWeights(parts, prepared, operation, operands.w, buffers);
@@ -37,18 +46,20 @@ export function runOperation(
   }
   const scratch: PooledBuffer[] = [];
   const writes: GpuStorage[] = [];
-  let dispatches: RecordedDispatch[];
+  let all: RecordedDispatch[];
   try {
     acquireScratch(parts, packed ? prepared.scratchOncePacked : prepared.scratch, buffers, scratch);
     allocateResults(parts, operation, buffers, writes);
-    dispatches = packed ? prepared.bindOncePacked(buffers) : prepared.bind(buffers);
+    all = packed ? prepared.bindOncePacked(buffers) : prepared.bind(buffers);
   } catch (error) {
     for (const pooled of [...scratch, ...writes.map((storage) => storage.pooled)]) memory.release(pooled);
     throw error;
   }
   labels?.nameBuffers(buffers, operation);
   recorder.open.batch.expect(unused);
-  recorder.record({ dispatches, reads, writes, label: prepared.label });
+  const dispatches = safe ? all.filter(({ repairs }) => !repairs) : all;
+  const repaired = safe && dispatches.length < all.length && { repaired: { weights, dispatches: all } };
+  recorder.record({ dispatches, reads, writes, label: prepared.label, ...repaired });
   for (const pooled of scratch) memory.release(pooled);
   return writes;
 }

@@ -32,7 +32,8 @@ export function durations(
   };
   const chunks = new Map<Dispatch["kernel"], number>();
   for (const { kernel } of dispatches) chunks.set(kernel, (chunks.get(kernel) ?? 0) + 1);
-  return dispatches.map(({ kernel, bindings, multiplyAdds = 0 }) => {
+  return dispatches.map(({ kernel, bindings, multiplyAdds = 0, repairs }) => {
+    if (repairs) return launchMicroseconds / MICROSECONDS;
     const bytes = Object.values(bindings).reduce((sum, source) => sum + bytesOf(source), 0) / (chunks.get(kernel) ?? 1);
     const work = Math.max(multiplyAdds / MULTIPLY_SHARE, (intensity * bytes) / MEMORY_SHARE);
     return work / peak + launchMicroseconds / MICROSECONDS;

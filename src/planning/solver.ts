@@ -44,6 +44,8 @@ export interface Dispatch {
    * threads without a result. Absent where it sums no products.
    */
   readonly multiplyAdds?: number;
+  /** Whether it changes nothing while weights are finite, and may then be left out. Not when absent. */
+  readonly repairs?: boolean;
   /** What a typical device of the class takes for it, roughly, by `duration.ts`. Absent before it is selected. */
   readonly milliseconds?: number;
 }

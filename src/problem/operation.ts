@@ -46,6 +46,8 @@ export interface ConvOperation {
    * is then float32, that of the kernel's arithmetic and results. Plans alone are made so (solvers/passes/conversions.ts).
    */
   readonly halves?: boolean;
+  /** Whether weights may be infinite: results that this makes NaN at padding are then repaired (solvers/passes/repairs.ts). */
+  readonly repairs?: boolean;
 }
 
 /** Bytes of an operand's element, as it is stored. */

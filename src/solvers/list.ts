@@ -11,18 +11,21 @@ import { scalarTileWeightGradient } from "./scalarTile/scalarTileWeightGradient.
 import { stripWeightGradient } from "./strip/stripWeightGradient.js";
 import { winogradWeightGradient } from "./winograd/winogradWeightGradient.js";
 import { subgroupMatrix } from "./subgroupMatrix/subgroupMatrix.js";
+import { withWeightRepairs } from "./passes/weightRepairs.js";
 import { inBounds, inRows } from "./forms.js";
 
 export const SOLVERS: readonly ListedSolver[] = [
   inBounds(inRows(listed(subgroupMatrix))),
   ...GATHER_SOLVERS,
   ...[
-    listed(winogradWeightGradient),
-    listed(rollingWindowWeightGradient),
-    listed(stripWeightGradient),
-    listed(scalarTileWeightGradient),
-    inRows(listed(implicitGemmWeightGradient)),
-    inRows(listed(registerTileWeightGradient)),
+    ...[
+      listed(winogradWeightGradient),
+      listed(rollingWindowWeightGradient),
+      listed(stripWeightGradient),
+      listed(scalarTileWeightGradient),
+      inRows(listed(implicitGemmWeightGradient)),
+      inRows(listed(registerTileWeightGradient)),
+    ].map(withWeightRepairs),
     listed(directWeightGradient),
     listed(channelSum),
     listed(elementwise),

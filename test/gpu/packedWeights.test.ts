@@ -127,9 +127,10 @@ describe("packed weights", () => {
     for (let i = 0; i < 3; i++) await measure();
     const { buffer, offset } = w.binding();
     device.queue.writeBuffer(buffer, offset, weightsOf(2));
-    expect(await measure()).toEqual({ values: expected(2), kernels: PACKING });
+    // They might be infinite, so a repair follows.
+    expect(await measure()).toEqual({ values: expected(2), kernels: PACKING + 1 });
     device.queue.writeBuffer(buffer, offset, weightsOf(3));
-    expect(await measure()).toEqual({ values: expected(3), kernels: PACKING });
+    expect(await measure()).toEqual({ values: expected(3), kernels: PACKING + 1 });
 
     using wrapped = engine.wrap(buffer, WEIGHT, { offset });
     for (const seed of [4, 5, 6]) {

@@ -1,7 +1,7 @@
 /** Memory of tensors on the device, and whether their values are there. */
 import type { TensorStorage } from "../../backend/backend.js";
 import { DeviceError, show, TensorError } from "../../base/errors.js";
-import { BYTES_PER_ELEMENT, type DType } from "../../problem/dtype.js";
+import { BYTES_PER_ELEMENT, type DType, type StoredValues } from "../../problem/dtype.js";
 import { product } from "../../problem/geometry.js";
 import type { Pixels } from "../../problem/pixels.js";
 import type { PooledBuffer } from "./bufferPool.js";
@@ -24,6 +24,8 @@ export interface GpuStorage extends TensorStorage {
   version: number;
   /** Whether the caller has the buffer, and may change the values unseen. */
   exposed: boolean;
+  /** Whether the host wrote the values, and saw that all are finite. */
+  finite: boolean;
 }
 
 const WORD_BYTES = 4;
@@ -47,8 +49,28 @@ export function makeStorage(pooled: PooledBuffer, dtype: DType, shape: readonly 
     released: false,
     version: 0,
     exposed: pooled.borrowed,
+    finite: false,
   };
 }
+
+/** More values than weights have are not looked at. */
+const MOST_LOOKED_AT = 2 ** 22;
+
+/** Whether all values are finite, by their bits: adding 1 to an exponent of ones reaches the sign. False for very many. */
+export function areFinite(values: StoredValues): boolean {
+  const { buffer, byteOffset, length } = values;
+  if (length > MOST_LOOKED_AT) return false;
+  let carried = 0;
+  if (values instanceof Float32Array) {
+    for (const bits of new Int32Array(buffer, byteOffset, length)) carried |= (bits & 0x7fffffff) + 0x800000;
+    return carried >= 0;
+  }
+  for (const bits of values) carried |= (bits & 0x7fff) + 0x400;
+  return carried < 0x8000;
+}
+
+/** Whether values are finite for certain when what is recorded next reads them. */
+export const isKnownFinite = ({ finite, exposed }: GpuStorage): boolean => finite && !exposed;
 
 /** Why a storage has no values: the work that computes them failed, or there was no memory. */
 export function errorOf(storage: GpuStorage): DeviceError | undefined {

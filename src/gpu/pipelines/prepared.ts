@@ -17,6 +17,8 @@ export interface RecordedDispatch {
   readonly workgroups: readonly [number, number, number];
   /** Predicted, on a typical device of the class. */
   readonly milliseconds: number;
+  /** Whether it changes nothing while weights are finite. */
+  readonly repairs: boolean;
 }
 
 /** The buffers of one run of an operation. */
@@ -49,20 +51,25 @@ class PreparedDispatch {
   readonly uniforms: Allocation;
   readonly #sources: readonly (readonly [binding: number, source: BindingSource])[];
   readonly #bindGroups = new Map<string, KeptBindGroup>();
-  readonly pipeline: PipelineEntry;
   readonly workgroups: readonly [number, number, number];
   readonly milliseconds: number;
+  readonly repairs: boolean;
+  readonly #askFor: () => PipelineEntry;
+  /** Undefined before it is asked for: a repair's kernel is compiled when it is first needed. */
+  started: PipelineEntry | undefined;
 
   constructor(
     device: GPUDevice,
     cache: PipelineCache,
     allocator: Allocator,
-    { kernel, constants, types, uniforms, bindings, workgroups, milliseconds = 0 }: Dispatch,
+    { kernel, constants, types, uniforms, bindings, workgroups, milliseconds = 0, repairs = false }: Dispatch,
     label: string,
   ) {
     this.#device = device;
     this.milliseconds = milliseconds;
-    this.pipeline = cache.get(kernel, constants, types, label);
+    this.repairs = repairs;
+    this.#askFor = () => cache.get(kernel, constants, types, label);
+    if (!repairs) this.started = this.#askFor();
     this.workgroups = workgroups;
     this.#sources = Object.entries(kernel.bindings).map(([name, { binding }]) => [binding, bindings[name]] as const);
     const bytes = new Uint8Array(packUniforms(kernel, uniforms));
@@ -74,6 +81,10 @@ class PreparedDispatch {
     const first = made.buffer;
     fill(first, bytes);
     this.uniforms = made;
+  }
+
+  get pipeline(): PipelineEntry {
+    return (this.started ??= this.#askFor());
   }
 
   bind(buffers: OperationBuffers): RecordedDispatch {
@@ -148,6 +159,10 @@ class BoundDispatch implements RecordedDispatch {
     return this.#prepared.milliseconds;
   }
 
+  get repairs(): boolean {
+    return this.#prepared.repairs;
+  }
+
   get uniforms(): Allocation {
     return this.#prepared.uniforms;
   }
@@ -195,7 +210,7 @@ export class PreparedPlan {
 
   /** Whether a kernel failed to compile, or there was no room for uniforms. The plan must then be prepared anew. */
   get failed(): boolean {
-    return this.#dispatches.some(({ pipeline, uniforms }) => pipeline.error ?? uniforms.error);
+    return this.#dispatches.some(({ started, uniforms }) => started?.error ?? uniforms.error);
   }
 
   /** Whether its parts are as long as they should be on a device of that speed. */

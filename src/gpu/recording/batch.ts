@@ -13,6 +13,8 @@ export interface RecordedOperation {
   readonly writes: readonly GpuStorage[];
   /** The form that it packs, where it does nothing else. It then runs again only after the weights changed. */
   readonly packs?: PackedForm;
+  /** In a sequence: what to dispatch in runs for which these weights may be infinite. `dispatches` leaves repairs out. */
+  readonly repaired?: { readonly weights: GpuStorage; readonly dispatches: readonly RecordedDispatch[] };
   /** The name of its debug group, where profilers are to show one. */
   readonly label?: string | undefined;
   /** Why it does not run: it was called off. */

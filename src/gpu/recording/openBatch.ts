@@ -24,6 +24,11 @@ export class OpenBatch {
     return this.#target === "queue";
   }
 
+  /** Whether what the host knows of tensors holds when it runs: a caller's encoder may be submitted after later writes. */
+  get knows(): boolean {
+    return this.#target !== "encoder";
+  }
+
   /** Whether a callback is recording. All of its work belongs together. */
   get isInCallback(): boolean {
     return this.#held || !this.isForQueue;

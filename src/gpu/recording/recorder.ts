@@ -5,6 +5,7 @@
  * ready first.
  */
 import { type DeviceError, TensorError } from "../../base/errors.js";
+import type { StoredValues } from "../../problem/dtype.js";
 import type { Allocation } from "../device/allocation.js";
 import type { RecordedOperation } from "./batch.js";
 import type { BufferPool } from "../device/bufferPool.js";
@@ -12,7 +13,7 @@ import { disposedError } from "../device/deviceErrors.js";
 import { DeviceMemory } from "./memory.js";
 import { OpenBatch } from "./openBatch.js";
 import type { BatchTiming } from "./segments.js";
-import type { GpuStorage } from "../device/storage.js";
+import { areFinite, type GpuStorage } from "../device/storage.js";
 import type { Pace } from "./pace.js";
 import { SubmitQueue, type Waiting } from "./submitQueue.js";
 
@@ -50,6 +51,7 @@ export class Recorder {
     const { packs, writes } = operation;
     const { batch, isForQueue } = this.open;
     batch.operations.push(operation);
+    for (const storage of writes) storage.finite = false;
     if (!isForQueue) for (const storage of writes) storage.unsubmitted = batch;
     else if (packs) packs.version = packs.weights.version;
     batch.await(operation);
@@ -57,12 +59,13 @@ export class Recorder {
   }
 
   /** Gives a storage new values, from the host, after everything recorded so far. */
-  upload(target: GpuStorage, values: BufferSource): void {
+  upload(target: GpuStorage, values: StoredValues): void {
     this.open.requireOutside("writing");
     const { batch } = this.open;
     batch.uploads.push({ target, values, after: batch.operations.length });
     batch.expect(target.pooled);
     target.version++;
+    target.finite = areFinite(values);
   }
 
   /** Runs `write`, which submits a storage's values by itself, before everything that is not submitted yet. */

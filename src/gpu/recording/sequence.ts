@@ -2,7 +2,7 @@
 import type { Sequence } from "../../backend/backend.js";
 import { require, TensorError } from "../../base/errors.js";
 import { type Batch, isCurrent, type RecordedOperation } from "./batch.js";
-import { failStorage, type GpuStorage } from "../device/storage.js";
+import { failStorage, type GpuStorage, isKnownFinite } from "../device/storage.js";
 import type { Recorder } from "./recorder.js";
 
 export class GpuSequence implements Sequence {
@@ -66,7 +66,9 @@ export class GpuSequence implements Sequence {
   /** Records an operation once more. One that packs weights is left out while they are unchanged. */
   #replay(operation: RecordedOperation): void {
     if (operation.packs && this.#recorder.open.isForQueue && isCurrent(operation.packs)) return;
-    this.#recorder.record(operation);
+    const { repaired } = operation;
+    const unsafe = repaired && !isKnownFinite(repaired.weights) ? repaired : undefined;
+    this.#recorder.record(unsafe ? { ...operation, dispatches: unsafe.dispatches } : operation);
     for (const storage of operation.writes) storage.version++;
   }
 

@@ -29,6 +29,7 @@ import {
 } from "../../problem/operation.js";
 import { hasBorder } from "./borderInputGradient.js";
 import { convertHalf } from "./convertHalf.js";
+import { withRepairs } from "./repairs.js";
 import { unpackPixels } from "./unpackPixels.js";
 
 const converted = (role: TensorRole): ScratchName => `${role} converted`;
@@ -51,7 +52,11 @@ export function planFor(
   // Two passes that add to one result round once, not twice.
   const halves = operation.dtype === "float16" && (!capabilities.shaderF16 || hasBorder(operation));
   const image = operation.pixels !== undefined && solver.readsPixels !== true;
-  if (!halves && !image) return withinLimits(solver.plan(operation, capabilities, config), capabilities);
+  const planned = (given: ConvOperation): SolverPlan | Refusal => {
+    const plan = solver.plan(given, capabilities, config);
+    return isRefusal(plan) ? plan : withRepairs(plan, given, capabilities);
+  };
+  if (!halves && !image) return withinLimits(planned(operation), capabilities);
   const unpacks = halves && !image && solver.readsHalves === true && !hasBorder(operation);
   const inner: ConvOperation = {
     ...operation,
@@ -59,7 +64,7 @@ export function planFor(
     ...(unpacks && { halves: true }),
     pixels: image ? undefined : operation.pixels,
   };
-  const plan = solver.plan(inner, capabilities, config);
+  const plan = planned(inner);
   if (isRefusal(plan)) return plan;
 
   const before: Conversion[] = [];

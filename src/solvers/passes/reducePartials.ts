@@ -14,9 +14,11 @@ import {
   foldWorkgroups,
   type Scratch,
   type Steps,
+  without,
 } from "../../planning/solver.js";
 import { BATCH_BLOCKS, stepsPerBlock } from "../shared/blocks.js";
-import { elementTypes, paddingConstant, tapConstants } from "../shared/constants.js";
+import { elementTypes, operandTypes, paddingConstant, tapConstants } from "../shared/constants.js";
+import { insideBox } from "../shared/insideBox.js";
 import { chooseSplitK, divideEvenly, partialBytes } from "../shared/splits.js";
 
 const REDUCE_THREADS = 64;
@@ -115,6 +117,24 @@ export function gradientBindings(operation: ConvOperation) {
   return { input: "x", outputGradient: "y", activated: operation.masked ? "activated" : "unused" } as const;
 }
 
+/** Multiply-adds that a repair may take, all on single threads: more might keep a device busy for longer than systems let it. */
+const MOST_REPAIRED = 2 ** 33;
+
+/**
+ * Whether what is infinite may meet zeros, those of padding or those beyond a row's last output, and the sums are few enough to be
+ * made once more where they are NaN.
+ */
+export function repairs(operation: ConvOperation): boolean {
+  const { batch, outputPositions, taps } = operation.problem;
+  const terms = batch * outputPositions * gradientMatrix(operation).elements;
+  return terms <= MOST_REPAIRED && (taps > 1 || insideBox(operation) !== undefined);
+}
+
+/** Uniform fields of kernels that repair. */
+export function repairUniforms(operation: ConvOperation) {
+  return { ...without(gradientUniforms(operation), "groups"), batch: operation.problem.batch };
+}
+
 /** What follows the first stage: the second stage, or nothing where the first may write the result itself. */
 export interface PartialSums {
   /** What the first stage's `partials` binding is given. */
@@ -143,16 +163,29 @@ export function weightSums(
   const { elements, n } = matrix;
   const { out, in: input, tap } = problem.weightStrides;
   const reduction = dispatch(kernel, {
-    constants: { HAS_BIAS: bias },
-    types: elementTypes(operation),
+    constants: {
+      ...gradientConstants(operation),
+      RANK: problem.rank,
+      CHANNEL_FASTEST: channelFastest,
+      REPAIRS: repairs(operation),
+    },
+    types: { Element: operandTypes(operation).Element, Result: elementTypes(operation).Element },
     uniforms: {
       elements,
       splitK,
       n,
       taps: channelFastest ? inChannelsPerGroup : taps,
       strides: channelFastest ? [out, tap, input] : [out, input, tap],
+      ...repairUniforms(operation),
     },
-    bindings: { partials: "partials", result: "w", bias: bias ? "bias" : "unused" },
+    bindings: {
+      ...gradientBindings(operation),
+      // What is not used is bound for writing, too, in place of the bias.
+      activated: operation.masked ? "activated" : "y",
+      partials: "partials",
+      result: "w",
+      bias: bias ? "bias" : "unused",
+    },
     workgroups: foldWorkgroups(Math.ceil(elements / REDUCE_THREADS), capabilities),
   });
   return { target: "partials", scratchBytes: { partials: partialBytes(splitK, elements) }, reduction: [reduction] };
@@ -164,10 +197,24 @@ export function channelSums(operation: ConvOperation, splitK: number, capabiliti
   if (splitK === 1 && operation.dtype === "float32") return { target, scratchBytes: {}, reduction: [] };
   const elements = operation.problem.outChannels;
   const reduction = dispatch(kernel, {
-    constants: { HAS_BIAS: false },
-    types: elementTypes(operation),
-    uniforms: { elements, splitK, n: 1, taps: 1, strides: [1, 0, 0] },
-    bindings: { partials: "partials", result: target, bias: "unused" },
+    constants: {
+      ...gradientConstants(operation),
+      HAS_BIAS: false,
+      RANK: operation.problem.rank,
+      CHANNEL_FASTEST: false,
+      REPAIRS: false,
+    },
+    types: { Element: operandTypes(operation).Element, Result: elementTypes(operation).Element },
+    uniforms: { elements, splitK, n: 1, taps: 1, strides: [1, 0, 0], ...repairUniforms(operation) },
+    bindings: {
+      // What is not used is bound for writing, too, in place of the bias.
+      input: "partials",
+      outputGradient: "partials",
+      activated: "partials",
+      partials: "partials",
+      result: target,
+      bias: "unused",
+    },
     workgroups: foldWorkgroups(Math.ceil(elements / REDUCE_THREADS), capabilities),
   });
   return { target: "partials", scratchBytes: { partials: partialBytes(splitK, elements) }, reduction: [reduction] };

@@ -1,0 +1,61 @@
+/** The direct kernel: it computes all results, or sums those once more that another solver left NaN. */
+import kernel from "../../../shaders/direct/direct.wgsl";
+import type { Capabilities } from "../../planning/capabilities.js";
+import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
+import { product } from "../../problem/geometry.js";
+import type { ConvOperation } from "../../problem/operation.js";
+import { operandTypes, vectorResults, wholeWorkgroups } from "../shared/constants.js";
+import { type Box, EMPTY_BOX } from "../shared/insideBox.js";
+import { describeGather, meanK } from "../shared/gather.js";
+import { pixelConstants, pixelUniforms, sourceTypes } from "../shared/pixels.js";
+
+const THREADS = 64;
+
+/** What is repaired. */
+export interface Repair {
+  /** Results that need none. */
+  readonly box: Box;
+  /** Whether results are packed pairs of float16. */
+  readonly packs: boolean;
+  /** Whether infinities are summed once more, too. */
+  readonly infinities: boolean;
+}
+
+/** @param repair absent where all results are computed */
+export function directDispatch(operation: ConvOperation, capabilities: Capabilities, repair?: Repair): Dispatch {
+  const gather = describeGather(operation);
+  const { box = EMPTY_BOX, packs = false, infinities = false } = repair ?? {};
+  const { batch, groups, weightPositionStride } = operation.problem;
+  const { resultSize } = gather.uniforms;
+  const extents = box.end.map((end, axis) => end - box.begin[axis]);
+  const elements = batch * groups * gather.resultChannels * (product(resultSize) - product(extents));
+  const threads = packs ? Math.ceil(elements / 2) : elements;
+  const { Element } = operandTypes(operation);
+  // Operands in packed pairs are of float32 operations.
+  const stored = Element === "u32" ? "f32" : Element;
+  const results = vectorResults(stored, false, { halves: operation.halves === true, packs });
+  const step = dispatch(kernel, {
+    constants: {
+      ...gather.constants,
+      ...pixelConstants(operation),
+      ...results.constants,
+      REPAIRS: repair !== undefined,
+      INFINITIES: infinities,
+    },
+    types: { Element, ...sourceTypes(operation), ...results.types },
+    uniforms: {
+      ...gather.uniforms,
+      ...pixelUniforms(operation),
+      batch,
+      groups,
+      threads,
+      weightPositionStride,
+      boxBegin: box.begin,
+      boxEnd: box.end,
+    },
+    bindings: gather.bindings,
+    workgroups: foldWorkgroups(Math.ceil(threads / THREADS), capabilities),
+    ...(!repair && { multiplyAdds: wholeWorkgroups(threads, THREADS) * meanK(operation, gather) }),
+  });
+  return repair ? { ...step, repairs: true } : step;
+}
