@@ -2,7 +2,7 @@
  * Measures how far results lie from the float64 reference, by solver, pass and dtype, and writes docs/accuracy.md.
  * `npm run accuracy`; another file may be named.
  */
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createEngine } from "webgpu-conv/node";
 import { EQUAL_TERMS, LAYERS } from "./layers.js";
 import { measureEqual, measureLayer, type Row } from "./measure.js";
@@ -22,7 +22,10 @@ try {
     tell(`${String(terms)} equal terms`);
     equal.push({ terms, errors: await measureEqual(engine, shape) });
   }
-  writeFileSync(file, report(engine.adapter.description, rows, equal));
+  // What follows is kept: it is written by hand and by tinyMain.ts.
+  const before = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const kept = /\n## Zeros of padding\n[^]*/.exec(before)?.[0] ?? "";
+  writeFileSync(file, report(engine.adapter.description, rows, equal) + kept);
   tell(`written to ${file}`);
 } finally {
   engine.dispose();
