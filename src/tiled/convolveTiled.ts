@@ -6,7 +6,7 @@ import { ArgumentError, DeviceLostError, LimitError, textOf } from "../base/erro
 import { runOne } from "../calls/calls.js";
 import { product } from "../problem/geometry.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { lengthOf } from "./axis.js";
+import { lengthOf } from "../problem/axis.js";
 import { chooseTile } from "./chooseTile.js";
 import { Ends } from "./ends.js";
 import type { TileHost } from "./host.js";

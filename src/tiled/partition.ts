@@ -3,7 +3,7 @@ import { tensorRefusal } from "../backend/limits.js";
 import { show } from "../base/errors.js";
 import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
 import { product } from "../problem/geometry.js";
-import { type AxisPart, evenUnitOf, type LayerAxis, lengthOf, partOf, type Span, unitOf } from "./axis.js";
+import { type AxisPart, evenUnitOf, type LayerAxis, lengthOf, partOf, type Span, unitOf } from "../problem/axis.js";
 import type { TileHost } from "./host.js";
 import type { Stack } from "./layers.js";
 import { tileBytes, type TileStep } from "./memory.js";
@@ -115,7 +115,7 @@ export class Partitions {
       const outputElements = channelsMade(layer) * positions(index + 1);
       const most = Math.max(inputElements, outputElements);
       const name = `a part of layers[${String(index)}]`;
-      const refusal = tensorRefusal(name, [most], BYTES_PER_ELEMENT[dtype], this.#host.backend);
+      const refusal = tensorRefusal(name, [most], BYTES_PER_ELEMENT[dtype], bound(this.#host.backend));
       if (refusal !== undefined) return refusal;
       const planned = this.#solvers[index].planFor(operation);
       if (!planned) {
@@ -126,4 +126,10 @@ export class Partitions {
     }
     return steps;
   }
+}
+
+/** A device that holds no more than it binds: a tile that went in pieces would take more memory than the model of tiles counts. */
+function bound({ adapter, capabilities }: TileHost["backend"]): Parameters<typeof tensorRefusal>[3] {
+  const most = capabilities?.limits.maxStorageBufferBindingSize ?? Infinity;
+  return { capabilities, adapter: { ...adapter, maxTensorBytes: Math.min(adapter.maxTensorBytes, most) } };
 }

@@ -1,7 +1,7 @@
 /** Regions of a source or a result, and copies between whole tensors and parts of them. */
 import { product } from "../problem/geometry.js";
 import type { Layout } from "../problem/layout.js";
-import type { Span } from "./axis.js";
+import type { Span } from "../problem/axis.js";
 import { partShape } from "./tile.js";
 
 /** A part of a source or of a result: all its channels, between two corners. */

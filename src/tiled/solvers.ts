@@ -5,14 +5,14 @@
 import type { CoreBackend } from "../backend/backend.js";
 import { ConvError, LimitError } from "../base/errors.js";
 import type { SolverChoice } from "../planning/choice.js";
+import { type Alignment, alignmentOf, orderOf } from "../planning/order.js";
 import type { SolverPlan } from "../planning/solver.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { dilatedExtent } from "../problem/geometry.js";
-import type { ConvProblem, Triple } from "../problem/problem.js";
+import { partProblem } from "../problem/part.js";
+import type { ConvProblem } from "../problem/problem.js";
 import type { TileHost } from "./host.js";
 import type { Layer } from "./layers.js";
-import { orderOf } from "./order.js";
-import { type Alignment, partProblem } from "./tile.js";
 
 /** A plan, with the choice that makes it; no choice on the CPU. */
 export interface PlannedTile {
@@ -90,16 +90,4 @@ function halved(problem: ConvProblem): ConvProblem {
   const extents = input.map((extent, axis) => (axis === longest ? Math.max(1, Math.min(extent - 1, needed)) : extent));
   const padding = input.map((_, axis) => [padBegin[axis], padEnd[axis]] as const);
   return partProblem(problem, extents.slice(3 - rank), padding.slice(3 - rank));
-}
-
-/** What a layer asks of its tiles' spans: whole blocks of Winograd's, and whole phases of a transposed convolution. */
-function alignmentOf({ problem, transposed }: Layer, { solver, config }: SolverPlan): Alignment {
-  const { tile = 1 } = config;
-  const inBlocks = solver === "winograd";
-  const unit = (axis: number): number => {
-    if (inBlocks) return tile * problem.dilation[axis];
-    return transposed ? problem.stride[axis] : 1;
-  };
-  const units: Triple = [unit(0), unit(1), unit(2)];
-  return { units: units.slice(3 - problem.rank), inBlocks };
 }

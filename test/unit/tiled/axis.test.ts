@@ -1,6 +1,6 @@
 /** Spans of a stack's layers along one axis: they hold all that results read, and layers with their padding give them. */
 import { describe, expect, test } from "vitest";
-import { type LayerAxis, lengthOf, partOf, spansFor } from "../../../src/tiled/axis.js";
+import { type LayerAxis, lengthOf, partOf, spansFor } from "../../../src/problem/axis.js";
 import { Random } from "../../support/data.js";
 
 const ALIGNS = [1, 1, 1, 2, 4];

@@ -2,8 +2,8 @@
  * Which part of each layer's tensor a part of the result needs, along one axis. Layers are walked backwards, from the result to
  * the source. What a layer computes is at least what the next one reads.
  */
-import { dilatedExtent } from "../problem/geometry.js";
-import type { PaddingMode } from "../problem/padding.js";
+import { dilatedExtent } from "./geometry.js";
+import type { PaddingMode } from "./padding.js";
 
 /** Positions from `begin` up to `end`, which is not among them. */
 export interface Span {
