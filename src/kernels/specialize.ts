@@ -113,3 +113,13 @@ export function specialize(kernel: LoadedKernel, values: ConstantValues, types: 
   const decided = decideConditions(set, (condition) => values[condition] === true);
   return unrollLoops(decided).replace(/^\s*\/\/.*\n/gm, "");
 }
+
+/**
+ * The text without some storage bindings, which with its constants are never touched: variables of one element stand in their place.
+ * For devices that bind fewer buffers than the kernel declares.
+ */
+export const withoutBindings = (code: string, names: readonly string[]): string =>
+  names.reduce((text, name) => {
+    const declared = new RegExp(`@group\\(0\\) @binding\\(\\d+\\) var<storage[^>]*> ${name}: array<(.+)>;`);
+    return text.replace(declared, `var<private> ${name}: array<$1, 1>;`);
+  }, code);

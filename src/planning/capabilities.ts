@@ -35,6 +35,10 @@ export interface Capabilities extends Classification {
   /** Matrices of float16 that a subgroup multiplies with sums in float32; absent where the device has none. */
   readonly subgroupMatrix?: SubgroupMatrix;
   readonly limits: CapabilityLimits;
+  /** In how many parts sums are split, where that must be as for another operation. What suits the device when absent. */
+  readonly splitK?: number;
+  /** Whether what is fused into a pass takes a dispatch of its own, since one dispatch would bind too much. Not when absent. */
+  readonly finishesApart?: boolean;
 }
 
 const LIMIT_NAMES = [
@@ -83,7 +87,7 @@ export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
 }
 
 /** Shaders count elements, and an image's bytes, in 32 bits: they cannot address a larger buffer. */
-const MOST_BYTES = 2 ** 32 - 4;
+export const MOST_BYTES = 2 ** 32 - 4;
 
 /**
  * @param deviceClass what the caller says it is; what the adapter tells when absent

@@ -52,31 +52,39 @@ export function inParts(
  * grid each, or a piece of a row.
  */
 export function cut(step: Dispatch & { readonly milliseconds: number }, longest: number, fewest: number): Dispatch[] {
+  const [columns, rows] = step.workgroups;
+  return cutGrid(step, Math.max(1, fewest, Math.floor((columns * rows * longest) / step.milliseconds)));
+}
+
+/** A dispatch in parts of at most `most` workgroups, and of at most `widest` along a dimension of their grids. */
+export function cutGrid(step: Dispatch, most: number, widest = Infinity): Dispatch[] {
   const { workgroups, milliseconds, multiplyAdds, uniforms } = step;
   const [columns, rows] = workgroups;
   const total = columns * rows;
-  const most = Math.max(1, fewest, Math.floor((total * longest) / milliseconds));
-  if (most >= total) return [step];
   const part = (first: number, width: number, height: number): Dispatch => {
+    if (width * height === total) return step;
     const share = (width * height) / total;
     return {
       ...step,
-      uniforms: { ...uniforms, firstWorkgroup: first },
+      // A part may be cut once more.
+      uniforms: { ...uniforms, firstWorkgroup: Number(uniforms.firstWorkgroup) + first },
       workgroups: [width, height, 1],
-      milliseconds: share * milliseconds,
+      ...(milliseconds !== undefined && { milliseconds: share * milliseconds }),
       ...(multiplyAdds !== undefined && { multiplyAdds: share * multiplyAdds }),
     };
   };
-  if (most >= columns)
-    return evenly(rows, Math.floor(most / columns), (row, count) => part(row * columns, columns, count));
+  if (columns <= Math.min(most, widest)) {
+    const height = Math.min(Math.floor(most / columns), widest);
+    return evenly(rows, height, (row, count) => part(row * columns, columns, count));
+  }
   return Array.from({ length: rows }, (_, row) =>
-    evenly(columns, most, (column, count) => part(row * columns + column, count, 1)),
+    evenly(columns, Math.min(most, widest), (column, count) => part(row * columns + column, count, 1)),
   ).flat();
 }
 
 /** `total` in pieces of at most `most`, all of about the same length. */
 function evenly<Piece>(total: number, most: number, make: (first: number, count: number) => Piece): Piece[] {
-  const pieces = Math.ceil(total / most);
+  const pieces = Math.max(1, Math.ceil(total / most));
   const start = (piece: number): number => Math.floor((piece * total) / pieces);
   return Array.from({ length: pieces }, (_, piece) => make(start(piece), start(piece + 1) - start(piece)));
 }

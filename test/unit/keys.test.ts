@@ -32,6 +32,7 @@ describe("pipelines", () => {
   function makeCache(): PipelineCache {
     vi.stubGlobal("GPUShaderStage", { COMPUTE: 4 });
     const device = {
+      limits: { maxStorageBuffersPerShaderStage: 8 },
       createBindGroupLayout: () => ({}),
       createPipelineLayout: () => ({}),
       pushErrorScope: () => undefined,

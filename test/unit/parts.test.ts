@@ -4,7 +4,7 @@ import { LAYERS } from "../../examples/kernels/layers.js";
 import { operationOf, PASSES } from "../../examples/kernels/plan.js";
 import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
 import { DEVICE_CLASSES, type DeviceClass, DEVICES } from "../../src/planning/devices.js";
-import { correctedSlowness, cut, inParts, longestOn } from "../../src/planning/parts.js";
+import { correctedSlowness, cut, cutGrid, inParts, longestOn } from "../../src/planning/parts.js";
 import type { Dispatch, SolverPlan } from "../../src/planning/solver.js";
 import { product } from "../../src/problem/geometry.js";
 import type { ConvOperation } from "../../src/problem/operation.js";
@@ -35,6 +35,12 @@ describe("a dispatch in parts", () => {
   const operation = operationAt(LAYERS[0], 1, "forward");
   const whole = select(operation, DEFAULT_CAPABILITIES).plan;
   const [step] = whole.dispatches;
+
+  test("a part may be cut once more: each workgroup stays, in order", () => {
+    const parts = cutGrid({ ...step, workgroups: [13, 11, 1] }, Infinity, 12).flatMap((part) => cutGrid(part, 5));
+    expect(startedBy(parts)).toEqual(Array.from({ length: 13 * 11 }, (_, i) => i));
+    for (const { workgroups } of parts) expect(product(workgroups)).toBeLessThanOrEqual(5);
+  });
 
   test.each([
     [[1, 1, 1], 1],

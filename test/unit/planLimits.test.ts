@@ -69,6 +69,19 @@ describe("grids beyond the limit of a dimension are folded", () => {
     expect(x * y - count).toBeLessThan(y);
   });
 
+  test("grids that are too wide even folded are started in parts", () => {
+    const tiny = { ...limited, limits: { ...limited.limits, maxComputeWorkgroupsPerDimension: 3 } };
+    const problem = makeProblem(1, [1, 1, 64 * 31], [1, 1, 1]);
+    const { dispatches } = select(plainOperation("forward", problem, { dtype: "float32" }), tiny, "direct").plan;
+    // 31 workgroups are 11 rows of 3.
+    expect(dispatches.map(({ workgroups, uniforms }) => [...workgroups, uniforms.firstWorkgroup])).toEqual([
+      [3, 2, 1, 0],
+      [3, 3, 1, 6],
+      [3, 3, 1, 15],
+      [3, 3, 1, 24],
+    ]);
+  });
+
   test("65,535 fit along x, one more does not", () => {
     expect(foldWorkgroups(65_535, DEFAULT_CAPABILITIES)).toEqual([65_535, 1, 1]);
     expect(foldWorkgroups(65_536, DEFAULT_CAPABILITIES)).toEqual([32_768, 2, 1]);

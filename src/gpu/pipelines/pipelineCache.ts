@@ -3,19 +3,26 @@ import { DeviceError, textOf } from "../../base/errors.js";
 import { dataKey } from "../../base/keys.js";
 import { Recent } from "../../base/recent.js";
 import { type Kernel, loadKernel } from "../../kernels/kernel.js";
-import { type AliasTypes, type ConstantValues, specialize } from "../../kernels/specialize.js";
+import { type AliasTypes, type ConstantValues, specialize, withoutBindings } from "../../kernels/specialize.js";
 import { compile } from "./compile.js";
 
 /** A pipeline that is being compiled, is ready, or has failed. */
 export interface PipelineEntry {
   readonly label: string;
   readonly bindGroupLayout: GPUBindGroupLayout;
+  /** Bindings that the kernel declares and the layout lacks. */
+  readonly leftOut: readonly string[];
   /** Set once compiled. */
   pipeline: GPUComputePipeline | undefined;
   /** Set if compilation failed. */
   error: DeviceError | undefined;
   /** Resolves, never rejects, when either is set. */
   readonly settled: Promise<void>;
+}
+
+interface Layout {
+  readonly bindGroup: GPUBindGroupLayout;
+  readonly pipeline: GPUPipelineLayout;
 }
 
 /**
@@ -30,7 +37,8 @@ export class PipelineCache {
   readonly #entries = new Recent<PipelineEntry>(MOST_KEPT);
   /** Pipelines that are compiled or compiling, by label and text. */
   readonly #pipelines = new Recent<Promise<GPUComputePipeline>>(MOST_KEPT);
-  readonly #layouts = new Map<Kernel, { bindGroup: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
+  /** By kernel, and by the bindings that are left out. */
+  readonly #layouts = new Map<Kernel, Map<string, Layout>>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
@@ -45,17 +53,27 @@ export class PipelineCache {
    * The pipeline of `kernel` with these constants and types; starts loading and compiling it if it is new.
    *
    * @param label of the pipeline, for profilers. Operations with different labels share no pipeline.
+   * @param unused bindings that it never touches. They are left out where the device binds fewer than the kernel declares.
    */
-  get(kernel: Kernel, constants: ConstantValues, types: AliasTypes = {}, label = kernel.name): PipelineEntry {
+  get(
+    kernel: Kernel,
+    constants: ConstantValues,
+    types: AliasTypes = {},
+    label = kernel.name,
+    unused: readonly string[] = [],
+  ): PipelineEntry {
     const entries = this.#entries;
-    const key = dataKey([kernel.name, label, constants, types]);
+    const declared = Object.keys(kernel.bindings).length;
+    const leftOut = declared > this.#device.limits.maxStorageBuffersPerShaderStage ? unused : [];
+    const key = dataKey([kernel.name, label, constants, types, leftOut]);
     const known = entries.get(key);
     if (known) return known;
-    const { bindGroup, pipeline: layout } = this.#layoutOf(kernel);
+    const { bindGroup, pipeline: layout } = this.#layoutOf(kernel, leftOut);
     const make = async (): Promise<void> => {
       try {
         const loaded = await loadKernel(kernel, constants.FORMULA === true);
-        entry.pipeline = await this.#pipelineOf(label, specialize(loaded, constants, types), layout);
+        const code = withoutBindings(specialize(loaded, constants, types), leftOut);
+        entry.pipeline = await this.#pipelineOf(label, code, layout);
       } catch (error) {
         entry.error = asDeviceError(kernel, error);
         // A failure is not kept: its cause may pass (memory, a lost device, no connection).
@@ -65,6 +83,7 @@ export class PipelineCache {
     const entry: PipelineEntry = {
       label,
       bindGroupLayout: bindGroup,
+      leftOut,
       pipeline: undefined,
       error: undefined,
       settled: Promise.resolve().then(make),
@@ -85,18 +104,22 @@ export class PipelineCache {
     return await compiling;
   }
 
-  #layoutOf(kernel: Kernel): { bindGroup: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
-    const known = this.#layouts.get(kernel);
+  #layoutOf(kernel: Kernel, leftOut: readonly string[]): Layout {
+    const ofKernel = this.#layouts.get(kernel) ?? new Map<string, Layout>();
+    this.#layouts.set(kernel, ofKernel);
+    const key = leftOut.join();
+    const known = ofKernel.get(key);
     if (known) return known;
     const visibility = GPUShaderStage.COMPUTE;
     const entries: GPUBindGroupLayoutEntry[] = [{ binding: 0, visibility, buffer: { type: "uniform" } }];
-    for (const { binding, access } of Object.values(kernel.bindings)) {
+    for (const [name, { binding, access }] of Object.entries(kernel.bindings)) {
+      if (leftOut.includes(name)) continue;
       entries.push({ binding, visibility, buffer: { type: access === "read" ? "read-only-storage" : "storage" } });
     }
     const bindGroup = this.#device.createBindGroupLayout({ label: kernel.name, entries });
     const pipeline = this.#device.createPipelineLayout({ label: kernel.name, bindGroupLayouts: [bindGroup] });
     const layout = { bindGroup, pipeline };
-    this.#layouts.set(kernel, layout);
+    ofKernel.set(key, layout);
     return layout;
   }
 }

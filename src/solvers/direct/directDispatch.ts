@@ -1,9 +1,10 @@
 /** The direct kernel: it computes all results, or sums those once more that another solver left NaN. */
 import kernel from "../../../shaders/direct/direct.wgsl";
 import type { Capabilities } from "../../planning/capabilities.js";
-import { type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
+import { type BindingSource, type Dispatch, dispatch, foldWorkgroups } from "../../planning/solver.js";
 import { product } from "../../problem/geometry.js";
 import type { ConvOperation } from "../../problem/operation.js";
+import type { finishSums } from "../passes/sumSplits.js";
 import { operandTypes, vectorResults, wholeWorkgroups } from "../shared/constants.js";
 import { type Box, EMPTY_BOX } from "../shared/insideBox.js";
 import { describeGather, meanK } from "../shared/gather.js";
@@ -21,8 +22,21 @@ export interface Repair {
   readonly infinities: boolean;
 }
 
-/** @param repair absent where all results are computed */
-export function directDispatch(operation: ConvOperation, capabilities: Capabilities, repair?: Repair): Dispatch {
+/** What is changed where what is fused takes a dispatch of its own. */
+type Apart = Pick<ReturnType<typeof finishSums>, "constants" | "types"> & {
+  readonly bindings: Partial<Record<"bias" | "residual" | "result" | "activated", BindingSource>>;
+};
+
+/**
+ * @param repair absent where all results are computed
+ * @param apart absent where it finishes its sums
+ */
+export function directDispatch(
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  repair?: Repair,
+  apart?: Apart,
+): Dispatch {
   const gather = describeGather(operation);
   const { box = EMPTY_BOX, packs = false, infinities = false } = repair ?? {};
   const { batch, groups, weightPositionStride } = operation.problem;
@@ -41,8 +55,9 @@ export function directDispatch(operation: ConvOperation, capabilities: Capabilit
       ...results.constants,
       REPAIRS: repair !== undefined,
       INFINITIES: infinities,
+      ...apart?.constants,
     },
-    types: { Element, ...sourceTypes(operation), ...results.types },
+    types: { Element, ...sourceTypes(operation), ...results.types, ...apart?.types },
     uniforms: {
       ...gather.uniforms,
       ...pixelUniforms(operation),
@@ -53,7 +68,7 @@ export function directDispatch(operation: ConvOperation, capabilities: Capabilit
       boxBegin: box.begin,
       boxEnd: box.end,
     },
-    bindings: gather.bindings,
+    bindings: { ...gather.bindings, ...apart?.bindings },
     workgroups: foldWorkgroups(Math.ceil(threads / THREADS), capabilities),
     ...(!repair && { multiplyAdds: wholeWorkgroups(threads, THREADS) * meanK(operation, gather) }),
   });

@@ -7,7 +7,7 @@
  * - an image, for a solver that reads no pixels.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
-import { withinLimits } from "../../planning/deviceLimits.js";
+import { bindingsRefusal, withinLimits } from "../../planning/deviceLimits.js";
 import {
   type BindingSource,
   type Dispatch,
@@ -53,7 +53,7 @@ export function planFor(
   const halves = operation.dtype === "float16" && (!capabilities.shaderF16 || hasBorder(operation));
   const image = operation.pixels !== undefined && solver.readsPixels !== true;
   const planned = (given: ConvOperation): SolverPlan | Refusal => {
-    const plan = solver.plan(given, capabilities, config);
+    const plan = planBound(solver, given, capabilities, config);
     return isRefusal(plan) ? plan : withRepairs(plan, given, capabilities);
   };
   if (!halves && !image) return withinLimits(planned(operation), capabilities);
@@ -78,6 +78,30 @@ export function planFor(
     after.push(...resultRoles(operation).map((role) => narrow(operation, role, capabilities)));
   }
   return withinLimits(withConversions(plan, inner, before, after), capabilities);
+}
+
+/** The solver's plan; where a device cannot bind all of that at once, with a dispatch of its own for what is fused. */
+function planBound(
+  solver: ListedSolver,
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  config: SolverConfig,
+): SolverPlan | Refusal {
+  const plan = solver.plan(operation, capabilities, config);
+  if (isRefusal(plan) || bindingsRefusal(plan, capabilities) === undefined) return plan;
+  return solver.plan(operation, { ...capabilities, finishesApart: true }, config);
+}
+
+/** A plan in float32 for operands in float16, which are made float32 first. Its results stay float32. */
+export function withOperandsWidened(
+  plan: SolverPlan,
+  operation: ConvOperation,
+  capabilities: Capabilities,
+): SolverPlan {
+  const before = operandRoles(operation)
+    .filter((role) => !(role === "x" && operation.pixels))
+    .map((role) => widen(operation, role, capabilities));
+  return withConversions(plan, { ...operation, dtype: "float32" }, before, []);
 }
 
 function withConversions(

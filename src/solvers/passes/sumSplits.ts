@@ -78,7 +78,7 @@ export function resultSplitK(
   capabilities: Capabilities,
 ): number {
   const { busyResultWorkgroups: busy, splitLeastK } = policyOf(capabilities);
-  if (2 * tasks >= busy) return 1;
+  if (2 * tasks >= busy && capabilities.splitK === undefined) return 1;
   return chooseSplitK({ tasks, busy, elements: resultElements(operation), k, leastK: splitLeastK }, capabilities);
 }
 
@@ -110,7 +110,8 @@ export function resultSums(
   const fused = { ...activationConstants(operation), HAS_BIAS: operation.bias, HAS_RESIDUAL: operation.residual };
   const { Element } = elementTypes(operation);
   const { halves = false } = operation;
-  if (splitK === 1 && isFloat32) {
+  const { finishesApart = false } = capabilities;
+  if (splitK === 1 && isFloat32 && !finishesApart) {
     return {
       splitK,
       perSplit,
@@ -123,26 +124,63 @@ export function resultSums(
       reduction: [],
     };
   }
-  const { groups } = operation.problem;
-  const { resultChannels, resultStrides } = gather.uniforms;
-  const results = vectorResults(Element, false, { halves, packs: halves });
-  const threads = halves ? Math.ceil(elements / 2) : elements;
-  const reduction = dispatch(kernel, {
-    constants: { ...fused, ...results.constants },
-    types: { Element: operandTypes(operation).Element, ...results.types },
-    uniforms: { elements, splitK, channels: groups * resultChannels, channelStride: resultStrides[1] },
-    bindings: { partials: "partials", bias, residual, activated: slopesOf(operation), result },
-    workgroups: foldWorkgroups(Math.ceil(threads / THREADS), capabilities),
-  });
+  // Bias, residual and slopes at once would be more than what finishes apart can bind.
+  const biasFirst = finishesApart && splitK === 1 && operation.residual && operation.activation.name === "prelu";
+  const finish = finishSums(operation, gather, splitK, capabilities, biasFirst);
   return {
     splitK,
     perSplit,
     resultElements: elements,
-    constants: { SPLIT_K: true, ...blocks, HAS_BIAS: false, HAS_RESIDUAL: false, ACTIVATION: 0, FORMULA: false },
-    types: { Result: "f32" },
     packs: halves ? "always" : "never",
-    bindings: { bias: "unused", residual: "unused", result: "partials" },
+    ...finish,
+    constants: { SPLIT_K: true, ...blocks, ...finish.constants },
+  };
+}
+
+/**
+ * The second stage, which adds partial results and finishes them, and what is left to the first one.
+ *
+ * @param biasFirst whether the first stage adds the bias
+ */
+export function finishSums(
+  operation: ConvOperation,
+  gather: Gather,
+  splitK: number,
+  capabilities: Capabilities,
+  biasFirst: boolean,
+) {
+  const { halves = false, bias: hasBias, residual: hasResidual, problem } = operation;
+  const elements = resultElements(operation);
+  const { resultChannels, resultStrides } = gather.uniforms;
+  const { bias, residual, result } = gather.bindings;
+  const results = vectorResults(elementTypes(operation).Element, false, { halves, packs: halves });
+  const threads = halves ? Math.ceil(elements / 2) : elements;
+  const addsBias = hasBias && !biasFirst;
+  const reduction = dispatch(kernel, {
+    constants: {
+      ...activationConstants(operation),
+      HAS_BIAS: addsBias,
+      HAS_RESIDUAL: hasResidual,
+      ...results.constants,
+    },
+    types: { Element: operandTypes(operation).Element, ...results.types },
+    uniforms: { elements, splitK, channels: problem.groups * resultChannels, channelStride: resultStrides[1] },
+    bindings: {
+      partials: "partials",
+      bias: addsBias ? bias : "unused",
+      residual,
+      activated: slopesOf(operation),
+      result,
+    },
+    workgroups: foldWorkgroups(Math.ceil(threads / THREADS), capabilities),
+  });
+  const leftOut = { HAS_RESIDUAL: false, ACTIVATION: 0, FORMULA: false };
+  const first: BindingSource = hasBias && biasFirst ? bias : "unused";
+  return {
+    constants: { ...leftOut, HAS_BIAS: hasBias && biasFirst },
+    types: { Result: "f32" },
+    bindings: { bias: first, residual: "unused", result: "partials" },
     scratchBytes: { partials: partialBytes(splitK, elements) },
     reduction: [reduction],
-  };
+  } as const satisfies Partial<Omit<ResultSums, "constants">> & { readonly constants: object };
 }

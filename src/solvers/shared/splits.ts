@@ -33,10 +33,12 @@ export function chooseSplitK(
   { tasks, busy, elements, k, leastK, mostK = Infinity }: SplitSum,
   capabilities: Capabilities,
 ): number {
+  const least = leastSplitK({ k, mostK, elements }, capabilities);
+  if (capabilities.splitK !== undefined) return Math.max(least, capabilities.splitK);
   const wanted = Math.ceil(busy / tasks);
   const worthwhile = Math.floor(k / leastK);
   const affordable = Math.floor(affordableBytes(capabilities) / partialBytes(1, elements));
-  return Math.max(leastSplitK({ k, mostK, elements }, capabilities), Math.min(wanted, worthwhile, affordable));
+  return Math.max(least, Math.min(wanted, worthwhile, affordable));
 }
 
 /** The fewest splits that keep sums short enough, or as many as a buffer holds partial results of. */
