@@ -8,6 +8,7 @@ const FOLDERS = [
   "kernels",
   "planning",
   "solvers",
+  "pieces",
   "backend",
   "reference",
   "cpu",

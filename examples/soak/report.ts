@@ -25,6 +25,7 @@ What the engine promises when something fails, and where that is tested by makin
 | a kernel does not compile, an operation cannot be encoded, a submission is refused | its results have the error, and what is computed from them; everything else goes on | test/gpu/faults.test.ts, compileErrors.test.ts |
 | a wait is called off | inputs and engine are as they were; what was not computed says so | test/gpu/cancel.test.ts |
 | a source or a sink of tiles fails, or the device meanwhile | the call rejects and gives all memory back | test/gpu/tiledEnds.test.ts |
+| tensors are larger than a binding, a grid is wider than a dimension, a shader would bind too much | operations run in pieces, forward and both gradients, with the bits of the whole; what cannot be is a \`LimitError\` at the call, and \`explain\` says it first | test/gpu/largeTensors.test.ts, largeTensorCalls.test.ts, smallDevices.test.ts |
 | much of everything: 100,000 operations of 300 shapes, 50 callers at a time, 1,000 engines | memory stays flat, pipelines and pool within their bounds, every value right | test/gpu/load.node.test.ts |
 
 \`npm run soak\` mixes losses of devices, shortages of memory and waits that are called off with operations of 300 random layers, in

@@ -6,6 +6,8 @@ import type { GPUDevice } from "../base/webgpuTypes.js";
 import type { CpuBackend } from "../cpu/cpuBackend.js";
 import type { GpuBackendOptions } from "../gpu/coreBackend.js";
 import type { ForwardEngineOptions } from "./engineOptions.js";
+import type { PartOptions } from "../gpu/parts.js";
+import { MOST_BYTES } from "../planning/capabilities.js";
 import { DEVICE_CLASSES } from "../planning/devices.js";
 import type { DropWatch } from "../tensor/dropWatch.js";
 import { type Platform, requestDevice } from "./platform.js";
@@ -37,21 +39,28 @@ export async function openBackend<Own>(
     const platform = await findPlatform();
     const { device, adapterInfo } = await requestDevice(platform, options.powerPreference ?? "high-performance");
     try {
-      return onDevice(device, { ownsDevice: true, adapterInfo, ...ofGpu });
+      return onDevice(device, { ownsDevice: true, adapterInfo, ...ofGpu, pieces: await piecesOn(device) });
     } catch (error) {
       device.destroy();
       throw error;
     }
   };
-  const onGiven = (device: GPUDevice): Own => onDevice(device, { ownsDevice: false, ...ofGpu });
-  const first = given ? onGiven(given) : await onOwn();
+  const onGiven = async (device: GPUDevice): Promise<Own> =>
+    onDevice(device, { ownsDevice: false, ...ofGpu, pieces: await piecesOn(device) });
+  const first = given ? await onGiven(given) : await onOwn();
   if (!recover) return first;
   return await recovering(first, async () => {
     if (!reacquire) return await onOwn();
     const device = await reacquire();
     requireDevice("what reacquire gives", device);
-    return onGiven(device);
+    return await onGiven(device);
   });
+}
+
+/** What runs operations in pieces, where a tensor may be larger than what the device binds. */
+async function piecesOn({ limits }: GPUDevice): Promise<PartOptions["pieces"]> {
+  if (Math.min(limits.maxBufferSize, MOST_BYTES) <= limits.maxStorageBufferBindingSize) return undefined;
+  return (await loadLazily("what runs large tensors in pieces", () => import("../gpu/inPieces.js"))).PIECES;
 }
 
 const requireDevice = (name: string, device: GPUDevice): void =>

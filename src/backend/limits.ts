@@ -20,13 +20,13 @@ export function tensorRefusal(
   const bytes = bytesPerElement * product(shape);
   if (bytes <= maxTensorBytes) return undefined;
   const most = `a tensor on ${description} holds at most ${maxTensorBytes.toLocaleString("en")} bytes`;
-  const named = capabilities ? ` (${bindingLimit(capabilities)})` : "";
+  const named = capabilities ? ` (${limitOf(maxTensorBytes, capabilities)})` : "";
   return `${name} of shape ${show([...shape])} needs ${bytes.toLocaleString("en")} bytes; ${most}${named}`;
 }
 
-/** The WebGPU limit that a growing tensor exceeds first. */
-const bindingLimit = ({ limits }: Capabilities): string =>
-  limits.maxBufferSize < limits.maxStorageBufferBindingSize ? "maxBufferSize" : "maxStorageBufferBindingSize";
+/** The WebGPU limit that makes so many bytes the most. */
+const limitOf = (bytes: number, { limits }: Capabilities): string =>
+  limits.maxStorageBufferBindingSize === bytes ? "maxStorageBufferBindingSize" : "maxBufferSize";
 
 /** Why a result of an operation is too large; undefined when none is. */
 export function resultRefusal(operation: ConvOperation, device: Device): string | undefined {

@@ -13,7 +13,13 @@ import type { Classification } from "../planning/adapter.js";
 import type { DeviceClass } from "../planning/devices.js";
 import { packingOf } from "../planning/packing.js";
 import type { ConvProblem } from "../problem/problem.js";
-import { type Dispatch, type SolverConfig, workspaceBytes, type Workgroups } from "../planning/solver.js";
+import {
+  type Dispatch,
+  type SolverConfig,
+  type SolverPlan,
+  workspaceBytes,
+  type Workgroups,
+} from "../planning/solver.js";
 import { usefulShare } from "../planning/work.js";
 
 /** Shapes of the forward pass' tensors, whichever pass is explained. */
@@ -68,6 +74,19 @@ class ExplainedStep implements ExplainedDispatch {
   }
 }
 
+/** An operation in pieces: each is an operation on parts of the tensors. */
+export interface ExplainedPieces {
+  /** What the device cannot bind: a tensor, or scratch memory. */
+  readonly why: string;
+  readonly count: number;
+  /** How many pieces there are along each axis that is cut: samples, groups, channels of a group, depth, height, width. */
+  readonly along: Readonly<Record<string, number>>;
+  /**
+   * How many of them compute parts of the same sums, which are then added in this order; 1 where results have the bits of the whole.
+   */
+  readonly sumParts: number;
+}
+
 export type ChosenBy = "model" | "tuning" | "caller";
 
 /** The result of {@link Engine.explain}. `String(explanation)` is its text. */
@@ -106,6 +125,8 @@ export interface Explanation {
   readonly slowness: number;
   /** Tensors that are copied into another form for the solver, in words: "x from float16 to float32". */
   readonly conversions: readonly string[];
+  /** How it runs in pieces, where the device cannot bind what it reads or writes as a whole; undefined elsewhere. */
+  readonly pieces: ExplainedPieces | undefined;
   /** Why no call can run this on the device: the limit, and what the call would need. Undefined where one can. */
   readonly limit: string | undefined;
   toString(): string;
@@ -147,7 +168,7 @@ export function explain(
   classification?: Classification,
 ): Explanation {
   const { passedOver } = selection;
-  const nothing = { dispatches: [], scratchBytes: {}, conversions: [] };
+  const nothing = { dispatches: [], scratchBytes: {}, conversions: [], pieces: undefined };
   const plan = operation.problem.batch > 0 ? selection.plan : { ...selection.plan, ...nothing };
   const { direction, problem } = operation;
   const flops = flopsOf(operation);
@@ -171,14 +192,28 @@ export function explain(
     workspaceBytes: workspaceBytes(plan),
     slowness: plan.slowness ?? 1,
     conversions: plan.conversions ?? [],
+    pieces: plan.pieces && describePieces(plan.pieces),
     limit,
   };
   return Object.assign(explanation, { toString: () => inWords(explanation) });
 }
 
+const describePieces = ({ why, along, pieces, sumParts }: NonNullable<SolverPlan["pieces"]>): ExplainedPieces => ({
+  why,
+  count: pieces.length,
+  along,
+  sumParts,
+});
+
+function piecesInWords({ why, count, along, sumParts }: ExplainedPieces): string {
+  const axes = Object.entries(along).map(([axis, pieces]) => `${String(pieces)} along ${axis}`);
+  const bits = sumParts > 1 ? `; sums in ${String(sumParts)} parts, added in order` : "";
+  return `in ${String(count)} pieces, ${axes.join(", ")}: ${why}${bits}`;
+}
+
 function inWords(explanation: Omit<Explanation, "toString">): string {
   const { direction, problem, solver, config, chosenBy, refused, dispatches, conversions } = explanation;
-  const { flops, usefulShare, bytes, arithmeticIntensity, workspaceBytes, limit } = explanation;
+  const { flops, usefulShare, bytes, arithmeticIntensity, workspaceBytes, pieces, limit } = explanation;
   const { deviceClass, classifiedBy } = explanation;
   const executed = dispatches.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0);
   const settings = Object.entries(config).map(([name, value]) => `${name} ${String(value)}`);
@@ -191,6 +226,7 @@ function inWords(explanation: Omit<Explanation, "toString">): string {
     ...(deviceClass === undefined ? [] : [`device class ${deviceClass}, ${classifiedBy ?? ""}`]),
     ...(limit === undefined ? [] : [`cannot run: ${limit}`]),
     `solver ${solver}${settings.length > 0 ? ` (${settings.join(", ")})` : ""}${chosenBy === "tuning" ? ", tuned" : ""}`,
+    ...(pieces ? [piecesInWords(pieces)] : []),
     ...conversions.map((conversion) => `  repacks ${conversion}`),
     ...runsOf(dispatches).map(({ step: { kernel, workgroups, packsWeights }, count }) => {
       const parts = count > 1 ? `${String(count)} times up to ` : "";

@@ -39,7 +39,7 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
   ) {
     this.#ownsDevice = ownsDevice;
     this.capabilities = readCapabilities(device, deviceClass, adapterInfo);
-    this.adapter = describe(device, this.capabilities);
+    this.adapter = describe(device, this.capabilities, options.pieces !== undefined);
     this.lost = lossOf(device);
     this.parts = makeParts(device, this.capabilities, select, options);
   }
@@ -85,6 +85,7 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
   }
 
   binding(storage: GpuStorage): Required<GPUBufferBinding> {
+    this.parts.pieces?.requireBindable(storage, this.capabilities, "binding()");
     const { pooled, bytes } = storage;
     storage.exposed = true;
     this.parts.packed.forget(storage);
@@ -144,7 +145,8 @@ function lossOf({ lost }: GPUDevice): Promise<DeviceLoss> {
   });
 }
 
-function describe(device: GPUDevice, { limits }: Capabilities): AdapterDescription {
+function describe(device: GPUDevice, { limits }: Capabilities, inPieces: boolean): AdapterDescription {
+  const { maxBufferSize, maxStorageBufferBindingSize } = limits;
   const info = adapterInfoOf(device);
   return {
     description: describeAdapter(info),
@@ -153,6 +155,6 @@ function describe(device: GPUDevice, { limits }: Capabilities): AdapterDescripti
     vendor: info.vendor,
     architecture: info.architecture,
     features: [...device.features],
-    maxTensorBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
+    maxTensorBytes: inPieces ? maxBufferSize : Math.min(maxBufferSize, maxStorageBufferBindingSize),
   };
 }

@@ -1,5 +1,6 @@
 /** Counts infinities and NaNs in a tensor, on the device (shaders/passes/count_specials.wgsl). */
 import kernel from "../../shaders/passes/count_specials.wgsl";
+import { cutGrid } from "../planning/parts.js";
 import type { DType } from "../problem/dtype.js";
 import { fromHalfBits } from "../base/half.js";
 import { dispatch, foldWorkgroups, type SolverPlan } from "../planning/solver.js";
@@ -7,10 +8,15 @@ import type { SpecialValues } from "../backend/backend.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import type { DeviceParts } from "./parts.js";
 import { readBytes } from "./reads.js";
-import type { GpuStorage } from "./device/storage.js";
+import { viewOf } from "./device/bufferPool.js";
+import { bytesOfValues, type GpuStorage } from "./device/storage.js";
 
 /** Words that a workgroup counts: the kernel's THREADS * TURNS. */
 const WORDS_PER_WORKGROUP = 64 * 16;
+
+const WORD_BYTES = 4;
+/** Parts that are bound begin at multiples of this: more than any device asks for. */
+const PART_BYTES = 1024;
 
 /** Size of the counts, in 32-bit words. */
 const COUNT_WORDS = 3;
@@ -26,7 +32,8 @@ function planSpecials(size: number, dtype: DType, capabilities: Capabilities): S
     bindings: { source: "x", counts: "y" },
     workgroups: foldWorkgroups(Math.ceil(words / WORDS_PER_WORKGROUP), capabilities),
   });
-  return { solver: "count-specials", config: {}, dispatches: [step], scratchBytes: {} };
+  const dispatches = cutGrid(step, Infinity, capabilities.limits.maxComputeWorkgroupsPerDimension);
+  return { solver: "count-specials", config: {}, dispatches, scratchBytes: {} };
 }
 
 function readSpecials(counts: ArrayBuffer, dtype: DType): SpecialValues {
@@ -49,13 +56,22 @@ export async function countOnDevice(
   life.require();
   const { pooled, size, dtype } = storage;
   recorder.requireUsable(storage);
-  const makePlan = (): SolverPlan => planSpecials(size, dtype, capabilities);
-  const label = labels && (() => `check of ${String(size)} values in ${dtype}`);
-  const prepared = plans.get(`specials ${dtype} ${String(size)}`, makePlan, label);
   const counts = memory.allocate([COUNT_WORDS], "float32", "host");
   pool.write(counts.pooled, new Uint32Array(COUNT_WORDS));
-  const dispatches = prepared.bind({ x: pooled, y: counts.pooled });
-  recorder.record({ dispatches, reads: [storage], writes: [counts], label: prepared.label });
+  // Larger tensors are bound part by part.
+  const perWord = dtype === "float16" ? 2 : 1;
+  const most =
+    Math.floor(capabilities.limits.maxStorageBufferBindingSize / PART_BYTES) * (PART_BYTES / WORD_BYTES) * perWord;
+  for (let first = 0; first < size; first += most) {
+    const elements = Math.min(most, size - first);
+    const x = size <= most ? pooled : viewOf(pooled, (first / perWord) * WORD_BYTES, bytesOfValues(elements, dtype));
+    const makePlan = (): SolverPlan => planSpecials(elements, dtype, capabilities);
+    const label = labels && (() => `check of ${String(elements)} values in ${dtype}`);
+    const prepared = plans.get(`specials ${dtype} ${String(elements)}`, makePlan, label);
+    const dispatches = prepared.bind({ x, y: counts.pooled });
+    const reads = first > 0 ? [storage, counts] : [storage];
+    recorder.record({ dispatches, reads, writes: [counts], label: prepared.label });
+  }
   const bytes = readBytes(parts, counts);
   release(counts);
   return readSpecials(await bytes, dtype);

@@ -17,8 +17,9 @@ export class Drawing {
 
   /** Resolves once the device has accepted the drawing. */
   async draw(source: GpuStorage, planes: Planes, target: DrawTarget): Promise<void> {
-    const { life, recorder } = this.#parts;
+    const { life, recorder, capabilities, pieces } = this.#parts;
     life.require();
+    pieces?.requireBindable(source, capabilities, "draw()");
     recorder.requireUsable(source);
     const entry = this.#painter?.entryFor(source, planes, target);
     const waiting = recorder.flush() ?? source.pooled.arriving;

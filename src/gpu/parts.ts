@@ -1,4 +1,9 @@
 /** The parts of a backend, put together for one device. */
+import type { RoleStorages } from "../backend/backend.js";
+import type { Pieces } from "../planning/pieces.js";
+import type { SolverPlan } from "../planning/solver.js";
+import type { ConvOperation } from "../problem/operation.js";
+import type { GpuStorage } from "./device/storage.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import { inParts, longestOn } from "../planning/parts.js";
 import { policyOf } from "../planning/policy.js";
@@ -27,6 +32,23 @@ export interface PartOptions {
   readonly labels?: Labels | undefined;
   /** Milliseconds that a dispatch may take by the model; what suits the class of devices when absent. */
   readonly longestMilliseconds?: number;
+  /** Runs operations on tensors that the device cannot bind as a whole; undefined where it can bind all that it holds. */
+  readonly pieces?: PieceRunner | undefined;
+}
+
+/** What runs operations in pieces (inPieces.ts). */
+export interface PieceRunner {
+  /** Selects as `select`, and in pieces what the device cannot bind; plans with durations. */
+  readonly selectAround: (select: Select, selectTimed: Select, timed: DeviceParts["timed"]) => Select;
+  /** Throws for a tensor that the device cannot bind as a whole. */
+  readonly requireBindable: (storage: GpuStorage, capabilities: Capabilities, what: string) => void;
+  /** As `runOperation`, by the plan that it selected. */
+  readonly run: (
+    parts: DeviceParts,
+    operation: ConvOperation,
+    operands: RoleStorages<GpuStorage>,
+    pieces: Pieces<SolverPlan>,
+  ) => GpuStorage[];
 }
 
 export interface DeviceParts {
@@ -43,17 +65,20 @@ export interface DeviceParts {
   readonly packed: PackedWeights;
   readonly unused: PooledBuffer;
   readonly select: Select;
+  readonly pieces: PieceRunner | undefined;
+  /** A plan with the durations of its dispatches, long ones in parts. */
+  readonly timed: (plan: SolverPlan, operation: ConvOperation) => SolverPlan;
 }
 
 export function makeParts(
   device: GPUDevice,
   capabilities: Capabilities,
   select: Select,
-  { poolBytes, poison, labels, longestMilliseconds = longestOn(policyOf(capabilities).device) }: PartOptions,
+  { poolBytes, poison, labels, pieces, longestMilliseconds = longestOn(policyOf(capabilities).device) }: PartOptions,
 ): DeviceParts {
   const pool = new BufferPool(device, poolBytes);
   const { allocator } = pool;
-  const readback = new ReadbackRing(allocator);
+  const readback = new ReadbackRing(allocator, device.limits.maxBufferSize);
   allocator.makeRoom = () => {
     pool.trim();
     readback.trim();
@@ -65,6 +90,12 @@ export function makeParts(
   const packed = new PackedWeights(memory, recorder, poolBytes);
   const life = new DeviceLife(device, readback);
   const plans = new PlanCache(device, new PipelineCache(device), allocator, life, pace);
+  const timed = (plan: SolverPlan, operation: ConvOperation): SolverPlan =>
+    inParts(plan, operation, capabilities, pace);
+  const selectTimed: Select = (operation, given, choice) => {
+    const { plan, passedOver } = select(operation, given, choice);
+    return { plan: timed(plan, operation), passedOver };
+  };
   let unused = pool.acquire(UNUSED_BYTES);
   return {
     device,
@@ -86,10 +117,9 @@ export function makeParts(
       }
       return unused;
     },
-    select: (operation, given, choice) => {
-      const { plan, passedOver } = select(operation, given, choice);
-      return { plan: inParts(plan, operation, given, pace), passedOver };
-    },
+    select: pieces?.selectAround(select, selectTimed, timed) ?? selectTimed,
+    pieces,
+    timed,
   };
 }
 

@@ -37,6 +37,7 @@ export function runOperation(
     choice,
     repairs ? `${key} repairs` : key,
   );
+  if (parts.pieces && prepared.pieces) return parts.pieces.run(parts, operation, operands, prepared.pieces);
   const buffers: OperationBuffers = { unused };
   for (const [role, { pooled }] of entriesOf(operands)) buffers[role] = pooled;
   const packed = packWeights(parts, prepared, operation, operands.w, buffers);
@@ -76,7 +77,7 @@ function prepare(
 }
 
 /** Weights in the form that the plan reads, packed now if need be. Undefined where the plan packs none or packs for itself. */
-function packWeights(
+export function packWeights(
   parts: DeviceParts,
   prepared: PreparedPlan,
   operation: ConvOperation,
@@ -100,7 +101,7 @@ function packWeights(
 }
 
 /** @param taken gets what was acquired, even where a later buffer fails */
-function acquireScratch(
+export function acquireScratch(
   { memory }: DeviceParts,
   scratch: Scratch,
   buffers: OperationBuffers,

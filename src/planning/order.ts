@@ -46,7 +46,7 @@ function stepOf({ kernel, constants, uniforms }: Dispatch): string {
 
 /** The order of a plan's sums. Steps that are taken for one part after the other count once. */
 export function orderOf({ solver, dispatches }: SolverPlan): string {
-  const steps = dispatches.filter(({ kernel }) => !MOVES.has(kernel.name)).map(stepOf);
+  const steps = dispatches.filter(({ kernel, repairs }) => repairs !== true && !MOVES.has(kernel.name)).map(stepOf);
   return [solver, ...new Set(steps)].join("\n");
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Capabilities } from "./capabilities.js";
 import { configRefusal, type Knobs } from "./knobs.js";
+import type { Pieces } from "./pieces.js";
 import type { Kernel } from "../kernels/kernel.js";
 import type { AliasTypes, ConstantValues } from "../kernels/specialize.js";
 import type { UniformValues } from "../kernels/uniforms.js";
@@ -19,6 +20,7 @@ export type ScratchName =
   | "weights packed"
   | `${TensorRole} packed`
   | `${TensorRole} converted`
+  | `${TensorRole} piece`
   | "winograd sources"
   | "winograd filters"
   | "winograd sums";
@@ -74,6 +76,8 @@ export interface SolverPlan {
   readonly conversions?: readonly string[];
   /** Where operands are packed pairs of float16 (ConvOperation.halves): whether results are written so, too. Not when absent. */
   readonly packsResults?: boolean;
+  /** Where it runs in pieces: `dispatches` are then those of all of them. */
+  readonly pieces?: Pieces<SolverPlan> | undefined;
 }
 
 export interface Refusal {

@@ -38,17 +38,21 @@ export function termsOf(problem: ConvProblem, direction: PassDirection): number 
  * The most roundings that a product goes through on its way into a sum of `terms` products, whatever the solver. Up to 256
  * terms are added one after the other. Longer sums are cut into blocks of at most 256, and at most 128 blocks are added one
  * after the other. Still longer sums are split. Their parts are added in runs of 16, these in runs of 16, and these one after
- * the other, 2^20 terms or more each. (A device whose buffers cannot hold the parts gets fewer: src/solvers/shared/splits.ts.)
+ * the other, 2^20 terms or more each. Sums of more terms than every device binds may come in parts, which are added likewise.
+ * (A device whose buffers cannot hold the parts of split sums gets fewer: src/solvers/shared/splits.ts.)
  */
 export function longestChain(terms: number): number {
   if (terms <= BLOCK) return terms;
-  const parts = 2 * RUN + Math.ceil(terms / 2 ** 20);
+  const pieces = terms > LEAST_BOUND ? 2 * RUN + Math.ceil(terms / LEAST_BOUND) : 0;
+  const parts = 2 * RUN + Math.ceil(terms / 2 ** 20) + pieces;
   return Math.min(terms, BLOCK + Math.min(MOST_BLOCKS, Math.ceil(terms / BLOCK)) + parts);
 }
 
 const BLOCK = 256;
 const MOST_BLOCKS = 128;
 const RUN = 16;
+/** Float32 elements that every device binds: 128 MiB. */
+const LEAST_BOUND = 2 ** 25;
 
 /** The most places of the padded input that have the same element. */
 function mostCopies({ paddingMode, padBegin, padEnd }: ConvProblem): number {

@@ -7,7 +7,7 @@ const SMALLEST_BYTES = 256;
 
 /** Storage for tensors and workspace. */
 export interface PooledBuffer extends Allocation {
-  readonly id: number;
+  readonly id: number | string;
   /** Where in the buffer it begins: 0, except in a caller's buffer. */
   readonly offset: number;
   /** Bytes of the size class; in a caller's buffer the bytes that the tensor needs. */
@@ -25,6 +25,16 @@ export function sizeClass(bytes: number): number {
   const power = 2 ** Math.ceil(Math.log2(Math.max(bytes, SMALLEST_BYTES)));
   const step = Math.max(SMALLEST_BYTES, power / 2 / STEPS_PER_DOUBLING);
   return Math.max(SMALLEST_BYTES, Math.ceil(bytes / step) * step);
+}
+
+/** A part of a buffer. Where the buffer is made once more, the part is of that one. */
+export function viewOf(pooled: PooledBuffer, offset: number, bytes: number): PooledBuffer {
+  const place = pooled.offset + offset;
+  return Object.create(pooled, {
+    id: { value: `${String(pooled.id)}@${String(place)}+${String(bytes)}` },
+    offset: { value: place },
+    bytes: { value: bytes },
+  }) as PooledBuffer;
 }
 
 export class BufferPool {

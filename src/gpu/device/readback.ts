@@ -11,17 +11,20 @@ export type Staging = Allocation & { readonly bytes: number };
 
 export class ReadbackRing {
   readonly #allocator: Allocator;
+  readonly #mostBytes: number;
   #free: Staging[] = [];
   readonly #taken = new Set<Staging>();
   #keptBytes = 0;
 
-  constructor(allocator: Allocator) {
+  /** @param mostBytes of a buffer */
+  constructor(allocator: Allocator, mostBytes = Infinity) {
     this.#allocator = allocator;
+    this.#mostBytes = mostBytes;
   }
 
   /** A buffer of at least `bytes` that the device can copy to, once it has arrived. */
   acquire(bytes: number): Staging {
-    const size = sizeClass(bytes);
+    const size = Math.min(sizeClass(bytes), Math.max(bytes, this.#mostBytes));
     const staging = this.#takeFree(size) ?? this.#create(size);
     this.#taken.add(staging);
     return staging;

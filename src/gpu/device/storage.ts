@@ -88,7 +88,8 @@ export function failStorage(storage: GpuStorage, error: DeviceError): void {
 }
 
 /** Throws if the values cannot be copied out of a caller's buffer. */
-export const requireReadable = ({ pooled }: GpuStorage): void => requireUsage(pooled, "reading back", "COPY_SRC");
+export const requireReadable = ({ pooled }: GpuStorage, what = "reading back"): void =>
+  requireUsage(pooled, what, "COPY_SRC");
 
 /** Throws if the host cannot write into a caller's buffer. */
 export const requireWritable = ({ pooled }: GpuStorage): void => requireUsage(pooled, "writing", "COPY_DST");

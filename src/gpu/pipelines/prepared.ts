@@ -49,7 +49,7 @@ interface KeptBindGroup {
 class PreparedDispatch {
   readonly #device: GPUDevice;
   readonly uniforms: Allocation;
-  readonly #sources: readonly (readonly [binding: number, source: BindingSource])[];
+  readonly #sources: readonly (readonly [name: string, binding: number, source: BindingSource])[];
   readonly #bindGroups = new Map<string, KeptBindGroup>();
   readonly workgroups: readonly [number, number, number];
   readonly milliseconds: number;
@@ -68,10 +68,12 @@ class PreparedDispatch {
     this.#device = device;
     this.milliseconds = milliseconds;
     this.repairs = repairs;
-    this.#askFor = () => cache.get(kernel, constants, types, label);
+    const names = Object.keys(kernel.bindings);
+    const unused = names.filter((name) => bindings[name] === "unused");
+    this.#askFor = () => cache.get(kernel, constants, types, label, unused);
     if (!repairs) this.started = this.#askFor();
     this.workgroups = workgroups;
-    this.#sources = Object.entries(kernel.bindings).map(([name, { binding }]) => [binding, bindings[name]] as const);
+    this.#sources = names.map((name) => [name, kernel.bindings[name].binding, bindings[name]] as const);
     const bytes = new Uint8Array(packUniforms(kernel, uniforms));
     const size = bytes.byteLength;
     const descriptor = { label, size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true };
@@ -93,7 +95,7 @@ class PreparedDispatch {
 
   bindGroupOf(buffers: OperationBuffers): GPUBindGroup {
     let key = "";
-    for (const [, source] of this.#sources) key += `${String(buffers[source]?.id)},`;
+    for (const [, , source] of this.#sources) key += `${String(buffers[source]?.id)},`;
     return this.#bindGroups.get(key)?.bindGroup ?? this.#makeBindGroup(key, buffers);
   }
 
@@ -104,7 +106,9 @@ class PreparedDispatch {
       this.#bindGroups.delete(key);
       for (const { onDestroy } of bound) onDestroy.delete(forget);
     };
-    for (const [binding, source] of this.#sources) {
+    const { leftOut } = this.pipeline;
+    for (const [name, binding, source] of this.#sources) {
+      if (leftOut.includes(name)) continue;
       const pooled = buffers[source];
       if (!pooled) throw new Error(`kernel ${this.pipeline.label} needs a buffer for "${source}"`);
       const { buffer, offset, bytes } = pooled;
@@ -181,12 +185,16 @@ export class PreparedPlan {
   readonly scratch: Scratch;
   /** Likewise, without what packing uses and writes. */
   readonly scratchOncePacked: Scratch;
+  /** Where it runs in pieces, whose plans are prepared by themselves: nothing else of it is. */
+  readonly pieces: SolverPlan["pieces"];
   readonly #dispatches: readonly PreparedDispatch[];
   readonly #packing: readonly PreparedDispatch[];
   readonly #oncePacked: readonly PreparedDispatch[];
   readonly #slowness: number;
 
-  constructor(device: GPUDevice, cache: PipelineCache, allocator: Allocator, plan: SolverPlan, label?: string) {
+  constructor(device: GPUDevice, cache: PipelineCache, allocator: Allocator, given: SolverPlan, label?: string) {
+    const plan = given.pieces ? { ...given, dispatches: [] } : given;
+    this.pieces = given.pieces;
     const packing = packingOf(plan);
     const packs = (dispatch: Dispatch): boolean => packing?.steps.includes(dispatch) ?? false;
     const isLeft = (name: string): boolean => !(name in (packing?.packed ?? {})) && !(name in (packing?.between ?? {}));

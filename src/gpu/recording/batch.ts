@@ -17,9 +17,14 @@ export interface RecordedOperation {
   readonly repaired?: { readonly weights: GpuStorage; readonly dispatches: readonly RecordedDispatch[] };
   /** The name of its debug group, where profilers are to show one. */
   readonly label?: string | undefined;
+  /** Copies between buffers, before its dispatches and after them: those of pieces (inPieces.ts). */
+  readonly copyBefore?: EncodeCopies | undefined;
+  readonly copyAfter?: EncodeCopies | undefined;
   /** Why it does not run: it was called off. */
   readonly error?: DeviceError;
 }
+
+type EncodeCopies = (encoder: GPUCommandEncoder) => void;
 
 /** Weights in the form that a plan's kernels read, and the version of the weights that it is of. */
 export interface PackedForm {

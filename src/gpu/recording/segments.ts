@@ -113,7 +113,13 @@ function shortened(part: Open, longest: number): Open[] {
 function pieceOf(operation: RecordedOperation, from: number, end: number): RecordedOperation {
   const { dispatches, reads, writes } = operation;
   if (from === 0 && end === dispatches.length) return operation;
-  return { ...operation, dispatches: dispatches.slice(from, end), reads: from === 0 ? reads : [...reads, ...writes] };
+  return {
+    ...operation,
+    dispatches: dispatches.slice(from, end),
+    reads: from === 0 ? reads : [...reads, ...writes],
+    copyBefore: from === 0 ? operation.copyBefore : undefined,
+    copyAfter: end === dispatches.length ? operation.copyAfter : undefined,
+  };
 }
 
 function divide({ operations, uploads, copies }: Batch): Open[] {

@@ -146,9 +146,22 @@ export function encodePass(
   { operations, timing }: Pick<Segment, "operations" | "timing">,
   leftOut: Map<RecordedOperation, DeviceError>,
 ): void {
-  const pass = encoder.beginComputePass(describePass(operations, timing));
+  const description = describePass(operations, timing);
+  let pass = encoder.beginComputePass(description);
+  /** Copies are made between passes. The time at which the last one ends counts. */
+  const copy = (encodeCopies: RecordedOperation["copyBefore"]): void => {
+    if (!encodeCopies) return;
+    pass.end();
+    encodeCopies(encoder);
+    pass = encoder.beginComputePass(description && withoutBegin(description));
+  };
   for (const operation of operations) {
-    const error = failureOf(operation) ?? encodeOperation(pass, operation);
+    let error = failureOf(operation);
+    if (!error) {
+      copy(operation.copyBefore);
+      error = encodeOperation(pass, operation);
+      copy(operation.copyAfter);
+    }
     if (error) leftOut.set(operation, error);
     for (const storage of operation.writes) {
       if (error) failStorage(storage, error);
@@ -156,6 +169,12 @@ export function encodePass(
     }
   }
   pass.end();
+}
+
+function withoutBegin({ timestampWrites: times, ...rest }: GPUComputePassDescriptor): GPUComputePassDescriptor {
+  if (times?.endOfPassWriteIndex === undefined) return rest;
+  const { querySet, endOfPassWriteIndex } = times;
+  return { ...rest, timestampWrites: { querySet, endOfPassWriteIndex } };
 }
 
 /** A pass has a label where its operations have labels. */

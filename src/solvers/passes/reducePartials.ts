@@ -135,6 +135,9 @@ export function repairUniforms(operation: ConvOperation) {
   return { ...without(gradientUniforms(operation), "groups"), batch: operation.problem.batch };
 }
 
+/** What the second stage needs for repairs. Devices that bind few buffers leave it out, and repair in a dispatch that follows. */
+const NOT_BOUND = { input: "unused", outputGradient: "unused", activated: "unused" } as const;
+
 /** What follows the first stage: the second stage, or nothing where the first may write the result itself. */
 export interface PartialSums {
   /** What the first stage's `partials` binding is given. */
@@ -162,12 +165,13 @@ export function weightSums(
   if (inPlace) return { target: "w", scratchBytes: {}, reduction: [] };
   const { elements, n } = matrix;
   const { out, in: input, tap } = problem.weightStrides;
+  const { finishesApart: apart = false } = capabilities;
   const reduction = dispatch(kernel, {
     constants: {
       ...gradientConstants(operation),
       RANK: problem.rank,
       CHANNEL_FASTEST: channelFastest,
-      REPAIRS: repairs(operation),
+      REPAIRS: !apart && repairs(operation),
     },
     types: { Element: operandTypes(operation).Element, Result: elementTypes(operation).Element },
     uniforms: {
@@ -182,6 +186,7 @@ export function weightSums(
       ...gradientBindings(operation),
       // What is not used is bound for writing, too, in place of the bias.
       activated: operation.masked ? "activated" : "y",
+      ...(apart && NOT_BOUND),
       partials: "partials",
       result: "w",
       bias: bias ? "bias" : "unused",
@@ -211,6 +216,7 @@ export function channelSums(operation: ConvOperation, splitK: number, capabiliti
       input: "partials",
       outputGradient: "partials",
       activated: "partials",
+      ...(capabilities.finishesApart === true && NOT_BOUND),
       partials: "partials",
       result: target,
       bias: "unused",
