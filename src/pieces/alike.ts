@@ -3,7 +3,7 @@ import { ConvError } from "../base/errors.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import type { SolverChoice } from "../planning/choice.js";
 import { orderOf } from "../planning/order.js";
-import type { SolverPlan } from "../planning/solver.js";
+import type { SolverConfig, SolverPlan } from "../planning/solver.js";
 import { type ConvOperation, elementsOf, keyOf, resultRoles } from "../problem/operation.js";
 import type { Select, Selection } from "../solvers/choose.js";
 import { withOperandsWidened } from "../solvers/passes/conversions.js";
@@ -24,6 +24,17 @@ export const unbound = (capabilities: Capabilities): Capabilities => {
   return { ...capabilities, limits: { ...capabilities.limits, maxStorageBufferBindingSize, maxBufferSize } };
 };
 
+/** Winograd's weight gradients add what chunks of tiles make: those of a piece have as many tiles as the whole's. */
+function chunksOf(
+  { direction, problem }: ConvOperation,
+  { solver, dispatches, scratchBytes }: SolverPlan,
+): SolverConfig {
+  if (direction !== "weightGradient" || solver !== "winograd") return {};
+  const patch = Number(dispatches[0].constants.EXTENT) ** 2;
+  const chunkTiles = (scratchBytes["winograd sources"] ?? 0) / partialBytes(1, patch * problem.inChannels);
+  return Number.isInteger(chunkTiles) ? { chunkTiles } : {};
+}
+
 /** Plans the pieces of one operation. */
 export class AlikePlans {
   readonly whole: SolverPlan;
@@ -42,7 +53,7 @@ export class AlikePlans {
     this.#capabilities = unbound(capabilities);
     ({ plan: this.whole, passedOver: this.passedOver } = select(operation, this.#capabilities, choice));
     const { solver: name, config, scratchBytes } = this.whole;
-    this.#choice = { name, config };
+    this.#choice = { name, config: { ...config, ...chunksOf(operation, this.whole) } };
     this.#order = orderOf(this.whole);
     const elements = elementsOf(operation, resultRoles(operation));
     this.#splits = Math.max(1, Math.round((scratchBytes.partials ?? 0) / partialBytes(1, elements)));

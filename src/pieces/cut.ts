@@ -70,10 +70,28 @@ export class Cutting {
     };
   }
 
-  /** Twice as many pieces along the first axis that helps; where that makes no pieces, more of them. */
+  /**
+   * Twice as many pieces along the first axis that helps; where that makes no pieces, more of them. Parts of sums are the last resort.
+   */
   #refine(counts: Counts, failure: Failure): Counts {
-    let reason = failure.reason;
     const axes = axesFor(this.#operation, failure.tooLarge?.name);
+    const isSum = (axis: CutAxis): boolean => isSumAxis(this.#operation, axis);
+    const reasons: string[] = [];
+    const next =
+      this.#finer(
+        counts,
+        axes.filter((axis) => !isSum(axis)),
+        reasons,
+      ) ?? this.#finer(counts, axes.filter(isSum), reasons);
+    if (next) return next;
+    const why = reasons.at(-1) ?? "there is nothing to cut";
+    throw new LimitError(
+      `${failure.reason}, and no smaller pieces can be: ${why}. Expected smaller tensors, or a device that binds more`,
+    );
+  }
+
+  /** @param reasons gets why pieces cannot be */
+  #finer(counts: Counts, axes: readonly CutAxis[], reasons: string[]): Counts | undefined {
     for (let more = 2; axes.some((axis) => counts[axis] * more < 2 * extentOf(this.#operation, axis)); more *= 2) {
       for (const axis of axes) {
         const next = { ...counts, [axis]: counts[axis] * more };
@@ -81,12 +99,10 @@ export class Cutting {
         if (this.#ranges(axis, next).length === this.#ranges(axis, counts).length) continue;
         const wrong = this.#failureOf(next);
         if (!wrong || wrong.tooLarge) return next;
-        reason = wrong.reason;
+        reasons.push(wrong.reason);
       }
     }
-    throw new LimitError(
-      `${failure.reason}, and no smaller pieces can be: ${reason}. Expected smaller tensors, or a device that binds more`,
-    );
+    return undefined;
   }
 
   #ranges(axis: CutAxis, counts: Counts): readonly Range[] {

@@ -6,14 +6,24 @@ import type { LayerAxis } from "../problem/axis.js";
 import type { ConvProblem, Triple } from "../problem/problem.js";
 import type { Dispatch, SolverPlan } from "./solver.js";
 
-/** Kernels that move elements, or convert them, and add nothing. */
-const MOVES = new Set(["convert_half", "unpack_pixels", "unfold", "pack_weights", "pack_columns", "pack_positions"]);
+/**
+ * Kernels that move elements, or convert them, and add nothing; and the one for what padding copied, which a part without an edge lacks:
+ * it leaves elements alone that have no copies.
+ */
+const MOVES = new Set([
+  ...["convert_half", "unpack_pixels", "unfold", "pack_weights", "pack_columns", "pack_positions"],
+  "border_input_gradient",
+]);
 
 /** Constants that say which results a thread has, how it stores them, and whether it may leave tests of edges out. */
 const SHAPES = new Set([
   ...["THREADS", "M_PER_THREAD", "N_PER_THREAD", "VECTORS_PER_THREAD", "COLUMNS"],
   ...["VECTOR_RESULT", "VECTOR_CHANNELS", "PACKED", "EDGES", "POINTWISE", "RANK", "PADDING_MODE", "PHASES_HEIGHT"],
   ...["PHASES_WIDTH", "CONTIGUOUS", "ALONG_CHANNELS", "RAGGED_M", "TAP_BITS", "TILE_POSITIONS", "VECTOR_SOURCE"],
+  // How operands are read: float16 is unpacked, or converted before; channels or positions come in vectors.
+  ...["HALVES", "M_VECTORS", "VECTOR_GRADIENT", "VECTOR_INPUT", "CHANNEL_VECTORS"],
+  // Steps that a loop writes out.
+  "UNROLL",
   // The layer's own, or bounded by sizes.
   ...["FIRST_PARAMETER", "SECOND_PARAMETER"],
   ...["STRIDE_DEPTH", "STRIDE_HEIGHT", "STRIDE_WIDTH", "DILATION_DEPTH", "DILATION_HEIGHT", "DILATION_WIDTH"],

@@ -75,6 +75,13 @@ const CASES: Readonly<Record<string, LargeLayer>> = {
     weight: [4, 3, 3, 3],
     options: { padding: 1, paddingMode: "circular" },
   },
+  "in float16, channels last, of odd extents": {
+    rank: 2,
+    input: [2, 91, 81, 45],
+    weight: [7, 45, 2, 3],
+    dtype: "float16",
+    options: { layout: "channels-last" },
+  },
   "in float16": {
     rank: 2,
     input: [2, 16, 140, 150],
@@ -93,6 +100,36 @@ describe("have the bits of the whole", () => {
       });
     });
   }
+});
+
+for (const dtype of ["float32", "float16"] as const) {
+  gpuTest(`pieces without an edge have no copies to add, in ${dtype}`, async ({ engine }) => {
+    const options = { padding: [[2, 1], [1, 3]], paddingMode: "symmetric" } as const; // prettier-ignore
+    const layer: LargeLayer = { rank: 2, input: [1, 3, 80, 61], weight: [2, 3, 3, 4], options, dtype };
+    await onBindings(engine, 8192, async (small) => {
+      const { input, weight } = layer;
+      const { pieces, limit } = small.explain("conv2dInputGradient", { input, weight }, { ...options, dtype });
+      expect(limit).toBeUndefined();
+      expect(pieces?.along.height).toBeGreaterThan(2);
+      const other = otherBits(await runLayer(small, layer, reals), await runLayer(engine, layer, reals));
+      // Sums over positions are in parts.
+      expect(other.filter((what) => !/^(weight|bias) gradient/.test(what))).toEqual([]);
+    });
+  });
+}
+
+gpuTest("a piece may lie within the reach of the padding, and not begin at the edge", async ({ engine }) => {
+  const options = { padding: [[4, 4], [0, 0]], paddingMode: "reflect" } as const; // prettier-ignore
+  const layer: LargeLayer = { rank: 2, input: [1, 1, 40, 1024], weight: [1, 1, 5, 1], options };
+  // Of 12 rows. Pieces have three, of 11 that they read.
+  await onBindings(engine, 12 * 4096, async (small) => {
+    const { input, weight } = layer;
+    const { pieces, limit } = small.explain("conv2dInputGradient", { input, weight }, options);
+    expect(limit).toBeUndefined();
+    expect(pieces?.along).toEqual({ height: 14 });
+    const other = otherBits(await runLayer(small, layer, reals), await runLayer(engine, layer, reals));
+    expect(other.filter((what) => !/^(weight|bias) gradient/.test(what))).toEqual([]);
+  });
 });
 
 /** Small integers, whose sums are exact in any order: sums that are computed in parts have other bits of reals. */
