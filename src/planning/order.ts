@@ -22,8 +22,8 @@ const SHAPES = new Set([
   ...["PHASES_WIDTH", "CONTIGUOUS", "ALONG_CHANNELS", "RAGGED_M", "TAP_BITS", "TILE_POSITIONS", "VECTOR_SOURCE"],
   // How operands are read: float16 is unpacked, or converted before; channels or positions come in vectors.
   ...["HALVES", "M_VECTORS", "VECTOR_GRADIENT", "VECTOR_INPUT", "CHANNEL_VECTORS"],
-  // Steps that a loop writes out.
-  "UNROLL",
+  // Steps that a loop writes out; whether sums that are NaN are made once more.
+  ...["UNROLL", "REPAIRS"],
   // The layer's own, or bounded by sizes.
   ...["FIRST_PARAMETER", "SECOND_PARAMETER"],
   ...["STRIDE_DEPTH", "STRIDE_HEIGHT", "STRIDE_WIDTH", "DILATION_DEPTH", "DILATION_HEIGHT", "DILATION_WIDTH"],
