@@ -13,6 +13,7 @@ const FOLDERS = [
   "reference",
   "cpu",
   "gpu",
+  "vetting",
   "recovery",
   "tensor",
   "calls",

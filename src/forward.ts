@@ -13,6 +13,7 @@ export type { TensorOptions } from "./api/newTensors.js";
 export type { ForwardEngineOptions } from "./api/engineOptions.js";
 export type { AdapterDescription, DeviceLoss, LostTensor, Recovery } from "./backend/backend.js";
 export type { CancelSignal, Progress, WaitOptions } from "./backend/wait.js";
+export type { FaultReason, KernelFault } from "./backend/kernelFault.js";
 export {
   ArgumentError,
   CancelError,

@@ -30,6 +30,7 @@ export type { ImageSource, Pixels } from "./problem/pixels.js";
 export type { PaddingMode } from "./problem/padding.js";
 export type { AdapterDescription, DeviceLoss, LostTensor, Recovery, SpecialValues, Timing } from "./backend/backend.js";
 export type { CancelSignal, Progress, WaitOptions } from "./backend/wait.js";
+export type { FaultReason, KernelFault } from "./backend/kernelFault.js";
 export {
   ArgumentError,
   CancelError,

@@ -14,7 +14,8 @@ import type { Platform } from "./platform.js";
 
 const FORWARD_ENGINE_OPTIONS = optionKeys<ForwardEngineOptions>(FORWARD_ENGINE_KEYS, { string: "backend" });
 
-const select: Select = (operation, capabilities, choice) => choose(GATHER_SOLVERS, operation, capabilities, choice);
+const select: Select = (operation, capabilities, choice, faulty) =>
+  choose(GATHER_SOLVERS, operation, capabilities, choice, faulty);
 
 export async function makeForwardEngine(
   options: ForwardEngineOptions,

@@ -56,7 +56,14 @@ export interface ForwardEngineOptions {
    * a pause where it rejects, or where its device is lost too, up to six times. The caller keeps the device.
    */
   readonly reacquire?: () => Promise<GPUDevice>;
-  /** Told what was ignored, such as a broken tuning store; `console.warn` when absent. */
+  /**
+   * Whether a kernel that is new on this adapter is tried before its results are used: on a small problem of integers, beside the
+   * float64 reference. One that is wrong, does not compile, never ends or loses the device twice is set aside, the next solver
+   * serves, and `engine.kernelFaults` has a report for its maintainers. True when absent. Costs milliseconds a kernel, once; a
+   * `tuningStore` remembers what has passed.
+   */
+  readonly vetKernels?: boolean;
+  /** Told what was ignored or set aside, such as a broken tuning store or kernel; `console.warn` when absent. */
   readonly onWarning?: (message: string) => void;
 }
 
@@ -71,6 +78,7 @@ export const FORWARD_ENGINE_KEYS = {
   debug: 1,
   recover: 1,
   reacquire: 1,
+  vetKernels: 1,
   onWarning: 1,
 } as const;
 

@@ -1,6 +1,6 @@
 /** What an engine would do for an operation, and who or what chose that. */
 import { operandRefusal, resultRefusal } from "../backend/limits.js";
-import { ConvError, LimitError, SolverError } from "../base/errors.js";
+import { ConvError, DeviceError, LimitError, SolverError } from "../base/errors.js";
 import { describeOperation, type ExplainOptions } from "../calls/describeOperation.js";
 import { explain, type ExplainShapes, type Explanation, NO_SELECTION } from "../calls/explain.js";
 import type { OperationName } from "../problem/operationNames.js";
@@ -23,9 +23,9 @@ export function explainOperation(
   try {
     return explain(operation, backend.select(planned, options.solver ?? tuned), chosenBy, limit, backend.capabilities);
   } catch (error) {
-    // Sizes beyond the device's limits may have no plan.
+    // Sizes beyond the device's limits may have no plan, and no kernel may work.
     if (error instanceof SolverError || !(error instanceof ConvError)) throw error;
-    if (limit === undefined && !(error instanceof LimitError)) throw error;
+    if (limit === undefined && !(error instanceof LimitError || error instanceof DeviceError)) throw error;
     return explain(operation, NO_SELECTION, chosenBy, limit ?? error.message, backend.capabilities);
   }
 }

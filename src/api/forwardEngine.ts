@@ -1,5 +1,6 @@
 /** ForwardEngine: what every engine does. Tensors, convolutions forward, waiting, and memory given back. */
 import type { AdapterDescription, DeviceLoss } from "../backend/backend.js";
+import type { KernelFault } from "../backend/kernelFault.js";
 import type { WaitOptions } from "../backend/wait.js";
 import { DISPOSE } from "../base/dispose.js";
 import { require, show } from "../base/errors.js";
@@ -60,6 +61,15 @@ export class ForwardEngine implements Disposable {
    */
   get lost(): Promise<DeviceLoss> {
     return this.#context.core.backend.lost;
+  }
+
+  /**
+   * Kernels that do not work on this device, and were set aside: other solvers serve in their stead, or operations reject. Each has
+   * a `report` to be sent to whoever maintains the driver, the browser or this library. Empty where kernels are not tried
+   * (`vetKernels: false`, or the CPU backend).
+   */
+  get kernelFaults(): readonly KernelFault[] {
+    return this.#context.core.backend.verdicts?.faults ?? [];
   }
 
   /**

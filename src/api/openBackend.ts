@@ -9,6 +9,8 @@ import type { ForwardEngineOptions } from "./engineOptions.js";
 import type { PartOptions } from "../gpu/parts.js";
 import { MOST_BYTES } from "../planning/capabilities.js";
 import { DEVICE_CLASSES } from "../planning/devices.js";
+import { Verdicts } from "../vetting/verdicts.js";
+import { KernelVetting } from "../vetting/vetting.js";
 import type { DropWatch } from "../tensor/dropWatch.js";
 import { type Platform, requestDevice } from "./platform.js";
 
@@ -34,7 +36,7 @@ export async function openBackend<Own>(
     return new CpuBackend();
   }
   const labels = debug ? (await loadLazily("debug", () => import("../gpu/labels.js"))).labels : undefined;
-  const ofGpu = { poolBytes, poison, labels, deviceClass };
+  const ofGpu = { poolBytes, poison, labels, deviceClass, vet: vetOf(options) };
   const onOwn = async (): Promise<Own> => {
     const platform = await findPlatform();
     const { device, adapterInfo } = await requestDevice(platform, options.powerPreference ?? "high-performance");
@@ -61,6 +63,15 @@ export async function openBackend<Own>(
 async function piecesOn({ limits }: GPUDevice): Promise<PartOptions["pieces"]> {
   if (Math.min(limits.maxBufferSize, MOST_BYTES) <= limits.maxStorageBufferBindingSize) return undefined;
   return (await loadLazily("what runs large tensors in pieces", () => import("../gpu/inPieces.js"))).PIECES;
+}
+
+/** Makes what tries kernels, with verdicts that outlive a device; undefined where nothing is to. */
+function vetOf(options: ForwardEngineOptions): GpuBackendOptions["vet"] {
+  if (options.vetKernels === false) return undefined;
+  const verdicts = new Verdicts(warningsOf(options));
+  const browser = (globalThis as { readonly navigator?: { readonly userAgent?: string } }).navigator?.userAgent;
+  return ({ description, vendor, architecture }) =>
+    new KernelVetting(verdicts, [description, vendor, architecture, browser].filter(Boolean).join("; "));
 }
 
 const requireDevice = (name: string, device: GPUDevice): void =>
@@ -91,6 +102,7 @@ function requireSound(options: ForwardEngineOptions): void {
     development = false,
     debug = false,
     recover = false,
+    vetKernels = true,
     reacquire,
     onWarning,
   } = options;
@@ -100,7 +112,7 @@ function requireSound(options: ForwardEngineOptions): void {
   require(typeof poolBytes === "number" && poolBytes >= 0, () => {
     return `poolBytes is ${show(poolBytes)}; expected a number of bytes, at least 0`;
   });
-  for (const [name, value] of Object.entries({ poison, development, debug, recover })) {
+  for (const [name, value] of Object.entries({ poison, development, debug, recover, vetKernels })) {
     require(typeof value === "boolean", () => `${name} is ${show(value)}; expected a boolean`);
   }
   if (device !== undefined) {

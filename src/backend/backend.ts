@@ -1,5 +1,6 @@
 /** Backends: what an engine needs of a GPU, or of the CPU reference. */
 import type { DrawTarget, Planes } from "./draw.js";
+import type { KernelVerdicts } from "./kernelFault.js";
 import type { Wait } from "./wait.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import type { DType, StoredValues } from "../problem/dtype.js";
@@ -130,6 +131,8 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
   readonly device: GPUDevice | undefined;
   /** What its device can do, as planning reads it; undefined on the CPU. */
   readonly capabilities: Capabilities | undefined;
+  /** What is known of the kernels; undefined where they are not tried. */
+  readonly verdicts?: KernelVerdicts | undefined;
   /** Resolves, never rejects, when the device is lost; of one that recovers, the device that it has now. */
   readonly lost: Promise<DeviceLoss>;
   /**

@@ -1,5 +1,6 @@
 /** A WebGPU device as a backend: it prepares plans once, records operations and reads results back. */
 import type { AdapterDescription, BackendMemory, CoreBackend, DeviceLoss, RoleStorages } from "../backend/backend.js";
+import type { KernelVerdicts } from "../backend/kernelFault.js";
 import type { Wait } from "../backend/wait.js";
 import { adapterInfoOf, describeAdapter, isSoftware } from "../planning/adapter.js";
 import { type Capabilities, readCapabilities } from "../planning/capabilities.js";
@@ -9,18 +10,21 @@ import type { DType, StoredValues } from "../problem/dtype.js";
 import { type ConvOperation, keyOf } from "../problem/operation.js";
 import type { Select, Selection } from "../solvers/choose.js";
 import { type DeviceParts, disposeParts, makeParts, type PartOptions } from "./parts.js";
+import type { Vetting } from "./pipelines/trial.js";
 import { readBytes, readValues } from "./reads.js";
 import { runOperation } from "./runOperation.js";
 import { errorOf, type GpuStorage } from "./device/storage.js";
 import { uploadValues } from "./uploads.js";
 
-export interface GpuBackendOptions extends PartOptions {
+export interface GpuBackendOptions extends Omit<PartOptions, "vetting" | "pipelines"> {
   /** Whether `dispose` destroys the device. */
   readonly ownsDevice: boolean;
   /** The device's class as the caller says it; undefined where the adapter tells it. */
   readonly deviceClass?: DeviceClass | undefined;
   /** Of the adapter that the device was requested of; the device's own where that is not known. */
   readonly adapterInfo?: GPUAdapterInfo;
+  /** What tries the kernels of a device on that adapter; undefined where nothing does. */
+  readonly vet?: ((adapter: AdapterDescription) => Vetting) | undefined;
 }
 
 /** What every engine on a device needs. {@link GpuBackend} adds the rest. */
@@ -34,19 +38,23 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
   /** @param select chooses among the solvers of the operations that will be run */
   constructor(
     device: GPUDevice,
-    { ownsDevice, deviceClass, adapterInfo, ...options }: GpuBackendOptions,
+    { ownsDevice, deviceClass, adapterInfo, vet, ...options }: GpuBackendOptions,
     select: Select,
   ) {
     this.#ownsDevice = ownsDevice;
     this.capabilities = readCapabilities(device, deviceClass, adapterInfo);
     this.adapter = describe(device, this.capabilities, options.pieces !== undefined);
     this.lost = lossOf(device);
-    this.parts = makeParts(device, this.capabilities, select, options);
+    this.parts = makeParts(device, this.capabilities, select, { ...options, vetting: vet?.(this.adapter) });
   }
 
   /** The device itself, for work beside the engine's. */
   get device(): GPUDevice {
     return this.parts.device;
+  }
+
+  get verdicts(): KernelVerdicts | undefined {
+    return this.parts.vetting?.verdicts;
   }
 
   report(error: Error): void {

@@ -5,12 +5,12 @@
  */
 import type { RoleStorages } from "../backend/backend.js";
 import { entriesOf } from "../base/entries.js";
-import { LimitError, show } from "../base/errors.js";
+import { DeviceError, LimitError, show, textOf } from "../base/errors.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import type { Pieces, PlannedPiece, Region } from "../planning/pieces.js";
 import type { SolverPlan } from "../planning/solver.js";
 import { product } from "../problem/geometry.js";
-import { type ConvOperation, resultRoles, shapeOfRole, type TensorRole } from "../problem/operation.js";
+import { type ConvOperation, keyOf, resultRoles, shapeOfRole, type TensorRole } from "../problem/operation.js";
 import { selectAround } from "../pieces/select.js";
 import { placeOf, wholeOf, WORD_BYTES } from "../pieces/regions.js";
 import { planSum } from "../pieces/sums.js";
@@ -19,10 +19,21 @@ import { type GpuStorage, requireReadable } from "./device/storage.js";
 import type { DeviceParts, PieceRunner } from "./parts.js";
 import { betweenPasses, type Bound, byKernel, type Copy, copyOf, inWords } from "./pieceCopies.js";
 import type { OperationBuffers } from "./pipelines/prepared.js";
+import type { Trial } from "./pipelines/trial.js";
+import { preparePlan, trialFor } from "./preparePlan.js";
+import type { Batch, RecordedOperation } from "./recording/batch.js";
+import { bindAgain } from "./runAgain.js";
 import { acquireScratch, packWeights } from "./runOperation.js";
 
 /** Bound as vectors, a buffer of less than one is too small. */
 const LEAST_BOUND_BYTES = 256;
+
+/** A piece whose kernels may be new on the adapter. */
+interface Tried {
+  readonly trial: Trial;
+  readonly operation: ConvOperation;
+  readonly buffers: OperationBuffers;
+}
 
 class Recording {
   readonly #parts: DeviceParts;
@@ -112,7 +123,12 @@ class Recording {
       const { pooled, dtype } = this.#resultOf(role);
       const elements = product(from.whole);
       const key = `sum of ${String(sumParts)} parts of ${String(elements)} in ${dtype}`;
-      const prepared = plans.get(key, () => planSum(elements, sumParts, dtype, capabilities), undefined);
+      const prepared = plans.get(
+        key,
+        () => planSum(elements, sumParts, dtype, capabilities),
+        () => undefined,
+        undefined,
+      );
       const partials = this.#partials.get(role);
       const bound = this.#inPlace(pooled, to);
       const bias = bound ?? this.#acquire(to.elementBytes * elements);
@@ -130,7 +146,8 @@ class Recording {
     const { plans, unused, labels } = this.#parts;
     const { operation, operands, plan, key } = piece;
     const label = labels && (() => labels.ofOperation(operation));
-    const prepared = plans.get(key, () => this.#parts.timed(plan, operation), label);
+    const tryOut = trialFor(this.#parts, operation);
+    const prepared = plans.get(key, () => this.#parts.timed(plan, operation), tryOut, label);
     const before: Copy[] = [];
     buffers.unused = unused;
     for (const [role, region] of operands) buffers[role] = this.#operand(role, region, before);
@@ -151,6 +168,7 @@ class Recording {
       after,
       reads,
       prepared.label,
+      prepared.trial && { trial: prepared.trial, operation, buffers },
     );
     taken.forEach((one) => this.#release(one));
   }
@@ -162,18 +180,47 @@ class Recording {
     after: readonly Copy[],
     reads: readonly GpuStorage[] = [],
     label?: string,
+    tried?: Tried,
   ): void {
     const { recorder, unused } = this.#parts;
     recorder.open.batch.expect(unused);
-    recorder.record({
-      dispatches: [...byKernel(this.#parts, before), ...dispatches, ...byKernel(this.#parts, after)],
-      reads: [...this.#reads, ...reads, ...(this.#begun ? this.#writes : [])],
+    const [first, last] = [byKernel(this.#parts, before), byKernel(this.#parts, after)];
+    const own = [...this.#reads, ...(this.#begun ? this.#writes : [])];
+    const recordedWith = (steps: Bound): RecordedOperation => ({
+      dispatches: [...first, ...steps, ...last],
+      reads: own,
       writes: this.#writes,
       label,
       copyBefore: betweenPasses(before),
       copyAfter: betweenPasses(after),
     });
+    recorder.record({
+      ...recordedWith(dispatches),
+      reads: [...own, ...reads],
+      ...this.#untilTried(tried, recordedWith),
+    });
     this.#begun = true;
+  }
+
+  /** What runs the piece by other kernels, with its copies, where its own fail their trial. */
+  #untilTried(
+    tried: Tried | undefined,
+    recordedWith: (steps: Bound) => RecordedOperation,
+  ): Pick<RecordedOperation, "trial" | "again"> {
+    if (tried?.trial.verdict !== "pending") return {};
+    const { trial, operation, buffers } = tried;
+    const again = (batch: Batch): RecordedOperation => {
+      try {
+        const prepared = preparePlan(this.#parts, operation, undefined, keyOf(operation));
+        const steps = bindAgain(this.#parts, prepared, buffers, batch);
+        const next = prepared.trial && { ...tried, trial: prepared.trial };
+        return { ...recordedWith(steps), ...this.#untilTried(next, recordedWith) };
+      } catch (cause) {
+        this.#parts.vetting?.relent();
+        return { ...recordedWith([]), error: trial.error ?? new DeviceError(textOf(cause), { cause }) };
+      }
+    };
+    return { trial, again };
   }
 
   #resultOf(role: TensorRole): GpuStorage {

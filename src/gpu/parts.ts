@@ -19,6 +19,7 @@ import { PipelineCache } from "./pipelines/pipelineCache.js";
 import { PlanCache } from "./pipelines/planCache.js";
 import { ReadbackRing } from "./device/readback.js";
 import { Recorder } from "./recording/recorder.js";
+import type { Vetting } from "./pipelines/trial.js";
 
 /** Bound in place of tensors that a kernel declares but does not touch. */
 const UNUSED_BYTES = 256;
@@ -34,6 +35,10 @@ export interface PartOptions {
   readonly longestMilliseconds?: number;
   /** Runs operations on tensors that the device cannot bind as a whole; undefined where it can bind all that it holds. */
   readonly pieces?: PieceRunner | undefined;
+  /** What tries kernels before they are used; undefined where nothing does. */
+  readonly vetting?: Vetting | undefined;
+  /** Where kernels are compiled, of parts beside an engine's: those share them, and leave it to the engine to hear the device. */
+  readonly pipelines?: PipelineCache;
 }
 
 /** What runs operations in pieces (inPieces.ts). */
@@ -64,6 +69,10 @@ export interface DeviceParts {
   readonly plans: PlanCache;
   readonly packed: PackedWeights;
   readonly unused: PooledBuffer;
+  readonly pipelines: PipelineCache;
+  readonly vetting: Vetting | undefined;
+  /** Chooses among all plans, those that failed their trial included. */
+  readonly selectAny: Select;
   readonly select: Select;
   readonly pieces: PieceRunner | undefined;
   /** A plan with the durations of its dispatches, long ones in parts. */
@@ -74,8 +83,10 @@ export function makeParts(
   device: GPUDevice,
   capabilities: Capabilities,
   select: Select,
-  { poolBytes, poison, labels, pieces, longestMilliseconds = longestOn(policyOf(capabilities).device) }: PartOptions,
+  options: PartOptions,
 ): DeviceParts {
+  const { poolBytes, poison, labels, pieces, vetting, pipelines = new PipelineCache(device) } = options;
+  const { longestMilliseconds = longestOn(policyOf(capabilities).device) } = options;
   const pool = new BufferPool(device, poolBytes);
   const { allocator } = pool;
   const readback = new ReadbackRing(allocator, device.limits.maxBufferSize);
@@ -83,17 +94,18 @@ export function makeParts(
     pool.trim();
     readback.trim();
   };
-  const reports = new ErrorReports(device, () => packed.distrust());
+  const reports = new ErrorReports(device, () => packed.distrust(), !options.pipelines);
   const pace = new Pace(device, longestMilliseconds);
   const recorder = new Recorder(device, pool, pace, (error) => reports.fail(error), poison);
   const { memory } = recorder;
   const packed = new PackedWeights(memory, recorder, poolBytes);
   const life = new DeviceLife(device, readback);
-  const plans = new PlanCache(device, new PipelineCache(device), allocator, life, pace);
+  const plans = new PlanCache(device, pipelines, allocator, life, pace);
+  const selectWorking: Select = (operation, given, choice) => select(operation, given, choice, vetting);
   const timed = (plan: SolverPlan, operation: ConvOperation): SolverPlan =>
     inParts(plan, operation, capabilities, pace);
   const selectTimed: Select = (operation, given, choice) => {
-    const { plan, passedOver } = select(operation, given, choice);
+    const { plan, passedOver } = selectWorking(operation, given, choice);
     return { plan: timed(plan, operation), passedOver };
   };
   let unused = pool.acquire(UNUSED_BYTES);
@@ -109,6 +121,9 @@ export function makeParts(
     recorder,
     plans,
     packed,
+    pipelines,
+    vetting,
+    selectAny: select,
     /** Where there was no room for it, it is made once more for who asks next. */
     get unused() {
       if (unused.error) {
@@ -117,7 +132,7 @@ export function makeParts(
       }
       return unused;
     },
-    select: pieces?.selectAround(select, selectTimed, timed) ?? selectTimed,
+    select: pieces?.selectAround(selectWorking, selectTimed, timed) ?? selectTimed,
     pieces,
     timed,
   };

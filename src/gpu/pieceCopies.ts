@@ -61,7 +61,12 @@ function copyByKernel({ plans, capabilities, device }: DeviceParts, { source, ta
     const to = windowOf(target, given, 1, elementBytes, alignment);
     const step: CopyStep = { ...given, start: [from.first, to.first] };
     const key = `copy ${String(isHalf)} ${JSON.stringify(step)}`;
-    const prepared = plans.get(key, () => planCopy(step, isHalf, capabilities), undefined);
+    const prepared = plans.get(
+      key,
+      () => planCopy(step, isHalf, capabilities),
+      () => undefined,
+      undefined,
+    );
     return prepared.bind({ x: from.view, y: to.view });
   });
 }

@@ -9,6 +9,8 @@ import type { PooledBuffer } from "./device/bufferPool.js";
 import type { DeviceParts } from "./parts.js";
 import type { OperationBuffers, PreparedPlan, RecordedDispatch } from "./pipelines/prepared.js";
 import { type GpuStorage, isKnownFinite } from "./device/storage.js";
+import { preparePlan } from "./preparePlan.js";
+import { type Recorded, untilTried, withRepairs } from "./runAgain.js";
 
 /**
  * Records an operation.
@@ -28,15 +30,12 @@ export function runOperation(
   const reads = Object.values(operands);
   for (const storage of reads) recorder.requireUsable(storage);
   const { w: weights } = operands;
-  const safe = weights !== undefined && recorder.open.knows && isKnownFinite(weights);
+  const safe = weights !== undefined && recorder.open.knows && isKnownFinite(weights) ? weights : undefined;
   // The weights of a sequence may be written before a later run.
   const repairs = weights !== undefined && !(safe && recorder.open.isForQueue);
-  const prepared = prepare(
-    parts,
-    repairs ? { ...operation, repairs } : operation,
-    choice,
-    repairs ? `${key} repairs` : key,
-  );
+  const planned = repairs ? { ...operation, repairs } : operation;
+  const planKey = repairs ? `${key} repairs` : key;
+  const prepared = preparePlan(parts, planned, choice, planKey);
   if (parts.pieces && prepared.pieces) return parts.pieces.run(parts, operation, operands, prepared.pieces);
   const buffers: OperationBuffers = { unused };
   for (const [role, { pooled }] of entriesOf(operands)) buffers[role] = pooled;
@@ -58,22 +57,11 @@ export function runOperation(
   }
   labels?.nameBuffers(buffers, operation);
   recorder.open.batch.expect(unused);
-  const dispatches = safe ? all.filter(({ repairs }) => !repairs) : all;
-  const repaired = safe && dispatches.length < all.length && { repaired: { weights, dispatches: all } };
-  recorder.record({ dispatches, reads, writes, label: prepared.label, ...repaired });
+  const recorded: Recorded = { operation: planned, operands, choice, key: planKey, safe, writes };
+  const { label, trial } = prepared;
+  recorder.record({ reads, writes, label, ...withRepairs(all, safe), ...untilTried(parts, recorded, trial) });
   for (const pooled of scratch) memory.release(pooled);
   return writes;
-}
-
-function prepare(
-  { plans, labels, capabilities, select }: DeviceParts,
-  operation: ConvOperation,
-  choice: SolverChoice | undefined,
-  key: string,
-): PreparedPlan {
-  const planKey = choice === undefined ? key : `${key} ${JSON.stringify(choice)}`;
-  const label = labels && (() => labels.ofOperation(operation));
-  return plans.get(planKey, () => select(operation, capabilities, choice).plan, label);
 }
 
 /** Weights in the form that the plan reads, packed now if need be. Undefined where the plan packs none or packs for itself. */
@@ -95,7 +83,8 @@ export function packWeights(
     const dispatches = prepared.bindPacking(buffers);
     labels?.nameBuffers(buffers, operation);
     const writes = [...form.storages.values()];
-    recorder.record({ dispatches, reads: [weights], writes, packs: form, label: prepared.label });
+    const { trial, label } = prepared;
+    recorder.record({ dispatches, reads: [weights], writes, packs: form, label, trial });
     for (const pooled of between) memory.release(pooled);
   });
 }

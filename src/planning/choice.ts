@@ -5,6 +5,15 @@ import { optionKeys, requireOptions } from "../base/optionKeys.js";
 /** A solver by name, with a configuration if wanted. It runs, or the call throws. */
 export type SolverChoice = string | { readonly name: string; readonly config?: Readonly<Record<string, number>> };
 
+/** A choice that is no caller's: where it cannot run, another solver does. */
+export interface ReplaceableChoice {
+  readonly name: string;
+  readonly config: Readonly<Record<string, number>>;
+  readonly replaceable: true;
+}
+
+export const isReplaceable = (choice: SolverChoice): boolean => typeof choice === "object" && "replaceable" in choice;
+
 const SOLVER_KEYS = optionKeys<Exclude<SolverChoice, string>>({ name: 1, config: 1 });
 
 /** Checks a solver choice. Planning checks whether there is a solver of that name, and the knobs that it has. */

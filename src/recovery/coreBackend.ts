@@ -7,6 +7,7 @@ import type {
   RoleStorages,
   TensorStorage,
 } from "../backend/backend.js";
+import type { KernelVerdicts } from "../backend/kernelFault.js";
 import type { Wait } from "../backend/wait.js";
 import { DeviceError, DeviceLostError, textOf } from "../base/errors.js";
 import type { GPUBufferBinding, GPUDevice } from "../base/webgpuTypes.js";
@@ -40,6 +41,10 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
 
   get capabilities(): Capabilities | undefined {
     return this.recoverer.inner.capabilities;
+  }
+
+  get verdicts(): KernelVerdicts | undefined {
+    return this.recoverer.inner.verdicts;
   }
 
   get lost(): Promise<DeviceLoss> {

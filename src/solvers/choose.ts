@@ -1,9 +1,9 @@
 /** Chooses among solvers for an operation, and keeps account of why the others were not chosen. */
 import { reachRefusal } from "../problem/bounded.js";
-import { LimitError, show, SolverError } from "../base/errors.js";
+import { DeviceError, LimitError, show, SolverError } from "../base/errors.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import { type ConvOperation, sumsProducts } from "../problem/operation.js";
-import type { SolverChoice } from "../planning/choice.js";
+import { isReplaceable, type SolverChoice } from "../planning/choice.js";
 import { requireOptions } from "../base/optionKeys.js";
 import { isRefusal, type ListedSolver, type SolverConfig, type SolverPlan } from "../planning/solver.js";
 import { planFor } from "./passes/conversions.js";
@@ -20,42 +20,74 @@ export interface Selection {
   readonly passedOver: readonly PassedOver[];
 }
 
+/** Knows plans whose kernels do not work on a device. */
+export interface FaultyPlans {
+  /** Why a plan is not to be used; undefined where it may be. */
+  refusal(plan: SolverPlan): string | undefined;
+}
+
 /** Chooses as a call does. */
-export type Select = (operation: ConvOperation, capabilities: Capabilities, choice?: SolverChoice) => Selection;
+export type Select = (
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  choice?: SolverChoice,
+  faulty?: FaultyPlans,
+) => Selection;
 
 /**
  * The first solver that plans the operation and is not discouraged for it. The last one of each
  * direction refuses nothing but what is beyond the device's limits.
  *
  * @param solvers those for the operation's direction
- * @throws SolverError when the solver that `choice` names does not exist or refuses; LimitError where no solver can.
+ * @param faulty plans that are passed over, if any
+ * @throws SolverError when the solver that `choice` names does not exist or refuses, or its kernels do not work; LimitError where
+ *   no solver can; DeviceError where none that can works.
  */
 export function choose(
   solvers: readonly ListedSolver[],
   operation: ConvOperation,
   capabilities: Capabilities,
   choice?: SolverChoice,
+  faulty?: FaultyPlans,
 ): Selection {
   const unreachable = sumsProducts(operation) ? reachRefusal(operation.problem) : undefined;
   if (unreachable !== undefined) throw new LimitError(unreachable);
-  if (choice !== undefined) return selectNamed(operation, capabilities, solvers, choice);
+  if (choice !== undefined) {
+    const named = selectNamed(operation, capabilities, solvers, choice);
+    const refused = faulty?.refusal(named.plan);
+    if (refused === undefined) return named;
+    if (!isReplaceable(choice)) throw new SolverError(`solver ${named.plan.solver} refuses: ${refused}`);
+  }
   const passedOver: PassedOver[] = [];
+  /** Solvers that could, but should not. */
+  const slow: ListedSolver[] = [];
+  let isFaulty = false;
   for (const [index, solver] of solvers.entries()) {
     const discouraged = solver.discouraged?.(operation, capabilities);
     if (discouraged !== undefined) {
       passedOver.push({ solver: solver.name, reason: discouraged });
+      slow.push(solver);
       continue;
     }
     const outcome = planDefault(solver, operation, capabilities);
-    if (!isRefusal(outcome)) {
+    const refused = isRefusal(outcome) ? outcome.refused : faulty?.refusal(outcome);
+    if (!isRefusal(outcome) && refused === undefined) {
       const later = solvers
         .slice(index + 1)
         .map(({ name }) => ({ solver: name, reason: `${solver.name} comes first` }));
       return { plan: outcome, passedOver: [...passedOver, ...later] };
     }
-    passedOver.push({ solver: solver.name, reason: outcome.refused });
+    isFaulty ||= !isRefusal(outcome);
+    passedOver.push({ solver: solver.name, reason: refused ?? "" });
+  }
+  // Where those that should run do not work, slow ones do.
+  for (const solver of isFaulty ? slow : []) {
+    const plan = planDefault(solver, operation, capabilities);
+    if (isRefusal(plan) || faulty?.refusal(plan) !== undefined) continue;
+    return { plan, passedOver: passedOver.filter((other) => other.solver !== solver.name) };
   }
   const reasons = passedOver.map(({ solver, reason }) => `${solver}: ${reason}`).join("; ");
+  if (isFaulty) throw new DeviceError(`no solver for this ${operation.direction} works on this device: ${reasons}`);
   throw new LimitError(`no solver can run this ${operation.direction} within the device's limits: ${reasons}`);
 }
 

@@ -10,5 +10,5 @@ export function solversFor(operation: ConvOperation): readonly ListedSolver[] {
 }
 
 /** As {@link choose} among all of them. */
-export const select: Select = (operation, capabilities, choice) =>
-  choose(solversFor(operation), operation, capabilities, choice);
+export const select: Select = (operation, capabilities, choice, faulty) =>
+  choose(solversFor(operation), operation, capabilities, choice, faulty);

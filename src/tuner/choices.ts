@@ -2,9 +2,11 @@
 import type { Backend } from "../backend/backend.js";
 import { textOf } from "../base/errors.js";
 import type { ConvOperation } from "../problem/operation.js";
+import type { ReplaceableChoice } from "../planning/choice.js";
 import { adapterKey, bucketOf } from "./key.js";
-import { type Candidate, ownCandidate } from "./ownCandidate.js";
+import { ownCandidate } from "./ownCandidate.js";
 import { oneAtATime } from "./queue.js";
+import { readVerdicts } from "./readVerdicts.js";
 import {
   MOST_ENTRIES,
   readTuningData,
@@ -15,6 +17,7 @@ import {
 } from "./store.js";
 import type { Verdict } from "./trial.js";
 
+const SAVED_AFTER_MILLISECONDS = 200;
 /** Operations whose choice is remembered. Beyond that all are looked up anew. */
 const MOST_REMEMBERED = 4096;
 
@@ -29,7 +32,9 @@ export class TunedChoices {
   /** By adapter and bucket, other devices' included: what is exported is what was imported, and more. */
   readonly #entries = new Map<string, TuningEntry>();
   /** By operation's key, what was found for it; undefined where the model chooses. */
-  readonly #found = new Map<string, Candidate | undefined>();
+  readonly #found = new Map<string, ReplaceableChoice | undefined>();
+  /** Whether a save has failed: it is tried again, and said once. */
+  #warned = false;
   readonly #save: (data: TuningData) => Promise<void>;
 
   constructor(backend: Backend, options: ChoiceOptions) {
@@ -37,6 +42,18 @@ export class TunedChoices {
     this.#options = options;
     // A store of the caller's may throw, or return no promise.
     this.#save = oneAtATime(async (data: TuningData) => await options.store?.save(data));
+    const { verdicts } = backend;
+    if (!verdicts || !options.store) return;
+    // Many kernels are first used at once.
+    let waiting = false;
+    verdicts.onChange = () => {
+      if (waiting) return;
+      waiting = true;
+      setTimeout(() => {
+        waiting = false;
+        this.#store();
+      }, SAVED_AFTER_MILLISECONDS);
+    };
   }
 
   /** Adds what the store has. */
@@ -51,7 +68,7 @@ export class TunedChoices {
 
   /** All of them, as plain JSON. */
   export(): TuningData {
-    return tuningData([...this.#entries.values()]);
+    return tuningData([...this.#entries.values()], this.#backend.verdicts?.export());
   }
 
   /**
@@ -61,7 +78,8 @@ export class TunedChoices {
    * @param source of the data, in a word
    */
   add(data: unknown, source: string): void {
-    const { entries, ignored } = readTuningData(data);
+    const { entries, kernels, ignored } = readTuningData(data);
+    this.#backend.verdicts?.import(readVerdicts(kernels));
     let left = 0;
     for (const entry of entries) {
       const key = JSON.stringify([entry.adapter, entry.problem]);
@@ -90,7 +108,7 @@ export class TunedChoices {
    *
    * @param key `keyOf(operation)`
    */
-  find(operation: ConvOperation, key: string): Candidate | undefined {
+  find(operation: ConvOperation, key: string): ReplaceableChoice | undefined {
     if (this.#entries.size === 0) return undefined;
     if (!this.#found.has(key)) {
       if (this.#found.size >= MOST_REMEMBERED) this.#found.clear();
@@ -100,11 +118,12 @@ export class TunedChoices {
   }
 
   /** A bucket holds several operations: a solver that takes another one of them may refuse this one. */
-  #lookUp(operation: ConvOperation): Candidate | undefined {
+  #lookUp(operation: ConvOperation): ReplaceableChoice | undefined {
     const { capabilities } = this.#backend;
     const entry = this.#entries.get(this.#entryKey(operation));
     if (!entry || !capabilities) return undefined;
-    return ownCandidate(operation, capabilities, { name: entry.solver, config: entry.config });
+    const own = ownCandidate(operation, capabilities, { name: entry.solver, config: entry.config });
+    return own && { ...own, replaceable: true };
   }
 
   /** Keeps what won, and saves all. The oldest leaves where there are too many. */
@@ -119,9 +138,17 @@ export class TunedChoices {
     }
     this.#entries.set(key, { adapter, problem, solver, config, milliseconds, modelMilliseconds, measuredAt });
     this.#found.clear();
+    this.#store();
+  }
+
+  /** Saves all, where there is a store. */
+  #store(): void {
     const { store, warn } = this.#options;
     if (!store) return;
-    this.#save(this.export()).catch((error: unknown) => warn(`tuning could not be stored: ${textOf(error)}`));
+    this.#save(this.export()).catch((error: unknown) => {
+      if (!this.#warned) warn(`tuning could not be stored: ${textOf(error)}`);
+      this.#warned = true;
+    });
   }
 
   #entryKey(operation: ConvOperation): string {

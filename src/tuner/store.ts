@@ -1,4 +1,5 @@
 /** Tuned choices as data, and where they are kept between page loads or processes. */
+import type { VerdictData } from "../backend/kernelFault.js";
 import { show } from "../base/errors.js";
 import { configRefusal } from "../planning/knobs.js";
 import type { SolverConfig } from "../planning/solver.js";
@@ -29,9 +30,11 @@ export interface TuningData {
   readonly engine: string;
   readonly revision: number;
   readonly entries: readonly TuningEntry[];
+  /** Which kernels work where, as trials found it; absent where none was tried. */
+  readonly kernels?: VerdictData | undefined;
 }
 
-/** Keeps tuned choices between page loads or processes: `indexedDbStore()` in pages and workers, `fileStore(path)` in Node. */
+/** Keeps tuned choices, and verdicts about kernels, between page loads or processes: `indexedDbStore()` in pages and workers, `fileStore(path)` in Node. */
 export interface TuningStore {
   /** What was saved last; undefined when nothing was. */
   load(): Promise<unknown>;
@@ -39,11 +42,12 @@ export interface TuningStore {
   save(data: TuningData): Promise<void>;
 }
 
-export const tuningData = (entries: readonly TuningEntry[]): TuningData => ({
+export const tuningData = (entries: readonly TuningEntry[], kernels?: VerdictData): TuningData => ({
   format: FORMAT,
   engine: VERSION,
   revision: TUNING_REVISION,
   entries,
+  ...(kernels && { kernels }),
 });
 
 /** The most entries that are kept, and that are read at once: networks have some hundreds of layers. */
@@ -51,10 +55,17 @@ export const MOST_ENTRIES = 10_000;
 /** The longest key of a device or a problem, and the most knobs of a solver. */
 const MOST = { characters: 4096, constants: 16 };
 
+/** What is sound of tuning data, and why the rest is ignored. */
+export interface ReadData {
+  readonly entries: readonly TuningEntry[];
+  readonly kernels?: unknown;
+  readonly ignored?: string;
+}
+
 /** The entries of what a store or a caller gives, at most the first {@link MOST_ENTRIES}, and why others are ignored. */
-export function readTuningData(data: unknown): { readonly entries: readonly TuningEntry[]; readonly ignored?: string } {
+export function readTuningData(data: unknown): ReadData {
   if (data === undefined || data === null) return { entries: [] };
-  const { format, engine, revision, entries } = data as Partial<TuningData>;
+  const { format, engine, revision, entries, kernels } = data as Partial<TuningData>;
   if (format !== FORMAT || !Array.isArray(entries)) return { entries: [], ignored: "it is no tuning data" };
   if (engine !== VERSION || revision !== TUNING_REVISION) {
     const own = nameOf(VERSION, TUNING_REVISION);
@@ -78,7 +89,7 @@ export function readTuningData(data: unknown): { readonly entries: readonly Tuni
     ignored.push(reason ? `${broken} (${reason})` : broken);
   }
   if (read < length) ignored.push(`of its ${String(length)} entries the first ${String(MOST_ENTRIES)} are read`);
-  return ignored.length === 0 ? { entries: sound } : { entries: sound, ignored: ignored.join(", ") };
+  return { entries: sound, kernels, ...(ignored.length > 0 && { ignored: ignored.join(", ") }) };
 }
 
 const nameOf = (engine: unknown, revision: unknown): string => `version ${shown(engine)}, revision ${shown(revision)}`;

@@ -7,6 +7,7 @@ import { type ConvOperation, operandRoles, resultRoles, shapeOfRole } from "../p
 import { withBatch } from "../problem/problem.js";
 import { solversFor } from "../solvers/select.js";
 import { workspaceBytes } from "../planning/solver.js";
+import { integers } from "../vetting/integers.js";
 import { generalSolver, runOf } from "./candidates.js";
 import type { Candidate } from "./ownCandidate.js";
 import { type Contender, race, sampleOf } from "./race.js";
@@ -46,18 +47,6 @@ function bytesOf(operation: ConvOperation): number {
   const roles = [...operandRoles(operation), ...resultRoles(operation)];
   const elements = roles.reduce((sum, role) => sum + product(shapeOfRole(operation, role)), 0);
   return BYTES_PER_ELEMENT[operation.dtype] * elements;
-}
-
-/** Small integers, the same each time: sums of their products are integers, and exact in float32. */
-function integers(size: number, seed: number): Float32Array {
-  const values = new Float32Array(size);
-  let state = seed + 1;
-  for (let i = 0; i < size; i++) {
-    // Numerical Recipes' linear congruential generator, by its high bits.
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    values[i] = ((state >>> 16) % 5) - 2;
-  }
-  return values;
 }
 
 /**

@@ -20,7 +20,7 @@ async function runLayer(engine: Engine): Promise<void> {
 describe("with debug", () => {
   gpuTest("pipelines, bind groups, passes, groups and buffers have names", async ({ engine: shared }) => {
     const { device, pipelines, bindGroups, passes, groups, ungrouped, buffers } = labelDevice(deviceOf(shared));
-    using engine = await createEngine({ device, debug: true });
+    using engine = await createEngine({ device, debug: true, vetKernels: false });
     await runLayer(engine);
     const gradient = "conv2d weight gradient 3x8x8 -> 4, 3x3";
     expect(pipelines).toContain(`direct ${LAYER}`);
@@ -39,7 +39,7 @@ describe("with debug", () => {
 
   gpuTest("scratch memory is named by what it holds, and a buffer anew with each use", async ({ engine: shared }) => {
     const { device, buffers } = labelDevice(deviceOf(shared));
-    using engine = await createEngine({ device, debug: true });
+    using engine = await createEngine({ device, debug: true, vetKernels: false });
     using x = engine.tensor(new Float32Array(32 * 64), [1, 32, 8, 8]);
     using w = engine.tensor(new Float32Array(32 * 32 * 9), [32, 32, 3, 3]);
     const options = { padding: 1, solver: "winograd" };
@@ -61,7 +61,7 @@ describe("with debug", () => {
 
   gpuTest("strides, groups, batches, types and activations are told", async ({ engine: shared }) => {
     const { device, groups } = labelDevice(deviceOf(shared));
-    using engine = await createEngine({ device, debug: true });
+    using engine = await createEngine({ device, debug: true, vetKernels: false });
     using x = engine.tensor(new Float32Array(2 * 4 * 9), [2, 4, 9], { dtype: "float16" });
     using w = engine.tensor(new Float32Array(4 * 2 * 3), [4, 2, 3], { dtype: "float16" });
     const options = { stride: 2, dilation: 3, groups: 2, activation: "relu", solver: "direct" } as const;
@@ -80,7 +80,7 @@ describe("with debug", () => {
     "replays and callers' encoders have groups, too, and callers' buffers keep their names",
     async ({ engine: shared }) => {
       const { device, groups, passes } = labelDevice(deviceOf(shared));
-      using engine = await createEngine({ device, debug: true });
+      using engine = await createEngine({ device, debug: true, vetKernels: false });
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
       const buffer = device.createBuffer({ label: "mine", size: 4 * 192, usage });
       using x = engine.wrap(buffer, [1, 3, 8, 8]);
@@ -105,7 +105,7 @@ describe("with debug", () => {
 
   gpuTest("an operation that cannot be encoded leaves no group open", async ({ engine: shared }) => {
     const { device, faults } = failingDevice(deviceOf(shared));
-    using engine = await createEngine({ device, debug: true });
+    using engine = await createEngine({ device, debug: true, vetKernels: false });
     faults.onDispatch = () => {
       faults.onDispatch = () => undefined;
       throw new Error("on purpose");
@@ -123,7 +123,7 @@ describe("with debug", () => {
 describe("without debug", () => {
   gpuTest("kernels share pipelines, and nothing is grouped", async ({ engine: shared }) => {
     const { device, pipelines, groups, passes, buffers } = labelDevice(deviceOf(shared));
-    using engine = await createEngine({ device });
+    using engine = await createEngine({ device, vetKernels: false });
     await runLayer(engine);
     expect(pipelines).toContain("direct");
     expect(groups).toEqual([]);

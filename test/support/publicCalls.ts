@@ -185,6 +185,7 @@ export function helperCalls(): PublicCall[] {
     deviceClass: part("word", "unknown"),
     poolBytes: part("bytes", 0),
     poison: part("boolean", false),
+    vetKernels: part("boolean", false),
     tune: part("word", "off"),
     tuningStore: part("object", library.memoryStore()),
     onWarning: part("anyFunction", () => undefined),

@@ -8,12 +8,15 @@ export class ErrorReports {
   /** The first one that was not thrown yet. */
   #reported: Error | undefined;
 
-  /** @param onFailure called where recorded work may not have run */
-  constructor(device: GPUDevice, onFailure: () => void) {
+  /**
+   * @param onFailure called where recorded work may not have run
+   * @param hearsDevice whether errors that no scope caught are reported, too
+   */
+  constructor(device: GPUDevice, onFailure: () => void, hearsDevice = true) {
     this.#device = device;
     this.#onFailure = onFailure;
     this.#listener = listenerFor(new WeakRef(this));
-    device.addEventListener("uncapturederror", this.#listener);
+    if (hearsDevice) device.addEventListener("uncapturederror", this.#listener);
   }
 
   report(error: Error): void {

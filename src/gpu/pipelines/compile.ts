@@ -3,11 +3,14 @@ import { DeviceError, textOf } from "../../base/errors.js";
 import { indent } from "../../kernels/indent.js";
 import { popReason } from "../device/allocation.js";
 
+/** The device does not compile a kernel. */
+export class CompileError extends DeviceError {}
+
 /**
  * The pipeline that `create` makes of a module with this text, which is indented first.
  *
  * @param label the kernel's name
- * @throws DeviceError that names the kernel.
+ * @throws CompileError that names the kernel.
  */
 export async function compile<Pipeline>(
   device: GPUDevice,
@@ -31,7 +34,7 @@ export async function compile<Pipeline>(
     // Lines are cited where the compiler refuses the text. Other reasons are limits of the device, or its loss.
     const cited = module && refused !== undefined ? await citationOf(module, code) : undefined;
     const reason = cited ?? refused ?? (cause instanceof Error ? cause.message : textOf(cause));
-    throw new DeviceError(`kernel ${label} did not compile: ${reason}`, { cause });
+    throw new CompileError(`kernel ${label} did not compile: ${reason}`, { cause });
   }
 }
 

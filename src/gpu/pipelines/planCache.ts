@@ -5,6 +5,7 @@ import type { Allocator } from "../device/allocation.js";
 import type { DeviceLife } from "../device/deviceLife.js";
 import type { PipelineCache } from "./pipelineCache.js";
 import { PreparedPlan } from "./prepared.js";
+import type { Trial } from "./trial.js";
 
 /** The most plans that are kept. The oldest leaves first. */
 const PLANS_KEPT = 2048;
@@ -29,19 +30,32 @@ export class PlanCache {
    * The plan of that key. `makePlan` makes it where it is new, where one of its kernels or uniforms failed, or where it is long
    * and the device turned out to be of another speed.
    *
+   * @param tryOut begins the trial of a new plan
    * @param label returns the operation's label, where profilers are to show it
    * @throws whatever `makePlan` throws; DeviceError where the device does.
    */
-  get(key: string, makePlan: () => SolverPlan, label: (() => string) | undefined): PreparedPlan {
-    return this.#life.attempt(() => this.#find(key, makePlan, label));
+  get(
+    key: string,
+    makePlan: () => SolverPlan,
+    tryOut: (plan: SolverPlan) => Trial | undefined,
+    label: (() => string) | undefined,
+  ): PreparedPlan {
+    return this.#life.attempt(() => this.#find(key, makePlan, tryOut, label));
   }
 
-  #find(key: string, makePlan: () => SolverPlan, label: (() => string) | undefined): PreparedPlan {
+  #find(
+    key: string,
+    makePlan: () => SolverPlan,
+    tryOut: (plan: SolverPlan) => Trial | undefined,
+    label: (() => string) | undefined,
+  ): PreparedPlan {
     const known = this.#plans.get(key);
     if (known && !known.failed && known.suits(this.#speed)) return known;
     known?.forget();
     // A plan that failed is not disposed of: its packing may be recorded and not yet submitted.
-    const prepared = new PreparedPlan(this.#device, this.#pipelines, this.#allocator, makePlan(), label?.());
+    const plan = makePlan();
+    const prepared = new PreparedPlan(this.#device, this.#pipelines, this.#allocator, plan, label?.());
+    prepared.trial = tryOut(plan);
     if (this.#plans.size >= PLANS_KEPT) this.#forgetOldest();
     this.#plans.set(key, prepared);
     return prepared;

@@ -6,6 +6,7 @@ import type { Allocation, Allocator } from "../device/allocation.js";
 import type { PooledBuffer } from "../device/bufferPool.js";
 import { isPlatformError } from "../device/deviceErrors.js";
 import type { PipelineCache, PipelineEntry } from "./pipelineCache.js";
+import type { Trial } from "./trial.js";
 import { packUniforms } from "../../kernels/uniforms.js";
 
 /** A kernel to start. Its buffers are bound when it is encoded: until then they may be made once more. */
@@ -187,6 +188,8 @@ export class PreparedPlan {
   readonly scratchOncePacked: Scratch;
   /** Where it runs in pieces, whose plans are prepared by themselves: nothing else of it is. */
   readonly pieces: SolverPlan["pieces"];
+  /** What its kernels must pass before their results are used; undefined where they have. */
+  trial: Trial | undefined;
   readonly #dispatches: readonly PreparedDispatch[];
   readonly #packing: readonly PreparedDispatch[];
   readonly #oncePacked: readonly PreparedDispatch[];
@@ -216,9 +219,10 @@ export class PreparedPlan {
     this.#oncePacked = all.filter(({ step }) => !packs(step)).map(({ prepared }) => prepared);
   }
 
-  /** Whether a kernel failed to compile, or there was no room for uniforms. The plan must then be prepared anew. */
+  /** Whether a kernel failed to compile or gave wrong results, or there was no room for uniforms: it must be planned anew. */
   get failed(): boolean {
-    return this.#dispatches.some(({ started, uniforms }) => started?.error ?? uniforms.error);
+    const failed = this.#dispatches.some(({ started, uniforms }) => started?.error ?? uniforms.error);
+    return failed || this.trial?.verdict === "failed";
   }
 
   /** Whether its parts are as long as they should be on a device of that speed. */

@@ -5,6 +5,7 @@ import type { Allocation } from "../device/allocation.js";
 import type { BufferPool, PooledBuffer } from "../device/bufferPool.js";
 import type { PipelineEntry } from "../pipelines/pipelineCache.js";
 import type { RecordedDispatch } from "../pipelines/prepared.js";
+import type { Trial } from "../pipelines/trial.js";
 import type { GpuStorage } from "../device/storage.js";
 
 export interface RecordedOperation {
@@ -20,8 +21,12 @@ export interface RecordedOperation {
   /** Copies between buffers, before its dispatches and after them: those of pieces (inPieces.ts). */
   readonly copyBefore?: EncodeCopies | undefined;
   readonly copyAfter?: EncodeCopies | undefined;
-  /** Why it does not run: it was called off. */
+  /** Why it does not run: it was called off, or no kernel does it. */
   readonly error?: DeviceError;
+  /** What its kernels must pass before it runs; undefined where they have. */
+  readonly trial?: Trial | undefined;
+  /** The operation by other kernels, for a batch, where the trial failed. Absent where it packs weights. */
+  readonly again?: (batch: Batch) => RecordedOperation;
 }
 
 type EncodeCopies = (encoder: GPUCommandEncoder) => void;
@@ -65,6 +70,8 @@ export class Batch {
   /** Called once all of this is submitted: they give memory back, for example. */
   readonly afterwards: (() => void)[] = [];
   readonly unready = new Set<PipelineEntry>();
+  /** Trials that are not over, or that failed. */
+  readonly trials = new Set<Trial>();
   /** Buffers that are still arriving. */
   readonly arriving = new Set<Allocation>();
   /** Buffers that operations of this batch acquired. */
@@ -96,17 +103,36 @@ export class Batch {
 
   /** Whether all kernels and buffers are ready. Forgets those that are. */
   get isReady(): boolean {
+    for (const trial of this.trials) if (trial.verdict === "passed") this.trials.delete(trial);
     for (const entry of this.unready) if (entry.pipeline) this.unready.delete(entry);
     for (const allocation of this.arriving) if (!allocation.arriving) this.arriving.delete(allocation);
-    return this.unready.size === 0 && this.arriving.size === 0;
+    return this.unready.size === 0 && this.arriving.size === 0 && this.trials.size === 0;
   }
 
-  /** Resolves, never rejects, once every kernel has compiled or failed, and every buffer has arrived or failed. */
-  async ready(): Promise<void> {
-    await Promise.all([
-      ...[...this.unready].map((entry) => entry.settled),
-      ...[...this.arriving].map(({ arriving }) => arriving),
-    ]);
+  /**
+   * Resolves, never rejects, once every kernel has compiled or failed, and every buffer has arrived or failed. Operations whose
+   * kernels failed their trial are replaced.
+   *
+   * @param lists of this batch's operations, in order
+   */
+  async ready(lists: readonly RecordedOperation[][] = [this.operations]): Promise<void> {
+    for (;;) {
+      await Promise.all([
+        ...[...this.trials, ...this.unready].map((one) => one.settled),
+        ...[...this.arriving].map(({ arriving }) => arriving),
+      ]);
+      this.trials.clear();
+      this.unready.clear();
+      const replaced = replaceFailed(lists, this);
+      for (const operation of replaced) this.await(operation);
+      // A trial that decides nothing is over before its kernels are compiled.
+      for (const operation of lists.flat()) if (operation.trial?.verdict === "passed") this.#awaitKernels(operation);
+      if (replaced.length === 0 && this.unready.size === 0) return;
+    }
+  }
+
+  #awaitKernels({ dispatches }: RecordedOperation): void {
+    for (const { pipeline } of dispatches) if (!pipeline.pipeline && !pipeline.error) this.unready.add(pipeline);
   }
 
   /** Notes that what is recorded next uses the buffer. */
@@ -115,9 +141,11 @@ export class Batch {
   }
 
   /** Notes the kernels and buffers that must be ready before the operation can be encoded. */
-  await({ dispatches, reads, writes }: RecordedOperation): void {
+  await({ dispatches, reads, writes, trial }: RecordedOperation): void {
+    if (trial && trial.verdict !== "passed") this.trials.add(trial);
     for (const { pipeline, uniforms } of dispatches) {
-      if (!pipeline.pipeline) this.unready.add(pipeline);
+      // A trial ends, too, where a kernel never compiles.
+      if (!trial && !pipeline.pipeline) this.unready.add(pipeline);
       this.expect(uniforms);
     }
     for (const { pooled } of reads) this.expect(pooled);
@@ -136,4 +164,27 @@ export class Batch {
   abandon(error: DeviceError): void {
     for (const { settle } of this.copies) settle(error);
   }
+}
+
+/**
+ * Puts other operations in the place of those whose kernels failed their trial, and returns them. Of an operation that is divided the
+ * first piece does all.
+ */
+function replaceFailed(lists: readonly RecordedOperation[][], batch: Batch): RecordedOperation[] {
+  const replaced = new Set<RecordedOperation["again"]>();
+  const others: RecordedOperation[] = [];
+  for (const list of lists) {
+    for (const [i, operation] of list.entries()) {
+      const { trial, again, packs, error } = operation;
+      if (trial?.verdict !== "failed" || error) continue;
+      if (again && !replaced.has(again)) {
+        replaced.add(again);
+        others.push((list[i] = again(batch)));
+      } else if (again || !operation.dispatches.every(({ pipeline }) => pipeline.pipeline)) {
+        if (packs) packs.version = undefined;
+        list[i] = { ...operation, dispatches: [], trial: undefined };
+      }
+    }
+  }
+  return others;
 }

@@ -33,10 +33,13 @@ export class GpuSequence implements Sequence {
    * with the reason.
    */
   async compiled(): Promise<void> {
-    const kernels = [...this.#batch.unready];
     const buffers = [...this.#batch.arriving];
     await this.#batch.ready();
-    const error = [...kernels, ...buffers].find((one) => one.error !== undefined)?.error;
+    const { operations } = this.#batch;
+    const parts = operations.flatMap(({ dispatches }) =>
+      dispatches.flatMap(({ pipeline, uniforms }) => [pipeline, uniforms]),
+    );
+    const error = [...operations, ...parts, ...buffers].find((one) => one.error !== undefined)?.error;
     if (!error) return;
     this.dispose();
     for (const { writes } of this.#batch.operations) for (const storage of writes) failStorage(storage, error);

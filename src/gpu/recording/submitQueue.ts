@@ -117,7 +117,7 @@ export class SubmitQueue {
     if (queued.isReady === undefined) {
       queued.isReady = queued.batch.isReady;
       if (!queued.isReady) {
-        void queued.batch.ready().then(() => {
+        void queued.batch.ready(queued.segments.map(({ operations }) => operations)).then(() => {
           queued.isReady = true;
           this.#submitReady();
         });

@@ -1,0 +1,54 @@
+/**
+ * What trials of kernels cost, `npm run vetting`: for the benchmark's layers, milliseconds of the host and the device from the start
+ * of a trial to its verdict, its kernels compiled. `-- --filter ResNet` takes some of them.
+ */
+import { createEngine } from "webgpu-conv/node";
+import { plainOperation } from "../../src/calls/calls.js";
+import { PipelineCache } from "../../src/gpu/pipelines/pipelineCache.js";
+import { readCapabilities } from "../../src/planning/capabilities.js";
+import type { Direction } from "../../src/problem/operation.js";
+import { makeProblem } from "../../src/problem/problem.js";
+import { select } from "../../src/solvers/select.js";
+import { textKeys } from "../../src/vetting/keys.js";
+import { tryOut } from "../../src/vetting/tryOut.js";
+import { LAYERS } from "../benchmark/layers.js";
+
+const DIRECTIONS: readonly Direction[] = ["forward", "inputGradient", "weightGradient"];
+
+const filterAt = process.argv.indexOf("--filter");
+const filter = filterAt < 0 ? "" : process.argv[filterAt + 1];
+const engine = await createEngine();
+const { device } = engine;
+if (!device) throw new Error("trials need a WebGPU device");
+const capabilities = readCapabilities(device);
+const ground = { device, capabilities, pipelines: new PipelineCache(device), select };
+console.log(`${engine.adapter.description}\n`);
+
+const times: number[] = [];
+const tried = new Set<string>();
+let undecided = 0;
+for (const { origin, batch, inChannels, outChannels, kernel, extent, options } of LAYERS) {
+  if (!origin.includes(filter)) continue;
+  const weight = [outChannels, inChannels / options.groups, kernel, kernel];
+  const problem = makeProblem(2, [batch, inChannels, extent, extent], weight, options);
+  for (const direction of DIRECTIONS) {
+    const operation = plainOperation(direction, problem, { dtype: "float32" });
+    const { plan } = select(operation, capabilities);
+    const key = textKeys(plan).join();
+    if (tried.has(key)) continue;
+    tried.add(key);
+    // The first one waits for the compiler.
+    const first = await tryOut(operation, plan, ground, { platform: "" });
+    if (first !== "passed") undecided++;
+    if (typeof first === "object") console.log(first.fault.report);
+    const begin = performance.now();
+    await tryOut(operation, plan, ground, { platform: "" });
+    times.push(performance.now() - begin);
+    console.log(`${(times.at(-1) ?? 0).toFixed(1).padStart(6)} ms  ${direction}, ${plan.solver}, ${origin}`);
+  }
+}
+times.sort((a, b) => a - b);
+const at = (share: number): string => (times[Math.floor(share * (times.length - 1))] ?? 0).toFixed(1);
+console.log(`\n${String(times.length)} plans: median ${at(0.5)} ms, 95 in 100 within ${at(0.95)} ms, most ${at(1)} ms`);
+console.log(`${String(undecided)} of them have no small problem with the same kernels`);
+engine.dispose();

@@ -1,0 +1,133 @@
+/**
+ * Vetting: kernels that are new on an adapter first compute a small problem of integers, whose result is compared with the
+ * reference. Work that needs them waits meanwhile, as it does while they compile. Those that are wrong, do not compile, never end or
+ * lose the device are set aside, and the next solver serves.
+ */
+import { DeviceError, DeviceLostError, textOf } from "../base/errors.js";
+import { loadLazily } from "../base/lazy.js";
+import type { Trial, TrialGround, Vetting } from "../gpu/pipelines/trial.js";
+import type { SolverPlan } from "../planning/solver.js";
+import type { ConvOperation } from "../problem/operation.js";
+import { shortKey, textKeys } from "./keys.js";
+import type { Outcome, TrialLimits } from "./outcome.js";
+import type { Verdicts } from "./verdicts.js";
+
+/** How long a device may take to say that it is lost, after a failure. */
+const LOSS_MILLISECONDS = 500;
+
+class PendingTrial implements Trial {
+  verdict: Trial["verdict"] = "pending";
+  error: DeviceError | undefined;
+  readonly settled: Promise<void>;
+
+  constructor(outcome: Promise<Outcome>) {
+    this.settled = outcome.then((found) => {
+      if (typeof found === "object") this.error = found.error;
+      this.verdict = this.error ? "failed" : "passed";
+    });
+  }
+}
+
+export class KernelVetting implements Vetting {
+  readonly #verdicts: Verdicts;
+  readonly #platform: string;
+  readonly #limits: TrialLimits;
+  /** By plan, as its texts tell it. */
+  readonly #trials = new Map<string, Trial>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param platform the adapter, the browser and its version, in words: what holds for one need not hold for another
+   * @param limits read when a trial begins
+   */
+  constructor(verdicts: Verdicts, platform: string, limits: TrialLimits = {}) {
+    this.#verdicts = verdicts;
+    this.#platform = platform;
+    this.#limits = limits;
+  }
+
+  get verdicts(): Verdicts {
+    return this.#verdicts;
+  }
+
+  refusal(plan: SolverPlan): string | undefined {
+    const verdicts = this.#verdicts;
+    if (verdicts.faults.length === 0) return undefined;
+    const keys = this.#keysOf(plan);
+    const fault = [planKey(keys), ...keys].map((key) => verdicts.faultOf(key)).find((known) => known);
+    return fault && `it is set aside on this device (${fault.reason}): ${fault.message}`;
+  }
+
+  trialOf(operation: ConvOperation, plan: SolverPlan, ground: TrialGround): Trial | undefined {
+    const keys = this.#keysOf(plan);
+    if (keys.every((key) => this.#verdicts.hasPassed(key))) return undefined;
+    const key = planKey(keys);
+    const known = this.#trials.get(key);
+    if (known?.verdict === "pending") return known;
+    const decide = (): Promise<Outcome> => this.#decide(operation, plan, ground, keys);
+    const outcome = this.#verdicts.hasLosses ? this.#last.then(decide) : decide();
+    this.#last = outcome;
+    const trial = new PendingTrial(outcome);
+    this.#trials.set(key, trial);
+    void trial.settled.then(() => this.#trials.delete(key));
+    return trial;
+  }
+
+  relent(): void {
+    this.#verdicts.relent();
+  }
+
+  #keysOf(plan: SolverPlan): string[] {
+    return textKeys(plan).map((text) => this.#keyOf(text));
+  }
+
+  #keyOf(text: string): string {
+    return shortKey(`${this.#platform} ${text}`);
+  }
+
+  async #decide(
+    operation: ConvOperation,
+    plan: SolverPlan,
+    ground: TrialGround,
+    keys: readonly string[],
+  ): Promise<Outcome> {
+    const outcome = await this.#try(operation, plan, ground, planKey(keys));
+    if (outcome === "passed") this.#verdicts.pass(keys);
+    if (typeof outcome === "object") {
+      const { fault, text } = outcome;
+      this.#verdicts.setAside(text === undefined ? planKey(keys) : this.#keyOf(text), fault);
+    }
+    return outcome;
+  }
+
+  /** Never rejects. */
+  async #try(operation: ConvOperation, plan: SolverPlan, ground: TrialGround, key: string): Promise<Outcome> {
+    const platform = this.#platform;
+    try {
+      const { tryOut, lossOf } = await loadLazily("what tries kernels", () => import("./tryOut.js"));
+      try {
+        return await tryOut(operation, plan, ground, { platform, ...this.#limits });
+      } catch (error) {
+        if (!(await isLoss(error, ground.device)) || !this.#verdicts.isCauseOfLoss(key)) throw error;
+        return await lossOf(operation, plan, platform, error);
+      }
+    } catch (error) {
+      // There was no memory for it, say, or the page is offline. All else is a mistake of ours.
+      if (!(error instanceof DeviceError))
+        this.#verdicts.warn(`kernels of ${plan.solver} were not tried: ${textOf(error)}`);
+      return "undecided";
+    }
+  }
+}
+
+/** Whether a device fails because it is lost. It may take a while to say so. */
+async function isLoss(error: unknown, { lost }: GPUDevice): Promise<boolean> {
+  if (!(error instanceof DeviceError) || error instanceof DeviceLostError) return error instanceof DeviceLostError;
+  const told = lost.then(() => true);
+  return await Promise.race([
+    told,
+    new Promise<boolean>((resolve) => setTimeout(() => resolve(false), LOSS_MILLISECONDS)),
+  ]);
+}
+
+const planKey = (keys: readonly string[]): string => shortKey([...keys].sort().join());

@@ -1,0 +1,130 @@
+/** Kernels that never end, or take the device with them, are set aside like wrong ones. */
+import { Engine } from "webgpu-conv";
+import { forward, makeProblem } from "webgpu-conv/reference";
+import { describe, expect } from "vitest";
+import { createEngine } from "test-engine";
+import { Context } from "../../src/api/context.js";
+import { EngineCore } from "../../src/api/engineCore.js";
+import { GpuBackend } from "../../src/gpu/gpuBackend.js";
+import { Tuning } from "../../src/tuner/tuning.js";
+import { Verdicts } from "../../src/vetting/verdicts.js";
+import { KernelVetting } from "../../src/vetting/vetting.js";
+import { Random, smallIntegers } from "../support/data.js";
+import { failingDevice, replacing } from "../support/failingDevice.js";
+import { deviceOf, gpuTest } from "../support/gpuTest.js";
+import { newDevice } from "../support/losses.js";
+
+const INPUT = [1, 24, 9, 12];
+const WEIGHT = [16, 24, 1, 1];
+const SHAPES = { input: INPUT, weight: WEIGHT };
+const X = smallIntegers(new Random(1), 24 * 108);
+const W = smallIntegers(new Random(2), 16 * 24);
+const Y = [...forward(makeProblem(2, INPUT, WEIGHT), X, W)];
+const PATIENCE = 2000;
+
+/** An engine on that device, whose trials take so long at most. */
+function engineWith(device: GPUDevice, onFault: (message: string) => void): Engine {
+  // The kernels that serve instead may take longer on a busy machine.
+  const limits: { patience?: number } = { patience: PATIENCE };
+  const warn = (message: string): void => {
+    delete limits.patience;
+    onFault(message);
+  };
+  const verdicts = new Verdicts(warn);
+  const vet = (): KernelVetting => new KernelVetting(verdicts, "a device", limits);
+  const backend = new GpuBackend(device, { ownsDevice: false, poolBytes: 2 ** 24, poison: false, vet });
+  const tuning = new Tuning(backend, { mode: "off", store: undefined, warn });
+  return new Engine(new Context(new EngineCore(backend, tuning, undefined)));
+}
+
+/** The kernels that a 1x1 layer would be run by. */
+const kernelsOf = (engine: Engine): string[] => engine.explain("conv2d", SHAPES).dispatches.map(({ kernel }) => kernel);
+
+const never = (): Promise<never> => new Promise(() => undefined);
+
+describe("a kernel that never ends", () => {
+  gpuTest("being compiled is set aside", async ({ engine: shared }) => {
+    const real = deviceOf(shared);
+    const kernels = kernelsOf(shared);
+    let asked = 0;
+    const createComputePipelineAsync = (descriptor: GPUComputePipelineDescriptor): Promise<GPUComputePipeline> => {
+      if (!kernels.includes(descriptor.label ?? "")) return real.createComputePipelineAsync(descriptor);
+      asked++;
+      return never();
+    };
+    const warnings: string[] = [];
+    using engine = engineWith(replacing(real, { createComputePipelineAsync }), (message) => warnings.push(message));
+    using x = engine.tensor(X, INPUT);
+    using w = engine.tensor(W, WEIGHT);
+    using y = engine.conv2d(x, w);
+    expect([...(await y.data())]).toEqual(Y);
+    expect(engine.kernelFaults).toMatchObject([{ reason: "never finished" }]);
+    expect(engine.kernelFaults[0].message).toBe("compiling it did not end within 2 seconds");
+    expect(warnings.length).toBe(1);
+    const before = asked;
+    using again = engine.conv2d(x, w);
+    expect([...(await again.data())]).toEqual(Y);
+    expect(asked).toBe(before);
+  });
+
+  gpuTest("on the device is set aside", async ({ engine: shared }) => {
+    const real = deviceOf(shared);
+    let hangs = true;
+    const createBuffer = (descriptor: GPUBufferDescriptor): GPUBuffer => {
+      const buffer = real.createBuffer(descriptor);
+      const isRead = (descriptor.usage & GPUBufferUsage.MAP_READ) !== 0;
+      if (isRead && hangs) buffer.mapAsync = never;
+      return buffer;
+    };
+    using engine = engineWith(replacing(real, { createBuffer }), () => (hangs = false));
+    using x = engine.tensor(X, INPUT);
+    using w = engine.tensor(W, WEIGHT);
+    using y = engine.conv2d(x, w);
+    await engine.submit();
+    expect(engine.kernelFaults).toMatchObject([{ reason: "never finished" }]);
+    expect(engine.kernelFaults[0].message).toBe("a small problem did not end within 2 seconds");
+    expect([...(await y.data())]).toEqual(Y);
+  });
+});
+
+describe("a kernel that loses the device", () => {
+  gpuTest("again is set aside, and the engine goes on without it", async ({ engine: shared }) => {
+    const kernels = kernelsOf(shared);
+    let losses = 0;
+    /** A device that goes with the first trial of these kernels. */
+    const fragile = async (): Promise<GPUDevice> => {
+      const real = await newDevice();
+      let isBroken = false;
+      const { device, faults } = failingDevice(real);
+      const createComputePipelineAsync = async (
+        descriptor: GPUComputePipelineDescriptor,
+      ): Promise<GPUComputePipeline> => {
+        isBroken ||= kernels.includes(descriptor.label ?? "");
+        return await real.createComputePipelineAsync(descriptor);
+      };
+      faults.onSubmit = () => {
+        if (!isBroken) return;
+        isBroken = false;
+        losses++;
+        real.destroy();
+      };
+      return replacing(device, { createComputePipelineAsync });
+    };
+    using engine = await createEngine({ device: await fragile(), reacquire: fragile, onWarning: () => undefined });
+    const x = engine.tensor(X, INPUT, { keep: true });
+    const w = engine.tensor(W, WEIGHT, { keep: true });
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const { lost } = engine;
+      using y = engine.conv2d(x, w);
+      await expect(y.data()).rejects.toThrow(/lost/);
+      await (
+        await lost
+      ).recovered;
+    }
+    using y = engine.conv2d(x, w);
+    expect([...(await y.data())]).toEqual(Y);
+    expect(losses).toBe(2);
+    expect(engine.kernelFaults).toMatchObject([{ reason: "lost the device" }]);
+    expect(kernelsOf(engine)).not.toEqual(kernels);
+  });
+});
