@@ -11,7 +11,7 @@ import { scalarTileWeightGradient } from "./scalarTile/scalarTileWeightGradient.
 import { stripWeightGradient } from "./strip/stripWeightGradient.js";
 import { winogradWeightGradient } from "./winograd/winogradWeightGradient.js";
 import { subgroupMatrix } from "./subgroupMatrix/subgroupMatrix.js";
-import { withWeightRepairs } from "./passes/weightRepairs.js";
+import { withWeightRepairs } from "./passes/repairWeights.js";
 import { inBounds, inRows } from "./forms.js";
 
 export const SOLVERS: readonly ListedSolver[] = [

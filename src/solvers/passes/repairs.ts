@@ -1,13 +1,13 @@
 /**
  * Results that are NaN because kernels multiply the zeros of padding by infinite weights: they are summed once more, where padding
  * has no terms. So inner loops cost what they do without, and an operation whose weights the host knows to be finite has no
- * such dispatch. Weight gradients: weightRepairs.ts.
+ * such dispatch. Weight gradients: repairWeights.ts.
  */
 import type { Capabilities } from "../../planning/capabilities.js";
 import type { SolverPlan } from "../../planning/solver.js";
 import { bounded } from "../../problem/bounded.js";
 import type { ConvOperation } from "../../problem/operation.js";
-import { directDispatch } from "../direct/directDispatch.js";
+import { directDispatch } from "../direct/direct.js";
 import { EMPTY_BOX, insideBox } from "../shared/insideBox.js";
 import { hasBorder } from "./borderInputGradient.js";
 
