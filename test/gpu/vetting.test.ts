@@ -6,6 +6,7 @@ import { createEngine } from "test-engine";
 import { Random, smallIntegers } from "../support/data.js";
 import { type Faults, failingDevice } from "../support/failingDevice.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
+import { withLimits } from "../support/smallDevice.js";
 import { wrongKernels } from "../support/wrongKernels.js";
 
 const INPUT = [2, 24, 10, 12];
@@ -126,6 +127,21 @@ describe("a kernel that gives wrong results", () => {
     submitted();
     expect(await valuesOf(result)).toEqual(Y);
     expect(engine.kernelFaults.length).toBe(1);
+  });
+
+  gpuTest("of an operation in pieces is replaced as well", async ({ engine: shared }) => {
+    const small = withLimits(deviceOf(shared), { maxStorageBufferBindingSize: 16_384 });
+    const { device, faults } = failingDevice(small.device);
+    using whole = await createEngine({ device, onWarning: () => undefined });
+    const { dispatches } = whole.explain("conv2d", SHAPES, OPTIONS);
+    faults.rewrite = wrongKernels(
+      [...new Set(dispatches.map(({ kernel }) => kernel))].filter((name) => !name.includes("copy")),
+    );
+    using x = whole.tensor(X, INPUT);
+    using w = whole.tensor(W, WEIGHT);
+    for (let run = 0; run < 2; run++) expect(await valuesOf(whole.conv2d(x, w, OPTIONS))).toEqual(Y);
+    expect(whole.kernelFaults.map(({ reason }) => reason)).toContain("wrong results");
+    expect(small.violations).toEqual([]);
   });
 
   gpuTest("in gradients is replaced, where several solvers in a row are wrong, too", async ({ engine: shared }) => {

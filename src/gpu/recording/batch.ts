@@ -70,8 +70,8 @@ export class Batch {
   /** Called once all of this is submitted: they give memory back, for example. */
   readonly afterwards: (() => void)[] = [];
   readonly unready = new Set<PipelineEntry>();
-  /** Trials that are not over, or that failed. */
-  readonly trials = new Set<Trial>();
+  /** Trials that are not over, or that failed, and the kernels that wait for them. */
+  readonly trials = new Map<Trial, Set<PipelineEntry>>();
   /** Buffers that are still arriving. */
   readonly arriving = new Set<Allocation>();
   /** Buffers that operations of this batch acquired. */
@@ -103,7 +103,7 @@ export class Batch {
 
   /** Whether all kernels and buffers are ready. Forgets those that are. */
   get isReady(): boolean {
-    for (const trial of this.trials) if (trial.verdict === "passed") this.trials.delete(trial);
+    this.#leaveTrials();
     for (const entry of this.unready) if (entry.pipeline) this.unready.delete(entry);
     for (const allocation of this.arriving) if (!allocation.arriving) this.arriving.delete(allocation);
     return this.unready.size === 0 && this.arriving.size === 0 && this.trials.size === 0;
@@ -118,21 +118,25 @@ export class Batch {
   async ready(lists: readonly RecordedOperation[][] = [this.operations]): Promise<void> {
     for (;;) {
       await Promise.all([
-        ...[...this.trials, ...this.unready].map((one) => one.settled),
+        ...[...this.trials.keys(), ...this.unready].map((one) => one.settled),
         ...[...this.arriving].map(({ arriving }) => arriving),
       ]);
-      this.trials.clear();
       this.unready.clear();
+      this.#leaveTrials();
+      this.trials.clear();
       const replaced = replaceFailed(lists, this);
       for (const operation of replaced) this.await(operation);
-      // A trial that decides nothing is over before its kernels are compiled.
-      for (const operation of lists.flat()) if (operation.trial?.verdict === "passed") this.#awaitKernels(operation);
       if (replaced.length === 0 && this.unready.size === 0) return;
     }
   }
 
-  #awaitKernels({ dispatches }: RecordedOperation): void {
-    for (const { pipeline } of dispatches) if (!pipeline.pipeline && !pipeline.error) this.unready.add(pipeline);
+  /** Kernels that passed are waited for by themselves: a trial that decides nothing is over before they are compiled. */
+  #leaveTrials(): void {
+    for (const [trial, kernels] of this.trials) {
+      if (trial.verdict !== "passed") continue;
+      this.trials.delete(trial);
+      for (const kernel of kernels) if (!kernel.pipeline && !kernel.error) this.unready.add(kernel);
+    }
   }
 
   /** Notes that what is recorded next uses the buffer. */
@@ -142,10 +146,14 @@ export class Batch {
 
   /** Notes the kernels and buffers that must be ready before the operation can be encoded. */
   await({ dispatches, reads, writes, trial }: RecordedOperation): void {
-    if (trial && trial.verdict !== "passed") this.trials.add(trial);
+    // A trial ends, too, where a kernel never compiles.
+    let kernels = this.unready;
+    if (trial && trial.verdict !== "passed") {
+      kernels = this.trials.get(trial) ?? new Set();
+      this.trials.set(trial, kernels);
+    }
     for (const { pipeline, uniforms } of dispatches) {
-      // A trial ends, too, where a kernel never compiles.
-      if (!trial && !pipeline.pipeline) this.unready.add(pipeline);
+      if (!pipeline.pipeline) kernels.add(pipeline);
       this.expect(uniforms);
     }
     for (const { pooled } of reads) this.expect(pooled);
