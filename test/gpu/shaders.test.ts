@@ -1,5 +1,6 @@
 /** Each kernel file compiles without its conditions and specialised, and its reflected interface is the compiler's own. */
 import { describe, expect } from "vitest";
+import { indent } from "../../src/kernels/indent.js";
 import type { Kernel, LoadedKernel } from "../../src/kernels/kernel.js";
 import { type AliasTypes, type ConstantValues, decideConditions, specialize } from "../../src/kernels/specialize.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
@@ -115,7 +116,17 @@ for (const kernel of LOADED_KERNELS) {
 }
 
 /** Whether the entry point, as the file stands, reads or writes the binding. Constants may leave one untouched. */
-function isUsed(code: string, name: string): boolean {
-  const uses = code.match(new RegExp(`\\b${name}\\[`, "g")) ?? [];
-  return uses.length > 0;
+const isUsed = (code: string, name: string): boolean => new RegExp(`\\b${name}\\[`).test(reachedBy("main", code));
+
+/** The text of a function and of all that it calls. */
+function reachedBy(entry: string, code: string): string {
+  const functions = new Map(
+    [...indent(code).matchAll(/\bfn (\w+)\([\s\S]*?^\}/gm)].map(([text, name]) => [name, text]),
+  );
+  const reached = new Set([entry]);
+  for (const name of reached) {
+    for (const [, called] of (functions.get(name) ?? "").matchAll(/\b(\w+)\(/g))
+      if (functions.has(called)) reached.add(called);
+  }
+  return [...reached].map((name) => functions.get(name) ?? "").join("\n");
 }
