@@ -13,7 +13,7 @@ const NOTHING = new Float32Array();
 
 const loadFormulas = () => loadLazily("activations", () => import("../problem/activationFormulas.js"));
 
-/** In float64, in the order of `resultRoles`. `x` of the inputs is values, of an image too. */
+/** In float64, in the order of `resultRoles`; NaN where nothing is computed. `x` of the inputs is values, of an image too. */
 export async function expectedOf(operation: ConvOperation, inputs: Inputs): Promise<Float64Array[]> {
   const { direction, problem, masked, bias } = operation;
   const { x = NOTHING, y = NOTHING, activated = NOTHING } = inputs;
@@ -51,37 +51,53 @@ export async function expectedOf(operation: ConvOperation, inputs: Inputs): Prom
   }
 }
 
+/** Products that are summed: milliseconds. Of more, some channels of the result are left out, whose sums are NaN. */
+const MOST_PRODUCTS = 2 ** 21;
+
 /** The sums of products of a pass. */
 function sumsOf(
   problem: ConvProblem,
   direction: "forward" | "inputGradient" | "weightGradient",
   { x = NOTHING, w = NOTHING, y = NOTHING }: Inputs,
 ): Float64Array {
-  const { batch, groups, inChannelsPerGroup, outChannelsPerGroup, output, kernel, taps, outputPositions } = problem;
-  const { inputShape, weightShape, outputShape, inputStrides, outputStrides, weightStrides } = problem;
+  const { batch, inChannelsPerGroup, outChannelsPerGroup, outChannels, output, kernel, taps, outputPositions } =
+    problem;
+  const { inputShape, weightShape, outputShape, inputStrides, outputStrides, weightStrides, inChannels } = problem;
   const shape = { forward: outputShape, inputGradient: inputShape, weightGradient: weightShape }[direction];
+  const isInput = direction === "inputGradient";
+  const oneIn = Math.ceil(problem.multiplyAdds / MOST_PRODUCTS);
+  /** The first channel, the last, and others evenly between. */
+  const isSummed = (channel: number, channels: number): boolean => channel % oneIn === 0 || channel === channels - 1;
   const sums = new Float64Array(product(shape));
   for (let at = 0; at < outputPositions * taps; at++) {
     const [position, tap] = [Math.floor(at / taps), at % taps];
     const source = sourceOf(problem, split(position, output), split(tap, kernel));
     if (source < 0) continue;
     for (let n = 0; n < batch; n++) {
-      for (let o = 0; o < groups * outChannelsPerGroup; o++) {
+      for (let o = 0; o < outChannels; o++) {
+        if (!isInput && !isSummed(o, outChannels)) continue;
         const first = Math.floor(o / outChannelsPerGroup) * inChannelsPerGroup;
         const yAt = n * outputStrides[0] + o * outputStrides[1] + position * outputStrides[2];
-        let xAt = n * inputStrides[0] + first * inputStrides[1] + source * inputStrides[2];
-        let wAt = o * weightStrides.out + tap * weightStrides.tap + position * problem.weightPositionStride;
+        const xFirst = n * inputStrides[0] + first * inputStrides[1] + source * inputStrides[2];
+        const wFirst = o * weightStrides.out + tap * weightStrides.tap + position * problem.weightPositionStride;
         for (let c = 0; c < inChannelsPerGroup; c++) {
+          if (isInput && !isSummed(first + c, inChannels)) continue;
+          const xAt = xFirst + c * inputStrides[1];
+          const wAt = wFirst + c * weightStrides.in;
           if (direction === "forward") sums[yAt] += x[xAt] * w[wAt];
-          else if (direction === "inputGradient") sums[xAt] += y[yAt] * w[wAt];
+          else if (isInput) sums[xAt] += y[yAt] * w[wAt];
           else sums[wAt] += y[yAt] * x[xAt];
-          xAt += inputStrides[1];
-          wAt += weightStrides.in;
         }
       }
     }
   }
-  return sums;
+  if (oneIn === 1) return sums;
+  const [channels, step] = {
+    forward: [outChannels, outputStrides[1]],
+    inputGradient: [inChannels, inputStrides[1]],
+    weightGradient: [outChannels, weightStrides.out],
+  }[direction];
+  return sums.map((sum, i) => (isSummed(Math.floor(i / step) % channels, channels) ? sum : NaN));
 }
 
 /** The input position that a tap reads; negative where that is a padding's zero. */

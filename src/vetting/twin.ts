@@ -55,7 +55,7 @@ export function twinOf(
   const keys = textKeys(plan);
   const { batch, groups, inChannelsPerGroup, outChannelsPerGroup, output } = operation.problem;
   const [depth, height, width] = output;
-  const whole = {
+  const whole: Sizes = {
     batch,
     groups,
     inChannels: inChannelsPerGroup,
@@ -81,8 +81,9 @@ export function twinOf(
     return its && keys.every((key) => its.has(key)) ? { operation: smaller, plan: itsPlan } : undefined;
   };
   for (const least of WANTED) {
-    const sizes = Object.fromEntries(NAMES.map((name) => [name, shrink(whole[name], least[name], 16)]));
-    const twin = attempt(sizes as unknown as Sizes, WANTED_MULTIPLY_ADDS);
+    let sizes = whole;
+    for (const name of NAMES) sizes = { ...sizes, [name]: shrink(whole[name], least[name], 16) };
+    const twin = attempt(sizes, WANTED_MULTIPLY_ADDS);
     if (twin) return twin;
   }
   const twins = ORDERS.map((names) => smallest(whole, names, attempt) ?? { operation, plan });
