@@ -5,12 +5,13 @@
  */
 import type { RoleStorages } from "../backend/backend.js";
 import { entriesOf } from "../base/entries.js";
-import { DeviceError, LimitError, show, textOf } from "../base/errors.js";
+import { LimitError, show } from "../base/errors.js";
 import type { Capabilities } from "../planning/capabilities.js";
+import type { SolverChoice } from "../planning/choice.js";
 import type { Pieces, PlannedPiece, Region } from "../planning/pieces.js";
 import type { SolverPlan } from "../planning/solver.js";
 import { product } from "../problem/geometry.js";
-import { type ConvOperation, keyOf, resultRoles, shapeOfRole, type TensorRole } from "../problem/operation.js";
+import { resultRoles, shapeOfRole, type TensorRole } from "../problem/operation.js";
 import { selectAround } from "../pieces/select.js";
 import { placeOf, wholeOf, WORD_BYTES } from "../pieces/regions.js";
 import { planSum } from "../pieces/sums.js";
@@ -19,21 +20,13 @@ import { type GpuStorage, requireReadable } from "./device/storage.js";
 import type { DeviceParts, PieceRunner } from "./parts.js";
 import { betweenPasses, type Bound, byKernel, type Copy, copyOf, inWords } from "./pieceCopies.js";
 import type { OperationBuffers } from "./pipelines/prepared.js";
-import type { Trial } from "./pipelines/trial.js";
-import { preparePlan, trialFor } from "./preparePlan.js";
-import type { Batch, RecordedOperation } from "./recording/batch.js";
-import { bindAgain } from "./runAgain.js";
+import { trialFor } from "./preparePlan.js";
+import type { RecordedOperation } from "./recording/batch.js";
+import { type TriedPiece, untilPieceTried } from "./runAgain.js";
 import { acquireScratch, packWeights } from "./runOperation.js";
 
 /** Bound as vectors, a buffer of less than one is too small. */
 const LEAST_BOUND_BYTES = 256;
-
-/** A piece whose kernels may be new on the adapter. */
-interface Tried {
-  readonly trial: Trial;
-  readonly operation: ConvOperation;
-  readonly buffers: OperationBuffers;
-}
 
 class Recording {
   readonly #parts: DeviceParts;
@@ -47,6 +40,7 @@ class Recording {
   /** Partial results. */
   readonly #partials = new Map<TensorRole, PooledBuffer>();
   readonly #scratch = new Set<PooledBuffer>();
+  readonly #choice: SolverChoice | undefined;
   #begun = false;
 
   constructor(
@@ -54,7 +48,9 @@ class Recording {
     operands: RoleStorages<GpuStorage>,
     results: ReadonlyMap<TensorRole, GpuStorage>,
     pieces: Pieces<SolverPlan>,
+    choice: SolverChoice | undefined,
   ) {
+    this.#choice = choice;
     this.#parts = parts;
     this.#operands = operands;
     this.#reads = Object.values(operands);
@@ -168,7 +164,7 @@ class Recording {
       after,
       reads,
       prepared.label,
-      prepared.trial && { trial: prepared.trial, operation, buffers },
+      prepared.trial && { trial: prepared.trial, operation, buffers, choice: this.#choice },
     );
     taken.forEach((one) => this.#release(one));
   }
@@ -180,7 +176,7 @@ class Recording {
     after: readonly Copy[],
     reads: readonly GpuStorage[] = [],
     label?: string,
-    tried?: Tried,
+    tried?: TriedPiece,
   ): void {
     const { recorder, unused } = this.#parts;
     recorder.open.batch.expect(unused);
@@ -197,30 +193,9 @@ class Recording {
     recorder.record({
       ...recordedWith(dispatches),
       reads: [...own, ...reads],
-      ...this.#untilTried(tried, recordedWith),
+      ...untilPieceTried(this.#parts, tried, recordedWith),
     });
     this.#begun = true;
-  }
-
-  /** What runs the piece by other kernels, with its copies, where its own fail their trial. */
-  #untilTried(
-    tried: Tried | undefined,
-    recordedWith: (steps: Bound) => RecordedOperation,
-  ): Pick<RecordedOperation, "trial" | "again"> {
-    if (tried?.trial.verdict !== "pending") return {};
-    const { trial, operation, buffers } = tried;
-    const again = (batch: Batch): RecordedOperation => {
-      try {
-        const prepared = preparePlan(this.#parts, operation, undefined, keyOf(operation));
-        const steps = bindAgain(this.#parts, prepared, buffers, batch);
-        const next = prepared.trial && { ...tried, trial: prepared.trial };
-        return { ...recordedWith(steps), ...this.#untilTried(next, recordedWith) };
-      } catch (cause) {
-        this.#parts.vetting?.relent();
-        return { ...recordedWith([]), error: trial.error ?? new DeviceError(textOf(cause), { cause }) };
-      }
-    };
-    return { trial, again };
   }
 
   #resultOf(role: TensorRole): GpuStorage {
@@ -289,14 +264,14 @@ function requireBindable({ bytes, shape }: GpuStorage, { limits }: Capabilities,
 export const PIECES: PieceRunner = {
   selectAround,
   requireBindable,
-  run(parts: DeviceParts, operation: ConvOperation, operands: RoleStorages<GpuStorage>, pieces: Pieces<SolverPlan>) {
+  run(parts, operation, operands, pieces, choice) {
     const { memory } = parts;
     const results = new Map<TensorRole, GpuStorage>();
     try {
       for (const role of resultRoles(operation)) {
         results.set(role, memory.allocate(shapeOfRole(operation, role), operation.dtype, "device"));
       }
-      new Recording(parts, Object.fromEntries(entriesOf(operands)), results, pieces).record();
+      new Recording(parts, Object.fromEntries(entriesOf(operands)), results, pieces, choice).record();
     } catch (error) {
       for (const { pooled } of results.values()) memory.release(pooled);
       throw error;

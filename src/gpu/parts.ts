@@ -5,6 +5,7 @@ import type { SolverPlan } from "../planning/solver.js";
 import type { ConvOperation } from "../problem/operation.js";
 import type { GpuStorage } from "./device/storage.js";
 import type { Capabilities } from "../planning/capabilities.js";
+import type { SolverChoice } from "../planning/choice.js";
 import { inParts, longestOn } from "../planning/parts.js";
 import { policyOf } from "../planning/policy.js";
 import type { Select } from "../solvers/choose.js";
@@ -53,6 +54,7 @@ export interface PieceRunner {
     operation: ConvOperation,
     operands: RoleStorages<GpuStorage>,
     pieces: Pieces<SolverPlan>,
+    choice: SolverChoice | undefined,
   ) => GpuStorage[];
 }
 

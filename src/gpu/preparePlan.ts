@@ -6,7 +6,7 @@ import type { DeviceParts } from "./parts.js";
 import type { PreparedPlan } from "./pipelines/prepared.js";
 import type { Trial } from "./pipelines/trial.js";
 
-/** @param key `keyOf(operation)` */
+/** @param key `keyOf(operation)`, which says nothing of repairs */
 export function preparePlan(
   parts: DeviceParts,
   operation: ConvOperation,
@@ -14,7 +14,8 @@ export function preparePlan(
   key: string,
 ): PreparedPlan {
   const { plans, labels, capabilities, select } = parts;
-  const planKey = choice === undefined ? key : `${key} ${JSON.stringify(choice)}`;
+  const variant = operation.repairs === true ? `${key} repairs` : key;
+  const planKey = choice === undefined ? variant : `${variant} ${JSON.stringify(choice)}`;
   const label = labels && (() => labels.ofOperation(operation));
   return plans.get(planKey, () => select(operation, capabilities, choice).plan, trialFor(parts, operation), label);
 }

@@ -3,7 +3,7 @@ import type { RoleStorages } from "../backend/backend.js";
 import { entriesOf } from "../base/entries.js";
 import { DeviceError, textOf } from "../base/errors.js";
 import { isReplaceable, type SolverChoice } from "../planning/choice.js";
-import { type ConvOperation, resultRoles } from "../problem/operation.js";
+import { type ConvOperation, keyOf, resultRoles } from "../problem/operation.js";
 import type { GpuStorage } from "./device/storage.js";
 import type { DeviceParts } from "./parts.js";
 import type { OperationBuffers, PreparedPlan, RecordedDispatch } from "./pipelines/prepared.js";
@@ -43,16 +43,56 @@ export function untilTried(
   return trial?.verdict === "pending" ? { trial, again: (batch) => runAgain(parts, recorded, trial, batch) } : {};
 }
 
-function runAgain(parts: DeviceParts, recorded: Recorded, { error }: Trial, batch: Batch): RecordedOperation {
+/** A piece of an operation (inPieces.ts) whose kernels may be new on the adapter, bound to these buffers. */
+export interface TriedPiece {
+  readonly trial: Trial;
+  readonly operation: ConvOperation;
+  readonly buffers: OperationBuffers;
+  /** Of the whole. */
+  readonly choice: SolverChoice | undefined;
+}
+
+/** Likewise of a piece. `recordedWith` puts dispatches between the piece's copies. */
+export function untilPieceTried(
+  parts: DeviceParts,
+  tried: TriedPiece | undefined,
+  recordedWith: (dispatches: RecordedDispatch[]) => RecordedOperation,
+): Pick<RecordedOperation, "trial" | "again"> {
+  if (tried?.trial.verdict !== "pending") return {};
+  const { trial, operation, buffers, choice } = tried;
+  const again = (batch: Batch): RecordedOperation =>
+    orError(parts, trial, choice, recordedWith([]), () => {
+      const prepared = preparePlan(parts, operation, undefined, keyOf(operation));
+      const dispatches = bindAgain(parts, prepared, buffers, batch);
+      const next = prepared.trial && { ...tried, trial: prepared.trial };
+      return { ...recordedWith(dispatches), ...untilPieceTried(parts, next, recordedWith) };
+    });
+  return { trial, again };
+}
+
+/** What `make` gives; `failed` with an error where no other solver may do it, or none can. */
+function orError(
+  { vetting }: DeviceParts,
+  { error }: Trial,
+  choice: SolverChoice | undefined,
+  failed: RecordedOperation,
+  make: () => RecordedOperation,
+): RecordedOperation {
+  let reason = error;
+  try {
+    if (choice === undefined || isReplaceable(choice)) return make();
+  } catch (cause) {
+    reason ??= new DeviceError(textOf(cause), { cause });
+  }
+  // Who calls it again gets another attempt, where the cause may have passed.
+  vetting?.relent();
+  return { ...failed, dispatches: [], error: reason ?? new DeviceError("its kernels do not work on this device") };
+}
+
+function runAgain(parts: DeviceParts, recorded: Recorded, failed: Trial, batch: Batch): RecordedOperation {
   const { operation, operands, choice, key, safe, writes } = recorded;
   const reads = Object.values(operands);
-  const fail = (cause: DeviceError): RecordedOperation => {
-    // Nothing else will do. Who calls it again gets another attempt, where the cause may have passed.
-    parts.vetting?.relent();
-    return { dispatches: [], reads, writes, error: cause };
-  };
-  if (error && choice !== undefined && !isReplaceable(choice)) return fail(error);
-  try {
+  return orError(parts, failed, choice, { dispatches: [], reads, writes }, () => {
     const buffers: OperationBuffers = { unused: parts.unused };
     for (const [role, { pooled }] of entriesOf(operands)) buffers[role] = pooled;
     for (const [i, role] of resultRoles(operation).entries()) buffers[role] = writes[i].pooled;
@@ -60,9 +100,7 @@ function runAgain(parts: DeviceParts, recorded: Recorded, { error }: Trial, batc
     const { label, trial } = prepared;
     const dispatched = withRepairs(bindAgain(parts, prepared, buffers, batch), safe);
     return { reads, writes, label, ...dispatched, ...untilTried(parts, recorded, trial) };
-  } catch (cause) {
-    return fail(error ?? new DeviceError(textOf(cause), { cause }));
-  }
+  });
 }
 
 /** Binds a plan with scratch memory of its own: what other operations of the batch share is spoken for. */

@@ -34,9 +34,8 @@ export function runOperation(
   // The weights of a sequence may be written before a later run.
   const repairs = weights !== undefined && !(safe && recorder.open.isForQueue);
   const planned = repairs ? { ...operation, repairs } : operation;
-  const planKey = repairs ? `${key} repairs` : key;
-  const prepared = preparePlan(parts, planned, choice, planKey);
-  if (parts.pieces && prepared.pieces) return parts.pieces.run(parts, operation, operands, prepared.pieces);
+  const prepared = preparePlan(parts, planned, choice, key);
+  if (parts.pieces && prepared.pieces) return parts.pieces.run(parts, operation, operands, prepared.pieces, choice);
   const buffers: OperationBuffers = { unused };
   for (const [role, { pooled }] of entriesOf(operands)) buffers[role] = pooled;
   const packed = packWeights(parts, prepared, operation, operands.w, buffers);
@@ -57,7 +56,7 @@ export function runOperation(
   }
   labels?.nameBuffers(buffers, operation);
   recorder.open.batch.expect(unused);
-  const recorded: Recorded = { operation: planned, operands, choice, key: planKey, safe, writes };
+  const recorded: Recorded = { operation: planned, operands, choice, key, safe, writes };
   const { label, trial } = prepared;
   recorder.record({ reads, writes, label, ...withRepairs(all, safe), ...untilTried(parts, recorded, trial) });
   for (const pooled of scratch) memory.release(pooled);

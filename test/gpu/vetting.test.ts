@@ -142,6 +142,14 @@ describe("a kernel that gives wrong results", () => {
     for (let run = 0; run < 2; run++) expect(await valuesOf(whole.conv2d(x, w, OPTIONS))).toEqual(Y);
     expect(whole.kernelFaults.map(({ reason }) => reason)).toContain("wrong results");
     expect(small.violations).toEqual([]);
+    // Whoever names a solver gets that one or none, here as well.
+    using fresh = await createEngine({ device, onWarning: () => undefined });
+    using again = fresh.tensor(X, INPUT);
+    using filters = fresh.tensor(W, WEIGHT);
+    const { solver } = fresh.explain("conv2d", SHAPES, OPTIONS);
+    using named = fresh.conv2d(again, filters, { ...OPTIONS, solver });
+    await expect(named.data()).rejects.toThrow(/does not work on this device/);
+    await expect(fresh.finish()).rejects.toThrow(DeviceError);
   });
 
   gpuTest("in gradients is replaced, where several solvers in a row are wrong, too", async ({ engine: shared }) => {
