@@ -1,6 +1,6 @@
 /** What trials find. */
 import type { KernelFault } from "../backend/kernelFault.js";
-import type { DeviceError } from "../base/errors.js";
+import { DeviceError } from "../base/errors.js";
 
 /** A trial that failed. */
 export interface Failure {
@@ -17,3 +17,9 @@ export interface TrialLimits {
 
 /** Undecided: there was no trial, or what went wrong says nothing of the kernels. */
 export type Outcome = Failure | "passed" | "undecided";
+
+/** The failure that a fault is, for whoever asked for the solver. */
+export const failureOf = (fault: KernelFault): Failure => ({
+  fault,
+  error: new DeviceError(`solver ${fault.solver} does not work on this device: ${fault.message}`),
+});

@@ -1,7 +1,7 @@
 /** Tries a plan's kernels on a small problem of integers, beside the reference. Loaded when a kernel is first used. */
 import type { RoleStorages } from "../backend/backend.js";
 import { entriesOf } from "../base/entries.js";
-import { ConvError, DeviceError, textOf } from "../base/errors.js";
+import { ConvError, textOf } from "../base/errors.js";
 import { loadLazily } from "../base/lazy.js";
 import { type DeviceParts, disposeParts, makeParts } from "../gpu/parts.js";
 import { CompileError } from "../gpu/pipelines/compile.js";
@@ -25,7 +25,7 @@ import { integers } from "./integers.js";
 import { textKeys } from "./keys.js";
 import type { Inputs, Tried } from "./report.js";
 import { type Twin, twinOf } from "./twin.js";
-import type { Failure, Outcome, TrialLimits } from "./outcome.js";
+import { type Failure, failureOf, type Outcome, type TrialLimits } from "./outcome.js";
 
 export interface TrialOptions extends TrialLimits {
   /** The adapter and the browser, in words. */
@@ -61,13 +61,13 @@ export async function tryOut(
     if (!got) {
       const pending = unready(parts, twin);
       const message = `${pending ? "compiling it" : "a small problem"} did not end within ${String(patience / 1000)} seconds`;
-      return { ...(await failureOf(tried, "never finished", message)), text: pending };
+      return { ...(await failed(tried, "never finished", message)), text: pending };
     }
     for (const [i, role] of resultRoles(twin.operation).entries()) {
       const wrong = firstMismatch(got[i], expected[i], twin.operation);
       if (!wrong) continue;
       const message = `element ${String(wrong.index)} of a small problem is ${String(wrong.got)}; expected ${String(wrong.expected)}`;
-      return await failureOf(
+      return await failed(
         { ...tried, results: { role, got: got[i], expected: expected[i] } },
         "wrong results",
         message,
@@ -77,7 +77,7 @@ export async function tryOut(
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     // The error itself is what whoever asked for this solver gets.
-    return { ...(await failureOf(tried, "did not compile", error.message)), error };
+    return { ...(await failed(tried, "did not compile", error.message)), error };
   } finally {
     disposeParts(parts);
   }
@@ -90,13 +90,12 @@ export async function lossOf(
   platform: string,
   error: unknown,
 ): Promise<Failure> {
-  return await failureOf({ operation, plan, platform, inputs: {} }, "lost the device", textOf(error));
+  return await failed({ operation, plan, platform, inputs: {} }, "lost the device", textOf(error));
 }
 
-async function failureOf(tried: Tried, reason: FaultReason, message: string): Promise<Failure> {
+async function failed(tried: Tried, reason: FaultReason, message: string): Promise<Failure> {
   const { makeFault } = await loadLazily("reports", () => import("./report.js"));
-  const fault = await makeFault(tried, reason, message);
-  return { fault, error: new DeviceError(`solver ${fault.solver} does not work on this device: ${message}`) };
+  return failureOf(await makeFault(tried, reason, message));
 }
 
 /** By the same solver and configuration; undefined where it refuses. */

@@ -10,6 +10,7 @@ export class Verdicts implements KernelVerdicts {
   readonly #passed = new Set<string>();
   readonly #faults = new Map<string, KernelFault>();
   readonly #losses = new Map<string, number>();
+  readonly #pending = new Set<Promise<void>>();
 
   /** @param warn told of what is set aside */
   constructor(warn: (message: string) => void) {
@@ -39,6 +40,17 @@ export class Verdicts implements KernelVerdicts {
       `kernels of ${fault.solver} are set aside on this device (${fault.reason}): ${fault.message}. engine.kernelFaults has a report`,
     );
     this.onChange();
+  }
+
+  /** A trial has begun, on whichever device. */
+  begin(settled: Promise<void>): void {
+    this.#pending.add(settled);
+    void settled.then(() => this.#pending.delete(settled));
+  }
+
+  /** Resolves once all trials have ended that have begun until now. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#pending);
   }
 
   /** Whether a device was lost during a trial: from then on there is one at a time, so that the next loss tells whose it is. */

@@ -3,13 +3,14 @@
  * reference. Work that needs them waits meanwhile, as it does while they compile. Those that are wrong, do not compile, never end or
  * lose the device are set aside, and the next solver serves.
  */
+import type { KernelFault } from "../backend/kernelFault.js";
 import { DeviceError, DeviceLostError, textOf } from "../base/errors.js";
 import { loadLazily } from "../base/lazy.js";
 import type { Trial, TrialGround, Vetting } from "../gpu/pipelines/trial.js";
 import type { SolverPlan } from "../planning/solver.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { shortKey, textKeys } from "./keys.js";
-import type { Outcome, TrialLimits } from "./outcome.js";
+import { failureOf, type Outcome, type TrialLimits } from "./outcome.js";
 import type { Verdicts } from "./verdicts.js";
 
 /** How long a device may take to say that it is lost, after a failure. */
@@ -34,6 +35,8 @@ export class KernelVetting implements Vetting {
   readonly #limits: TrialLimits;
   /** By plan, as its texts tell it. */
   readonly #trials = new Map<string, Trial>();
+  /** Ends with the trials of devices that were lost before: they may blame kernels for it. */
+  readonly #earlier: Promise<unknown>;
   #last: Promise<unknown> = Promise.resolve();
 
   /**
@@ -44,6 +47,7 @@ export class KernelVetting implements Vetting {
     this.#verdicts = verdicts;
     this.#platform = platform;
     this.#limits = limits;
+    this.#earlier = verdicts.settled();
   }
 
   get verdicts(): Verdicts {
@@ -51,10 +55,7 @@ export class KernelVetting implements Vetting {
   }
 
   refusal(plan: SolverPlan): string | undefined {
-    const verdicts = this.#verdicts;
-    if (verdicts.faults.length === 0) return undefined;
-    const keys = this.#keysOf(plan);
-    const fault = [planKey(keys), ...keys].map((key) => verdicts.faultOf(key)).find((known) => known);
+    const fault = this.#verdicts.faults.length > 0 ? this.#faultOf(this.#keysOf(plan)) : undefined;
     return fault && `it is set aside on this device (${fault.reason}): ${fault.message}`;
   }
 
@@ -64,10 +65,10 @@ export class KernelVetting implements Vetting {
     const key = planKey(keys);
     const known = this.#trials.get(key);
     if (known?.verdict === "pending") return known;
-    const decide = (): Promise<Outcome> => this.#decide(operation, plan, ground, keys);
-    const outcome = this.#verdicts.hasLosses ? this.#last.then(decide) : decide();
+    const outcome = this.#inTurn(keys, () => this.#decide(operation, plan, ground, keys));
     this.#last = outcome;
     const trial = new PendingTrial(outcome);
+    this.#verdicts.begin(trial.settled);
     this.#trials.set(key, trial);
     void trial.settled.then(() => this.#trials.delete(key));
     return trial;
@@ -77,12 +78,25 @@ export class KernelVetting implements Vetting {
     this.#verdicts.relent();
   }
 
+  #faultOf(keys: readonly string[]): KernelFault | undefined {
+    return [planKey(keys), ...keys].map((key) => this.#verdicts.faultOf(key)).find((fault) => fault);
+  }
+
   #keysOf(plan: SolverPlan): string[] {
     return textKeys(plan).map((text) => this.#keyOf(text));
   }
 
   #keyOf(text: string): string {
     return shortKey(`${this.#platform} ${text}`);
+  }
+
+  /** Decides at once; once a device was lost, after the trials before, which may have blamed the same kernels. */
+  async #inTurn(keys: readonly string[], decide: () => Promise<Outcome>): Promise<Outcome> {
+    const last = this.#last;
+    await this.#earlier;
+    if (this.#verdicts.hasLosses) await last;
+    const fault = this.#faultOf(keys);
+    return fault ? failureOf(fault) : await decide();
   }
 
   async #decide(

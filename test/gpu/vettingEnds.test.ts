@@ -8,6 +8,7 @@ import { EngineCore } from "../../src/api/engineCore.js";
 import { GpuBackend } from "../../src/gpu/gpuBackend.js";
 import { Tuning } from "../../src/tuner/tuning.js";
 import { Verdicts } from "../../src/vetting/verdicts.js";
+import type { TrialLimits } from "../../src/vetting/outcome.js";
 import { KernelVetting } from "../../src/vetting/vetting.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { failingDevice, replacing } from "../support/failingDevice.js";
@@ -22,15 +23,19 @@ const W = smallIntegers(new Random(2), 16 * 24);
 const Y = [...forward(makeProblem(2, INPUT, WEIGHT), X, W)];
 const PATIENCE = 2000;
 
-/** An engine on that device, whose trials take so long at most. */
-function engineWith(device: GPUDevice, onFault: (message: string) => void): Engine {
+/** Engines on the devices that it is called with, one after the other as if those before were lost; trials take so long at most. */
+function enginesWith(onFault: (message: string) => void): (device: GPUDevice) => Engine {
   // The kernels that serve instead may take longer on a busy machine.
   const limits: { patience?: number } = { patience: PATIENCE };
-  const warn = (message: string): void => {
+  const verdicts = new Verdicts((message) => {
     delete limits.patience;
     onFault(message);
-  };
-  const verdicts = new Verdicts(warn);
+  });
+  return (device) => engineOn(device, verdicts, limits);
+}
+
+function engineOn(device: GPUDevice, verdicts: Verdicts, limits: TrialLimits): Engine {
+  const { warn } = verdicts;
   const vet = (): KernelVetting => new KernelVetting(verdicts, "a device", limits);
   const backend = new GpuBackend(device, { ownsDevice: false, poolBytes: 2 ** 24, poison: false, vet });
   const tuning = new Tuning(backend, { mode: "off", store: undefined, warn });
@@ -53,7 +58,8 @@ describe("a kernel that never ends", () => {
       return never();
     };
     const warnings: string[] = [];
-    using engine = engineWith(replacing(real, { createComputePipelineAsync }), (message) => warnings.push(message));
+    const engineWith = enginesWith((message) => warnings.push(message));
+    using engine = engineWith(replacing(real, { createComputePipelineAsync }));
     using x = engine.tensor(X, INPUT);
     using w = engine.tensor(W, WEIGHT);
     using y = engine.conv2d(x, w);
@@ -67,16 +73,21 @@ describe("a kernel that never ends", () => {
     expect(asked).toBe(before);
   });
 
-  gpuTest("on the device is set aside", async ({ engine: shared }) => {
-    const real = deviceOf(shared);
-    let hangs = true;
+  /** A device whose buffers cannot be read while that holds. */
+  const unreadable = (real: GPUDevice, hangs: () => boolean): GPUDevice => {
     const createBuffer = (descriptor: GPUBufferDescriptor): GPUBuffer => {
       const buffer = real.createBuffer(descriptor);
       const isRead = (descriptor.usage & GPUBufferUsage.MAP_READ) !== 0;
-      if (isRead && hangs) buffer.mapAsync = never;
+      if (isRead && hangs()) buffer.mapAsync = never;
       return buffer;
     };
-    using engine = engineWith(replacing(real, { createBuffer }), () => (hangs = false));
+    return replacing(real, { createBuffer });
+  };
+
+  gpuTest("on the device is set aside", async ({ engine: shared }) => {
+    let hangs = true;
+    const engineWith = enginesWith(() => (hangs = false));
+    using engine = engineWith(unreadable(deviceOf(shared), () => hangs));
     using x = engine.tensor(X, INPUT);
     using w = engine.tensor(W, WEIGHT);
     using y = engine.conv2d(x, w);
@@ -84,6 +95,24 @@ describe("a kernel that never ends", () => {
     expect(engine.kernelFaults).toMatchObject([{ reason: "never finished" }]);
     expect(engine.kernelFaults[0].message).toBe("a small problem did not end within 2 seconds");
     expect([...(await y.data())]).toEqual(Y);
+  });
+
+  gpuTest("on a device is not used on the next one, which waits for the verdict", async ({ engine: shared }) => {
+    const real = deviceOf(shared);
+    const warnings: string[] = [];
+    const engineWith = enginesWith((message) => warnings.push(message));
+    using before = engineWith(unreadable(real, () => warnings.length === 0));
+    const kernels = kernelsOf(before);
+    using early = before.conv2d(before.tensor(X, INPUT), before.tensor(W, WEIGHT));
+    const first = before.submit();
+    using after = engineWith(real);
+    using y = after.conv2d(after.tensor(X, INPUT), after.tensor(W, WEIGHT));
+    expect([...(await y.data())]).toEqual(Y);
+    expect(after.kernelFaults).toMatchObject([{ reason: "never finished" }]);
+    expect(warnings.length).toBe(1);
+    expect(kernelsOf(after)).not.toEqual(kernels);
+    await first;
+    expect([...(await early.data())]).toEqual(Y);
   });
 });
 
