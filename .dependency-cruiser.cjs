@@ -21,6 +21,7 @@ const FOLDERS = [
   "tiled",
   "node",
   "api",
+  "nn",
 ];
 
 const ORDER = FOLDERS.slice(0, -1).map((folder, i) => ({

@@ -1,8 +1,8 @@
 /**
  * webgpu-conv: convolutional layers on the GPU, forward and backward.
  *
- * This entry is for pages and workers; `webgpu-conv/node` has the same for Node, `webgpu-conv/reference` the
- * float64 reference.
+ * This entry is for pages and workers; `webgpu-conv/node` has the same for Node, `webgpu-conv/nn` what a network
+ * needs besides to be trained, `webgpu-conv/reference` the float64 reference.
  */
 import { makeEngine } from "./api/createEngine.js";
 import type { Engine } from "./api/engine.js";
