@@ -1,11 +1,11 @@
 /**
- * The quantile of the normal distribution, by additions, multiplications, divisions and square roots alone: IEEE 754 rounds
- * these alike everywhere, while engines' `Math.log` and `Math.cos` differ in their last bits.
+ * The quantile of the normal distribution, with the same bits everywhere.
  *
  * Rational approximations PPND16 of Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied
  * Statistics 37 (1988): within about 1 part in 10^16. Its third one, for probabilities below e^-25, has no use here: the
  * least is 2^-33.
  */
+import { logarithm } from "./elementary.js";
 
 type Coefficients = readonly number[];
 
@@ -39,21 +39,6 @@ function evaluate(coefficients: Coefficients, x: number): number {
 
 const ratio = ([above, below]: readonly [Coefficients, Coefficients], x: number): number =>
   evaluate(above, x) / evaluate(below, x);
-
-const LN_2 = 0.6931471805599453;
-
-/** The natural logarithm of a number in (0, 1]: ln(m 2^-e) = 2 atanh((m - 1) / (m + 1)) - e ln 2, m in [0.75, 1.5). */
-export function logarithm(value: number): number {
-  let mantissa = value;
-  let exponent = 0;
-  for (; mantissa < 0.75; exponent++) mantissa *= 2;
-  const s = (mantissa - 1) / (mantissa + 1);
-  const square = s * s;
-  // |s| is at most 1/5: the first term left out is below 2^-52 of the first one.
-  let sum = 0;
-  for (let power = 21; power >= 1; power -= 2) sum = sum * square + 1 / power;
-  return 2 * s * sum - exponent * LN_2;
-}
 
 /** The number that a standard normal variable is below with this probability, which is within 2^-33 and 1 - 2^-33. */
 export function normalQuantile(probability: number): number {
