@@ -59,7 +59,7 @@ export type { Padding, PerAxis, TransposedSize } from "./problem/options.js";
 export type { SolverChoice } from "./planning/choice.js";
 export type { DeviceClass } from "./planning/devices.js";
 export type { ConvProblem, Rank, Triple } from "./problem/problem.js";
-export type { PassedOver } from "./solvers/choose.js";
+export type { PassedOver } from "./planning/solver.js";
 export type { Direction } from "./problem/operation.js";
 export { Compiled, type Encoded } from "./api/recording.js";
 export type { TiledResult } from "./tiled/convolveTiled.js";

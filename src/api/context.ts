@@ -15,6 +15,7 @@ import {
   type TensorRole,
 } from "../problem/operation.js";
 import { withBatch } from "../problem/problem.js";
+import type { Hold } from "../tensor/hold.js";
 import type { Scope } from "../tensor/lifetimes.js";
 import { requireTensor, Tensor } from "../tensor/tensor.js";
 import type { EngineCore } from "./engineCore.js";
@@ -47,27 +48,40 @@ export class Context<Core extends ForwardCore = EngineCore> {
   /** The memory of a tensor of this engine. */
   storageOf(tensor: Tensor): TensorStorage {
     requireTensor("tensor", tensor);
-    return tensor.storage(this.core.owner, "tensor");
+    return tensor.storage(this.core, "tensor");
   }
 
   /** A tensor on new memory. */
   adopt(shape: readonly number[], storage: TensorStorage): Tensor {
-    const { lifetimes, owner } = this.core;
-    const hold = lifetimes.hold(shape, storage);
-    const tensor = new Tensor(owner, hold, storage);
-    lifetimes.watch(tensor, hold, this.scope);
+    return this.#own(this.core.lifetimes.hold(shape, storage), storage);
+  }
+
+  /** A tensor of another shape on the memory of `tensor`, which lives as long as either of them. */
+  view(tensor: Tensor, shape: readonly number[]): Tensor {
+    const storage = this.storageOf(tensor);
+    return this.#own(this.core.lifetimes.share(shape, storage), storage);
+  }
+
+  #own(hold: Hold, storage: TensorStorage): Tensor {
+    const tensor = new Tensor(this.core, hold, storage);
+    this.core.lifetimes.watch(tensor, hold, this.scope);
     this.core.operands?.add(tensor);
     return tensor;
   }
 
   /** Runs a call, as `Run` says. */
-  run({ operation, operands, names, solver }: Call, shapes?: readonly (readonly number[])[]): Tensor[] {
+  run(call: Call, shapes?: readonly (readonly number[])[]): Tensor[] {
+    const { tape } = this.core;
+    return tape ? tape.runCall(call, shapes, (one, own) => this.#run(one, own)) : this.#run(call, shapes);
+  }
+
+  #run({ operation, operands, names, solver }: Call, shapes?: readonly (readonly number[])[]): Tensor[] {
     const core = this.requireLive();
     const storages: RoleStorages = {};
     for (const role of operandRoles(operation)) {
       const tensor = operands[role];
       if (!tensor) continue;
-      storages[role] = tensor.storage(core.owner, names[role] ?? role);
+      storages[role] = tensor.storage(core, names[role] ?? role);
       core.operands?.add(tensor);
     }
     const roles: readonly TensorRole[] = resultRoles(operation);

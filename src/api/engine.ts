@@ -14,6 +14,7 @@ import type { TiledResult } from "../tiled/convolveTiled.js";
 import type { TiledLayer } from "../tiled/layers.js";
 import type { TiledOptions, TiledSource } from "../tiled/options.js";
 import type { Tuning } from "../tuner/tuning.js";
+import type { EngineCore } from "./engineCore.js";
 import type { Context } from "./context.js";
 import { explainOperation } from "./explainOperation.js";
 import { uploadImages, wrapBuffer, type WrapOptions } from "./borrowedTensors.js";
@@ -38,6 +39,11 @@ export class Engine extends Operations {
     super(context);
     this.#context = context;
     this.tuning = context.core.tuning;
+  }
+
+  /** What an engine works with; undefined for any other value. For the library's own use. */
+  static coreOf(value: unknown): EngineCore | undefined {
+    return typeof value === "object" && value !== null && #context in value ? value.#context.requireLive() : undefined;
   }
 
   /**

@@ -13,11 +13,12 @@ export async function runTiled(
   layers: readonly TiledLayer[],
   options: TiledOptions,
 ): Promise<TiledResult> {
-  const { backend, owner, tuning, waits } = context.requireLive();
+  const core = context.requireLive();
+  const { backend, tuning, waits } = core;
   const { convolveTiled } = await waits.on(loadLazily("work by tiles", () => import("../tiled/convolveTiled.js")));
   const host: TileHost = {
     backend,
-    owner,
+    owner: core,
     run: context.run.bind(context),
     upload: (values, shape, dtype) => uploadValues(context, values, shape, { dtype }),
     choiceFor: (operation) => tuning.choiceFor(operation),

@@ -6,6 +6,7 @@ import type { Capabilities } from "../planning/capabilities.js";
 import type { DType, StoredValues } from "../problem/dtype.js";
 import type { ConvOperation, TensorRole } from "../problem/operation.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "../problem/pixels.js";
+import type { TensorOperation } from "../planning/tensorOperation.js";
 import type { SolverChoice } from "../planning/choice.js";
 import type { Selection } from "../solvers/choose.js";
 import type { GPUBuffer, GPUBufferBinding, GPUCommandEncoder, GPUDevice } from "../base/webgpuTypes.js";
@@ -179,6 +180,8 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
 
 /** What a whole engine needs. */
 export interface Backend<Storage extends TensorStorage = TensorStorage> extends CoreBackend<Storage> {
+  /** Records an operation that names its tensors; the results are new storages, in its order. */
+  runTensors(operation: TensorOperation, operands: Readonly<Record<string, Storage>>): Storage[];
   /** Undefined on the CPU. */
   readonly interop: Interop<Storage> | undefined;
   /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be uploaded. */

@@ -127,15 +127,55 @@ const ROUND: Readonly<Record<DType, (value: number) => number>> = {
   float16: (value) => fromHalfBits(toHalfBits(value)),
 };
 
+/** The activation of a layer on its own, on a tensor shaped as the layer's result. */
+export function activateResult(
+  run: Run,
+  z: Tensor,
+  activation: ActivationSpec,
+  slopes: Tensor | undefined,
+  { layout, batched }: Pick<ConvProblem, "layout" | "batched">,
+): Tensor {
+  return runOne(run, activateCall(z, activation, slopes, channelAxis(z.shape, layout, batched)), z.shape);
+}
+
+/**
+ * dy before an activation, element by element.
+ *
+ * @param problem that of the activation's own call; that of a list of values when absent, for an activation without slopes
+ */
+export function beforeActivation(
+  run: Run,
+  dy: Tensor,
+  gradient: Omit<ActivationGradient, "fused">,
+  problem = elementwiseProblem(dy, gradient.activation, 1),
+): Tensor {
+  return runOne(run, gradientCallFor(dy, gradient, problem), dy.shape);
+}
+
+/** The gradients of a prelu's slopes, by the problem of the activation's own call. */
+export function slopesBefore(
+  run: Run,
+  dy: Tensor,
+  preActivation: Tensor,
+  activation: ActivationSpec,
+  problem: ConvProblem,
+): Tensor {
+  const operation = { ...plainOperation("slopeGradient", problem, valuesOf(dy, "dy")), activation };
+  return runOne(run, makeCall(operation, { y: dy, activated: preActivation }, { y: "dy" }, {}));
+}
+
 /** dy before an activation, element by element. Without an activation it is dy. */
-function activationGradientCall(
+const activationGradientCall = (dy: Tensor, gradient: Omit<ActivationGradient, "fused">, axis: number): Call =>
+  gradientCallFor(dy, gradient, elementwiseProblem(dy, gradient.activation, axis));
+
+function gradientCallFor(
   dy: Tensor,
   { activation, source, slopes }: Omit<ActivationGradient, "fused">,
-  axis: number,
+  problem: ConvProblem,
 ): Call {
   const values = valuesOf(dy, "dy");
   const operation = {
-    ...plainOperation("activationGradient", elementwiseProblem(dy, activation, axis), values),
+    ...plainOperation("activationGradient", problem, values),
     activation: asStored(activation, ROUND[values.dtype]),
   };
   const names = { y: "dy", activated: derivativeSource(activation), slopes: SLOPES };

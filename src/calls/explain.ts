@@ -1,6 +1,7 @@
 /** Explanation: the plan of an operation, as data and in words. */
 import { BYTES_PER_PIXEL } from "../problem/pixels.js";
-import type { PassedOver, Selection } from "../solvers/choose.js";
+import type { PassedOver } from "../planning/solver.js";
+import type { Selection } from "../solvers/choose.js";
 import type { ConvOperation, Direction, TensorRole } from "../problem/operation.js";
 import { operandRoles, resultRoles, shapeOfRole, sumsProducts } from "../problem/operation.js";
 import { BYTES_PER_ELEMENT } from "../problem/dtype.js";

@@ -17,6 +17,7 @@ import { product } from "../problem/geometry.js";
 import type { ConvOperation, TensorRole } from "../problem/operation.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
 import type { SolverChoice } from "../planning/choice.js";
+import type { TensorOperation } from "../planning/tensorOperation.js";
 import { decodePixels, isImageData } from "../problem/images.js";
 import type { ImageSize, ImageSource, Pixels } from "../problem/pixels.js";
 import { activationGradient, applyActivation, maskByOutput, slopeGradient } from "../reference/activations.js";
@@ -92,9 +93,21 @@ export class CpuBackend implements Backend<CpuStorage> {
 
   run(operation: ConvOperation, operands: RoleStorages<CpuStorage>, choice: SolverChoice | undefined): CpuStorage[] {
     requireReference(choice);
-    const results = compute(operation, operands);
+    const results = computeOnHost(operation, operands);
     const { dtype } = operation;
     return results.map((values) => this.#store(encode(values, dtype), values.length, dtype));
+  }
+
+  runTensors(
+    { compute, results, updates = [] }: TensorOperation,
+    operands: Readonly<Record<string, CpuStorage>>,
+  ): CpuStorage[] {
+    const given = Object.entries(operands).map(([name, { values }]) => [name, values] as const);
+    const computed = compute(Object.fromEntries(given));
+    for (const name of updates) operands[name].write(encode(computed[name], operands[name].dtype));
+    return Object.entries(results).map(([name, { dtype }]) => {
+      return this.#store(encode(computed[name], dtype), computed[name].length, dtype);
+    });
   }
 
   read(storage: CpuStorage): Promise<Float32Array<ArrayBuffer>> {
@@ -165,8 +178,11 @@ function requireReference(choice: SolverChoice | undefined): void {
   if (config) requireOptions(config, NO_CONSTANTS, `${SOLVER}'s config`);
 }
 
-/** The results in the order of `resultRoles`. */
-function compute(operation: ConvOperation, operands: RoleStorages<CpuStorage>): Float64Array[] {
+/** The results in the order of `resultRoles`, from the operands' values. */
+export function computeOnHost(
+  operation: ConvOperation,
+  operands: Readonly<Partial<Record<TensorRole, { readonly values: Float32Array }>>>,
+): Float64Array[] {
   const { direction, problem, masked } = operation;
   const valuesOf = (role: TensorRole): Float32Array => operands[role]?.values ?? NOTHING;
   const activation: ReferenceActivation =

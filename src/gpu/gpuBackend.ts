@@ -2,6 +2,7 @@
 import { type Backend, countSpecials, type SpecialValues, type Timing } from "../backend/backend.js";
 import type { Wait } from "../backend/wait.js";
 import { loadLazily } from "../base/lazy.js";
+import type { TensorOperation } from "../planning/tensorOperation.js";
 import type { StoredValues } from "../problem/dtype.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "../problem/pixels.js";
 import { select } from "../solvers/select.js";
@@ -11,6 +12,7 @@ import { pixelOrder } from "./images.js";
 import { readPixels, uploadImages } from "./imageTransfers.js";
 import { GpuInterop } from "./interop.js";
 import { type GpuStorage, requireReadable, requireWritable } from "./device/storage.js";
+import { runTensorOperation } from "./runTensorOperation.js";
 import type { Timer } from "./timer.js";
 
 export class GpuBackend extends CoreGpuBackend implements Backend<GpuStorage> {
@@ -21,6 +23,10 @@ export class GpuBackend extends CoreGpuBackend implements Backend<GpuStorage> {
   constructor(device: GPUDevice, options: GpuBackendOptions) {
     super(device, options, select);
     this.interop = new GpuInterop(this.parts);
+  }
+
+  runTensors(operation: TensorOperation, operands: Readonly<Record<string, GpuStorage>>): GpuStorage[] {
+    return runTensorOperation(this.parts, operation, operands);
   }
 
   pixelOrder(image: ImageSource): PixelOrder {

@@ -68,7 +68,7 @@ export const labels: Labels = {
     const results: readonly string[] = resultRoles(operation);
     const operands: readonly string[] = operandRoles(operation);
     for (const [name, pooled] of Object.entries(buffers)) {
-      if (pooled.borrowed || name === "unused") continue;
+      if (!pooled || pooled.borrowed || name === "unused") continue;
       const { buffer } = pooled;
       if (results.includes(name) || operands.includes(name)) {
         // A result of another operation keeps the name that it got there.

@@ -6,6 +6,7 @@ import type { ConvOperation } from "../problem/operation.js";
 import type { GpuStorage } from "./device/storage.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import type { SolverChoice } from "../planning/choice.js";
+import { bytesInRole, type BytesOf } from "../planning/duration.js";
 import { inParts, longestOn } from "../planning/parts.js";
 import { policyOf } from "../planning/policy.js";
 import type { Select } from "../solvers/choose.js";
@@ -79,6 +80,8 @@ export interface DeviceParts {
   readonly pieces: PieceRunner | undefined;
   /** A plan with the durations of its dispatches, long ones in parts. */
   readonly timed: (plan: SolverPlan, operation: ConvOperation) => SolverPlan;
+  /** Likewise of an operation whose tensors have these bytes. */
+  readonly timedBy: (plan: SolverPlan, bytesOf: BytesOf) => SolverPlan;
 }
 
 export function makeParts(
@@ -104,8 +107,8 @@ export function makeParts(
   const life = new DeviceLife(device, readback);
   const plans = new PlanCache(device, pipelines, allocator, life, pace);
   const selectWorking: Select = (operation, given, choice) => select(operation, given, choice, vetting);
-  const timed = (plan: SolverPlan, operation: ConvOperation): SolverPlan =>
-    inParts(plan, operation, capabilities, pace);
+  const timedBy = (plan: SolverPlan, bytesOf: BytesOf): SolverPlan => inParts(plan, bytesOf, capabilities, pace);
+  const timed = (plan: SolverPlan, operation: ConvOperation): SolverPlan => timedBy(plan, bytesInRole(operation));
   const selectTimed: Select = (operation, given, choice) => {
     const { plan, passedOver } = selectWorking(operation, given, choice);
     return { plan: timed(plan, operation), passedOver };
@@ -137,6 +140,7 @@ export function makeParts(
     select: pieces?.selectAround(selectWorking, selectTimed, timed) ?? selectTimed,
     pieces,
     timed,
+    timedBy,
   };
 }
 

@@ -18,17 +18,30 @@ const MEMORY_SHARE = 0.5;
 /** In a millisecond. */
 const MICROSECONDS = 1000;
 
-/** Milliseconds of each dispatch of a plan. Dispatches of the same kernel are taken to share the tensors: they are chunks of it. */
+/** Bytes of the tensor in a role of a convolution. */
+export const bytesInRole =
+  (operation: ConvOperation): BytesOf =>
+  (source) =>
+    BYTES_PER_ELEMENT[operation.dtype] * product(shapeOfRole(operation, source as TensorRole));
+
+/** Bytes of a tensor that a kernel is given. */
+export type BytesOf = (source: BindingSource) => number;
+
+/**
+ * Milliseconds of each dispatch of a plan. Dispatches of the same kernel are taken to share the tensors: they are chunks of it.
+ *
+ * @param bytesOfTensor of those that are not scratch memory
+ */
 export function durations(
   { dispatches, scratchBytes }: SolverPlan,
-  operation: ConvOperation,
+  bytesOfTensor: BytesOf,
   { multiprocessors, lanes, megahertz, intensity, launchMicroseconds }: DeviceRecord,
 ): number[] {
   const peak = multiprocessors * lanes * megahertz * MICROSECONDS;
   const bytesOf = (source: BindingSource): number => {
     if (source === "unused") return 0;
     if (source in scratchBytes) return scratchBytes[source as keyof typeof scratchBytes] ?? 0;
-    return BYTES_PER_ELEMENT[operation.dtype] * product(shapeOfRole(operation, source as TensorRole));
+    return bytesOfTensor(source);
   };
   const chunks = new Map<Dispatch["kernel"], number>();
   for (const { kernel } of dispatches) chunks.set(kernel, (chunks.get(kernel) ?? 0) + 1);

@@ -5,9 +5,8 @@
  */
 import type { Capabilities } from "./capabilities.js";
 import type { DeviceRecord } from "./devices.js";
-import { durations } from "./duration.js";
+import { type BytesOf, durations } from "./duration.js";
 import { policyOf } from "./policy.js";
-import type { ConvOperation } from "../problem/operation.js";
 import type { Dispatch, SolverPlan } from "./solver.js";
 
 /** The part of a watchdog's patience that a dispatch may take by the model. */
@@ -29,15 +28,19 @@ export interface Speed {
   readonly slowness: number;
 }
 
-/** The plan with the durations of its dispatches, and with parts in place of those that would take too long. */
+/**
+ * The plan with the durations of its dispatches, and with parts in place of those that would take too long.
+ *
+ * @param bytesOf the tensors of its operation
+ */
 export function inParts(
   plan: SolverPlan,
-  operation: ConvOperation,
+  bytesOf: BytesOf,
   capabilities: Capabilities,
   { longest, slowness }: Speed,
 ): SolverPlan {
   const { device } = policyOf(capabilities);
-  const milliseconds = durations(plan, operation, device);
+  const milliseconds = durations(plan, bytesOf, device);
   const fewest = FEWEST_WORKGROUPS * device.multiprocessors;
   // A plan may have the same dispatch several times, among others: it stays one object.
   const parts = new Map<Dispatch, readonly Dispatch[]>();

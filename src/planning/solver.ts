@@ -23,13 +23,18 @@ export type ScratchName =
   | `${TensorRole} piece`
   | "winograd sources"
   | "winograd filters"
-  | "winograd sums";
+  | "winograd sums"
+  | "sums"
+  | "statistics";
+
+/** A tensor of an operation that names its own (tensorOperation.ts). */
+export type NamedTensor = `tensor ${string}`;
 
 /**
  * What is bound to a storage binding: the tensor in a role, or scratch memory. "unused": the kernel declares the binding, and
  * with these constants it does not use it.
  */
-export type BindingSource = TensorRole | ScratchName | "unused";
+export type BindingSource = TensorRole | NamedTensor | ScratchName | "unused";
 
 export type Workgroups = readonly [x: number, y: number, z: number];
 
@@ -83,6 +88,12 @@ export interface SolverPlan {
 export interface Refusal {
   /** Why the solver cannot plan this, with the values that decide it. */
   readonly refused: string;
+}
+
+/** A solver that was not chosen. */
+export interface PassedOver {
+  readonly solver: string;
+  readonly reason: string;
 }
 
 /** What a solver dispatches. `listed` adds its name and configuration. */

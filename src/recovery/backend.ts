@@ -3,6 +3,7 @@ import type { Backend, Interop, Sequence, SpecialValues, Timing } from "../backe
 import type { DrawTarget, Planes } from "../backend/draw.js";
 import { DeviceError, DeviceLostError } from "../base/errors.js";
 import type { GPUBuffer, GPUCommandEncoder } from "../base/webgpuTypes.js";
+import type { TensorOperation } from "../planning/tensorOperation.js";
 import type { DType } from "../problem/dtype.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "../problem/pixels.js";
 import { RecoveringCoreBackend } from "./coreBackend.js";
@@ -18,6 +19,25 @@ export class RecoveringBackend extends RecoveringCoreBackend<Backend> implements
     draw: (storage, planes, target) => this.#draw(storage, planes, target),
     restore: (storage, values) => this.#interop().restore(storage.onDevice(), values),
   };
+
+  runTensors(operation: TensorOperation, operands: Readonly<Record<string, RecoverableStorage>>): RecoverableStorage[] {
+    const { name, updates = [] } = operation;
+    const results = Object.entries(operation.results).map(([result, { shape, dtype }]) => {
+      return this.track(new RecoverableStorage({ shape, dtype, what: () => `${result} of ${name}` }));
+    });
+    const updated = updates.map((operand) => operands[operand]);
+    this.record({
+      operands,
+      results,
+      updates: updated,
+      run(backend, own) {
+        if (!backend.runTensors) throw new DeviceError(`${name} needs a whole engine`);
+        return backend.runTensors(operation, own);
+      },
+    });
+    for (const storage of updated) storage.version++;
+    return results;
+  }
 
   pixelOrder(image: ImageSource): PixelOrder {
     return this.recoverer.inner.pixelOrder(image);

@@ -17,7 +17,7 @@ import type { SolverChoice } from "../planning/choice.js";
 import type { DType, StoredValues } from "../problem/dtype.js";
 import { type ConvOperation, resultRoles, shapeOfRole } from "../problem/operation.js";
 import type { Selection } from "../solvers/choose.js";
-import { onDevice, type Recipe } from "./recipe.js";
+import { onDevice, type Recipe, type RunStep } from "./recipe.js";
 import { Recoverer } from "./recoverer.js";
 import { RecoverableStorage } from "./storage.js";
 
@@ -55,7 +55,7 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
     const storage = this.track(new RecoverableStorage({ shape, dtype, what: () => "uploaded" }));
     storage.keeps = keep;
     if (keep) storage.copy = bytesOf(values);
-    this.#start(
+    this.start(
       [storage],
       () => this.#upload(storage, values),
       () => {
@@ -71,7 +71,7 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
    * Calls `now`, or, where there is no device, what `later` gives, once there is one. Where `now` throws, nothing was made;
    * what is thrown later is the storages' error.
    */
-  #start(storages: readonly RecoverableStorage[], now: () => void, later: () => () => void): void {
+  protected start(storages: readonly RecoverableStorage[], now: () => void, later: () => () => void): void {
     const { recoverer } = this;
     if (recoverer.hasDevice) {
       try {
@@ -118,19 +118,18 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
       const what = (): string => `${role} of ${labels.ofOperation(operation)}`;
       return this.track(new RecoverableStorage({ shape: shapeOfRole(operation, role), dtype, what }));
     });
-    const run = (): void => this.#run(operation, operands, choice, key, results);
-    this.#start(results, run, () => run);
-    this.recipe?.run({ operation, operands, choice, key, results });
+    this.record({ operands, results, run: (inner, own) => inner.run(operation, own, choice, key) });
     return results;
   }
 
-  #run(
-    operation: ConvOperation,
-    operands: RoleStorages<RecoverableStorage>,
-    choice: SolverChoice | undefined,
-    key: string | undefined,
-    results: readonly RecoverableStorage[],
-  ): void {
+  /** Records a step, now or once there is a device. */
+  protected record(step: RunStep): void {
+    const run = (): void => this.#run(step);
+    this.start(step.results, run, () => run);
+    this.recipe?.run(step);
+  }
+
+  #run({ operands, results, run }: RunStep): void {
     const lost = Object.values(operands).find(({ error }) => error)?.error;
     if (lost) {
       if (this.recipe) throw lost;
@@ -138,7 +137,7 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
       return;
     }
     const inner = this.recoverer.now();
-    const made = inner.run(operation, onDevice(operands), choice, key);
+    const made = run(inner, onDevice(operands));
     for (const [i, storage] of results.entries()) {
       // Disposed of while it waited for a device.
       if (storage.released) inner.release(made[i]);

@@ -1,23 +1,23 @@
 /** What a sequence records, so that it can be recorded once more on another device. */
-import type { RoleStorages } from "../backend/backend.js";
-import { entriesOf } from "../base/entries.js";
-import type { SolverChoice } from "../planning/choice.js";
-import type { ConvOperation } from "../problem/operation.js";
+import type { TensorStorage } from "../backend/backend.js";
 import type { AnyBackend, RecoverableStorage } from "./storage.js";
 
-interface RunStep {
-  readonly operation: ConvOperation;
-  readonly operands: RoleStorages<RecoverableStorage>;
-  readonly choice: SolverChoice | undefined;
-  readonly key: string | undefined;
+/** An operation, on whichever device. */
+export interface RunStep {
+  /** By name or role. */
+  readonly operands: Readonly<Record<string, RecoverableStorage>>;
+  /** Of the operands, those that it changes in place. None when absent. */
+  readonly updates?: readonly RecoverableStorage[];
   readonly results: readonly RecoverableStorage[];
+  /** Records it, on the operands' memory on the device; returns new memory, in the order of the results. */
+  readonly run: (backend: AnyBackend, operands: Readonly<Record<string, TensorStorage>>) => TensorStorage[];
 }
 
 /** Operands on the device that there is. */
-export function onDevice(operands: RoleStorages<RecoverableStorage>): RoleStorages {
-  const inner: RoleStorages = {};
-  for (const [role, storage] of entriesOf(operands)) inner[role] = storage.onDevice();
-  return inner;
+export function onDevice(
+  operands: Readonly<Record<string, RecoverableStorage>>,
+): Readonly<Record<string, TensorStorage>> {
+  return Object.fromEntries(Object.entries(operands).map(([name, storage]) => [name, storage.onDevice()]));
 }
 
 /** Gives memory back within the sequence. */
@@ -35,6 +35,11 @@ export class Recipe {
     for (const storage of step.results) this.#made.add(storage);
   }
 
+  /** What it changes in place. */
+  get updates(): ReadonlySet<RecoverableStorage> {
+    return new Set(this.steps.flatMap((step) => ("run" in step ? (step.updates ?? []) : [])));
+  }
+
   /** Notes that a storage is released, where the sequence made it. */
   release(storage: RecoverableStorage): void {
     if (this.#made.has(storage)) this.steps.push({ release: storage });
@@ -42,7 +47,7 @@ export class Recipe {
 
   /** What it reads and does not make. */
   get operands(): ReadonlySet<RecoverableStorage> {
-    const read = this.steps.flatMap((step) => ("operands" in step ? Object.values(step.operands) : []));
+    const read = this.steps.flatMap((step) => ("run" in step ? Object.values(step.operands) : []));
     return new Set(read.filter((storage) => !this.#made.has(storage)));
   }
 
@@ -61,8 +66,8 @@ export class Recipe {
         step.release.inner = undefined;
         if (inner) backend.release(inner);
       } else {
-        const { operation, operands, choice, key, results } = step;
-        const made = backend.run(operation, onDevice(operands), choice, key);
+        const { operands, results, run } = step;
+        const made = run(backend, onDevice(operands));
         for (const [i, storage] of results.entries()) storage.inner = made[i];
       }
     }

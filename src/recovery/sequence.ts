@@ -13,6 +13,7 @@ export class RecoveringSequence implements Sequence, Rebuildable {
   readonly #recipe: Recipe;
   readonly #operands: ReadonlySet<RecoverableStorage>;
   readonly #results: ReadonlySet<RecoverableStorage>;
+  readonly #updates: ReadonlySet<RecoverableStorage>;
   #inner: Sequence;
   /** Why it is not there on the device that there is. */
   #error: DeviceError | undefined;
@@ -26,6 +27,7 @@ export class RecoveringSequence implements Sequence, Rebuildable {
     this.#inner = inner;
     this.#operands = recipe.operands;
     this.#results = recipe.results;
+    this.#updates = recipe.updates;
   }
 
   /** Asked again after a wait. */
@@ -51,6 +53,7 @@ export class RecoveringSequence implements Sequence, Rebuildable {
       storage.version++;
     }
     if (lost) return;
+    for (const storage of this.#updates) storage.version++;
     const { generation } = this.#recoverer;
     try {
       this.#inner.run();

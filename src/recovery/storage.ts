@@ -21,7 +21,7 @@ export interface Description {
 }
 
 /** A backend that has images, or one that needs none. */
-export type AnyBackend = CoreBackend & Partial<Pick<Backend, "uploadImages">>;
+export type AnyBackend = CoreBackend & Partial<Pick<Backend, "uploadImages" | "runTensors">>;
 
 const WORD_BYTES = 4;
 

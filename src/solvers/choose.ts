@@ -5,14 +5,14 @@ import type { Capabilities } from "../planning/capabilities.js";
 import { type ConvOperation, sumsProducts } from "../problem/operation.js";
 import { isReplaceable, type SolverChoice } from "../planning/choice.js";
 import { requireOptions } from "../base/optionKeys.js";
-import { isRefusal, type ListedSolver, type SolverConfig, type SolverPlan } from "../planning/solver.js";
+import {
+  isRefusal,
+  type ListedSolver,
+  type PassedOver,
+  type SolverConfig,
+  type SolverPlan,
+} from "../planning/solver.js";
 import { planFor } from "./passes/conversions.js";
-
-/** A solver that was not chosen. */
-export interface PassedOver {
-  readonly solver: string;
-  readonly reason: string;
-}
 
 export interface Selection {
   readonly plan: SolverPlan;

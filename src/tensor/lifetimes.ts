@@ -7,7 +7,7 @@ import { Tensor } from "./tensor.js";
 /** A scope, and what was made in it and not kept. */
 export class Scope {
   readonly parent: Scope | undefined;
-  readonly made = new Map<TensorStorage, Hold>();
+  readonly made = new Set<Hold>();
   closed = false;
 
   constructor(parent: Scope | undefined) {
@@ -26,6 +26,8 @@ export class Lifetimes {
   readonly #release: LifetimeOptions["release"];
   readonly #watch: DropWatch | undefined;
   readonly #live = new Set<Hold>();
+  /** Of memory that several tensors have: how many besides one. */
+  readonly #others = new Map<TensorStorage, number>();
   /** Scopes whose functions are running. What any engine object makes meanwhile belongs to the innermost. */
   readonly #running: Scope[] = [];
   readonly #registry = new FinalizationRegistry<Hold>((hold) => this.#onDropped(hold));
@@ -39,6 +41,12 @@ export class Lifetimes {
     return this.#live.size;
   }
 
+  /** A hold on memory that other tensors have. It is given back with the last of them. */
+  share(shape: readonly number[], storage: TensorStorage): Hold {
+    this.#others.set(storage, (this.#others.get(storage) ?? 0) + 1);
+    return this.hold(shape, storage);
+  }
+
   /** A tensor's hold on new memory. */
   hold(shape: readonly number[], storage: TensorStorage): Hold {
     const hold: Hold = { shape, storage, stack: this.#watch?.stackHere() };
@@ -50,7 +58,7 @@ export class Lifetimes {
   watch(tensor: Tensor, hold: Hold, scope: Scope | undefined): void {
     this.#registry.register(tensor, hold);
     const owner = scope ?? this.runningScope;
-    if (owner && hold.storage) owner.made.set(hold.storage, hold);
+    owner?.made.add(hold);
   }
 
   /** The innermost scope whose function is running. */
@@ -105,7 +113,7 @@ export class Lifetimes {
       result = this.within(scope, run);
       if (!isUseful(result)) this.close(scope);
     } finally {
-      for (const [storage, hold] of scope.made) scope.parent?.made.set(storage, hold);
+      for (const hold of scope.made) scope.parent?.made.add(hold);
     }
     return result;
   }
@@ -122,7 +130,7 @@ export class Lifetimes {
       if (isInVain()) this.close(scope);
       throw error;
     } finally {
-      for (const [storage, hold] of scope.made) scope.parent?.made.set(storage, hold);
+      for (const hold of scope.made) scope.parent?.made.add(hold);
     }
   }
 
@@ -132,7 +140,10 @@ export class Lifetimes {
     if (!storage) return;
     hold.storage = undefined;
     this.#live.delete(hold);
-    this.#release(storage);
+    const others = this.#others.get(storage) ?? 0;
+    if (others > 1) this.#others.set(storage, others - 1);
+    else this.#others.delete(storage);
+    if (others === 0) this.#release(storage);
   }
 
   disposeAll(): void {
@@ -141,18 +152,16 @@ export class Lifetimes {
 
   /** Takes the tensors in `value` out of a scope. They belong to the enclosing scope then, if there is one. */
   keep(scope: Scope, value: unknown): void {
-    for (const storage of storagesIn(value)) {
-      const hold = scope.made.get(storage);
-      if (!hold) continue;
-      scope.made.delete(storage);
-      if (scope.parent && !scope.parent.closed) scope.parent.made.set(storage, hold);
+    for (const hold of holdsIn(value)) {
+      if (!scope.made.delete(hold)) continue;
+      if (scope.parent && !scope.parent.closed) scope.parent.made.add(hold);
     }
   }
 
   /** Ends a scope: disposes of what was made in it and not kept. */
   close(scope: Scope): void {
     scope.closed = true;
-    for (const hold of scope.made.values()) this.dispose(hold);
+    for (const hold of scope.made) this.dispose(hold);
     scope.made.clear();
   }
 
@@ -163,17 +172,17 @@ export class Lifetimes {
   }
 }
 
-/** Storages of the tensors in a value: the value itself, or what arrays, maps, sets and objects hold, however deeply. */
-function storagesIn(value: unknown): ReadonlySet<TensorStorage> {
-  const found = new Set<TensorStorage>();
+/** Holds of the tensors in a value: the value itself, or what arrays, maps, sets and objects hold, however deeply. */
+function holdsIn(value: unknown): ReadonlySet<Hold> {
+  const found = new Set<Hold>();
   const seen = new Set<unknown>();
   const left: unknown[] = [value];
   while (left.length > 0) {
     const one = left.pop();
     if (typeof one !== "object" || one === null || ArrayBuffer.isView(one) || seen.has(one)) continue;
     seen.add(one);
-    const storage = Tensor.storageOf(one);
-    if (storage) found.add(storage);
+    const hold = Tensor.holdOf(one);
+    if (hold) found.add(hold);
     else if (one instanceof Map || one instanceof Set) left.push(...one.values());
     else left.push(...(Object.values(one) as unknown[]));
   }

@@ -46,9 +46,14 @@ export class Tensor implements Disposable {
     this.dtype = pixels ? "rgba8unorm" : dtype;
   }
 
-  /** The storage of a live tensor; undefined for any other value. For the library's own use. */
-  static storageOf(value: object): TensorStorage | undefined {
-    return #hold in value ? value.#hold.storage : undefined;
+  /** What ties a tensor to its memory; undefined for any other value. For the library's own use. */
+  static holdOf(value: object): Hold | undefined {
+    return #hold in value ? value.#hold : undefined;
+  }
+
+  /** The engine of a tensor. For the library's own use. */
+  static ownerOf(tensor: Tensor): TensorOwner {
+    return tensor.#owner;
   }
 
   /** Whether this is a tensor, made by the constructor: a class' name or a prototype does not count. */

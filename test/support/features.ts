@@ -134,8 +134,11 @@ export class FeatureRecorder {
   readonly #device: string;
   /** The engine, to be used in its own place. */
   readonly engine: Engine;
+  /** The engine itself, where one is asked for that no proxy stands for. */
+  readonly bare: Engine;
 
   constructor(engine: Engine) {
+    this.bare = engine;
     this.#device = describeDevice(engine.adapter);
     this.engine = new Proxy(engine, {
       get: (target, property) => {

@@ -40,11 +40,16 @@ afterAll(async () => {
 /** What a test gets: the file's engine, what its device can do, and a runner of plans on the same device. */
 export type GpuFixtures = Omit<Shared, "device" | "recorder">;
 
+interface BareFixture {
+  /** The file's engine itself, whose convolutions do not count as covered: for what takes engines. */
+  readonly bare: Engine;
+}
+
 /**
  * `test` with the file's engine. A test leaves it as found: the test fails when the device reports a validation
  * error, or when tensors or storages are left behind.
  */
-export const gpuTest = base.extend<{ shared: Shared } & GpuFixtures>({
+export const gpuTest = base.extend<{ shared: Shared } & GpuFixtures & BareFixture>({
   shared: async ({ task }, use) => {
     shared ??= makeShared();
     const made = await shared;
@@ -63,6 +68,7 @@ export const gpuTest = base.extend<{ shared: Shared } & GpuFixtures>({
     expect(runner.liveBytes - bytesBefore, "bytes left alive by the test").toBe(0);
   },
   engine: async ({ shared: { engine } }, use) => await use(engine),
+  bare: async ({ shared: { recorder } }, use) => await use(recorder.bare),
   runner: async ({ shared: { runner } }, use) => await use(runner),
   capabilities: async ({ shared: { capabilities } }, use) => await use(capabilities),
 });

@@ -4,6 +4,7 @@ import { LAYERS } from "../../examples/kernels/layers.js";
 import { operationOf, PASSES } from "../../examples/kernels/plan.js";
 import { type Capabilities, DEFAULT_CAPABILITIES } from "../../src/planning/capabilities.js";
 import { DEVICE_CLASSES, type DeviceClass, DEVICES } from "../../src/planning/devices.js";
+import { bytesInRole } from "../../src/planning/duration.js";
 import { correctedSlowness, cut, cutGrid, inParts, longestOn } from "../../src/planning/parts.js";
 import type { Dispatch, SolverPlan } from "../../src/planning/solver.js";
 import { product } from "../../src/problem/geometry.js";
@@ -79,7 +80,7 @@ describe("a dispatch in parts", () => {
   test("that a plan has several times stays one", () => {
     const twice = { ...step, multiplyAdds: 1e12 };
     const plan = { ...whole, dispatches: [twice, step, twice] };
-    const { dispatches } = inParts(plan, operation, device("unknown"), { longest: 100, slowness: 1 });
+    const { dispatches } = inParts(plan, bytesInRole(operation), device("unknown"), { longest: 100, slowness: 1 });
     const half = (dispatches.length - 1) / 2;
     expect(half).toBeGreaterThan(2);
     expect(dispatches.slice(0, half).every((part, i) => part === dispatches[half + 1 + i])).toBe(true);
@@ -118,7 +119,7 @@ describe("by the model", () => {
           for (const pass of PASSES) {
             const operation = operationAt(layer, batch, pass);
             const { plan } = select(operation, capabilities);
-            const parts = inParts(plan, operation, capabilities, { longest, slowness: 1 });
+            const parts = inParts(plan, bytesInRole(operation), capabilities, { longest, slowness: 1 });
             expect(longestOf(parts)).toBeLessThanOrEqual(longest);
             if (parts.dispatches.length > plan.dispatches.length)
               found.push(`${layer.name}, ${String(batch)}, ${pass}`);
@@ -142,7 +143,7 @@ describe("by the model", () => {
         const { plan } = select(operation, capabilities);
         const solver = solversFor(operation).find(({ name }) => name === plan.solver);
         const clocks = solver?.predictClocks?.(operation, capabilities, plan.config);
-        const { dispatches } = inParts(plan, operation, capabilities, { longest: Infinity, slowness: 1 });
+        const { dispatches } = inParts(plan, bytesInRole(operation), capabilities, { longest: Infinity, slowness: 1 });
         const milliseconds = dispatches.reduce((sum, step) => sum + (step.milliseconds ?? NaN), 0);
         if (clocks !== undefined && !(milliseconds >= clocks / DEVICES[deviceClass].megahertz / 1000))
           below.push(layer.name);
@@ -157,7 +158,7 @@ describe("by the model", () => {
     const capabilities = device("unknown");
     const { plan } = select(operation, capabilities);
     const counts = [1 / 64, 1 / 2, 1, 2].map(
-      (slowness) => inParts(plan, operation, capabilities, { longest: 100, slowness }).dispatches.length,
+      (slowness) => inParts(plan, bytesInRole(operation), capabilities, { longest: 100, slowness }).dispatches.length,
     );
     expect(counts[1] * 1.4).toBeLessThan(counts[2]);
     expect(counts[2] * 1.4).toBeLessThan(counts[3]);

@@ -12,6 +12,8 @@ export interface RecordedOperation {
   readonly dispatches: readonly RecordedDispatch[];
   readonly reads: readonly GpuStorage[];
   readonly writes: readonly GpuStorage[];
+  /** Of what it reads, what it changes in place. Where it does not run, they keep their values. */
+  readonly updates?: readonly GpuStorage[];
   /** The form that it packs, where it does nothing else. It then runs again only after the weights changed. */
   readonly packs?: PackedForm;
   /** In a sequence: what to dispatch in runs for which these weights may be infinite. `dispatches` leaves repairs out. */

@@ -48,10 +48,11 @@ export class Recorder {
   }
 
   record(operation: RecordedOperation): void {
-    const { packs, writes } = operation;
+    const { packs, writes, updates = [] } = operation;
     const { batch, isForQueue } = this.open;
     batch.operations.push(operation);
     for (const storage of writes) storage.finite = false;
+    for (const storage of updates) storage.version++;
     if (!isForQueue) for (const storage of writes) storage.unsubmitted = batch;
     else if (packs) packs.version = packs.weights.version;
     batch.await(operation);

@@ -1,0 +1,103 @@
+/** Operations of networks: made with their keys, and run on an engine's tensors. */
+import { Context, requireFits } from "../../api/context.js";
+import { Engine } from "../../api/engine.js";
+import { EngineCore } from "../../api/engineCore.js";
+import type { TensorStorage } from "../../backend/backend.js";
+import { tensorRefusal } from "../../backend/limits.js";
+import { require, show } from "../../base/errors.js";
+import { dataKey } from "../../base/keys.js";
+import type { TensorOperation, TensorSpec } from "../../planning/tensorOperation.js";
+import { BYTES_PER_ELEMENT, type DType, storedValues } from "../../problem/dtype.js";
+import { product } from "../../problem/geometry.js";
+import { requireTensor, Tensor } from "../../tensor/tensor.js";
+import { portable } from "./conversions.js";
+
+/** An operation without its key. */
+export interface OperationParts extends Omit<TensorOperation, "key"> {
+  /** All that its plan depends on besides its tensors. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export function makeOperation({ options, ...parts }: OperationParts): TensorOperation {
+  const { operands, results, updates, solvers } = parts;
+  return {
+    ...parts,
+    key: dataKey([options, operands, results, updates]),
+    solvers: solvers.map((solver) => portable(solver, parts)),
+  };
+}
+
+/** The engine of a tensor, as operations work with it. Throws for a tensor of an engine that has none of them. */
+export function contextOf(tensor: Tensor, name: string): Context {
+  requireTensor(name, tensor);
+  const core = Tensor.ownerOf(tensor);
+  require(core instanceof EngineCore, () => {
+    return `${name} belongs to an engine for forward passes; expected one that createEngine of webgpu-conv made`;
+  });
+  return new Context(core);
+}
+
+/** The core of an engine. Throws for one that has no operations of networks. */
+export function coreOf(engine: Engine): EngineCore {
+  const core = Engine.coreOf(engine);
+  require(core !== undefined, () => `engine is ${show(engine)}; expected one that createEngine of webgpu-conv made`);
+  return core;
+}
+
+/** Shape and element type of a tensor of values. Throws for an image. */
+export function specOf(tensor: Tensor, name: string): TensorSpec {
+  requireTensor(name, tensor);
+  const { shape, dtype } = tensor;
+  require(dtype !== "rgba8unorm", () => {
+    return `${name} is an image (${dtype}); expected float32 or float16 values: only a convolution reads an image`;
+  });
+  return { shape, dtype };
+}
+
+/** Throws unless the tensor's values are of that type. */
+export function requireDType(name: string, tensor: Tensor, dtype: DType, like: string): void {
+  require(tensor.dtype === dtype, () => `${name} is ${tensor.dtype}; expected ${dtype}, as ${like}`);
+}
+
+/**
+ * Records an operation. Nothing is read back, and nothing waits.
+ *
+ * @param operands by name, of one engine, with the shapes and types that the operation has
+ * @param names what the caller calls operands, for messages; their own names when absent
+ * @returns its results, new tensors in its order
+ */
+export function runOperation(
+  operation: TensorOperation,
+  operands: Readonly<Record<string, Tensor>>,
+  names: Readonly<Record<string, string>> = {},
+): Tensor[] {
+  const list = Object.entries(operands);
+  const [[first, tensor]] = list;
+  const context = contextOf(tensor, names[first] ?? first);
+  const core = context.requireLive();
+  const storages: Record<string, TensorStorage> = {};
+  for (const [name, operand] of list) {
+    storages[name] = operand.storage(core, names[name] ?? name);
+    core.operands?.add(operand);
+  }
+  const results = Object.values(operation.results);
+  for (const { shape, dtype } of results) {
+    requireFits(tensorRefusal("the result", shape, BYTES_PER_ELEMENT[dtype], core.backend));
+  }
+  const isEmpty = list.some(([, { size }]) => size === 0);
+  const made = isEmpty ? zeros(context, results) : core.backend.runTensors(operation, storages);
+  return results.map(({ shape }, i) => context.adopt(shape, made[i]));
+}
+
+/** Runs an operation with one result. */
+export function runOne(...given: Parameters<typeof runOperation>): Tensor {
+  const [result] = runOperation(...given);
+  return result;
+}
+
+/** Of an empty batch: sums of nothing, and tensors without values. */
+const zeros = ({ core: { backend } }: Context, results: readonly TensorSpec[]): TensorStorage[] =>
+  results.map(({ shape, dtype }) => backend.upload(storedValues(product(shape), dtype), shape, dtype));
+
+/** "[1, 3, 8, 8]". */
+export const showShape = (shape: readonly number[]): string => show([...shape]);

@@ -1,0 +1,215 @@
+/** Tensors side by side along an axis, and slices out of one. */
+import { require, show } from "../../base/errors.js";
+import { named, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
+import { product } from "../../problem/geometry.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import { makeOperation, requireDType, runOne, runOperation, showShape, specOf } from "../core/operation.js";
+import { recordStep } from "../tape/step.js";
+import { copySlice, copySliceOnHost, type Slice } from "./copySlice.js";
+
+/**
+ * Tensors side by side along an axis: of shapes that are equal but for that axis.
+ *
+ * @param axis 1, the channels of channels-first layouts, when absent; negative ones count from the end
+ * @returns a tensor whose extent along the axis is the sum of theirs
+ */
+export function concat(tensors: readonly Tensor[], axis = 1): Tensor {
+  require(isList(tensors) && tensors.length > 0, () => `tensors is ${show(tensors)}; expected at least one tensor`);
+  const specs = tensors.map((tensor, i) => specOf(tensor, `tensors[${String(i)}]`));
+  const along = readAxis(axis, specs[0].shape.length);
+  for (const [i, { shape }] of specs.entries()) {
+    requireDType(`tensors[${String(i)}]`, tensors[i], specs[0].dtype, "tensors[0]");
+    require(shape.length === specs[0].shape.length &&
+      shape.every((extent, other) => other === along || extent === specs[0].shape[other]), () => {
+      return `tensors[${String(i)}] has shape ${showShape(shape)}; expected that of tensors[0], ${showShape(specs[0].shape)}, but for axis ${String(along)}`;
+    });
+  }
+  const y = runOne(
+    concatOperation(specs, along),
+    Object.fromEntries(tensors.map((tensor, i) => [operandName(i), tensor])),
+  );
+  const parts = specs.map(({ shape }) => shape[along]);
+  recordStep({
+    name: "concat",
+    inputs: tensors,
+    outputs: [y],
+    saved: [],
+    backward: ([dy]) => (dy ? split(dy, parts, along) : []),
+  });
+  return y;
+}
+
+/**
+ * The tensor in parts along an axis.
+ *
+ * @param extents of the parts along the axis; their sum is the tensor's
+ * @param axis 1 when absent
+ */
+export function split(x: Tensor, extents: readonly number[], axis = 1): Tensor[] {
+  const spec = specOf(x, "x");
+  const along = readAxis(axis, spec.shape.length);
+  const sum = extents.reduce((total, extent) => total + extent, 0);
+  require(extents.every((extent) => Number.isSafeInteger(extent) && extent >= 1) && sum === spec.shape[along], () => {
+    return `extents is ${show([...extents])}; expected integers of at least 1 whose sum is ${String(spec.shape[along])}, the extent of axis ${String(along)}`;
+  });
+  const parts = runOperation(splitOperation(spec, extents, along), { x });
+  recordStep({
+    name: "split",
+    inputs: [x],
+    outputs: parts,
+    saved: [],
+    backward: (gradients) => [gradientOfParts(gradients, spec, extents, along)],
+  });
+  return parts;
+}
+
+/**
+ * A part of a tensor along an axis: the indices from `start` to `end`, without `end`.
+ *
+ * @param axis 1 when absent
+ */
+export function slice(x: Tensor, start: number, end: number, axis = 1): Tensor {
+  const spec = specOf(x, "x");
+  const along = readAxis(axis, spec.shape.length);
+  const extent = spec.shape[along];
+  require(Number.isSafeInteger(start) &&
+    Number.isSafeInteger(end) &&
+    0 <= start &&
+    start < end &&
+    end <= extent, () => {
+    return `start and end are ${show(start)} and ${show(end)}; expected integers with 0 <= start < end <= ${String(extent)}, the extent of axis ${String(along)}`;
+  });
+  const lengths = [start, end - start, extent - end];
+  const y = runOne(splitOperation(spec, lengths, along, [1]), { x });
+  recordStep({
+    name: "slice",
+    inputs: [x],
+    outputs: [y],
+    saved: [],
+    backward: ([dy]) => [gradientOfParts([undefined, dy, undefined], spec, lengths, along)],
+  });
+  return y;
+}
+
+/** The gradient of the whole from those of its parts; where none flows to a part, zeros. */
+function gradientOfParts(
+  gradients: readonly (Tensor | undefined)[],
+  spec: TensorSpec,
+  extents: readonly number[],
+  axis: number,
+): Tensor {
+  const there = gradients.flatMap((gradient, i) => (gradient ? [[operandName(i), gradient] as const] : []));
+  const operation = concatOperation(
+    extents.map((extent) => ({ ...spec, shape: withExtent(spec.shape, axis, extent) })),
+    axis,
+    gradients.map((gradient) => gradient !== undefined),
+  );
+  return runOne(operation, Object.fromEntries(there));
+}
+
+/** Callers without types pass anything. */
+const isList = (value: unknown): boolean => Array.isArray(value);
+
+const operandName = (i: number): string => `x${String(i)}`;
+
+function readAxis(axis: number, rank: number): number {
+  const along = axis < 0 ? axis + rank : axis;
+  require(Number.isSafeInteger(axis) && along >= 0 && along < rank, () => {
+    return `axis is ${show(axis)}; expected an integer from ${String(-rank)} to ${String(rank - 1)}, for ${String(rank)} axes`;
+  });
+  return along;
+}
+
+const withExtent = (shape: readonly number[], axis: number, extent: number): number[] =>
+  shape.map((old, i) => (i === axis ? extent : old));
+
+/** Of parts of these extents along an axis: where each lies in the whole, and in itself. */
+function slicesOf(
+  shape: readonly number[],
+  axis: number,
+  extents: readonly number[],
+): { whole: number; slices: Slice[] } {
+  const count = product(shape.slice(0, axis));
+  const inner = product(shape.slice(axis + 1));
+  const whole = extents.reduce((sum, extent) => sum + extent, 0);
+  let before = 0;
+  const slices = extents.map((extent) => {
+    const run = extent * inner;
+    const offset = before * inner;
+    before += extent;
+    return { run, count, source: { step: run, offset: 0 }, result: { step: whole * inner, offset } };
+  });
+  return { whole, slices };
+}
+
+/** @param there which of the parts there are; all when absent. The others are zeros */
+function concatOperation(parts: readonly TensorSpec[], axis: number, there: readonly boolean[] = []): TensorOperation {
+  const [{ shape, dtype }] = parts;
+  const extents = parts.map((part) => part.shape[axis]);
+  const { whole, slices } = slicesOf(shape, axis, extents);
+  const used = parts.map((_, i) => i).filter((i) => there[i] ?? true);
+  const y = { shape: withExtent(shape, axis, whole), dtype };
+  return makeOperation({
+    name: "concat",
+    options: { axis, extents, used },
+    operands: Object.fromEntries(used.map((i) => [operandName(i), parts[i]])),
+    results: { y },
+    solvers: [
+      {
+        name: "copy",
+        plan: (capabilities) => ({
+          dispatches: parts.flatMap((_, i) => {
+            if (slices[i].run === 0) return [];
+            const source = used.includes(i) ? { source: named(operandName(i)) } : {};
+            return [copySlice(slices[i], { ...source, result: named("y") }, dtype, capabilities)];
+          }),
+          scratchBytes: {},
+        }),
+      },
+    ],
+    compute(values) {
+      const result = new Float64Array(product(y.shape));
+      for (const i of used) copySliceOnHost(slices[i], values[operandName(i)], result);
+      return { y: result };
+    },
+  });
+}
+
+/** @param wanted which of the parts; all when absent */
+function splitOperation(
+  x: TensorSpec,
+  extents: readonly number[],
+  axis: number,
+  wanted: readonly number[] = extents.map((_, i) => i),
+): TensorOperation {
+  const slices = slicesOf(x.shape, axis, extents).slices.map(({ source, result, ...runs }) => {
+    return { ...runs, source: result, result: source };
+  });
+  const results = wanted.map((i) => [operandName(i), { ...x, shape: withExtent(x.shape, axis, extents[i]) }] as const);
+  return makeOperation({
+    name: "split",
+    options: { axis, extents, wanted },
+    operands: { x },
+    results: Object.fromEntries(results),
+    solvers: [
+      {
+        name: "copy",
+        plan: (capabilities) => ({
+          dispatches: wanted.map((i) => {
+            const bindings = { source: named("x"), result: named(operandName(i)) } as const;
+            return copySlice(slices[i], bindings, x.dtype, capabilities);
+          }),
+          scratchBytes: {},
+        }),
+      },
+    ],
+    compute: (values) =>
+      Object.fromEntries(
+        results.map(([name, { shape }], i) => {
+          const result = new Float64Array(product(shape));
+          copySliceOnHost(slices[wanted[i]], values.x, result);
+          return [name, result];
+        }),
+      ),
+  });
+}

@@ -1,0 +1,42 @@
+/** What a tape knows of an operation: how gradients flow back through it. */
+import type { CallTape } from "../../api/forwardCore.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import { contextOf } from "../core/operation.js";
+
+/** A gradient; undefined where none flows. */
+export type Gradient = Tensor | undefined;
+
+/** An operation that was recorded. */
+export interface Step {
+  /** As the caller knows it: "maxPool2d". */
+  readonly name: string;
+  /** What its gradients are for. */
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  /** What {@link backward} reads: these keep their memory until then. */
+  readonly saved: readonly Tensor[];
+  /**
+   * Records the gradients of the inputs.
+   *
+   * @param gradients those of the outputs; at least one of them flows. They are the tape's, and not to be disposed of.
+   * @param needed which inputs need one: others may be left out
+   * @returns those of the inputs, in their order: new tensors, or one of `gradients` as it is, for one input or several
+   */
+  backward(gradients: readonly Gradient[], needed: readonly boolean[]): readonly Gradient[];
+}
+
+/** A tape that takes steps. */
+export interface StepTape extends CallTape {
+  record(step: Step): void;
+}
+
+/** The tape that records what is computed from a tensor; undefined while none does. */
+export function tapeOf(tensor: Tensor): StepTape | undefined {
+  const { tape } = contextOf(tensor, "tensor").core;
+  return tape as StepTape | undefined;
+}
+
+/** Records a step, where a tape records. */
+export function recordStep(step: Step): void {
+  tapeOf(step.inputs[0])?.record(step);
+}

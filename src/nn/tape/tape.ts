@@ -1,0 +1,184 @@
+/** Tape: records what is computed, and computes gradients from the end to the beginning. */
+import { Context } from "../../api/context.js";
+import type { Engine } from "../../api/engine.js";
+import type { EngineCore } from "../../api/engineCore.js";
+import { DISPOSE } from "../../base/dispose.js";
+import { require, show } from "../../base/errors.js";
+import type { Call, Run } from "../../calls/calls.js";
+import { Scope } from "../../tensor/lifetimes.js";
+import { requireTensor, Tensor } from "../../tensor/tensor.js";
+import { requireSameShape } from "../../problem/shapes.js";
+import { coreOf, showShape } from "../core/operation.js";
+import { fullLike } from "../operations/fill.js";
+import { backpropagate } from "./backpropagate.js";
+import { runRecorded, type Shapes } from "./convolutionSteps.js";
+import type { Gradient, Step, StepTape } from "./step.js";
+
+/** Parameters, in a list or by name; gradients come in the same form. */
+export type Tensors = readonly Tensor[] | Readonly<Record<string, Tensor>>;
+export type GradientsOf<Parameters extends Tensors> = { readonly [Name in keyof Parameters]: Tensor };
+
+export interface GradientOptions {
+  /** The gradient of what `gradients` is asked of; ones when absent, for a single value. */
+  readonly upstream?: Tensor;
+}
+
+/**
+ * Records operations on an engine's tensors and computes gradients:
+ *
+ * ```ts
+ * const tape = new Tape(engine);
+ * const loss = tape.run(() => crossEntropy(model(x), labels));
+ * const gradients = tape.gradients(loss, parameters);
+ * ```
+ *
+ * All that is computed in `run` and not returned is the tape's: what no gradient needs is given back when it returns, the rest as
+ * soon as {@link gradients} has used it. What `run` returns, and the gradients, are the caller's to dispose of.
+ */
+export class Tape implements StepTape {
+  readonly #core: EngineCore;
+  /** What was computed and is the tape's. */
+  #scope = new Scope(undefined);
+  #steps: Step[] = [];
+
+  constructor(engine: Engine) {
+    this.#core = coreOf(engine);
+  }
+
+  /**
+   * Calls `compute` and records it. A second run forgets the first.
+   *
+   * @returns what `compute` returned: a tensor, or what holds tensors
+   * @throws whatever `compute` throws: nothing is left of it then. ArgumentError where another tape records on the engine.
+   */
+  run<Result>(compute: () => Result): Result {
+    const core = this.#core;
+    require(typeof compute === "function", () =>
+      `compute is ${show(compute)}; expected a function that calls operations`);
+    require(!core.tape, () => "a tape records on this engine; expected one at a time, or checkpoint()");
+    this.dispose();
+    const scope = new Scope(core.lifetimes.runningScope);
+    this.#scope = scope;
+    core.tape = this;
+    let isDone = false;
+    try {
+      const result = core.lifetimes.within(scope, compute);
+      require(!(result instanceof Promise), () => {
+        return "compute returned a promise; expected a function that calls operations and waits for nothing";
+      });
+      core.lifetimes.keep(scope, result);
+      isDone = true;
+      return result;
+    } finally {
+      core.tape = undefined;
+      if (isDone) this.#releaseUnsaved();
+      else this.dispose();
+    }
+  }
+
+  /**
+   * The gradients of a result of {@link run}, once: what the tape holds is given back.
+   *
+   * @param of a tensor that `run` returned: the loss
+   * @param parameters tensors that it was computed from, in a list or by name
+   * @returns a gradient for each, of its shape and type, in the same form; zeros where nothing flows to one that was used
+   * @throws ArgumentError for tensors that were not recorded, for a loss of several values without an `upstream` gradient.
+   */
+  gradients<Parameters extends Tensors>(
+    of: Tensor,
+    parameters: Parameters,
+    { upstream }: GradientOptions = {},
+  ): GradientsOf<Parameters> {
+    const entries = Object.entries(parameters);
+    this.#requireRecorded(of, entries, upstream);
+    const list = entries.map(([, tensor]) => tensor);
+    const { lifetimes } = this.#core;
+    const work = new Scope(lifetimes.runningScope);
+    try {
+      const gradients = lifetimes.within(work, () => this.#backpropagate(of, list, upstream));
+      lifetimes.keep(work, gradients);
+      if (Array.isArray(parameters)) return gradients as unknown as GradientsOf<Parameters>;
+      return Object.fromEntries(entries.map(([name], i) => [name, gradients[i]])) as GradientsOf<Parameters>;
+    } finally {
+      lifetimes.close(work);
+      this.dispose();
+    }
+  }
+
+  /** Forgets what was recorded, and gives its memory back. What `run` returned stays the caller's. Twice is harmless. */
+  dispose(): void {
+    this.#steps = [];
+    this.#core.lifetimes.close(this.#scope);
+  }
+
+  [DISPOSE](): void {
+    this.dispose();
+  }
+
+  /** For the engine's own use: runs a call and records it. */
+  runCall(call: Call, shapes: Shapes, run: Run): Tensor[] {
+    return runRecorded(call, shapes, run, (step) => this.record(step));
+  }
+
+  /** For operations: takes a step. */
+  record(step: Step): void {
+    this.#steps.push(step);
+  }
+
+  #backpropagate(of: Tensor, parameters: readonly Tensor[], upstream: Tensor | undefined): Tensor[] {
+    const seed = upstream ?? fullLike(of, 1);
+    const gradients = backpropagate({
+      steps: this.#steps,
+      seeds: [[of, seed]],
+      parameters,
+      release: (tensor) => this.#release(tensor),
+    });
+    const given = new Set<Gradient>([upstream]);
+    return gradients.map((gradient, i) => {
+      if (!gradient) return fullLike(parameters[i], 0);
+      // Each is the caller's alone.
+      const isTaken = given.has(gradient);
+      given.add(gradient);
+      return isTaken ? new Context(this.#core).view(gradient, gradient.shape) : gradient;
+    });
+  }
+
+  #releaseUnsaved(): void {
+    const saved = new Set(this.#steps.flatMap((step) => step.saved.map((tensor) => Tensor.holdOf(tensor))));
+    for (const hold of this.#scope.made) if (!saved.has(hold)) this.#core.lifetimes.dispose(hold);
+  }
+
+  /** Gives a tensor of the tape's back. */
+  #release(tensor: Tensor): void {
+    const hold = Tensor.holdOf(tensor);
+    if (hold && this.#scope.made.delete(hold)) this.#core.lifetimes.dispose(hold);
+  }
+
+  #requireRecorded(of: Tensor, parameters: readonly [string, Tensor][], upstream: Tensor | undefined): void {
+    requireTensor("the loss", of);
+    require(this.#steps.length > 0, () =>
+      "nothing is recorded; expected run(compute) before, and gradients once after it");
+    require(this.#steps.some(({ outputs }) => outputs.includes(of)), () => {
+      return `the loss, of shape ${showShape(of.shape)}, was not recorded; expected a tensor that was computed in run(compute)`;
+    });
+    require(upstream !== undefined || of.size === 1, () => {
+      return `the loss has shape ${showShape(of.shape)}; expected a single value, or its gradient as { upstream }`;
+    });
+    if (upstream) {
+      requireTensor("upstream", upstream);
+      requireSameShape("upstream", upstream.shape, of.shape, "the loss'");
+    }
+    const used = new Set(this.#steps.flatMap(({ inputs }) => inputs));
+    const seen = new Map<Tensor, string>();
+    for (const [name, tensor] of parameters) {
+      requireTensor(`parameter ${name}`, tensor);
+      require(used.has(tensor), () => {
+        return `parameter ${name}, of shape ${showShape(tensor.shape)}, was not used in run(compute); expected a tensor that the loss was computed from`;
+      });
+      const before = seen.get(tensor);
+      require(before === undefined, () =>
+        `parameter ${name} is parameter ${String(before)}; expected each tensor once`);
+      seen.set(tensor, name);
+    }
+  }
+}
