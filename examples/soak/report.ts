@@ -23,8 +23,10 @@ What the engine promises when something fails, and where that is tested by makin
 | there is no other device | every call says so; copies can still be read | test/gpu/recoveryDevices.test.ts |
 | no room for a buffer | unused memory is given back and the buffer made once more; else it is the error of that tensor alone | test/gpu/memoryFaults.test.ts |
 | a kernel does not compile, an operation cannot be encoded, a submission is refused | its results have the error, and what is computed from them; everything else goes on | test/gpu/faults.test.ts, compileErrors.test.ts |
+| a kernel is wrong on an adapter, does not compile, never ends, or loses the device | it is set aside before a result of it is used, with a report; the next solver serves; stores remember it | test/gpu/vetting.test.ts, vettingEnds.test.ts, vettingKernels.test.ts |
 | a wait is called off | inputs and engine are as they were; what was not computed says so | test/gpu/cancel.test.ts |
 | a source or a sink of tiles fails, or the device meanwhile | the call rejects and gives all memory back | test/gpu/tiledEnds.test.ts |
+| weights or gradients are infinite or NaN | padding has no products: results whose filter meets them beyond the edge alone are as without them | test/gpu/infinities.test.ts, infiniteWeights.test.ts |
 | tensors are larger than a binding, a grid is wider than a dimension, a shader would bind too much | operations run in pieces, forward and both gradients, with the bits of the whole; what cannot be is a \`LimitError\` at the call, and \`explain\` says it first | test/gpu/largeTensors.test.ts, largeTensorCalls.test.ts, smallDevices.test.ts |
 | much of everything: 100,000 operations of 300 shapes, 50 callers at a time, 1,000 engines | memory stays flat, pipelines and pool within their bounds, every value right | test/gpu/load.node.test.ts |
 

@@ -40,3 +40,18 @@ export { type GradientOptions, type GradientsOf, Tape, type Tensors } from "./ta
 export { concat, slice, split } from "./operations/concat.js";
 export { fullLike } from "./operations/fill.js";
 export { flatten, reshape } from "./operations/reshape.js";
+// Data.
+export {
+  type Augmentation,
+  horizontalFlip,
+  jitter,
+  type JitterOptions,
+  randomCrop,
+  type RandomCropOptions,
+} from "./data/augment.js";
+export type { Batch } from "./data/batch.js";
+export type { Dataset, Sample, SampleShape } from "./data/dataset.js";
+export { type GlyphOptions, glyphs } from "./data/glyphs.js";
+export { DataLoader, type LoaderState } from "./data/loader.js";
+export type { DataLoaderOptions, Normalisation } from "./data/loaderOptions.js";
+export type { GlyphSet } from "./data/strokes.js";

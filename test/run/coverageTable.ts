@@ -16,7 +16,7 @@ const INTRODUCTION = `# What the tests cover
 Made by \`npm run coverage\` from what the tests ran, not by hand. To make it anew:
 
 \`\`\`sh
-npm test -- --all && npm run test:swiftshader -- --all && npm run coverage
+npm test -- --all && npm run test:deno -- --all && npm run test:swiftshader -- --all && npm run coverage
 \`\`\`
 
 A device's letter in a cell says: at least one test that passed on this device called the operation (Nd: 1d, 2d or 3d) in
@@ -25,8 +25,9 @@ what these tests do with what they read: with the float64 reference, third-party
 within a derived bound. Each row is looked at alone: two letters in a column are no claim about two features in one call,
 for which there are the random layers of test/properties. An empty cell is not tested, or not possible (a transposed
 convolution has no padding mode, a bias gradient no stride). \`npm test -- --all\` fails when something that is listed here
-for a device is no longer covered there. Firefox (wgpu) runs a sample of these tests, of which nothing is recorded; it has a
-letter where \`npm run test:firefox -- --all\` was run before the document was made.
+for a device is no longer covered there. Of it, Deno and Firefox (both wgpu) run a sample, of which nothing is recorded. They
+are held to this document by \`npm run test:deno -- --all\` and \`npm run test:firefox -- --all\`, and have a letter where that
+was run before it was made.
 `;
 
 const RANKS = ["1D", "2D", "3D"];

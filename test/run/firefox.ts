@@ -2,8 +2,9 @@
 import { basename } from "node:path";
 import { FIREFOX_VARIABLE, firefoxProgram } from "../support/firefox/browser.js";
 import { probeFirefox } from "../support/firefox/probe.js";
-import { type CommandLine, GROUPS_VARIABLE, SAMPLE_VARIABLE } from "./commandLine.js";
+import type { CommandLine } from "./commandLine.js";
 import { chooseForFirefox, type Driver } from "./drivers.js";
+import { type Share, shareOf } from "./share.js";
 import { NODE, type Planned } from "./vitest.js";
 
 const HOW_TO = `apt-get install firefox-esr, or ${FIREFOX_VARIABLE}=PROGRAM`;
@@ -27,23 +28,13 @@ export async function findFirefox(): Promise<FoundFirefox> {
   };
 }
 
-/** Of how many groups of tests Firefox takes one: in a short run, and where a whole run of all platforms takes a sample of it. */
-const GROUPS = { short: "6", long: "8" };
+/** Firefox looks ten times a second whether the device is done, and so takes several times as long as others. */
+const SHARE: Share = { groups: { short: 6, long: 8 } };
 
-/**
- * The tests of a device. Firefox looks ten times a second whether the device is done, and so takes several times as long as
- * others: of a whole run of all platforms it runs a sample.
- */
-export function inFirefox(firefox: FoundFirefox, { suite, sample, seed, whole }: CommandLine): Planned {
+/** The tests of a device; of a whole run of all platforms a sample. */
+export function inFirefox(firefox: FoundFirefox, line: CommandLine): Planned {
   if ("missing" in firefox) return { note: firefox.missing };
-  const isSample = suite === "all" && whole;
-  const environment = {
-    ...firefox.environment,
-    [GROUPS_VARIABLE]: isSample ? GROUPS.long : GROUPS.short,
-    ...(isSample ? { [SAMPLE_VARIABLE]: seed } : {}),
-  };
-  const few = sample === undefined ? "" : `; one group of tests in ${GROUPS.short}`;
-  const all = `; a sample of its tests, by the seed ${seed} (npm run test:firefox -- --all runs all)`;
-  const note = `${firefox.note}${isSample ? all : few}`;
-  return { run: { runtime: NODE, projects: ["firefox"], environment }, note };
+  const share = shareOf(SHARE, "firefox", line);
+  const environment = { ...firefox.environment, ...share.environment };
+  return { run: { runtime: NODE, projects: ["firefox"], environment }, note: `${firefox.note}${share.note}` };
 }

@@ -8,12 +8,12 @@
  * itself runs in Deno.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CommandLine, describeCounts, describeSample, readCommandLine, SAMPLE_VARIABLE } from "./commandLine.js";
 import { findLosses, keepCoverages, readCoverages } from "./coverageFiles.js";
-import { denoCommand } from "./deno.js";
-import { chooseForDeno, chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
+import { findDeno, inDeno } from "./deno.js";
+import { chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
 import { findFirefox, type FoundFirefox, inFirefox } from "./firefox.js";
 import { describeCompilers } from "./gpuCompilers.js";
 import { countLeftOut, listFailures, mergeReports, NODE, type Outcome, type Planned, runVitest } from "./vitest.js";
@@ -30,15 +30,6 @@ function inDemo(firefox: FoundFirefox): Planned {
   return { run: { runtime: NODE, projects: ["demo"], environment }, note: `The demo page runs in ${words}` };
 }
 
-async function planDeno(): Promise<Planned> {
-  const runtime = denoCommand();
-  if (!runtime) return { note: "DENO IS NOT TESTED: the npm package deno has no binary here (npm install deno)" };
-  const { note, environment } = await chooseForDeno();
-  // Nothing runs beside it: a process for each core.
-  const parallel = [`--maxWorkers=${String(availableParallelism())}`];
-  return { run: { runtime, projects: ["deno"], environment, options: parallel }, note: `Deno runs on ${note}` };
-}
-
 /** The driver that was asked for by name: there, or an error. */
 function demand(driver: Driver | { readonly missing: string } | undefined): Driver {
   if (!driver || "missing" in driver) throw new Error(driver?.missing ?? "there is no SwiftShader for this platform");
@@ -46,8 +37,8 @@ function demand(driver: Driver | { readonly missing: string } | undefined): Driv
 }
 
 async function planAll(line: CommandLine): Promise<readonly Planned[]> {
-  const [node, firefox, deno] = [await chooseForNode(), await findFirefox(), await planDeno()];
-  return [inNode(node, ["node", "chromium"]), inDemo(firefox), inFirefox(firefox, line), deno];
+  const [node, firefox, deno] = [await chooseForNode(), await findFirefox(), await findDeno()];
+  return [inNode(node, ["node", "chromium"]), inDemo(firefox), inFirefox(firefox, line), inDeno(deno, line)];
 }
 
 async function plan(line: CommandLine): Promise<readonly Planned[]> {
@@ -61,7 +52,7 @@ async function plan(line: CommandLine): Promise<readonly Planned[]> {
         { run: { runtime: NODE, projects: ["chromium"], environment: {} }, note: "Chromium runs on its own driver" },
       ];
     case "deno":
-      return [await planDeno()];
+      return [inDeno(await findDeno(), line)];
     case "lavapipe":
       return [inNode(demand(findLavapipe()), ["node"])];
     case "swiftshader":

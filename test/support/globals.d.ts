@@ -11,6 +11,9 @@ declare const __CONV_SAMPLE__: string;
 /** Of how many groups of tests a short run takes one (the environment's CONV_ONE_GROUP_IN): 1 takes something of each. */
 declare const __CONV_ONE_GROUP_IN__: number;
 
+/** A file of which a sample takes every test (the environment's CONV_WHOLE_FILE); empty where there is none. */
+declare const __CONV_WHOLE_FILE__: string;
+
 /** How many random layers this platform checks by default. */
 declare const __CONV_LAYERS__: number;
 

@@ -1,4 +1,4 @@
-/** Vitest's set-up of each test file in a short run (vite.config.ts): what is not in the sample is skipped, and marked so. */
+/** Vitest's set-up of each test file in a run that takes a sample (vite.config.ts): what is not in the sample is skipped, and marked so. */
 import { beforeEach, type RunnerTestCase, type RunnerTestSuite } from "vitest";
 import { mostOf, sampleOf, takesGroup } from "./sample.js";
 
@@ -18,7 +18,8 @@ function sampleIn(group: RunnerTestSuite): ReadonlySet<RunnerTestCase> {
   const { projectName = "", name: file } = group.file;
   const tests = group.tasks.filter((task): task is RunnerTestCase => task.type === "test" && task.mode !== "skip");
   const key = [__CONV_SAMPLE__, projectName, file, group.fullName].join("\n");
-  const sample = sampleOf(tests, takesGroup(__CONV_ONE_GROUP_IN__, key) ? mostOf(file) : 0, key);
+  const most = takesGroup(__CONV_ONE_GROUP_IN__, key) ? mostOf(file) : 0;
+  const sample = sampleOf(tests, file === __CONV_WHOLE_FILE__ ? tests.length : most, key);
   samples.set(group, sample);
   return sample;
 }

@@ -1,9 +1,10 @@
-/** Which Firefox the tests take, and that one that does not work is told of in place of failing. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+/** Which Firefox the tests take, that one that does not work is told of in place of failing; and its share, and Deno's, of a run. */
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readCommandLine } from "../../run/commandLine.js";
+import { inDeno } from "../../run/deno.js";
 import { inFirefox } from "../../run/firefox.js";
 import { firefoxProgram } from "../../support/firefox/browser.js";
 import { probeFirefox } from "../../support/firefox/probe.js";
@@ -68,7 +69,7 @@ describe("its tests", () => {
     }
   });
 
-  test("are a sample of more groups in the whole run of all platforms, which says how all of them are run", () => {
+  test("are a sample of fewer groups in the whole run of all platforms, which says how all of them are run", () => {
     const { run, note } = plan("--all");
     expect(run?.environment).toMatchObject({ CONV_SAMPLE: "7", CONV_ONE_GROUP_IN: "8" });
     expect(note).toMatch(/sample .* seed 7 \(npm run test:firefox -- --all runs all\)$/);
@@ -83,5 +84,35 @@ describe("its tests", () => {
   test("are none where there is no Firefox, which is told", () => {
     const missing = { missing: "FIREFOX IS NOT TESTED: it is not installed" };
     expect(inFirefox(missing, readCommandLine([]))).toEqual({ note: missing.missing });
+  });
+});
+
+describe("Deno's tests", () => {
+  const found = { runtime: ["deno"], note: "Deno runs on a driver", environment: { VK_DRIVER_FILES: "driver.json" } };
+  const plan = (...parameters: readonly string[]) => inDeno(found, readCommandLine(parameters, { CONV_SAMPLE: "7" }));
+
+  test("are some of each group in a short run", () => {
+    for (const { run, note } of [plan(), plan("deno")]) {
+      expect(run?.environment).toEqual({ VK_DRIVER_FILES: "driver.json", CONV_ONE_GROUP_IN: "1" });
+      expect(note).toBe(found.note);
+    }
+  });
+
+  test("are these, and every kernel's compilation, in the whole run of all platforms, which says how all of them are run", () => {
+    const { run, note } = plan("--all");
+    const wholeFile = "test/gpu/shaders.test.ts";
+    expect(run?.environment).toMatchObject({ CONV_SAMPLE: "7", CONV_ONE_GROUP_IN: "1", CONV_WHOLE_FILE: wholeFile });
+    expect(existsSync(wholeFile)).toBe(true);
+    expect(note).toMatch(/sample .* seed 7 \(npm run test:deno -- --all runs all\)$/);
+  });
+
+  test("are all of them where Deno alone is asked for", () => {
+    const { run, note } = plan("deno", "--all");
+    expect(run?.environment).not.toHaveProperty("CONV_SAMPLE");
+    expect(note).toBe(found.note);
+  });
+
+  test("are none where there is no Deno, which is told", () => {
+    expect(inDeno({ missing: "DENO IS NOT TESTED" }, readCommandLine([]))).toEqual({ note: "DENO IS NOT TESTED" });
   });
 });
