@@ -21,6 +21,7 @@ const FOLDERS = [
   "tiled",
   "node",
   "api",
+  "io",
   "nn",
 ];
 

@@ -15,6 +15,7 @@ const corpora = resolve(root, process.env.CONV_CORPORA ?? "../shared/corpora");
 /** Tests import the library by its name, from its sources. */
 const alias = {
   "webgpu-conv/forward": resolve(root, "src/forward.ts"),
+  "webgpu-conv/io": resolve(root, "src/io/index.ts"),
   "webgpu-conv/nn": resolve(root, "src/nn/index.ts"),
   "webgpu-conv/reference": resolve(root, "src/reference/index.ts"),
   "webgpu-conv": resolve(root, "src/index.ts"),
@@ -162,6 +163,7 @@ export default defineConfig({
     index: "src/index.ts",
     node: "src/node.ts",
     nodeInPage: "src/nodeInPage.ts",
+    io: "src/io/index.ts",
     nn: "src/nn/index.ts",
     reference: "src/reference/index.ts",
   }),

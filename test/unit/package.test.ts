@@ -99,11 +99,11 @@ describe("in a page", () => {
     expect(specifiers.filter((specifier) => !specifier.startsWith("./"))).toEqual([]);
   });
 
-  test("so do the reference and nn; the Node entry takes only Node's own modules and the optional peer", () => {
+  test("so do the reference, io and nn; the Node entry takes only Node's own modules and the optional peer", () => {
     const external = (entry: string): string[] =>
       [...textsOf(entry).values()].flatMap(specifiersOf).filter((specifier) => !specifier.startsWith("./"));
     expect(external("reference.js")).toEqual([]);
-    expect(external("nn.js")).toEqual([]);
+    for (const entry of ["io.js", "nn.js"]) expect(external(entry), entry).toEqual([]);
     const foreign = external("node.js").filter((specifier) => !specifier.startsWith("node:"));
     expect(new Set(foreign)).toEqual(new Set(["webgpu"]));
   });

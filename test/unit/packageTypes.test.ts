@@ -19,6 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const ANYWHERE = `
 import { createEngine, outputSize, type ConvOptions, type Engine, type Explanation, type Tensor } from "webgpu-conv";
 import { createEngine as createForwardEngine, type ForwardEngine } from "webgpu-conv/forward";
+import { floatValues, readSafetensors } from "webgpu-conv/io";
 import { Random } from "webgpu-conv/nn";
 import { createEngine as createInNode, type NodeEngineOptions } from "webgpu-conv/node";
 import { compare, type ConvProblem, errorBound, forward, makeProblem } from "webgpu-conv/reference";
@@ -58,6 +59,10 @@ export async function forwardOnly(): Promise<Float32Array> {
 }
 const nodeOptions: NodeEngineOptions = { dawnOptions: ["backend=vulkan"] };
 export const inNode: Promise<Engine> = createInNode(nodeOptions);
+export async function weight(file: ArrayBuffer): Promise<Float32Array | undefined> {
+  const found = (await readSafetensors(file)).tensors.get("conv1.weight");
+  return found && floatValues(found);
+}
 export const drawn: number = new Random(1).normal();
 const problem: ConvProblem = makeProblem(2, [1, 1, 4, 4], [1, 1, 2, 2], options);
 export const pass: boolean = compare([1], forward(problem, [1], [1]), errorBound(problem, "forward", {})).pass;

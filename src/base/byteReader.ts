@@ -1,0 +1,165 @@
+/** Bytes from wherever a caller has them, in order, a piece at a time. */
+import { ArgumentError, show, textOf } from "./errors.js";
+import { FileError } from "./fileError.js";
+
+/** A stream of bytes: a ReadableStream, of any platform. */
+interface StreamLike {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+    cancel(): Promise<void>;
+  };
+}
+
+/** A Blob, or a File. */
+interface BlobLike {
+  readonly size: number;
+  stream(): StreamLike;
+}
+
+/** Bytes, at once or as they come: a fetched body, a file that was dropped on a page, Node's `createReadStream`. */
+export type ByteSource = ArrayBuffer | ArrayBufferView | BlobLike | StreamLike | AsyncIterable<Uint8Array>;
+
+type Bytes = Uint8Array;
+type Chunks = AsyncIterator<Bytes, unknown, unknown>;
+
+/** The first two bytes of what gzip wrote. */
+const GZIP = [0x1f, 0x8b] as const;
+
+// eslint-disable-next-line @typescript-eslint/require-await
+async function* once(bytes: Bytes): AsyncGenerator<Bytes, void, undefined> {
+  yield bytes;
+}
+
+/** A stream's chunks. Not every browser's streams can be iterated. */
+async function* read(stream: StreamLike): AsyncGenerator<Bytes, void, undefined> {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      if (value) yield value;
+    }
+  } finally {
+    // Left early: whoever fills the stream may stop.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** What a source gives, and how many bytes that is where it is known before. */
+function open(source: ByteSource): { readonly chunks: Chunks; readonly size?: number } {
+  if (source instanceof ArrayBuffer) return { chunks: once(new Uint8Array(source)), size: source.byteLength };
+  if (ArrayBuffer.isView(source)) {
+    const { buffer, byteOffset, byteLength } = source;
+    return { chunks: once(new Uint8Array(buffer, byteOffset, byteLength)), size: byteLength };
+  }
+  const given: unknown = source;
+  if (typeof given === "object" && given !== null) {
+    if ("stream" in source && "size" in source) return { chunks: read(source.stream()), size: source.size };
+    if ("getReader" in source) return { chunks: read(source) };
+    if (Symbol.asyncIterator in source) return { chunks: source[Symbol.asyncIterator]() as Chunks };
+  }
+  throw new ArgumentError(
+    `the source is ${show(given)}; expected an ArrayBuffer, a typed array, a Blob, a ReadableStream or an async iterable of bytes`,
+  );
+}
+
+/**
+ * Reads a source from its beginning. Memory is taken for what has come, never for what a header promises.
+ */
+export class ByteReader {
+  /** What the file is called in messages. */
+  readonly file: string;
+  /** How many bytes there are in all; undefined where only the end will tell. */
+  readonly size: number | undefined;
+  /** How many bytes were taken. */
+  offset = 0;
+  readonly #chunks: Chunks;
+  /** What has come of the source and was not taken. */
+  #rest: Bytes = new Uint8Array(0);
+
+  private constructor(file: string, chunks: Chunks, size: number | undefined, rest: Bytes) {
+    this.file = file;
+    this.#chunks = chunks;
+    this.size = size;
+    this.#rest = rest;
+  }
+
+  /**
+   * Opens a source. One that gzip has compressed is decompressed as it comes; offsets are then those of what was compressed.
+   *
+   * @throws ArgumentError for what is no source
+   */
+  static async open(source: ByteSource, file: string): Promise<ByteReader> {
+    const { chunks, size } = open(source);
+    const plain = new ByteReader(file, chunks, size, new Uint8Array(0));
+    const first = await plain.take(GZIP.length);
+    plain.offset = 0;
+    plain.#rest = join([first, plain.#rest], first.length + plain.#rest.length);
+    if (first.length < GZIP.length || first.some((byte, i) => byte !== GZIP[i])) return plain;
+    const compressed = new ReadableStream<BufferSource>({
+      async pull(controller) {
+        const chunk = await plain.#next();
+        if (chunk) controller.enqueue(new Uint8Array(chunk));
+        else controller.close();
+      },
+      cancel: () => plain.close(),
+    });
+    const unpacked = compressed.pipeThrough(new DecompressionStream("gzip"));
+    return new ByteReader(file, read(unpacked), undefined, new Uint8Array(0));
+  }
+
+  /** What has come next; undefined at the end. */
+  async #next(): Promise<Bytes | undefined> {
+    if (this.#rest.length > 0) {
+      const rest = this.#rest;
+      this.#rest = new Uint8Array(0);
+      return rest;
+    }
+    let chunk: IteratorResult<Bytes, unknown>;
+    try {
+      chunk = await this.#chunks.next();
+    } catch (cause) {
+      throw new FileError(
+        this.file,
+        this.offset,
+        `could not be read on from byte ${String(this.offset)}: ${textOf(cause)}`,
+        { cause },
+      );
+    }
+    if (chunk.done) return undefined;
+    if (!((chunk.value as unknown) instanceof Uint8Array))
+      throw new ArgumentError(`${this.file}: its source gave ${show(chunk.value)}; expected Uint8Arrays`);
+    return chunk.value;
+  }
+
+  /** The next bytes, in memory of their own: as many as asked for, or fewer where the source ends. */
+  async take(count: number): Promise<Uint8Array<ArrayBuffer>> {
+    const pieces: Bytes[] = [];
+    let length = 0;
+    while (length < count) {
+      const piece = await this.#next();
+      if (!piece) break;
+      const taken = piece.subarray(0, count - length);
+      this.#rest = piece.subarray(taken.length);
+      pieces.push(taken);
+      length += taken.length;
+      this.offset += taken.length;
+    }
+    return join(pieces, length);
+  }
+
+  /** Tells the source that no more is wanted. */
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+}
+
+function join(pieces: readonly Bytes[], length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

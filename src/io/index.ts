@@ -1,0 +1,13 @@
+/**
+ * `webgpu-conv/io`: weights from and to files.
+ *
+ * ```ts
+ * const { tensors } = await readSafetensors(await file.arrayBuffer(), file.name);
+ * const weight = tensors.get("conv1.weight");
+ * if (weight) engine.tensor(floatValues(weight), weight.shape);
+ * ```
+ */
+export type { ByteSource } from "../base/byteReader.js";
+export { FileError } from "../base/fileError.js";
+export { readSafetensors, type SafeTensors, streamSafetensors, writeSafetensors } from "./safetensors.js";
+export { floatTensor, floatValues, type SafeDType, type SafeTensor } from "./safeTensor.js";

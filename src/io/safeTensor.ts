@@ -1,0 +1,84 @@
+/** A tensor as a safetensors file has it: its bytes, and what they mean. */
+import { require, show } from "../base/errors.js";
+import { decodeBrainHalves, decodeHalves, encodeHalves } from "../base/half.js";
+
+/** Bytes of an element, by the type's name in safetensors files. */
+export const ELEMENT_BYTES = {
+  F64: 8,
+  I64: 8,
+  U64: 8,
+  F32: 4,
+  I32: 4,
+  U32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  U16: 2,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+} as const;
+/** The type of a tensor's elements: F32, F16, BF16, I64, ... */
+export type SafeDType = keyof typeof ELEMENT_BYTES;
+
+/** Values and their shape, as PyTorch has them: row-major, weights `[out, in/groups, ...kernel]`. */
+export interface SafeTensor {
+  readonly dtype: SafeDType;
+  readonly shape: readonly number[];
+  /** The elements, little-endian. */
+  readonly bytes: Uint8Array;
+}
+
+/** The elements of a shape; NaN where they are more than 2^53. */
+export function elementsOf(shape: readonly number[]): number {
+  if (shape.includes(0)) return 0;
+  const count = shape.reduce((product, size) => product * size, 1);
+  return Number.isSafeInteger(count) ? count : NaN;
+}
+
+/** Throws unless shape, type and bytes go together. */
+export function requireTensor(name: string, { dtype, shape, bytes }: SafeTensor): void {
+  require(Object.hasOwn(ELEMENT_BYTES, dtype), () =>
+    `tensor ${show(name)} has dtype ${show(dtype)}; expected one of ${Object.keys(ELEMENT_BYTES).join(", ")}`);
+  require(shape.every((size) => Number.isSafeInteger(size) && size >= 0), () =>
+    `tensor ${show(name)} has shape ${show(shape)}; expected whole sizes from 0 on`);
+  const expected = elementsOf(shape) * ELEMENT_BYTES[dtype];
+  require(bytes.length === expected, () =>
+    `tensor ${show(name)} has ${String(bytes.length)} bytes; expected ${String(expected)}, for ${show(shape)} of ${dtype}`);
+}
+
+/**
+ * A tensor of float32 values, as they are (F32: their bits, the memory shared) or rounded to the nearest float16 (F16).
+ *
+ * @param shape as many elements as there are values
+ */
+export function floatTensor(values: Float32Array, shape: readonly number[], dtype: "F32" | "F16" = "F32"): SafeTensor {
+  require(elementsOf(shape) === values.length, () =>
+    `shape ${show(shape)} has ${String(elementsOf(shape))} elements; there are ${String(values.length)} values`);
+  if (dtype === "F32") {
+    return { dtype, shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+  }
+  const halves = new Uint16Array(values.length);
+  encodeHalves(values, halves);
+  return { dtype, shape, bytes: new Uint8Array(halves.buffer) };
+}
+
+/**
+ * A tensor's values as float32, in memory of their own: F32 bit for bit, F16 and BF16 exactly.
+ *
+ * @throws ArgumentError for other types, which float32 does not hold
+ */
+export function floatValues({ dtype, shape, bytes }: SafeTensor): Float32Array<ArrayBuffer> {
+  // A copy begins at a multiple of an element, wherever the bytes begin.
+  const { buffer } = new Uint8Array(bytes);
+  if (dtype === "F32") return new Float32Array(buffer);
+  require(dtype === "F16" || dtype === "BF16", () =>
+    `a tensor of shape ${show(shape)} has dtype ${dtype}; expected F32, F16 or BF16 where float32 values are wanted`);
+  const halves = new Uint16Array(buffer);
+  const values = new Float32Array(halves.length);
+  if (dtype === "F16") decodeHalves(halves, values);
+  else decodeBrainHalves(halves, values);
+  return values;
+}
