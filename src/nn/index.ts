@@ -34,6 +34,7 @@ export {
 } from "./schedules.js";
 
 // Gradients.
+export { checkpoint } from "./tape/checkpoint.js";
 export { type GradientOptions, type GradientsOf, Tape, type Tensors } from "./tape/tape.js";
 
 // Operations.
@@ -55,3 +56,18 @@ export { type GlyphOptions, glyphs } from "./data/glyphs.js";
 export { DataLoader, type LoaderState } from "./data/loader.js";
 export type { DataLoaderOptions, Normalisation } from "./data/loaderOptions.js";
 export type { GlyphSet } from "./data/strokes.js";
+
+// Modules.
+export * as layers from "./modules/index.js";
+export {
+  defineModule,
+  disposeModule,
+  type Module,
+  type ModuleParts,
+  modulesOf,
+  parametersOf,
+  type PlacedModule,
+  setFrozen,
+  setTraining,
+  stateOf,
+} from "./modules/module.js";

@@ -8,6 +8,8 @@ export type Gradient = Tensor | undefined;
 
 /** An operation that was recorded. */
 export interface Step {
+  /** The path of the layer that it is part of; absent outside layers. The tape says it. */
+  readonly layer?: string;
   /** As the caller knows it: "maxPool2d". */
   readonly name: string;
   /** What its gradients are for. */
@@ -27,13 +29,29 @@ export interface Step {
 
 /** A tape that takes steps. */
 export interface StepTape extends CallTape {
+  /** Whether a checkpoint's segment is computed once more: nothing is to be changed in place that was changed before. */
+  readonly isRecomputing: boolean;
+  /** Records a segment without what is computed in it, which is computed once more for its gradients. */
+  checkpoint(compute: () => Tensor): Tensor;
   record(step: Step): void;
+  /** What is recorded from here on is a layer's, until {@link leave}. */
+  enter(layer: { readonly name: string }): void;
+  leave(): void;
+  /** Gives a tensor's memory back where it is the tape's and no gradient reads it. */
+  release(tensor: Tensor): void;
 }
 
 /** The tape that records what is computed from a tensor; undefined while none does. */
 export function tapeOf(tensor: Tensor): StepTape | undefined {
   const { tape } = contextOf(tensor, "tensor").core;
   return tape as StepTape | undefined;
+}
+
+/** Gives back a tensor that nothing uses any more but, where a tape records, a gradient. */
+export function release(tensor: Tensor): void {
+  const tape = tapeOf(tensor);
+  if (tape) tape.release(tensor);
+  else tensor.dispose();
 }
 
 /** Records a step, where a tape records. */

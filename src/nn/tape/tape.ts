@@ -18,6 +18,14 @@ import type { Gradient, Step, StepTape } from "./step.js";
 export type Tensors = readonly Tensor[] | Readonly<Record<string, Tensor>>;
 export type GradientsOf<Parameters extends Tensors> = { readonly [Name in keyof Parameters]: Tensor };
 
+/** A part of what is recorded. */
+interface Segment {
+  readonly result: Tensor;
+  readonly steps: readonly Step[];
+  /** Of what it computed between. */
+  readonly scope: Scope;
+}
+
 export interface GradientOptions {
   /** The gradient of what `gradients` is asked of; ones when absent, for a single value. */
   readonly upstream?: Tensor;
@@ -40,6 +48,8 @@ export class Tape implements StepTape {
   /** What was computed and is the tape's. */
   #scope = new Scope(undefined);
   #steps: Step[] = [];
+  readonly #layers: { readonly name: string }[] = [];
+  #isRecomputing = false;
 
   constructor(engine: Engine) {
     this.#core = coreOf(engine);
@@ -120,9 +130,62 @@ export class Tape implements StepTape {
     return runRecorded(call, shapes, run, (step) => this.record(step));
   }
 
+  get isRecomputing(): boolean {
+    return this.#isRecomputing;
+  }
+
+  /** For {@link checkpoint}. */
+  checkpoint(compute: () => Tensor): Tensor {
+    const { result, steps, scope } = this.#recordSegment(compute);
+    const made = new Set(steps.flatMap(({ outputs }) => outputs));
+    const inputs = [...new Set(steps.flatMap((step) => step.inputs))].filter((tensor) => !made.has(tensor));
+    this.#core.lifetimes.close(scope);
+    const backward = (dy: Gradient, needed: readonly boolean[]): Gradient[] => {
+      if (!dy) return [];
+      const again = this.#recompute(compute);
+      const wanted = inputs.filter((_, i) => needed[i]);
+      const gradients = backpropagate({
+        steps: again.steps,
+        seeds: [[again.result, dy]],
+        parameters: wanted,
+        release: (tensor) => this.#giveBack(tensor, again.scope),
+      });
+      this.#core.lifetimes.close(again.scope);
+      again.result.dispose();
+      return inputs.map((tensor) => gradients[wanted.indexOf(tensor)]);
+    };
+    if (inputs.length > 0) {
+      this.record({
+        name: "checkpoint",
+        inputs,
+        outputs: [result],
+        saved: inputs,
+        backward: ([dy], needed) => backward(dy, needed),
+      });
+    }
+    return result;
+  }
+
   /** For operations: takes a step. */
   record(step: Step): void {
-    this.#steps.push(step);
+    const path = this.#layers.map(({ name }) => name).filter((name) => name !== "");
+    this.#steps.push(path.length > 0 ? { ...step, layer: path.join(".") } : step);
+  }
+
+  /** For layers: what is recorded next is this one's. */
+  enter(layer: { readonly name: string }): void {
+    this.#layers.push(layer);
+  }
+
+  leave(): void {
+    this.#layers.pop();
+  }
+
+  /** For layers: gives back what nothing uses any more but, maybe, a gradient. */
+  release(tensor: Tensor): void {
+    const hold = Tensor.holdOf(tensor);
+    const isSaved = this.#steps.some(({ saved }) => saved.some((one) => Tensor.holdOf(one) === hold));
+    if (!isSaved) this.#giveBack(tensor);
   }
 
   #backpropagate(of: Tensor, parameters: readonly Tensor[], upstream: Tensor | undefined): Tensor[] {
@@ -131,7 +194,7 @@ export class Tape implements StepTape {
       steps: this.#steps,
       seeds: [[of, seed]],
       parameters,
-      release: (tensor) => this.#release(tensor),
+      release: (tensor) => this.#giveBack(tensor),
     });
     const given = new Set<Gradient>([upstream]);
     return gradients.map((gradient, i) => {
@@ -143,15 +206,46 @@ export class Tape implements StepTape {
     });
   }
 
+  #recompute(compute: () => Tensor): Segment {
+    this.#isRecomputing = true;
+    this.#core.tape = this;
+    try {
+      return this.#recordSegment(compute);
+    } finally {
+      this.#core.tape = undefined;
+      this.#isRecomputing = false;
+    }
+  }
+
+  /** What is computed in it and not returned belongs to the segment's own scope. */
+  #recordSegment(compute: () => Tensor): Segment {
+    const { lifetimes } = this.#core;
+    const [outer, steps] = [this.#scope, this.#steps];
+    const scope = new Scope(lifetimes.runningScope);
+    [this.#scope, this.#steps] = [scope, []];
+    try {
+      const result = lifetimes.within(scope, compute);
+      requireTensor("what the segment returned", result);
+      lifetimes.keep(scope, result);
+      this.#releaseUnsaved();
+      return { result, steps: this.#steps, scope };
+    } catch (error) {
+      lifetimes.close(scope);
+      throw error;
+    } finally {
+      [this.#scope, this.#steps] = [outer, steps];
+    }
+  }
+
   #releaseUnsaved(): void {
     const saved = new Set(this.#steps.flatMap((step) => step.saved.map((tensor) => Tensor.holdOf(tensor))));
     for (const hold of this.#scope.made) if (!saved.has(hold)) this.#core.lifetimes.dispose(hold);
   }
 
   /** Gives a tensor of the tape's back. */
-  #release(tensor: Tensor): void {
+  #giveBack(tensor: Tensor, scope = this.#scope): void {
     const hold = Tensor.holdOf(tensor);
-    if (hold && this.#scope.made.delete(hold)) this.#core.lifetimes.dispose(hold);
+    if (hold && scope.made.delete(hold)) this.#core.lifetimes.dispose(hold);
   }
 
   #requireRecorded(of: Tensor, parameters: readonly [string, Tensor][], upstream: Tensor | undefined): void {

@@ -1,0 +1,147 @@
+/** Modules: layers and networks of them, as plain objects with parameters by PyTorch's names. */
+import { ConvError, require, show } from "../../base/errors.js";
+import { requireTensor, type Tensor } from "../../tensor/tensor.js";
+import { tapeOf } from "../tape/step.js";
+
+/** A layer, or a network of layers. {@link defineModule} makes one. */
+export interface Module {
+  /** What it is, in a word or two, with what its tensors do not tell: "conv2d 3x3, padding 1". */
+  readonly kind: string;
+  /** Its name in the module that it is part of; empty where it is part of none. */
+  name: string;
+  /** What it learns itself, by name: "weight", "bias". */
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  /** What it keeps besides, and does not learn: "running_mean". */
+  readonly buffers: Readonly<Record<string, Tensor>>;
+  /** The modules that it is made of, by name. */
+  readonly children: Readonly<Record<string, Module>>;
+  /** Whether it computes as it does in training: {@link setTraining} sets it for a whole network. True at first. */
+  training: boolean;
+  /** Whether its own parameters are not learned: {@link setFrozen}. */
+  frozen: boolean;
+  /**
+   * Computes its result: a new tensor, the caller's.
+   *
+   * @throws ArgumentError, with the path of the layer: "in layer layer1.0.conv1: ...".
+   */
+  forward(x: Tensor): Tensor;
+}
+
+/** What a module is made from. */
+export interface ModuleParts {
+  readonly kind: string;
+  readonly parameters?: Readonly<Record<string, Tensor>>;
+  readonly buffers?: Readonly<Record<string, Tensor>>;
+  readonly children?: Readonly<Record<string, Module>>;
+  /** @param self the module: `self.training`, say */
+  readonly forward: (x: Tensor, self: Module) => Tensor;
+}
+
+/**
+ * A module of one's own:
+ *
+ * ```ts
+ * const block = defineModule({
+ *   kind: "residual block",
+ *   children: { conv1, bn1, conv2, bn2 },
+ *   forward: (x) => add(bn2.forward(conv2.forward(bn1.forward(conv1.forward(x)))), x, { activation: "relu" }),
+ * });
+ * ```
+ *
+ * What `forward` computes between is not given back by itself: within a {@link Tape}'s run it is the tape's, elsewhere it belongs
+ * to the engine's scope.
+ */
+export function defineModule({ kind, parameters = {}, buffers = {}, children = {}, forward }: ModuleParts): Module {
+  require(typeof forward === "function", () => `forward is ${show(forward)}; expected a function of a tensor`);
+  for (const [name, tensor] of Object.entries({ ...parameters, ...buffers })) requireTensor(name, tensor);
+  for (const [name, child] of Object.entries(children)) child.name = name;
+  return {
+    kind,
+    name: "",
+    parameters,
+    buffers,
+    children,
+    training: true,
+    frozen: false,
+    forward(x) {
+      requireTensor("x", x);
+      const tape = tapeOf(x);
+      tape?.enter(this);
+      try {
+        return forward(x, this);
+      } catch (error) {
+        if (error instanceof ConvError) error.message = inLayer(this.name, error.message);
+        throw error;
+      } finally {
+        tape?.leave();
+      }
+    },
+  };
+}
+
+const IN_LAYER = "in layer ";
+
+/** The message with the layer's name before it, and before the names of layers within. */
+function inLayer(name: string, message: string): string {
+  if (name === "") return message;
+  return message.startsWith(IN_LAYER)
+    ? `${IN_LAYER}${name}.${message.slice(IN_LAYER.length)}`
+    : `${IN_LAYER}${name}: ${message}`;
+}
+
+/** A module within a network, with its path there: "layer1.0.conv1". */
+export interface PlacedModule {
+  readonly path: string;
+  readonly module: Module;
+}
+
+/** A network's modules, itself first, each before those within it. */
+export function modulesOf(module: Module, path = ""): PlacedModule[] {
+  const within = Object.entries(module.children).flatMap(([name, child]) => modulesOf(child, join(path, name)));
+  return [{ path, module }, ...within];
+}
+
+const join = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
+
+/** A network's parameters by path: "layer1.0.conv1.weight". Without those that are frozen, where `trainable` is asked for. */
+export function parametersOf(module: Module, { trainable = false } = {}): Record<string, Tensor> {
+  const placed = modulesOf(module).filter((one) => !(trainable && one.module.frozen));
+  return byPath(placed, (one) => one.parameters);
+}
+
+/** A network's parameters and buffers by path, as PyTorch's `state_dict` names them. */
+export function stateOf(module: Module): Record<string, Tensor> {
+  return byPath(modulesOf(module), ({ parameters, buffers }) => ({ ...parameters, ...buffers }));
+}
+
+/** A tensor that several modules share has the path of the first. */
+function byPath(
+  placed: readonly PlacedModule[],
+  tensorsOf: (module: Module) => Readonly<Record<string, Tensor>>,
+): Record<string, Tensor> {
+  const tensors: Record<string, Tensor> = {};
+  const seen = new Set<Tensor>();
+  for (const { path, module } of placed) {
+    for (const [name, tensor] of Object.entries(tensorsOf(module))) {
+      if (seen.has(tensor)) continue;
+      seen.add(tensor);
+      tensors[join(path, name)] = tensor;
+    }
+  }
+  return tensors;
+}
+
+/** Has a network compute as it does in training, or as it does afterwards: batch norm and dropout differ. */
+export function setTraining(module: Module, training: boolean): void {
+  for (const one of modulesOf(module)) one.module.training = training;
+}
+
+/** Takes a network's parameters out of what is learned, or back in: they keep their values, and gradients pass through. */
+export function setFrozen(module: Module, frozen: boolean): void {
+  for (const one of modulesOf(module)) one.module.frozen = frozen;
+}
+
+/** Disposes of a network's parameters and buffers. */
+export function disposeModule(module: Module): void {
+  for (const tensor of Object.values(stateOf(module))) tensor.dispose();
+}
