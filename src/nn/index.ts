@@ -37,6 +37,9 @@ export {
 export { checkpoint } from "./tape/checkpoint.js";
 export { type GradientOptions, type GradientsOf, Tape, type Tensors } from "./tape/tape.js";
 
+// Operations with weights.
+export { linear, type LinearOptions } from "./operations/linear.js";
+
 // Operations.
 export { concat, slice, split } from "./operations/concat.js";
 export { fullLike } from "./operations/fill.js";
