@@ -44,6 +44,7 @@ export { linear, type LinearOptions } from "./operations/linear.js";
 export { concat, slice, split } from "./operations/concat.js";
 export { fullLike } from "./operations/fill.js";
 export { flatten, reshape } from "./operations/reshape.js";
+
 // Data.
 export {
   type Augmentation,
@@ -59,6 +60,9 @@ export { type GlyphOptions, glyphs } from "./data/glyphs.js";
 export { DataLoader, type LoaderState } from "./data/loader.js";
 export type { DataLoaderOptions, Normalisation } from "./data/loaderOptions.js";
 export type { GlyphSet } from "./data/strokes.js";
+
+// Checkpoints.
+export { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 
 // Modules.
 export * as layers from "./modules/index.js";
