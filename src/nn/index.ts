@@ -46,6 +46,8 @@ export { fullLike } from "./operations/fill.js";
 export { flatten, reshape } from "./operations/reshape.js";
 
 // Data.
+export type { ByteSource } from "../base/byteReader.js";
+export { FileError } from "../base/fileError.js";
 export {
   type Augmentation,
   horizontalFlip,
@@ -55,8 +57,10 @@ export {
   type RandomCropOptions,
 } from "./data/augment.js";
 export type { Batch } from "./data/batch.js";
+export { type CifarFiles, type CifarKind, cifarDataset } from "./data/cifar.js";
 export type { Dataset, Sample, SampleShape } from "./data/dataset.js";
 export { type GlyphOptions, glyphs } from "./data/glyphs.js";
+export { type FileSource, idxDataset, type IdxFiles, type NamedSource } from "./data/idx.js";
 export { DataLoader, type LoaderState } from "./data/loader.js";
 export type { DataLoaderOptions, Normalisation } from "./data/loaderOptions.js";
 export type { GlyphSet } from "./data/strokes.js";
