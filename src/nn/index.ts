@@ -45,6 +45,11 @@ export { concat, slice, split } from "./operations/concat.js";
 export { fullLike } from "./operations/fill.js";
 export { flatten, reshape } from "./operations/reshape.js";
 
+// Pooling.
+export { type AveragePoolOptions, avgPool1d, avgPool2d, avgPool3d } from "./operations/pooling/averagePool.js";
+export { maxPool1d, maxPool2d, maxPool3d, type MaxPoolOptions } from "./operations/pooling/maxPool.js";
+export type { PoolOptions } from "./operations/pooling/windows.js";
+
 // Data.
 export type { ByteSource } from "../base/byteReader.js";
 export { FileError } from "../base/fileError.js";
