@@ -4,6 +4,7 @@ import type { Capabilities } from "../planning/capabilities.js";
 import type { SolverChoice } from "../planning/choice.js";
 import { orderOf } from "../planning/order.js";
 import type { SolverConfig, SolverPlan } from "../planning/solver.js";
+import { unbound } from "../planning/unbound.js";
 import { type ConvOperation, elementsOf, keyOf, resultRoles } from "../problem/operation.js";
 import type { Select, Selection } from "../solvers/choose.js";
 import { withOperandsWidened } from "../solvers/passes/conversions.js";
@@ -17,12 +18,6 @@ export interface KeyedPlan {
   readonly plan: SolverPlan;
   readonly key: string;
 }
-
-/** The capabilities of a device that binds buffers of any size: what a whole would get there. */
-export const unbound = (capabilities: Capabilities): Capabilities => {
-  const [maxStorageBufferBindingSize, maxBufferSize] = [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
-  return { ...capabilities, limits: { ...capabilities.limits, maxStorageBufferBindingSize, maxBufferSize } };
-};
 
 /** Winograd's weight gradients add what chunks of tiles make: those of a piece have as many tiles as the whole's. */
 function chunksOf(

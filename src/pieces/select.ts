@@ -1,7 +1,7 @@
 /** Selects how an operation runs in pieces. */
-import { LimitError } from "../base/errors.js";
+import { ConvError, LimitError, SolverError } from "../base/errors.js";
 import type { Capabilities } from "../planning/capabilities.js";
-import type { SolverChoice } from "../planning/choice.js";
+import { isReplaceable, type SolverChoice } from "../planning/choice.js";
 import type { PlannedPiece } from "../planning/pieces.js";
 import type { Scratch, SolverPlan } from "../planning/solver.js";
 import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
@@ -74,7 +74,7 @@ function scratchOf(pieces: readonly PlannedPiece<SolverPlan>[]): Scratch {
 /** Plans with the durations of their dispatches. */
 type Timed = (plan: SolverPlan, operation: ConvOperation) => SolverPlan;
 
-/** Selects as `selectTimed`, and in pieces what the device holds and cannot bind. */
+/** Selects as `selectTimed`, and in pieces what the device holds and cannot bind: tensors, or scratch memory. */
 export function selectAround(select: Select, selectTimed: Select, timed: Timed): Select {
   const inPieces: Select = (operation, capabilities, choice) => {
     const { plan, passedOver } = selectInPieces(operation, capabilities, choice, select);
@@ -84,14 +84,38 @@ export function selectAround(select: Select, selectTimed: Select, timed: Timed):
     const dispatches = pieces.flatMap((piece) => plans.get(piece.plan)?.dispatches ?? []);
     return { plan: { ...plan, slowness, dispatches }, passedOver };
   };
-  return (operation, capabilities, choice) => {
+  const wholeOrPieces: Select = (operation, capabilities, choice) => {
     if (isHeldInPieces(operation, capabilities)) return inPieces(operation, capabilities, choice);
     try {
       return selectTimed(operation, capabilities, choice);
     } catch (error) {
-      // It may be scratch memory that the device cannot bind.
-      if (!(error instanceof LimitError)) throw error;
+      // It may be scratch memory that the device cannot bind, of any solver or of the one that is named.
+      if (!(error instanceof LimitError || error instanceof SolverError)) throw error;
       return inPieces(operation, capabilities, choice);
     }
   };
+  /** By the first solver whose scratch memory the device can bind; undefined where it has no pieces either. */
+  const byBindable = (operation: ConvOperation, capabilities: Capabilities): Selection | undefined => {
+    try {
+      const { plan, passedOver } = select(operation, capabilities);
+      const { solver: name, config } = plan;
+      return { ...inPieces(operation, capabilities, { name, config }), passedOver };
+    } catch (error) {
+      if (error instanceof ConvError) return undefined;
+      throw error;
+    }
+  };
+  const asChosen: Select = (operation, capabilities, choice) => {
+    try {
+      return wholeOrPieces(operation, capabilities, choice);
+    } catch (error) {
+      // The solver may have no pieces that are small enough. What was tuned was so for a smaller operation, perhaps.
+      if (!(error instanceof ConvError)) throw error;
+      if (choice !== undefined && isReplaceable(choice)) return asChosen(operation, capabilities);
+      const other = choice === undefined ? byBindable(operation, capabilities) : undefined;
+      if (!other) throw error;
+      return other;
+    }
+  };
+  return asChosen;
 }

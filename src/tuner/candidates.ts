@@ -69,9 +69,12 @@ const leastClocks = (candidates: readonly Planned[]): number =>
  * alone. Of those that run the same the first stays, and none that is predicted to be hopeless. The general solver is left out:
  * it reuses no operand.
  */
-export function candidatesFor(operation: ConvOperation, capabilities: Capabilities): readonly Candidate[] {
+export function candidatesFor(
+  operation: ConvOperation,
+  capabilities: Capabilities,
+  model = modelChoice(operation, capabilities),
+): readonly Candidate[] {
   const solvers = solversFor(operation);
-  const model = modelChoice(operation, capabilities);
   const chosen = solvers.filter(({ name }) => name === model.name);
   const encouraged = chosen.flatMap((solver) => planned(solver, operation, capabilities, model.config));
   const discouraged: Planned[] = [];

@@ -4,7 +4,7 @@ import { textOf } from "../base/errors.js";
 import type { ConvOperation } from "../problem/operation.js";
 import type { ReplaceableChoice } from "../planning/choice.js";
 import { adapterKey, bucketOf } from "./key.js";
-import { ownCandidate } from "./ownCandidate.js";
+import { ownCandidate, plannedOn } from "./ownCandidate.js";
 import { oneAtATime } from "./queue.js";
 import { readVerdicts } from "./readVerdicts.js";
 import {
@@ -119,10 +119,10 @@ export class TunedChoices {
 
   /** A bucket holds several operations: a solver that takes another one of them may refuse this one. */
   #lookUp(operation: ConvOperation): ReplaceableChoice | undefined {
-    const { capabilities } = this.#backend;
+    const planned = plannedOn(this.#backend);
     const entry = this.#entries.get(this.#entryKey(operation));
-    if (!entry || !capabilities) return undefined;
-    const own = ownCandidate(operation, capabilities, { name: entry.solver, config: entry.config });
+    if (!entry || !planned) return undefined;
+    const own = ownCandidate(operation, planned, { name: entry.solver, config: entry.config });
     return own && { ...own, replaceable: true };
   }
 

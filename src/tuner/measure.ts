@@ -2,8 +2,8 @@
 import type { Backend } from "../backend/backend.js";
 import { DeviceError } from "../base/errors.js";
 import type { ConvOperation } from "../problem/operation.js";
-import { candidatesFor, modelChoice } from "./candidates.js";
-import { type Candidate, isSame } from "./ownCandidate.js";
+import { candidatesFor } from "./candidates.js";
+import { type Candidate, isSame, plannedOn } from "./ownCandidate.js";
 import { WORTH_IT } from "./race.js";
 import { type TrialOptions, tryOut, type Verdict } from "./trial.js";
 
@@ -37,16 +37,17 @@ export async function measure(
   operation: ConvOperation,
   pause: () => Promise<void>,
 ): Promise<Measured> {
-  const { capabilities } = backend;
+  const capabilities = plannedOn(backend);
   if (!capabilities) throw new DeviceError("tuning needs a WebGPU device");
-  const model = modelChoice(operation, capabilities);
+  const { solver: name, config } = backend.select(operation, undefined).plan;
+  const model: Candidate = { name, config };
   const options: TrialOptions = {
     rounds: ROUNDS,
     sliceMilliseconds: SLICE_MILLISECONDS,
     mostBytes: MOST_BYTES,
     pause,
   };
-  const tried = candidatesFor(operation, capabilities);
+  const tried = candidatesFor(operation, capabilities, model);
   const without = (skipped: string, candidates: readonly Verdict[] = []): Measured => {
     return { report: { model, winner: undefined, candidates, batch: 0, skipped }, modelMilliseconds: 0 };
   };

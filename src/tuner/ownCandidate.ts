@@ -1,7 +1,9 @@
 /** Choices that come from elsewhere: they are used where they are among the solver's own tuning candidates. */
+import type { Backend } from "../backend/backend.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import { policyOf } from "../planning/policy.js";
 import { isRefusal, type ListedSolver, type SolverConfig } from "../planning/solver.js";
+import { unbound } from "../planning/unbound.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { planFor } from "../solvers/passes/conversions.js";
 import { solversFor } from "../solvers/select.js";
@@ -16,6 +18,15 @@ export function isSame(a: Candidate, b: Candidate): boolean {
   const names = Object.keys(a.config);
   if (a.name !== b.name || names.length !== Object.keys(b.config).length) return false;
   return names.every((name) => Object.hasOwn(b.config, name) && a.config[name] === b.config[name]);
+}
+
+/** What candidates are planned for; undefined on the CPU. Where operations may run in pieces it is a device that binds everything. */
+export function plannedOn({
+  adapter,
+  capabilities,
+}: Pick<Backend, "adapter" | "capabilities">): Capabilities | undefined {
+  const isInPieces = capabilities && adapter.maxTensorBytes > capabilities.limits.maxStorageBufferBindingSize;
+  return isInPieces ? unbound(capabilities) : capabilities;
 }
 
 /** The solver's own tuning candidate that equals `wanted`; undefined where there is none, or the solver refuses it. */
