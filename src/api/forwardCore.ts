@@ -20,7 +20,8 @@ export interface CallTape {
 
 /** Of engines that do forward passes, and of all others. `Own` is the kind of backend that an engine needs. */
 export class ForwardCore<Own extends CoreBackend = CoreBackend> implements TensorOwner {
-  readonly backend: Own;
+  /** Another one while a network is traced, which computes nothing. */
+  backend: Own;
   readonly lifetimes: Lifetimes;
   /** What callers wait for goes through here. */
   readonly waits = new Waits();
@@ -33,7 +34,7 @@ export class ForwardCore<Own extends CoreBackend = CoreBackend> implements Tenso
   constructor(backend: Own, watch: DropWatch | undefined) {
     this.backend = backend;
     const release = (storage: TensorStorage): void => {
-      if (!this.disposed) backend.release(storage);
+      if (!this.disposed) this.backend.release(storage);
     };
     this.lifetimes = new Lifetimes({ release, watch });
   }

@@ -87,3 +87,12 @@ export {
   setTraining,
   stateOf,
 } from "./modules/module.js";
+
+// What a network is made of.
+export {
+  type ExplainedLayer,
+  explainNetwork,
+  type ExplainNetworkOptions,
+  type NetworkExplanation,
+} from "./explain/explainNetwork.js";
+export type { TracedOperation } from "./explain/traceBackend.js";

@@ -22,6 +22,14 @@ export interface TensorSolver {
   plan(capabilities: Capabilities): Steps | Refusal;
 }
 
+/** Positions that a result is computed from, along each spatial axis. */
+export interface Reach {
+  /** Its extent, dilation included. */
+  readonly extent: readonly number[];
+  /** Between the windows of neighbouring results; a fraction where there are more results than positions. */
+  readonly stride: readonly number[];
+}
+
 export interface TensorOperation {
   /** As PyTorch calls it, in this library's spelling: "maxPool2d". */
   readonly name: string;
@@ -31,6 +39,8 @@ export interface TensorOperation {
   readonly operands: Readonly<Record<string, TensorSpec>>;
   /** What it makes, by name, in the order in which a caller gets it. */
   readonly results: Readonly<Record<string, TensorSpec>>;
+  /** How far a result reaches: within a window along the spatial axes, or over all of them. One position when absent. */
+  readonly reach?: Reach | "everything";
   /** Operands whose values it replaces. None when absent. */
   readonly updates?: readonly string[];
   /** In order of preference. The last one refuses nothing. */

@@ -1,5 +1,5 @@
 /** Convolutional layers. */
-import { require } from "../../base/errors.js";
+import { require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import type { Activation } from "../../calls/options.js";
 import type { Layout } from "../../problem/layout.js";
@@ -7,6 +7,7 @@ import { type Padding, type PerAxis, readPerAxis, type TransposedSize } from "..
 import type { PaddingMode } from "../../problem/padding.js";
 import type { Rank } from "../../problem/problem.js";
 import type { Tensor } from "../../tensor/tensor.js";
+import { without } from "../../planning/solver.js";
 import { biasUniform, heUniform } from "../initialisers.js";
 import { type Init, parameter, requireCount, requireInit } from "./layer.js";
 import { defineModule, type Module } from "./module.js";
@@ -73,11 +74,10 @@ export const convTranspose3d: MakeTransposed = (...given) => transposedLayer(3, 
 
 function convLayer(rank: Rank, init: Init, inChannels: number, outChannels: number, options: ConvLayerOptions): Module {
   requireOptions(options, CONV_OPTIONS);
-  const { kernel, bias: hasBias, ...rest } = options;
   const shape = weightShape(rank, init, [outChannels, inChannels], options);
   const { engine } = init;
-  const { weight, bias } = parametersFor(init, shape, (hasBias ?? true) ? outChannels : 0);
-  const call = { ...rest, ...(bias && { bias }) };
+  const { weight, bias } = parametersFor(init, shape, options.bias === false ? 0 : outChannels);
+  const call = { ...without(options, "kernel", "bias"), ...(bias && { bias }) };
   return defineModule({
     kind: describe(`conv${String(rank)}d`, shape, options),
     parameters: bias ? { weight, bias } : { weight },
@@ -96,11 +96,10 @@ function transposedLayer(
   options: TransposedLayerOptions,
 ): Module {
   requireOptions(options, TRANSPOSED_OPTIONS);
-  const { kernel, bias: hasBias, ...rest } = options;
   const shape = weightShape(rank, init, [inChannels, outChannels], options);
   const { engine } = init;
-  const { weight, bias } = parametersFor(init, shape, (hasBias ?? true) ? outChannels : 0);
-  const call = { ...rest, ...(bias && { bias }) };
+  const { weight, bias } = parametersFor(init, shape, options.bias === false ? 0 : outChannels);
+  const call = { ...without(options, "kernel", "bias"), ...(bias && { bias }) };
   return defineModule({
     kind: describe(`convTranspose${String(rank)}d`, shape, options),
     parameters: bias ? { weight, bias } : { weight },
@@ -146,11 +145,10 @@ function describe(
   { stride, padding, dilation, groups, activation }: ConvLayerOptions,
 ): string {
   const named = activation === undefined || typeof activation === "string" ? activation : activation.name;
-  const parts = Object.entries({ stride, padding, dilation, groups }).filter(
-    ([, value]) => value !== undefined && value !== 1 && value !== 0,
-  );
-  const words = parts.map(
-    ([option, value]) => `${option} ${Array.isArray(value) ? JSON.stringify(value) : String(value)}`,
-  );
+  const options = { stride, padding, dilation, groups };
+  const words = Object.entries(options).flatMap(([option, value]) => {
+    if (value === undefined || value === (option === "padding" ? 0 : 1)) return [];
+    return `${option} ${typeof value === "object" ? show(Array.from<unknown>(value)) : String(value)}`;
+  });
   return [`${name} ${shape.slice(2).join("x")}`, ...words, ...(named === undefined ? [] : [named])].join(", ");
 }

@@ -1,0 +1,92 @@
+/**
+ * Receptive fields: how many positions of a network's input a value is computed from, along each spatial axis. A window of extent k,
+ * dilation included, adds (k - 1) times the distance of its source's neighbours, in positions of the input; that distance grows by
+ * the stride (Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill, 2019).
+ */
+import type { RoleStorages, TensorStorage } from "../../backend/backend.js";
+import type { Reach } from "../../planning/tensorOperation.js";
+import { dilatedExtent } from "../../problem/geometry.js";
+import { type ConvOperation, sumsProducts } from "../../problem/operation.js";
+
+interface Field {
+  /** Undefined where it is the whole input. */
+  readonly extent: readonly number[] | undefined;
+  /** Positions of the input between neighbouring values. */
+  readonly distance: readonly number[];
+}
+
+/** Of axes that nothing has said anything of yet. */
+const POINT: Field = { extent: [], distance: [] };
+const AXES = [0, 1, 2] as const;
+
+export class Fields {
+  readonly #of = new WeakMap<TensorStorage, Field>();
+
+  begin(input: TensorStorage): void {
+    this.#of.set(input, POINT);
+  }
+
+  /** Of the results of an operation, which are computed from these operands. Returns it. */
+  after(
+    reach: Reach | "everything" | undefined,
+    operands: readonly TensorStorage[],
+    results: readonly TensorStorage[],
+  ): Field["extent"] {
+    const source = this.#widest(operands);
+    const field = source && (reach === undefined ? source : grown(source, reach));
+    if (field) for (const result of results) this.#of.set(result, field);
+    return field?.extent;
+  }
+
+  afterConvolution(
+    operation: ConvOperation,
+    operands: RoleStorages,
+    results: readonly TensorStorage[],
+  ): Field["extent"] {
+    const { residual, ...others } = operands;
+    const source = this.#widest(Object.values(others));
+    if (!source) return undefined;
+    const field = sumsProducts(operation) ? grown(source, reachOf(operation)) : source;
+    const skipped = residual && this.#of.get(residual);
+    for (const result of results) this.#of.set(result, skipped ? widest([field, skipped]) : field);
+    return results.length > 0 ? this.#of.get(results[0])?.extent : undefined;
+  }
+
+  /** Undefined where none of them is computed from the network's input. */
+  #widest(storages: readonly TensorStorage[]): Field | undefined {
+    const fields = storages.flatMap((storage) => this.#of.get(storage) ?? []);
+    return fields.length > 0 ? widest(fields) : undefined;
+  }
+}
+
+const at = (values: readonly number[] | undefined, axis: number): number => values?.[axis] ?? 1;
+
+/** A reach, of one to three axes, as that of three: axes that a layer lacks come first. */
+const inSpace = (values: readonly number[]): number[] => [...new Array<number>(3 - values.length).fill(1), ...values];
+
+function grown({ extent, distance }: Field, reach: Reach | "everything"): Field {
+  if (reach === "everything") return { extent: undefined, distance };
+  const [window, stride] = [inSpace(reach.extent), inSpace(reach.stride)];
+  return {
+    extent: extent && AXES.map((axis) => at(extent, axis) + (window[axis] - 1) * at(distance, axis)),
+    distance: AXES.map((axis) => at(distance, axis) * stride[axis]),
+  };
+}
+
+const widest = (fields: readonly Field[]): Field => ({
+  extent: fields.some(({ extent }) => !extent)
+    ? undefined
+    : AXES.map((axis) => Math.max(...fields.map(({ extent }) => at(extent, axis)))),
+  distance: AXES.map((axis) => Math.max(...fields.map(({ distance }) => at(distance, axis)))),
+});
+
+function reachOf({ direction, problem: { kernel, dilation, stride } }: ConvOperation): Reach {
+  const extents = kernel.map((taps, axis) => dilatedExtent(taps, dilation[axis]));
+  // Of a transposed convolution a result reads every stride-th tap of the filter.
+  return direction === "inputGradient"
+    ? {
+        extent: extents.map((extent, axis) => Math.ceil(extent / stride[axis])),
+        stride: stride.map((step) => 1 / step),
+      }
+    : { extent: extents, stride };
+}

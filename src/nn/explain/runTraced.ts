@@ -1,0 +1,76 @@
+/** Runs a network's code without its work. */
+import { Context } from "../../api/context.js";
+import { require } from "../../base/errors.js";
+import type { Call, Run } from "../../calls/calls.js";
+import type { TensorSpec } from "../../planning/tensorOperation.js";
+import { Scope } from "../../tensor/lifetimes.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import { contextOf } from "../core/operation.js";
+import type { StepTape } from "../tape/step.js";
+import { TraceBackend, type TracedOperation } from "./traceBackend.js";
+
+/** An operation, and the path of the layer that called it. */
+export interface TracedStep {
+  readonly path: string;
+  readonly operation: TracedOperation;
+}
+
+/** Knows which layer is at work. */
+class TraceTape implements StepTape {
+  readonly isRecomputing = false;
+  readonly #layers: string[] = [];
+
+  get path(): string {
+    return this.#layers.filter((name) => name !== "").join(".");
+  }
+
+  enter({ name }: { readonly name: string }): void {
+    this.#layers.push(name);
+  }
+
+  leave(): void {
+    this.#layers.pop();
+  }
+
+  runCall(call: Call, shapes: readonly (readonly number[])[] | undefined, run: Run): Tensor[] {
+    return run(call, shapes);
+  }
+
+  record(): void {
+    // There are no gradients.
+  }
+
+  checkpoint(compute: () => Tensor): Tensor {
+    return compute();
+  }
+
+  release(tensor: Tensor): void {
+    tensor.dispose();
+  }
+}
+
+/**
+ * Calls `compute` with a tensor of that shape which has no values, and returns the operations that it would run.
+ *
+ * @param like a tensor of the engine
+ */
+export function runTraced(like: Tensor, input: TensorSpec, compute: (x: Tensor) => unknown): readonly TracedStep[] {
+  const { core } = contextOf(like, "a parameter");
+  require(!core.tape && !core.operands, () =>
+    "a tape or a sequence is being recorded; expected to explain before it, or after");
+  const { backend, lifetimes } = core;
+  const steps: TracedStep[] = [];
+  const tape = new TraceTape();
+  const trace = new TraceBackend(backend, (operation) => steps.push({ path: tape.path, operation }));
+  const scope = new Scope(undefined);
+  core.backend = trace.asBackend();
+  core.tape = tape;
+  try {
+    lifetimes.within(scope, () => compute(new Context(core).adopt(input.shape, trace.input(input))));
+  } finally {
+    lifetimes.close(scope);
+    core.tape = undefined;
+    core.backend = backend;
+  }
+  return steps;
+}
