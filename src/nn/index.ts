@@ -40,6 +40,10 @@ export { type GradientOptions, type GradientsOf, Tape, type Tensors } from "./ta
 // Operations with weights.
 export { linear, type LinearOptions } from "./operations/linear.js";
 
+// Arithmetic.
+export { activate } from "./operations/activate.js";
+export { add, type AddOptions, type BroadcastOptions, div, mul, scale, sub } from "./operations/arithmetic.js";
+
 // Operations.
 export { concat, slice, split } from "./operations/concat.js";
 export { fullLike } from "./operations/fill.js";
