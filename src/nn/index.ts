@@ -51,6 +51,7 @@ export { flatten, reshape } from "./operations/reshape.js";
 
 // Pooling.
 export { type AveragePoolOptions, avgPool1d, avgPool2d, avgPool3d } from "./operations/pooling/averagePool.js";
+export { globalAveragePool, globalMaxPool, type GlobalPoolOptions } from "./operations/pooling/globalPool.js";
 export { maxPool1d, maxPool2d, maxPool3d, type MaxPoolOptions } from "./operations/pooling/maxPool.js";
 export type { PoolOptions } from "./operations/pooling/windows.js";
 
