@@ -6,12 +6,22 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import ts from "typescript";
 
+/** The modules that a file names. TypeScript's own list (6.0) lacks those of `export * as name from`. */
+function specifiersOf(file: string): string[] {
+  const text = readFileSync(file, "utf8");
+  const exported = ts.createSourceFile(file, text, ts.ScriptTarget.Latest).statements.flatMap((statement) => {
+    const specifier = ts.isExportDeclaration(statement) ? statement.moduleSpecifier : undefined;
+    return specifier && ts.isStringLiteral(specifier) ? [specifier.text] : [];
+  });
+  return [...ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName), ...exported];
+}
+
 /** The declarations that a file leads to, itself among them, by their paths. */
 function reachableFrom(file: string, seen = new Set<string>()): Set<string> {
   if (seen.has(file)) return seen;
   seen.add(file);
-  for (const { fileName } of ts.preProcessFile(readFileSync(file, "utf8")).importedFiles) {
-    if (fileName.startsWith(".")) reachableFrom(join(dirname(file), fileName.replace(/\.js$/, ".d.ts")), seen);
+  for (const name of specifiersOf(file)) {
+    if (name.startsWith(".")) reachableFrom(join(dirname(file), name.replace(/\.js$/, ".d.ts")), seen);
   }
   return seen;
 }
