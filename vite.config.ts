@@ -16,6 +16,7 @@ const corpora = resolve(root, process.env.CONV_CORPORA ?? "../shared/corpora");
 const alias = {
   "webgpu-conv/forward": resolve(root, "src/forward.ts"),
   "webgpu-conv/io": resolve(root, "src/io/index.ts"),
+  "webgpu-conv/nn/node": resolve(root, "src/nn/data/node.ts"),
   "webgpu-conv/nn": resolve(root, "src/nn/index.ts"),
   "webgpu-conv/reference": resolve(root, "src/reference/index.ts"),
   "webgpu-conv": resolve(root, "src/index.ts"),
@@ -165,6 +166,7 @@ export default defineConfig({
     nodeInPage: "src/nodeInPage.ts",
     io: "src/io/index.ts",
     nn: "src/nn/index.ts",
+    nnNode: "src/nn/data/node.ts",
     reference: "src/reference/index.ts",
   }),
   test: {

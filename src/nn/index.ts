@@ -73,6 +73,7 @@ export { type GlyphOptions, glyphs } from "./data/glyphs.js";
 export { type FileSource, idxDataset, type IdxFiles, type NamedSource } from "./data/idx.js";
 export { DataLoader, type LoaderState } from "./data/loader.js";
 export type { DataLoaderOptions, Normalisation } from "./data/loaderOptions.js";
+export { type DecodedPicture, type Picture, type PictureOptions, pictureValues, readPicture } from "./data/pictures.js";
 export type { GlyphSet } from "./data/strokes.js";
 
 // Checkpoints.

@@ -104,6 +104,7 @@ describe("in a page", () => {
       [...textsOf(entry).values()].flatMap(specifiersOf).filter((specifier) => !specifier.startsWith("./"));
     expect(external("reference.js")).toEqual([]);
     for (const entry of ["io.js", "nn.js"]) expect(external(entry), entry).toEqual([]);
+    expect(external("nnNode.js").filter((specifier) => !specifier.startsWith("node:"))).toEqual([]);
     const foreign = external("node.js").filter((specifier) => !specifier.startsWith("node:"));
     expect(new Set(foreign)).toEqual(new Set(["webgpu"]));
   });

@@ -20,7 +20,8 @@ const ANYWHERE = `
 import { createEngine, outputSize, type ConvOptions, type Engine, type Explanation, type Tensor } from "webgpu-conv";
 import { createEngine as createForwardEngine, type ForwardEngine } from "webgpu-conv/forward";
 import { floatValues, readSafetensors } from "webgpu-conv/io";
-import { Random } from "webgpu-conv/nn";
+import { DataLoader, type Dataset, Random } from "webgpu-conv/nn";
+import { folderDataset } from "webgpu-conv/nn/node";
 import { createEngine as createInNode, type NodeEngineOptions } from "webgpu-conv/node";
 import { compare, type ConvProblem, errorBound, forward, makeProblem } from "webgpu-conv/reference";
 
@@ -63,6 +64,10 @@ export async function weight(file: ArrayBuffer): Promise<Float32Array | undefine
   const found = (await readSafetensors(file)).tensors.get("conv1.weight");
   return found && floatValues(found);
 }
+export const pictures: Promise<Dataset> = folderDataset("pictures", {
+  decode: (bytes) => ({ width: bytes.length, height: 1, data: bytes }),
+});
+export const batches = async (): Promise<DataLoader> => new DataLoader(await pictures, { batchSize: 4 });
 export const drawn: number = new Random(1).normal();
 const problem: ConvProblem = makeProblem(2, [1, 1, 4, 4], [1, 1, 2, 2], options);
 export const pass: boolean = compare([1], forward(problem, [1], [1]), errorBound(problem, "forward", {})).pass;
