@@ -1,5 +1,5 @@
-// Reductions over the positions of volumes (volume.wgsl): which positions of which row a thread takes. A row is a channel
-// of a sample; a workgroup has several, each with LANES threads, and one part of their positions.
+// Reductions over the positions of volumes (volume.wgsl): which positions of which row a thread takes. A row is a
+// channel of a sample; a workgroup has several, each with LANES threads, and one part of their positions.
 import package::common::volume::CHANNELS_LAST;
 
 const THREADS: u32 = 64u;

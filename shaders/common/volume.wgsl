@@ -1,5 +1,5 @@
-// Tensors of either layout as volumes: [outer, depth, height, width, inner]. Channels-first ones have batch and channels
-// outside, and one element inside; channels-last ones have the batch outside and the channels inside.
+// Tensors of either layout as volumes: [outer, depth, height, width, inner]. Channels-first ones have batch and
+// channels outside, and one element inside; channels-last ones have the batch outside and the channels inside.
 import package::common::space::{flatten, unflatten};
 
 const CHANNELS_LAST: bool = true; // @specialize

@@ -3,8 +3,8 @@
 //   result[o] = the largest of source[o * stride - padBegin + dilation * tap] over the taps inside of the source
 //
 // NaN counts as largest; without a tap inside it is -infinity. Condition SAVES: taps holds the number of the tap that
-// was taken, the first of equal ones, the last that is NaN; TAPS_PER_WORD of them in a float32, as the integer that their
-// bits make, the first lowest: integers below 2^24 are exact.
+// was taken, the first of equal ones, the last that is NaN; TAPS_PER_WORD of them in a float32, as the integer that
+// their bits make, the first lowest: integers below 2^24 are exact.
 // Layouts: volumes (common/volume.wgsl). Dispatch: ceil(elements / 64) workgroups, folded, elements of the result.
 import package::common::element::Element;
 import package::common::functions::isNaN;

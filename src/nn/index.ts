@@ -55,6 +55,10 @@ export { globalAveragePool, globalMaxPool, type GlobalPoolOptions } from "./oper
 export { maxPool1d, maxPool2d, maxPool3d, type MaxPoolOptions } from "./operations/pooling/maxPool.js";
 export type { PoolOptions } from "./operations/pooling/windows.js";
 
+// Resizing.
+export { interpolate, type InterpolateOptions, type InterpolationMode } from "./operations/resizing/interpolate.js";
+export type { Coordinates, Rounding } from "./operations/resizing/sampling.js";
+
 // Data.
 export type { ByteSource } from "../base/byteReader.js";
 export { FileError } from "../base/fileError.js";
