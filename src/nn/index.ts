@@ -44,6 +44,15 @@ export { linear, type LinearOptions } from "./operations/linear.js";
 export { activate } from "./operations/activate.js";
 export { add, type AddOptions, type BroadcastOptions, div, mul, scale, sub } from "./operations/arithmetic.js";
 
+// Losses.
+export type { LossReduction } from "./operations/losses/classRows.js";
+export {
+  checkLabels,
+  crossEntropy,
+  type CrossEntropyOptions,
+  type LabelOptions,
+} from "./operations/losses/classification.js";
+
 // Operations.
 export { concat, slice, split } from "./operations/concat.js";
 export { fullLike } from "./operations/fill.js";
