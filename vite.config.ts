@@ -28,6 +28,7 @@ const define = {
   __CONV_COUNT__: JSON.stringify(process.env.CONV_COUNT ?? ""),
   __CONV_SAMPLE__: JSON.stringify(process.env.CONV_SAMPLE ?? ""),
   __CONV_ONE_GROUP_IN__: JSON.stringify(Number(process.env.CONV_ONE_GROUP_IN ?? "1")),
+  __CONV_HALF__: JSON.stringify(process.env.CONV_HALF ?? ""),
   __CONV_WHOLE_FILE__: JSON.stringify(process.env.CONV_WHOLE_FILE ?? ""),
 };
 /** What all projects have in common. */

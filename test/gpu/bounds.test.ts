@@ -24,6 +24,7 @@ import {
   takeAll,
   uploadOperands,
 } from "../support/operations.js";
+import { isOwn } from "../support/turns.js";
 
 const SEED = 7;
 
@@ -99,7 +100,7 @@ describe("every solver is within the derived bound on reals", () => {
   for (const [index, name] of names.entries()) {
     gpuTest(name, async ({ engine, runner, capabilities }) => {
       // Platforms with software devices, which compile for most of the time, take turns with the other solvers.
-      const isInTurn = capabilities.deviceClass !== "software" || index % 2 === (__CONV_VARIANT__ === "plain" ? 0 : 1);
+      const isInTurn = isOwn(index, capabilities);
       const wanted = (solver: string): boolean => isInTurn || ALWAYS.includes(solver);
       await expectWithinBound(namedCase(name), { engine, runner, capabilities }, wanted);
     });

@@ -10,6 +10,7 @@ import { type Fill, smallIntegers } from "../support/data.js";
 import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
 import { exactMismatch } from "../support/mismatch.js";
 import { expectedResults, makeValues, operationsOf } from "../support/operations.js";
+import { isInTurn } from "../support/turns.js";
 
 /** One of many registers and much workgroup memory, one of few registers, two of little of all. */
 const CLASSES: readonly DeviceClass[] = ["nvidia", "intel-xe-lp", "adreno", "mali"];
@@ -66,14 +67,9 @@ const LAYERS = [
   ["planes of 7x7", [1, 40, 7, 7], [64, 40, 3, 3], { padding: 1, stride: 2 }],
 ] as const;
 
-/**
- * The operations that this platform runs of case `index`. Compiling takes a software device most of the time: there two
- * platforms take turns, so that each pass of each case is run on one of them. A GPU runs all.
- */
-function inTurn(operations: readonly ConvOperation[], index: number, { deviceClass }: Capabilities): ConvOperation[] {
-  const parity = __CONV_VARIANT__ === "plain" ? 0 : 1;
-  return operations.filter((_, pass) => deviceClass !== "software" || (index + pass) % 2 === parity);
-}
+/** The operations that this run takes of case `index`: each pass of each case is run on one platform. */
+const inTurn = (operations: readonly ConvOperation[], index: number, capabilities: Capabilities): ConvOperation[] =>
+  operations.filter((_, pass) => isInTurn(index + pass, capabilities));
 
 /** Passes with all that is fused into them; without a bias, an input gradient has a mask alone. */
 const fusedOperations = (problem: ConvProblem): ConvOperation[] =>
@@ -102,11 +98,13 @@ async function expectExact(
 }
 
 describe.each(CLASSES)("plans for %s", (deviceClass) => {
+  // Of two classes one has the other half of the cases.
+  const first = 2 * CLASSES.indexOf(deviceClass);
   for (const [index, [name, input, weight, options]] of LAYERS.entries()) {
     gpuTest(name, async ({ runner, capabilities }) => {
       const operations = fusedOperations(makeProblem(2, input, weight, options));
       expect(operations.length).toBeGreaterThanOrEqual(3);
-      for (const operation of inTurn(operations, index, capabilities)) {
+      for (const operation of inTurn(operations, first + index, capabilities)) {
         await expectExact(operation, { ...capabilities, deviceClass }, { runner }, smallIntegers);
       }
     });

@@ -12,6 +12,7 @@ import { type Candidate, defaultsOf, isExact } from "../support/candidates.js";
 import { smallIntegers } from "../support/data.js";
 import { type GpuFixtures, gpuTest } from "../support/gpuTest.js";
 import { expectedResults, makeValues, operationName, operationsOf, type RoleValues } from "../support/operations.js";
+import { isInTurn } from "../support/turns.js";
 
 const LAYERS: Readonly<Record<string, ConvProblem>> = {
   "3x3": makeProblem(2, [1, 3, 7, 6], [5, 3, 3, 3], { padding: 1 }),
@@ -39,15 +40,19 @@ const LAYERS: Readonly<Record<string, ConvProblem>> = {
 /** Layers of the solvers that use workgroup memory: software devices take seconds to compile each of their kernels. */
 const IN_WORKGROUP_MEMORY: readonly string[] = ["3x3", "strided", "dilated, odd padding", "channels-last", "1D"];
 
-/**
- * Whether this platform runs the candidate of a layer. Compiling takes a software device most of the time: there two platforms take
- * turns, so that each candidate is run on one of them. A GPU runs all.
- */
-function isInTurn(problem: ConvProblem, pass: number, index: number, solver: Candidate["solver"]): boolean {
+/** Whether this run takes the candidate of a layer, on this platform. */
+function isTaken(
+  problem: ConvProblem,
+  pass: number,
+  index: number,
+  { solver }: Candidate,
+  capabilities: Capabilities,
+): boolean {
   const layer = Object.values(LAYERS).indexOf(problem);
   const [name] = Object.keys(LAYERS).slice(layer);
-  if (solver.usesWorkgroupMemory === true && !IN_WORKGROUP_MEMORY.includes(name)) return false;
-  return (layer + pass + index) % 2 === (__CONV_VARIANT__ === "plain" ? 0 : 1);
+  const isSlow = capabilities.deviceClass === "software" && solver.usesWorkgroupMemory === true;
+  if (isSlow && !IN_WORKGROUP_MEMORY.includes(name)) return false;
+  return isInTurn(layer + pass + index, capabilities);
 }
 
 const SPECIALS = [Infinity, -Infinity, NaN];
@@ -97,8 +102,7 @@ async function check(
     const isSource = roleOf === sourceOf;
     // Of Winograd's tiles, infinite sources spread over all results.
     const candidates = defaultsOf(plain, device).filter(({ solver }) => !isSource || solver.name !== "winograd");
-    const isSoftware = capabilities.deviceClass === "software";
-    const taken = candidates.filter(({ solver }, i) => !isSoftware || isInTurn(problem, pass, i, solver));
+    const taken = candidates.filter((candidate, i) => isTaken(problem, pass, i, candidate, capabilities));
     for (const candidate of taken) found.push(one(operation, candidate, special, expected));
   }
   return (await Promise.all(found)).flat();

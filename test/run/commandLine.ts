@@ -31,6 +31,8 @@ const CHOICES = ["CONV_SEED", "CONV_COUNT"];
 export const SAMPLE_VARIABLE = "CONV_SAMPLE";
 /** The variable that says of how many groups of tests a sample takes one, to vite.config.ts. */
 export const GROUPS_VARIABLE = "CONV_ONE_GROUP_IN";
+/** The variable with the seed by which half of the cases are taken that are alike (test/support/turns.ts), to vite.config.ts. */
+export const HALF_VARIABLE = "CONV_HALF";
 /** The variable that names a file of which a sample takes every test, to vite.config.ts. */
 export const WHOLE_FILE_VARIABLE = "CONV_WHOLE_FILE";
 

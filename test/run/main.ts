@@ -10,7 +10,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CommandLine, describeCounts, describeSample, readCommandLine, SAMPLE_VARIABLE } from "./commandLine.js";
+import {
+  type CommandLine,
+  describeCounts,
+  describeSample,
+  HALF_VARIABLE,
+  readCommandLine,
+  SAMPLE_VARIABLE,
+} from "./commandLine.js";
 import { findLosses, keepCoverages, readCoverages } from "./coverageFiles.js";
 import { findDeno, inDeno } from "./deno.js";
 import { chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
@@ -20,6 +27,17 @@ import { countLeftOut, listFailures, mergeReports, NODE, type Outcome, type Plan
 
 function inNode({ note, environment }: Driver, projects: readonly string[]): Planned {
   return { run: { runtime: NODE, projects, environment }, note: `Node runs on ${note}` };
+}
+
+/** On software devices a whole run of all platforms takes half of the cases that are alike. */
+function inTurns(planned: Planned, { whole, seed }: CommandLine): Planned {
+  const { run, note } = planned;
+  if (!run || !whole) return planned;
+  const half = `half of the plans for other devices and of infinite weights, by the seed ${seed}`;
+  return {
+    run: { ...run, environment: { ...run.environment, [HALF_VARIABLE]: seed } },
+    note: `${note}; on a software device ${half} (npm run test:node -- --all and test:browser run all)`,
+  };
 }
 
 /** The page in a browser that has a driver of its own; and its parts in Firefox, where that is found. */
@@ -38,7 +56,12 @@ function demand(driver: Driver | { readonly missing: string } | undefined): Driv
 
 async function planAll(line: CommandLine): Promise<readonly Planned[]> {
   const [node, firefox, deno] = [await chooseForNode(), await findFirefox(), await findDeno()];
-  return [inNode(node, ["node", "chromium"]), inDemo(firefox), inFirefox(firefox, line), inDeno(deno, line)];
+  return [
+    inTurns(inNode(node, ["node", "chromium"]), line),
+    inDemo(firefox),
+    inFirefox(firefox, line),
+    inDeno(deno, line),
+  ];
 }
 
 async function plan(line: CommandLine): Promise<readonly Planned[]> {

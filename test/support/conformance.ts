@@ -26,6 +26,7 @@ import { SOLVERS } from "../../src/solvers/list.js";
 import { Random, reals } from "./data.js";
 import type { HostTensor } from "./layout.js";
 import { type Layer, layerShapes } from "./reduceLayer.js";
+import { isOwn } from "./turns.js";
 
 /** A forward pass with its expected result. Tensors are laid out as the options say. */
 export interface ForwardCase {
@@ -176,9 +177,8 @@ type Pass = (typeof PASSES)[number];
  * The passes in which layer `index` of a long list is checked here. Compiling for each takes a software device most of the
  * time: there two platforms take turns, so that each layer is checked in each pass on one of them. A GPU takes all.
  */
-export function passesInTurn(index: number, { deviceClass }: Capabilities): readonly Pass[] {
-  const parity = __CONV_VARIANT__ === "plain" ? 0 : 1;
-  return PASSES.filter((_, pass) => deviceClass !== "software" || (index + pass) % 2 === parity);
+export function passesInTurn(index: number, capabilities: Capabilities): readonly Pass[] {
+  return PASSES.filter((_, pass) => isOwn(index + pass, capabilities));
 }
 
 /** Runs passes of a layer on reals as the engine chooses, and compares them with the reference. */

@@ -1,6 +1,7 @@
 /** The short run's sample: which tests of a group it takes. */
 import { describe, expect, test } from "vitest";
 import { mostOf, sampleOf, takesGroup } from "../../support/sample.js";
+import { halfOf } from "../../support/turns.js";
 
 const ITEMS = Array.from({ length: 10 }, (_, i) => i);
 
@@ -39,4 +40,13 @@ describe("a sample", () => {
   test("is smaller where tests need a device", () => {
     expect(mostOf("test/gpu/exact.test.ts")).toBeLessThan(mostOf("test/unit/plans.test.ts"));
   });
+});
+
+test("whole runs take one half of what is alike or the other, about equally often; runs of one platform take both", () => {
+  const halves = Array.from({ length: 365 }, (_, day) => halfOf(String(20260101 + day)));
+  const first = halves.filter((half) => half === 0).length;
+  expect(halves.filter((half) => half === 1)).toHaveLength(365 - first);
+  // Within four standard deviations of the mean of a binomial distribution.
+  expect(Math.abs(first - 365 / 2)).toBeLessThan(4 * Math.sqrt(365 / 4));
+  expect(halfOf("")).toBeUndefined();
 });
