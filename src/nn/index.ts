@@ -52,6 +52,20 @@ export {
   type CrossEntropyOptions,
   type LabelOptions,
 } from "./operations/losses/classification.js";
+export {
+  bceWithLogits,
+  type BinaryCrossEntropyOptions,
+  huberLoss,
+  type HuberOptions,
+  l1Loss,
+  type LossOptions,
+  mseLoss,
+  smoothL1Loss,
+  type SmoothL1Options,
+} from "./operations/losses/elementwiseLoss.js";
+
+// Reductions.
+export { mean, sum, type SumOptions } from "./operations/sums.js";
 
 // Operations.
 export { concat, slice, split } from "./operations/concat.js";
