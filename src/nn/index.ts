@@ -82,6 +82,15 @@ export type { PoolOptions } from "./operations/pooling/windows.js";
 export { interpolate, type InterpolateOptions, type InterpolationMode } from "./operations/resizing/interpolate.js";
 export type { Coordinates, Rounding } from "./operations/resizing/sampling.js";
 
+// Rearranging.
+export { permute } from "./operations/permute.js";
+export {
+  type ChannelOrder,
+  pixelShuffle,
+  type PixelShuffleOptions,
+  pixelUnshuffle,
+} from "./operations/pixelShuffle.js";
+
 // Data.
 export type { ByteSource } from "../base/byteReader.js";
 export { FileError } from "../base/fileError.js";
