@@ -1,6 +1,6 @@
 /**
  * What trials of kernels cost, `npm run vetting`: for the benchmark's layers, milliseconds of the host and the device from the start
- * of a trial to its verdict, its kernels compiled. `-- --filter ResNet` takes some of them.
+ * of a trial to its verdict, its kernels compiled; of a plan, and of each of the kernels that it tries. `-- --filter ResNet` takes some.
  */
 import { createEngine } from "webgpu-conv/node";
 import { plainOperation } from "../../src/calls/calls.js";
@@ -25,6 +25,7 @@ const ground = { device, capabilities, pipelines: new PipelineCache(device), sel
 console.log(`${engine.adapter.description}\n`);
 
 const times: number[] = [];
+const timesOfKernels: number[] = [];
 const tried = new Set<string>();
 let undecided = 0;
 for (const { origin, batch, inChannels, outChannels, kernel, extent, options } of LAYERS) {
@@ -34,7 +35,8 @@ for (const { origin, batch, inChannels, outChannels, kernel, extent, options } o
   for (const direction of DIRECTIONS) {
     const operation = plainOperation(direction, problem, { dtype: "float32" });
     const { plan } = select(operation, capabilities);
-    const key = textKeys(plan).join();
+    const keys = textKeys(plan);
+    const key = keys.join();
     if (tried.has(key)) continue;
     tried.add(key);
     // The first one waits for the compiler.
@@ -43,12 +45,21 @@ for (const { origin, batch, inChannels, outChannels, kernel, extent, options } o
     if (typeof first === "object") console.log(first.fault.report);
     const begin = performance.now();
     await tryOut(operation, plan, ground, { platform: "" });
-    times.push(performance.now() - begin);
-    console.log(`${(times.at(-1) ?? 0).toFixed(1).padStart(6)} ms  ${direction}, ${plan.solver}, ${origin}`);
+    const milliseconds = performance.now() - begin;
+    times.push(milliseconds);
+    timesOfKernels.push(...keys.map(() => milliseconds / keys.length));
+    const kernels = `${String(keys.length)} kernels`;
+    console.log(`${milliseconds.toFixed(1).padStart(6)} ms  ${direction}, ${plan.solver}, ${kernels}, ${origin}`);
   }
 }
-times.sort((a, b) => a - b);
-const at = (share: number): string => (times[Math.floor(share * (times.length - 1))] ?? 0).toFixed(1);
-console.log(`\n${String(times.length)} plans: median ${at(0.5)} ms, 95 in 100 within ${at(0.95)} ms, most ${at(1)} ms`);
+
+/** A line of percentiles. */
+function summary(what: string, milliseconds: readonly number[]): string {
+  const sorted = [...milliseconds].sort((a, b) => a - b);
+  const at = (share: number): string => (sorted[Math.floor(share * (sorted.length - 1))] ?? 0).toFixed(1);
+  return `${String(sorted.length)} ${what}: median ${at(0.5)} ms, 95 in 100 within ${at(0.95)} ms, most ${at(1)} ms`;
+}
+
+console.log(`\n${summary("plans", times)}\n${summary("kernels", timesOfKernels)}`);
 console.log(`${String(undecided)} of them have no small problem with the same kernels`);
 engine.dispose();
