@@ -53,7 +53,8 @@ export class PipelineCache {
    * The pipeline of `kernel` with these constants and types; starts loading and compiling it if it is new.
    *
    * @param label of the pipeline, for profilers. Operations with different labels share no pipeline.
-   * @param unused bindings that it never touches. They are left out where the device binds fewer than the kernel declares.
+   * @param unused bindings that it never touches. They are left out where the device binds fewer than the kernel declares, and where
+   *   one of several may be written: what stands in for them is one buffer, which must not be bound beside that.
    */
   get(
     kernel: Kernel,
@@ -64,7 +65,8 @@ export class PipelineCache {
   ): PipelineEntry {
     const entries = this.#entries;
     const declared = Object.keys(kernel.bindings).length;
-    const leftOut = declared > this.#device.limits.maxStorageBuffersPerShaderStage ? unused : [];
+    const clashes = unused.length > 1 && unused.some((name) => kernel.bindings[name].access !== "read");
+    const leftOut = clashes || declared > this.#device.limits.maxStorageBuffersPerShaderStage ? unused : [];
     const key = dataKey([kernel.name, label, constants, types, leftOut]);
     const known = entries.get(key);
     if (known) return known;
