@@ -72,6 +72,18 @@ export { concat, slice, split } from "./operations/concat.js";
 export { fullLike } from "./operations/fill.js";
 export { flatten, reshape } from "./operations/reshape.js";
 
+// Normalisation.
+export { batchNorm, type BatchNormOptions } from "./operations/batchNorm.js";
+export {
+  groupNorm,
+  type GroupNormOptions,
+  instanceNorm,
+  type InstanceNormOptions,
+  layerNorm,
+  type LayerNormOptions,
+} from "./operations/groupNorm.js";
+export type { NormOptions } from "./operations/norm/runNorm.js";
+
 // Pooling.
 export { type AveragePoolOptions, avgPool1d, avgPool2d, avgPool3d } from "./operations/pooling/averagePool.js";
 export { globalAveragePool, globalMaxPool, type GlobalPoolOptions } from "./operations/pooling/globalPool.js";
