@@ -64,6 +64,9 @@ export {
   type SmoothL1Options,
 } from "./operations/losses/elementwiseLoss.js";
 
+// Dropout.
+export { advanceDropout, dropout, type DropoutOptions, dropoutState } from "./operations/dropout/index.js";
+
 // Reductions.
 export { mean, sum, type SumOptions } from "./operations/sums.js";
 

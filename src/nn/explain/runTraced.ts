@@ -19,6 +19,7 @@ export interface TracedStep {
 class TraceTape implements StepTape {
   readonly isRecomputing = false;
   readonly #layers: string[] = [];
+  #draws = 0;
 
   get path(): string {
     return this.#layers.filter((name) => name !== "").join(".");
@@ -38,6 +39,10 @@ class TraceTape implements StepTape {
 
   record(): void {
     // There are no gradients.
+  }
+
+  draw(): number {
+    return this.#draws++;
   }
 
   checkpoint(compute: () => Tensor): Tensor {

@@ -34,6 +34,8 @@ export interface StepTape extends CallTape {
   /** Records a segment without what is computed in it, which is computed once more for its gradients. */
   checkpoint(compute: () => Tensor): Tensor;
   record(step: Step): void;
+  /** The next number of what is drawn at random in a run, from 0 on; when a segment is computed once more, the same numbers again. */
+  draw(): number;
   /** What is recorded from here on is a layer's, until {@link leave}. */
   enter(layer: { readonly name: string }): void;
   leave(): void;

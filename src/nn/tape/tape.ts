@@ -50,6 +50,8 @@ export class Tape implements StepTape {
   #steps: Step[] = [];
   readonly #layers: { readonly name: string }[] = [];
   #isRecomputing = false;
+  /** How many numbers were given out for what is drawn at random. */
+  #draws = 0;
 
   constructor(engine: Engine) {
     this.#core = coreOf(engine);
@@ -69,6 +71,7 @@ export class Tape implements StepTape {
     this.dispose();
     const scope = new Scope(core.lifetimes.runningScope);
     this.#scope = scope;
+    this.#draws = 0;
     core.tape = this;
     let isDone = false;
     try {
@@ -136,12 +139,14 @@ export class Tape implements StepTape {
 
   /** For {@link checkpoint}. */
   checkpoint(compute: () => Tensor): Tensor {
+    const firstDraw = this.#draws;
     const { result, steps, scope } = this.#recordSegment(compute);
     const made = new Set(steps.flatMap(({ outputs }) => outputs));
     const inputs = [...new Set(steps.flatMap((step) => step.inputs))].filter((tensor) => !made.has(tensor));
     this.#core.lifetimes.close(scope);
     const backward = (dy: Gradient, needed: readonly boolean[]): Gradient[] => {
       if (!dy) return [];
+      this.#draws = firstDraw;
       const again = this.#recompute(compute);
       const wanted = inputs.filter((_, i) => needed[i]);
       const gradients = backpropagate({
@@ -164,6 +169,11 @@ export class Tape implements StepTape {
       });
     }
     return result;
+  }
+
+  /** For operations: numbers what is drawn at random. */
+  draw(): number {
+    return this.#draws++;
   }
 
   /** For operations: takes a step. */
