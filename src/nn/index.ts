@@ -98,6 +98,7 @@ export { interpolate, type InterpolateOptions, type InterpolationMode } from "./
 export type { Coordinates, Rounding } from "./operations/resizing/sampling.js";
 
 // Rearranging.
+export { pad, type PadOptions } from "./operations/resizing/pad.js";
 export { permute } from "./operations/permute.js";
 export {
   type ChannelOrder,
