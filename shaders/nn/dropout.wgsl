@@ -3,7 +3,7 @@
 //   result[i] = 0 where word[i] < threshold, else scale * source[i]       NaN stays NaN
 //
 // Word i is the i-th of the stream (draw, step) of a seed: of four words by Philox for each counter (i / 4, 0, draw,
-// step). `state` holds seed and step in parts of 16 bits, low parts first: four of the seed, two of the step. Its values
+// step). `state` holds seed and step in parts of 16 bits, low ones first: four of the seed, two of the step. Its values
 // are copied to `used`, by which a gradient drops the same. Each workgroup makes the words of 256 elements.
 // Dispatch: ceil(elements / 256) workgroups, folded.
 import package::common::element::Element;

@@ -44,7 +44,8 @@ export { linear, type LinearOptions } from "./operations/linear.js";
 export { activate } from "./operations/activate.js";
 export { add, type AddOptions, type BroadcastOptions, div, mul, scale, sub } from "./operations/arithmetic.js";
 
-// Losses.
+// Losses, and how often a network is right.
+export { accuracy } from "./operations/losses/accuracy.js";
 export type { LossReduction } from "./operations/losses/classRows.js";
 export {
   checkLabels,
@@ -68,6 +69,7 @@ export {
 export { advanceDropout, dropout, type DropoutOptions, dropoutState } from "./operations/dropout/index.js";
 
 // Reductions.
+export { logSoftmax, softmax } from "./operations/softmax/index.js";
 export { mean, sum, type SumOptions } from "./operations/sums.js";
 
 // Operations.

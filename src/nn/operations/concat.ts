@@ -3,6 +3,7 @@ import { require, show } from "../../base/errors.js";
 import { named, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
+import { readAxis } from "../core/axes.js";
 import { makeOperation, requireDType, runOne, runOperation, showShape, specOf } from "../core/operation.js";
 import { recordStep } from "../tape/step.js";
 import { copySlice, copySliceOnHost, type Slice } from "./copySlice.js";
@@ -111,14 +112,6 @@ function gradientOfParts(
 const isList = (value: unknown): boolean => Array.isArray(value);
 
 const operandName = (i: number): string => `x${String(i)}`;
-
-function readAxis(axis: number, rank: number): number {
-  const along = axis < 0 ? axis + rank : axis;
-  require(Number.isSafeInteger(axis) && along >= 0 && along < rank, () => {
-    return `axis is ${show(axis)}; expected an integer from ${String(-rank)} to ${String(rank - 1)}, for ${String(rank)} axes`;
-  });
-  return along;
-}
 
 const withExtent = (shape: readonly number[], axis: number, extent: number): number[] =>
   shape.map((old, i) => (i === axis ? extent : old));
