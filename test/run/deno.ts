@@ -1,12 +1,11 @@
 /** Deno, from the npm package `deno`, as a platform of the tests: a runtime for vitest, on which driver. */
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import type { CommandLine } from "./commandLine.js";
 import { chooseForDeno, type Driver } from "./drivers.js";
 import { type Share, shareOf } from "./share.js";
-import type { Planned } from "./vitest.js";
+import { ALL_CORES, type Planned } from "./vitest.js";
 
 /** The command that runs a script in Deno with WebGPU; undefined where there is no Deno for this platform. */
 export function denoCommand(): readonly string[] | undefined {
@@ -39,8 +38,6 @@ export function inDeno(deno: FoundDeno, line: CommandLine): Planned {
   if ("missing" in deno) return { note: deno.missing };
   const share = shareOf(SHARE, "deno", line);
   const environment = { ...deno.environment, ...share.environment };
-  // Nothing runs beside it: a process for each core.
-  const options = [`--maxWorkers=${String(availableParallelism())}`];
-  const run = { runtime: deno.runtime, projects: ["deno"], environment, options };
+  const run = { runtime: deno.runtime, projects: ["deno"], environment, options: ALL_CORES };
   return { run, note: `${deno.note}${share.note}` };
 }

@@ -4,8 +4,8 @@
  *     tsx test/run/main.ts [all | node | browser | deno | firefox | lavapipe | swiftshader | demo] [--all]
  *                          [vitest's options and file names]
  *
- * Node and Chromium run in one vitest, side by side; the demo page after them, then Firefox, and then Deno, in a vitest that
- * itself runs in Deno.
+ * Node, in a process for each core, and Chromium run in one vitest, side by side; the demo page after them, then Firefox, and then
+ * Deno, in a vitest that itself runs in Deno.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,10 +23,19 @@ import { findDeno, inDeno } from "./deno.js";
 import { chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
 import { findFirefox, type FoundFirefox, inFirefox } from "./firefox.js";
 import { describeCompilers } from "./gpuCompilers.js";
-import { countLeftOut, listFailures, mergeReports, NODE, type Outcome, type Planned, runVitest } from "./vitest.js";
+import {
+  ALL_CORES,
+  countLeftOut,
+  listFailures,
+  mergeReports,
+  NODE,
+  type Outcome,
+  type Planned,
+  runVitest,
+} from "./vitest.js";
 
 function inNode({ note, environment }: Driver, projects: readonly string[]): Planned {
-  return { run: { runtime: NODE, projects, environment }, note: `Node runs on ${note}` };
+  return { run: { runtime: NODE, projects, environment, options: ALL_CORES }, note: `Node runs on ${note}` };
 }
 
 /** On software devices a whole run of all platforms takes half of the cases that are alike. */

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 
 const packages = createRequire(import.meta.url);
@@ -47,6 +47,9 @@ export interface Planned {
   readonly run?: Run;
   readonly note: string;
 }
+
+/** Test files in a process for each core. Left alone, vitest keeps one core for itself, which it does not need. */
+export const ALL_CORES: readonly string[] = [`--maxWorkers=${String(availableParallelism())}`];
 
 /** A run in this very Node. */
 export const NODE: readonly string[] = [process.execPath];
