@@ -79,6 +79,7 @@ export { flatten, reshape } from "./operations/reshape.js";
 
 // Normalisation.
 export { batchNorm, type BatchNormOptions } from "./operations/batchNorm.js";
+export { foldBatchNorm, type FoldedNorm, type FoldOptions } from "./operations/foldBatchNorm.js";
 export {
   groupNorm,
   type GroupNormOptions,
