@@ -33,6 +33,13 @@ export {
   type WarmUpOptions,
 } from "./schedules.js";
 
+// Optimizers.
+export { accumulate, clipGradNorm, clipGradValue, gradientNorm, zeroGradients } from "./optimizers/gradients.js";
+export { Optimizer, type OptimizerProgress } from "./optimizers/optimizer.js";
+export { adam, adamw, sgd } from "./optimizers/optimizers.js";
+export type { AdamOptions, OptimizerOptions, SgdOptions } from "./optimizers/options.js";
+export type { OptimizerState } from "./optimizers/state.js";
+
 // Gradients.
 export { checkpoint } from "./tape/checkpoint.js";
 export { type GradientOptions, type GradientsOf, Tape, type Tensors } from "./tape/tape.js";

@@ -1,5 +1,6 @@
 /** Calls that are called off: what is not on the queue yet is dropped, and everything else stays as it was. */
 import { CancelError, type Progress, type Tensor } from "webgpu-conv";
+import { sgd } from "webgpu-conv/nn";
 import { describe, expect } from "vitest";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 import {
@@ -74,6 +75,23 @@ describe("a call that is called off", () => {
       expect(await later.data()).toEqual(one);
       expect(await reasonOf(lost.data())).toBeInstanceOf(CancelError);
       expect(await reasonOf(other.data())).toBeInstanceOf(CancelError);
+    });
+  });
+
+  gpuTest("takes nothing from reads of what an operation changes in place", async ({ engine: whole }) => {
+    await withParts(whole, async (engine, { x, w }) => {
+      const controller = new AbortController();
+      using parameter = engine.tensor([3], [1]);
+      using gradient = engine.tensor([2], [1]);
+      using optimizer = sgd(engine, { parameter }, { lr: 1 });
+      using y = engine.conv2d(x, w, OPTIONS);
+      optimizer.step({ parameter: gradient });
+      const read = parameter.data();
+      const finished = reasonOf(engine.finish({ signal: controller.signal }));
+      controller.abort();
+      expect(await finished).toBe(controller.signal.reason);
+      expect([...(await read)]).toEqual([1]);
+      expect(await reasonOf(y.data())).toBeInstanceOf(CancelError);
     });
   });
 

@@ -45,7 +45,8 @@ function neededFor(segments: readonly Segment[], storages: readonly GpuStorage[]
   const wanted = new Set(storages);
   const needed = new Set<RecordedOperation>();
   for (const operation of segments.flatMap(({ operations }) => operations).reverse()) {
-    if (!operation.writes.some((storage) => wanted.has(storage))) continue;
+    const { writes, updates = [] } = operation;
+    if (![...writes, ...updates].some((storage) => wanted.has(storage))) continue;
     needed.add(operation);
     for (const storage of operation.reads) wanted.add(storage);
   }
