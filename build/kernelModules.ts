@@ -36,10 +36,12 @@ export interface CommonText {
   readonly formulas: string;
 }
 
-export function findCommon(kernels: readonly LoadedKernel[]): CommonText {
+/** @param counts whether what a kernel has may be shared for its sake: what convolutions' kernels share, all pages load */
+export function findCommon(kernels: readonly LoadedKernel[], counts: (name: string) => boolean): CommonText {
   const codes = kernels.map(({ code }) => code);
   const formulas = findFormulas(codes);
-  return { shared: groupShared(codes.map((code) => withoutFormulas(code, formulas).text)), formulas };
+  const texts = codes.map((code) => withoutFormulas(code, formulas).text);
+  return { shared: groupShared(texts, undefined, (i) => counts(kernels[i].name)), formulas };
 }
 
 /** @param kernelFile where {@link makeKernel} is */

@@ -30,8 +30,16 @@ export function splitDeclarations(code: string): readonly string[] {
 /** Text that many shaders have: declarations by the names of the groups that they are exported in. */
 export type SharedText = ReadonlyMap<string, string>;
 
-/** Groups the declarations that many of the shaders have: those of the same shaders are one. */
-export function groupShared(codes: readonly string[], many = MANY): SharedText {
+/**
+ * Groups the declarations that many of the shaders have: those of the same shaders are one.
+ *
+ * @param counts whether the shader at an index is one of the many; others only use what these share
+ */
+export function groupShared(
+  codes: readonly string[],
+  many = MANY,
+  counts: (index: number) => boolean = () => true,
+): SharedText {
   const users = new Map<string, number[]>();
   codes.forEach((code, user) => {
     for (const declaration of new Set(splitDeclarations(code))) {
@@ -39,7 +47,7 @@ export function groupShared(codes: readonly string[], many = MANY): SharedText {
     }
   });
   const groups = new Map<string, string>();
-  const shared = [...users].filter(([, { length }]) => length >= many);
+  const shared = [...users].filter(([, by]) => by.filter(counts).length >= many);
   return new Map(
     shared.map(([declaration, by]) => {
       const key = by.join();

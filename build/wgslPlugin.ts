@@ -144,6 +144,9 @@ export async function buildKernels(shaderRoot: string): Promise<LoadedKernel[]> 
   );
 }
 
+/** Kernels that a page of convolutions alone never runs: what only these have in common must not burden it. */
+const NETWORKS = "nn/";
+
 /** Kernels of a folder, built again only when a file of it changed. */
 class KernelFolder {
   readonly root: string;
@@ -162,7 +165,9 @@ class KernelFolder {
   }
 
   async common(): Promise<CommonText> {
-    return findCommon(await this.kernels());
+    const ofNetworks = Object.keys(readShaders(this.root)).filter((file) => file.startsWith(NETWORKS));
+    const names = new Set(ofNetworks.map((file) => basename(file, ".wgsl")));
+    return findCommon(await this.kernels(), (name) => !names.has(name));
   }
 }
 

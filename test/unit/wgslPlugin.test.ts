@@ -194,6 +194,12 @@ describe("text that kernels share", () => {
         [struct, "shared0"],
       ]),
     );
+    // Shaders that do not count use what others share, and no more.
+    const counted = groupShared([add + other, add + other, other + struct, struct], 2, (i) => i < 2);
+    expect([...counted]).toEqual([
+      [add, "shared0"],
+      [other, "shared1"],
+    ]);
     expect(referToShared(struct + add + constant, shared)).toEqual({
       expression: `${JSON.stringify(constant)} + shared2 + shared0`,
       names: ["shared2", "shared0"],
