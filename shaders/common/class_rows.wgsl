@@ -20,7 +20,7 @@ const BLOCK: u32 = 64u;
 
 @group(0) @binding(1) var<storage, read> logits: array<Logit>;
 @group(0) @binding(2) var<storage, read> shares: array<Share>;
-@group(0) @binding(3) var<storage, read> weights: array<Weight>;
+@group(0) @binding(3) var<storage, read> classWeights: array<Weight>;
 
 struct ClassLabel {
   index: u32,
@@ -41,7 +41,7 @@ fn labelOf(row: u32, classes: u32, ignored: f32) -> ClassLabel {
 
 fn weightOf(c: u32) -> f32 {
   if (WEIGHTED) {
-    return f32(weights[c]);
+    return f32(classWeights[c]);
   }
   return 1.0;
 }

@@ -57,7 +57,7 @@ export function classParts(parts: CrossEntropy, capabilities: Capabilities) {
       smoothing: labelSmoothing,
       notANumber: NaN,
     },
-    bindings: { logits: named("logits"), shares: named("target"), weights: weight ? named("weight") : "unused" },
+    bindings: { logits: named("logits"), shares: named("target"), classWeights: weight ? named("weight") : "unused" },
   } as const;
 }
 
