@@ -65,10 +65,13 @@ export function foldBatchNorm(
     return `groups is ${show(groups)}; expected a divisor of the ${String(inputs)} in channels of weight, of shape ${showShape(spec.shape)}`;
   });
   const channels = [out];
-  for (const [name, tensor] of Object.entries({ runningMean, runningVar, weight: gamma, bias: beta })) {
-    if (tensor !== undefined || name.startsWith("running"))
-      requireParameter(`norm.${name}`, tensor as Tensor, channels);
-  }
+  const given: Readonly<Record<string, Tensor>> = {
+    runningMean,
+    runningVar,
+    ...(gamma && { weight: gamma }),
+    ...(beta && { bias: beta }),
+  };
+  for (const [name, tensor] of Object.entries(given)) requireParameter(`norm.${name}`, tensor, channels);
   if (bias !== undefined) {
     specOf(bias, "bias");
     require(bias.shape.length === 1 && bias.shape[0] === channels[0], () => {
