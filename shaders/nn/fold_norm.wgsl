@@ -4,7 +4,7 @@
 //   result = weight * factor
 //   biasResult = (bias - mean) * factor + beta
 //
-// The out channel of a weight is (in / inPerGroup) * outPerGroup + out, for its indices in and out along the weight's axes:
+// The out channel of a weight is (in / inPerGroup) * outPerGroup + out, for its indices in and out along its axes:
 // a transposed convolution's weight has the out channels of a group, and that is told by the in channel. Of others
 // inPerGroup is their number. Dispatch: ceil(elements / 64) workgroups, folded; there are no more out channels than
 // elements.

@@ -87,6 +87,8 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
     life.require();
     recorder.requireUsable(target);
     if (values.length > 0) recorder.upload(target, values);
+    // What is called at once after this is submitted with it.
+    await Promise.resolve();
     await this.submit();
     const error = errorOf(target);
     if (error) throw error;

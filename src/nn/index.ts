@@ -42,6 +42,7 @@ export type { OptimizerState } from "./optimizers/state.js";
 
 // Gradients.
 export { checkpoint } from "./tape/checkpoint.js";
+export { type Backward, type Differentiable, differentiable } from "./tape/differentiable.js";
 export { type GradientOptions, type GradientsOf, Tape, type Tensors } from "./tape/tape.js";
 
 // Operations with weights.
@@ -164,3 +165,15 @@ export {
   type NetworkExplanation,
 } from "./explain/explainNetwork.js";
 export type { TracedOperation } from "./explain/traceBackend.js";
+
+// Training.
+export {
+  compileTraining,
+  type Metrics,
+  NonFiniteError,
+  type StepMetrics,
+  type TrainingOptions,
+  TrainingStep,
+  type Updates,
+} from "./training/compileTraining.js";
+export { findNonFinite, type NonFinite } from "./training/nonFinite.js";

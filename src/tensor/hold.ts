@@ -8,4 +8,8 @@ export interface Hold {
   storage: TensorStorage | undefined;
   /** The stack trace of where the tensor was made; undefined unless warnings are wanted. */
   readonly stack: string | undefined;
+  /** How many readers the memory must wait for, though the tensor is disposed of: gradients that are still to be computed. */
+  readers: number;
+  /** Whether the tensor was disposed of meanwhile. */
+  isDropped: boolean;
 }

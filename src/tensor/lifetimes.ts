@@ -49,7 +49,7 @@ export class Lifetimes {
 
   /** A tensor's hold on new memory. */
   hold(shape: readonly number[], storage: TensorStorage): Hold {
-    const hold: Hold = { shape, storage, stack: this.#watch?.stackHere() };
+    const hold: Hold = { shape, storage, stack: this.#watch?.stackHere(), readers: 0, isDropped: false };
     this.#live.add(hold);
     return hold;
   }
@@ -138,6 +138,8 @@ export class Lifetimes {
   dispose(hold: Hold): void {
     const { storage } = hold;
     if (!storage) return;
+    hold.isDropped = true;
+    if (hold.readers > 0) return;
     hold.storage = undefined;
     this.#live.delete(hold);
     const others = this.#others.get(storage) ?? 0;
@@ -146,8 +148,17 @@ export class Lifetimes {
     if (others === 0) this.#release(storage);
   }
 
+  /** A reader is done. The memory goes with the last one, where the tensor was disposed of. */
+  endRead(hold: Hold): void {
+    hold.readers--;
+    if (hold.isDropped) this.dispose(hold);
+  }
+
   disposeAll(): void {
-    for (const hold of this.#live) this.dispose(hold);
+    for (const hold of this.#live) {
+      hold.readers = 0;
+      this.dispose(hold);
+    }
   }
 
   /** Takes the tensors in `value` out of a scope. They belong to the enclosing scope then, if there is one. */

@@ -64,7 +64,7 @@ export class Tensor implements Disposable {
   /** Whether {@link dispose} was called. */
   get disposed(): boolean {
     requireTensor("this", this);
-    return this.#hold.storage === undefined;
+    return this.#hold.isDropped;
   }
 
   /**

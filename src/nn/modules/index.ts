@@ -11,3 +11,6 @@ export {
 } from "./convolutions.js";
 export type { Init } from "./layer.js";
 export { sequential } from "./sequential.js";
+export { linear, type LinearLayerOptions } from "./linear.js";
+export { activation, averagePool, flatten, globalPool, maxPool, relu, upsample } from "./plain.js";
+export { batchNorm, type BatchNormLayerOptions, groupNorm, type NormLayerOptions } from "./norms.js";

@@ -1,7 +1,6 @@
 /** Modules one after the other. */
 import { require, show } from "../../base/errors.js";
 import type { Tensor } from "../../tensor/tensor.js";
-import { release } from "../tape/step.js";
 import { defineModule, type Module } from "./module.js";
 
 /**
@@ -29,6 +28,6 @@ export function sequential(modules: readonly Module[] | Readonly<Record<string, 
 /** The module's result; what it was given goes, but for the network's own input. */
 function passOn(module: Module, given: Tensor, input: Tensor): Tensor {
   const result = module.forward(given);
-  if (given !== input && given !== result) release(given);
+  if (given !== input && given !== result) given.dispose();
   return result;
 }

@@ -9,7 +9,7 @@ import { type Layout, readLayout } from "../../problem/layout.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { broadcastShapes } from "../core/broadcast.js";
 import { contextOf, requireDType, specOf } from "../core/operation.js";
-import { recordStep, release, tapeOf } from "../tape/step.js";
+import { recordStep, tapeOf } from "../tape/step.js";
 import type { Term } from "../core/terms.js";
 import { activate } from "./activate.js";
 import { runElementwise } from "./elementwise.js";
@@ -47,7 +47,7 @@ export function add(a: Tensor | number, b: Tensor | number, options: AddOptions 
   try {
     return activate(sum, activation, { layout });
   } finally {
-    release(sum);
+    sum.dispose();
   }
 }
 

@@ -39,39 +39,17 @@ class Gradients {
   }
 }
 
-/** How often steps still read what they saved. */
-class Saved {
-  readonly #uses = new Map<Tensor, number>();
-  readonly #release: (tensor: Tensor) => void;
-
-  constructor(steps: readonly Step[], release: (tensor: Tensor) => void) {
-    this.#release = release;
-    for (const { saved } of steps) for (const one of new Set(saved)) this.#uses.set(one, this.#usesOf(one) + 1);
-  }
-
-  #usesOf(tensor: Tensor): number {
-    return this.#uses.get(tensor) ?? 0;
-  }
-
-  passed({ saved }: Step): void {
-    for (const one of new Set(saved)) {
-      this.#uses.set(one, this.#usesOf(one) - 1);
-      if (this.#usesOf(one) === 0) this.#release(one);
-    }
-  }
-}
-
 export interface Backpropagation {
   readonly steps: readonly Step[];
   /** Gradients that begin: of the results. They stay the caller's. */
   readonly seeds: readonly (readonly [Tensor, Tensor])[];
   readonly parameters: readonly Tensor[];
-  /** Called with what no later step reads. */
-  readonly release: (tensor: Tensor) => void;
+  /** Called with each step once it reads nothing more of what it saved. */
+  readonly passed: (step: Step) => void;
 }
 
 /** @returns the gradients of the parameters, in their order; undefined where none flows */
-export function backpropagate({ steps, seeds, parameters, release }: Backpropagation): Gradient[] {
+export function backpropagate({ steps, seeds, parameters, passed }: Backpropagation): Gradient[] {
   const gradients = new Gradients();
   for (const [tensor, gradient] of seeds) {
     // The caller's hold: it is never given back here.
@@ -80,7 +58,6 @@ export function backpropagate({ steps, seeds, parameters, release }: Backpropaga
   }
   const wanted = new Set(parameters);
   const dependent = dependentOn(wanted, steps);
-  const saved = new Saved(steps, release);
   for (const step of [...steps].reverse()) {
     const { outputs, inputs } = step;
     const upstream = outputs.map((output) => gradients.get(output));
@@ -93,7 +70,7 @@ export function backpropagate({ steps, seeds, parameters, release }: Backpropaga
       for (const gradient of new Set(flowing)) gradients.release(gradient);
     }
     for (const output of outputs) if (!wanted.has(output)) gradients.drop(output);
-    saved.passed(step);
+    passed(step);
   }
   return parameters.map((parameter) => gradients.get(parameter));
 }

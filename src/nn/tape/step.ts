@@ -36,24 +36,17 @@ export interface StepTape extends CallTape {
   record(step: Step): void;
   /** The next number of what is drawn at random in a run, from 0 on; when a segment is computed once more, the same numbers again. */
   draw(): number;
+  /** Calls `compute` without recording it. */
+  unrecorded(compute: () => Tensor): Tensor;
   /** What is recorded from here on is a layer's, until {@link leave}. */
   enter(layer: { readonly name: string }): void;
   leave(): void;
-  /** Gives a tensor's memory back where it is the tape's and no gradient reads it. */
-  release(tensor: Tensor): void;
 }
 
 /** The tape that records what is computed from a tensor; undefined while none does. */
 export function tapeOf(tensor: Tensor): StepTape | undefined {
   const { tape } = contextOf(tensor, "tensor").core;
   return tape as StepTape | undefined;
-}
-
-/** Gives back a tensor that nothing uses any more but, where a tape records, a gradient. */
-export function release(tensor: Tensor): void {
-  const tape = tapeOf(tensor);
-  if (tape) tape.release(tensor);
-  else tensor.dispose();
 }
 
 /** Records a step, where a tape records. */

@@ -5,6 +5,7 @@ import type { EngineCore } from "../../api/engineCore.js";
 import { DISPOSE } from "../../base/dispose.js";
 import { require, show } from "../../base/errors.js";
 import type { Call, Run } from "../../calls/calls.js";
+import type { Hold } from "../../tensor/hold.js";
 import { Scope } from "../../tensor/lifetimes.js";
 import { requireTensor, Tensor } from "../../tensor/tensor.js";
 import { requireSameShape } from "../../problem/shapes.js";
@@ -22,8 +23,6 @@ export type GradientsOf<Parameters extends Tensors> = { readonly [Name in keyof 
 interface Segment {
   readonly result: Tensor;
   readonly steps: readonly Step[];
-  /** Of what it computed between. */
-  readonly scope: Scope;
 }
 
 export interface GradientOptions {
@@ -45,8 +44,6 @@ export interface GradientOptions {
  */
 export class Tape implements StepTape {
   readonly #core: EngineCore;
-  /** What was computed and is the tape's. */
-  #scope = new Scope(undefined);
   #steps: Step[] = [];
   readonly #layers: { readonly name: string }[] = [];
   #isRecomputing = false;
@@ -65,27 +62,28 @@ export class Tape implements StepTape {
    */
   run<Result>(compute: () => Result): Result {
     const core = this.#core;
+    const { lifetimes } = core;
     require(typeof compute === "function", () =>
       `compute is ${show(compute)}; expected a function that calls operations`);
     require(!core.tape, () => "a tape records on this engine; expected one at a time, or checkpoint()");
     this.dispose();
-    const scope = new Scope(core.lifetimes.runningScope);
-    this.#scope = scope;
+    const scope = new Scope(lifetimes.runningScope);
     this.#draws = 0;
     core.tape = this;
     let isDone = false;
     try {
-      const result = core.lifetimes.within(scope, compute);
+      const result = lifetimes.within(scope, compute);
       require(!(result instanceof Promise), () => {
         return "compute returned a promise; expected a function that calls operations and waits for nothing";
       });
-      core.lifetimes.keep(scope, result);
+      lifetimes.keep(scope, result);
       isDone = true;
       return result;
     } finally {
       core.tape = undefined;
-      if (isDone) this.#releaseUnsaved();
-      else this.dispose();
+      // What gradients read keeps its memory until they have.
+      lifetimes.close(scope);
+      if (!isDone) this.dispose();
     }
   }
 
@@ -120,8 +118,8 @@ export class Tape implements StepTape {
 
   /** Forgets what was recorded, and gives its memory back. What `run` returned stays the caller's. Twice is harmless. */
   dispose(): void {
+    this.#forget(this.#steps);
     this.#steps = [];
-    this.#core.lifetimes.close(this.#scope);
   }
 
   [DISPOSE](): void {
@@ -140,10 +138,10 @@ export class Tape implements StepTape {
   /** For {@link checkpoint}. */
   checkpoint(compute: () => Tensor): Tensor {
     const firstDraw = this.#draws;
-    const { result, steps, scope } = this.#recordSegment(compute);
+    const { result, steps } = this.#recordSegment(compute);
     const made = new Set(steps.flatMap(({ outputs }) => outputs));
     const inputs = [...new Set(steps.flatMap((step) => step.inputs))].filter((tensor) => !made.has(tensor));
-    this.#core.lifetimes.close(scope);
+    this.#forget(steps);
     const backward = (dy: Gradient, needed: readonly boolean[]): Gradient[] => {
       if (!dy) return [];
       this.#draws = firstDraw;
@@ -153,9 +151,8 @@ export class Tape implements StepTape {
         steps: again.steps,
         seeds: [[again.result, dy]],
         parameters: wanted,
-        release: (tensor) => this.#giveBack(tensor, again.scope),
+        passed: (step) => this.#forget([step]),
       });
-      this.#core.lifetimes.close(again.scope);
       again.result.dispose();
       return inputs.map((tensor) => gradients[wanted.indexOf(tensor)]);
     };
@@ -180,6 +177,19 @@ export class Tape implements StepTape {
   record(step: Step): void {
     const path = this.#layers.map(({ name }) => name).filter((name) => name !== "");
     this.#steps.push(path.length > 0 ? { ...step, layer: path.join(".") } : step);
+    for (const hold of holdsOf(step)) hold.readers++;
+  }
+
+  /** For operations of a caller's own. */
+  unrecorded(compute: () => Tensor): Tensor {
+    const steps = this.#steps;
+    this.#steps = [];
+    try {
+      return compute();
+    } finally {
+      this.#forget(this.#steps);
+      this.#steps = steps;
+    }
   }
 
   /** For layers: what is recorded next is this one's. */
@@ -191,25 +201,31 @@ export class Tape implements StepTape {
     this.#layers.pop();
   }
 
-  /** For layers: gives back what nothing uses any more but, maybe, a gradient. */
-  release(tensor: Tensor): void {
-    const hold = Tensor.holdOf(tensor);
-    const isSaved = this.#steps.some(({ saved }) => saved.some((one) => Tensor.holdOf(one) === hold));
-    if (!isSaved) this.#giveBack(tensor);
-  }
-
   #backpropagate(of: Tensor, parameters: readonly Tensor[], upstream: Tensor | undefined): Tensor[] {
     const seed = upstream ?? fullLike(of, 1);
-    const gradients = backpropagate({
-      steps: this.#steps,
-      seeds: [[of, seed]],
-      parameters,
-      release: (tensor) => this.#giveBack(tensor),
-    });
+    const steps = this.#steps;
+    this.#steps = [];
+    const left = new Set(steps);
+    const passed = (step: Step): void => {
+      left.delete(step);
+      this.#forget([step]);
+    };
+    try {
+      return this.#ownGradients(
+        backpropagate({ steps, seeds: [[of, seed]], parameters, passed }),
+        parameters,
+        upstream,
+      );
+    } finally {
+      this.#forget([...left]);
+    }
+  }
+
+  /** Each the caller's alone. */
+  #ownGradients(gradients: readonly Gradient[], parameters: readonly Tensor[], upstream: Gradient): Tensor[] {
     const given = new Set<Gradient>([upstream]);
     return gradients.map((gradient, i) => {
       if (!gradient) return fullLike(parameters[i], 0);
-      // Each is the caller's alone.
       const isTaken = given.has(gradient);
       given.add(gradient);
       return isTaken ? new Context(this.#core).view(gradient, gradient.shape) : gradient;
@@ -230,32 +246,26 @@ export class Tape implements StepTape {
   /** What is computed in it and not returned belongs to the segment's own scope. */
   #recordSegment(compute: () => Tensor): Segment {
     const { lifetimes } = this.#core;
-    const [outer, steps] = [this.#scope, this.#steps];
+    const outer = this.#steps;
     const scope = new Scope(lifetimes.runningScope);
-    [this.#scope, this.#steps] = [scope, []];
+    this.#steps = [];
     try {
       const result = lifetimes.within(scope, compute);
       requireTensor("what the segment returned", result);
       lifetimes.keep(scope, result);
-      this.#releaseUnsaved();
-      return { result, steps: this.#steps, scope };
+      return { result, steps: this.#steps };
     } catch (error) {
-      lifetimes.close(scope);
+      this.#forget(this.#steps);
       throw error;
     } finally {
-      [this.#scope, this.#steps] = [outer, steps];
+      lifetimes.close(scope);
+      this.#steps = outer;
     }
   }
 
-  #releaseUnsaved(): void {
-    const saved = new Set(this.#steps.flatMap((step) => step.saved.map((tensor) => Tensor.holdOf(tensor))));
-    for (const hold of this.#scope.made) if (!saved.has(hold)) this.#core.lifetimes.dispose(hold);
-  }
-
-  /** Gives a tensor of the tape's back. */
-  #giveBack(tensor: Tensor, scope = this.#scope): void {
-    const hold = Tensor.holdOf(tensor);
-    if (hold && scope.made.delete(hold)) this.#core.lifetimes.dispose(hold);
+  /** Steps read nothing more of what they saved. */
+  #forget(steps: readonly Step[]): void {
+    for (const step of steps) for (const hold of holdsOf(step)) this.#core.lifetimes.endRead(hold);
   }
 
   #requireRecorded(of: Tensor, parameters: readonly [string, Tensor][], upstream: Tensor | undefined): void {
@@ -286,3 +296,6 @@ export class Tape implements StepTape {
     }
   }
 }
+
+/** What a step saved, each once. */
+const holdsOf = ({ saved }: Step): ReadonlySet<Hold> => new Set(saved.flatMap((tensor) => Tensor.holdOf(tensor) ?? []));

@@ -4,7 +4,7 @@ import { require, show } from "../../../base/errors.js";
 import { optionKeys, requireOptions } from "../../../base/optionKeys.js";
 import type { Tensor } from "../../../tensor/tensor.js";
 import { coreOf, requireDType, runOperation, showShape, specOf } from "../../core/operation.js";
-import { recordStep, release, tapeOf } from "../../tape/step.js";
+import { recordStep, tapeOf } from "../../tape/step.js";
 import { reshape } from "../reshape.js";
 import { advanceStepOperation } from "./advanceStep.js";
 import { dropoutOperation } from "./dropout.js";
@@ -92,7 +92,7 @@ export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
       return [dx];
     },
   });
-  release(used);
+  used.dispose();
   return y;
 }
 

@@ -5,7 +5,6 @@ import { readLayout } from "../../../problem/layout.js";
 import type { Tensor } from "../../../tensor/tensor.js";
 import { runOperation, showShape, specOf } from "../../core/operation.js";
 import { rowsAlong } from "../../core/rows.js";
-import { release } from "../../tape/step.js";
 import { classAxis, type LabelOptions, readIgnoreIndex, rowShape } from "./classification.js";
 import { countCorrectOperation } from "./countCorrect.js";
 
@@ -30,6 +29,6 @@ export function accuracy(logits: Tensor, labels: Tensor, options: LabelOptions =
   const along = rowsAlong(logits.shape, classAxis(logits, readLayout(options.layout)));
   const operation = countCorrectOperation(specs, along, readIgnoreIndex(options.ignoreIndex));
   const [right, counted] = runOperation(operation, { logits, labels });
-  release(counted);
+  counted.dispose();
   return right;
 }

@@ -6,7 +6,7 @@ import { type Layout, readLayout } from "../../../problem/layout.js";
 import type { Tensor } from "../../../tensor/tensor.js";
 import { contextOf, requireDType, runOne, runOperation, showShape, specOf } from "../../core/operation.js";
 import { rowsAlong } from "../../core/rows.js";
-import { recordStep, release } from "../../tape/step.js";
+import { recordStep } from "../../tape/step.js";
 import { type CrossEntropy, type LossReduction, REDUCTIONS } from "./classRows.js";
 import { crossEntropyGradient } from "./crossEntropyGradient.js";
 import { crossEntropyOperation } from "./crossEntropy.js";
@@ -67,7 +67,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
       return [runOne(crossEntropyGradient(parts), given)];
     },
   });
-  for (const count of counts) release(count);
+  for (const count of counts) count.dispose();
   return loss;
 }
 

@@ -1,0 +1,37 @@
+/** Linear layers. */
+import { optionKeys, requireOptions } from "../../base/optionKeys.js";
+import type { Activation } from "../../calls/options.js";
+import { biasUniform, heUniform } from "../initialisers.js";
+import { linear as product } from "../operations/linear.js";
+import { type Init, parameter, requireCount, requireInit } from "./layer.js";
+import { defineModule, type Module } from "./module.js";
+
+export interface LinearLayerOptions {
+  /** Whether there is a bias. True when absent. */
+  readonly bias?: boolean;
+  /** Applied to the result, in the same pass. None when absent. */
+  readonly activation?: Exclude<Activation<never>, { readonly name: "prelu" }>;
+}
+const OPTIONS = optionKeys<LinearLayerOptions>({ bias: 1, activation: 1 }, { boolean: "bias", string: "activation" });
+
+/**
+ * A linear layer, x `[..., in]`: `weight` is `[out, in]`, `bias` `[out]`. First values are PyTorch's: uniform within
+ * 1 / sqrt(in).
+ */
+export function linear(init: Init, inputs: number, outputs: number, options: LinearLayerOptions = {}): Module {
+  requireOptions(options, OPTIONS);
+  requireInit(init);
+  requireCount("inputs", inputs);
+  requireCount("outputs", outputs);
+  const shape = [outputs, inputs];
+  const weight = parameter(init, heUniform(shape, init.random, { negativeSlope: Math.sqrt(5) }), shape);
+  const bias =
+    options.bias === false ? undefined : parameter(init, biasUniform(outputs, shape, init.random), [outputs]);
+  const { activation } = options;
+  const call = { ...(bias && { bias }), ...(activation !== undefined && { activation }) };
+  return defineModule({
+    kind: `linear${activation === undefined ? "" : `, ${typeof activation === "string" ? activation : activation.name}`}`,
+    parameters: bias ? { weight, bias } : { weight },
+    forward: (x) => product(x, weight, call),
+  });
+}
