@@ -56,10 +56,10 @@ function specialised({ name, code, constants, conditions }: LoadedKernel): Const
   };
 }
 
-/** The types that go with these switches. */
-const typesOf = ({ VECTOR_RESULT, VECTORS }: ConstantValues): AliasTypes => ({
+/** The types that go with these switches. Kernels whose vectors have a type of their own need none. */
+const typesOf = ({ aliases }: LoadedKernel, { VECTOR_RESULT, VECTORS }: ConstantValues): AliasTypes => ({
   ...(VECTOR_RESULT === true && { Result: "vec4f", Sum: "vec4f" }),
-  ...(VECTORS === true && { Source: "vec4f" }),
+  ...(VECTORS === true && aliases.includes("Source") && { Source: "vec4f" }),
 });
 
 gpuTest("there are kernels", () => {
@@ -77,7 +77,7 @@ for (const kernel of LOADED_KERNELS) {
     });
 
     gpuTest("compiles specialised, loops written out", async ({ engine }) => {
-      const code = specialize(kernel, values, typesOf(values));
+      const code = specialize(kernel, values, typesOf(kernel, values));
       expect(code).not.toMatch(/@unroll|@if|@else/);
       expect(code !== kernel.code).toBe(/@specialize|@unroll|@if/.test(kernel.code));
       expect(await compileErrors(deviceOf(engine), code)).toEqual([]);
@@ -91,7 +91,7 @@ for (const kernel of LOADED_KERNELS) {
         const code = specialize(
           kernel,
           { ...values, BROADCAST_LANES, SUBGROUPS: BROADCAST_LANES > 1 },
-          typesOf(values),
+          typesOf(kernel, values),
         );
         expect(code.includes("subgroupBroadcast")).toBe(BROADCAST_LANES > 1);
         expect(await compileErrors(deviceOf(engine), code)).toEqual([]);
