@@ -56,10 +56,11 @@ function specialised({ name, code, constants, conditions }: LoadedKernel): Const
   };
 }
 
-/** The types that go with these switches. Kernels whose vectors have a type of their own need none. */
+/** The types that go with these switches, for kernels that have them. */
 const typesOf = ({ aliases }: LoadedKernel, { VECTOR_RESULT, VECTORS }: ConstantValues): AliasTypes => ({
   ...(VECTOR_RESULT === true && { Result: "vec4f", Sum: "vec4f" }),
   ...(VECTORS === true && aliases.includes("Source") && { Source: "vec4f" }),
+  ...(VECTORS === true && aliases.includes("Values") && { Values: "vec4f" }),
 });
 
 gpuTest("there are kernels", () => {
