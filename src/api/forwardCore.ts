@@ -29,6 +29,7 @@ export class ForwardCore<Own extends CoreBackend = CoreBackend> implements Tenso
   operands: Set<Tensor> | undefined;
   /** What runs calls while it records them for their gradients; undefined while nothing does. */
   tape: CallTape | undefined;
+  readsDropped = false;
 
   /** @param watch told of tensors that were dropped; undefined where nobody wants to know */
   constructor(backend: Own, watch: DropWatch | undefined) {

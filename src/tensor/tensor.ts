@@ -11,6 +11,8 @@ import type { GPUBufferBinding } from "../base/webgpuTypes.js";
 
 /** The engine of a tensor, as far as the tensor needs it. */
 export interface TensorOwner {
+  /** Whether gradients are being computed, from tensors that may have been disposed of since. */
+  readonly readsDropped: boolean;
   read(storage: TensorStorage, options: WaitOptions): Promise<Float32Array<ArrayBuffer>>;
   binding(storage: TensorStorage): Required<GPUBufferBinding>;
   release(hold: Hold): void;
@@ -111,8 +113,8 @@ export class Tensor implements Disposable {
    * @throws TensorError if disposed, or if `owner` is another engine.
    */
   storage(owner: TensorOwner, name: string): TensorStorage {
-    const { storage } = this.#hold;
-    if (!storage)
+    const { storage, isDropped } = this.#hold;
+    if (!storage || (isDropped && !owner.readsDropped))
       throw new TensorError(`${name} of shape [${this.shape.join(", ")}] was disposed; expected a live tensor`);
     if (owner !== this.#owner) {
       throw new TensorError(

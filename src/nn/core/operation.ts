@@ -80,6 +80,13 @@ export function runOperation(
     storages[name] = operand.storage(core, names[name] ?? name);
     core.operands?.add(operand);
   }
+  for (const updated of operation.updates ?? []) {
+    const twin = list.find(([name]) => name !== updated && storages[name] === storages[updated]);
+    require(twin === undefined, () => {
+      const [changed, other] = [updated, twin?.[0] ?? ""].map((name) => names[name] ?? name);
+      return `${changed} and ${other} share memory; expected tensors apart, since ${operation.name} changes ${changed} in place`;
+    });
+  }
   const results = Object.values(operation.results);
   for (const { shape, dtype } of results) {
     requireFits(tensorRefusal("the result", shape, BYTES_PER_ELEMENT[dtype], core.backend));

@@ -8,7 +8,6 @@ import { batchNorm as normalizeBatch } from "../operations/batchNorm.js";
 import { groupNorm as normalizeGroups } from "../operations/groupNorm.js";
 import { type Init, parameter, requireCount, requireInit } from "./layer.js";
 import { defineModule, type Module } from "./module.js";
-import { tapeOf } from "../tape/step.js";
 
 export interface NormLayerOptions {
   /** Added to the variance, 1e-5 when absent. */
@@ -42,10 +41,7 @@ export function batchNorm(init: Init, channels: number, options: BatchNormLayerO
     parameters: { weight, bias },
     buffers,
     forward(x, { training, frozen }) {
-      const isTraining = training && !frozen;
-      // A checkpoint computes its segment twice, and the statistics run on once.
-      const running = isTraining && tapeOf(x)?.isRecomputing === true ? {} : { runningMean, runningVar };
-      return normalizeBatch(x, { weight, bias, ...running, training: isTraining, ...options });
+      return normalizeBatch(x, { weight, bias, runningMean, runningVar, training: training && !frozen, ...options });
     },
   });
 }

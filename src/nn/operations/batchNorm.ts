@@ -3,6 +3,7 @@ import { require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { readLayout } from "../../problem/layout.js";
 import type { Tensor } from "../../tensor/tensor.js";
+import { tapeOf } from "../tape/step.js";
 import { showShape, specOf } from "../core/operation.js";
 import { membersOf, normShape } from "./norm/normShape.js";
 import { NORM_KEYS, type NormOptions, requireParameter, runNorm, type Running } from "./norm/runNorm.js";
@@ -54,9 +55,13 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
     shape: view,
     parameterShape: [view.channels],
     options,
-    running: readRunning(options, training, view.channels),
+    running: runningOf(x, readRunning(options, training, view.channels)),
   });
 }
+
+/** What is computed once more, for a checkpoint's gradients, has updated its running statistics before. */
+const runningOf = (x: Tensor, running: Running | undefined): Running | undefined =>
+  running?.training === true && tapeOf(x)?.isRecomputing === true ? undefined : running;
 
 function readRunning(options: BatchNormOptions, training: boolean, channels: number): Running | undefined {
   const { runningMean, runningVar, momentum = 0.1 } = options;

@@ -98,8 +98,9 @@ export class Tape implements StepTape {
   gradients<Parameters extends Tensors>(
     of: Tensor,
     parameters: Parameters,
-    { upstream }: GradientOptions = {},
-  ): GradientsOf<Parameters> {
+    options?: GradientOptions,
+  ): GradientsOf<Parameters>;
+  gradients(of: Tensor, parameters: Tensors, { upstream }: GradientOptions = {}): Tensors {
     const entries = Object.entries(parameters);
     this.#requireRecorded(of, entries, upstream);
     const list = entries.map(([, tensor]) => tensor);
@@ -108,8 +109,8 @@ export class Tape implements StepTape {
     try {
       const gradients = lifetimes.within(work, () => this.#backpropagate(of, list, upstream));
       lifetimes.keep(work, gradients);
-      if (Array.isArray(parameters)) return gradients as unknown as GradientsOf<Parameters>;
-      return Object.fromEntries(entries.map(([name], i) => [name, gradients[i]])) as GradientsOf<Parameters>;
+      if (Array.isArray(parameters)) return gradients;
+      return Object.fromEntries(entries.map(([name], i) => [name, gradients[i]]));
     } finally {
       lifetimes.close(work);
       this.dispose();
@@ -210,6 +211,7 @@ export class Tape implements StepTape {
       left.delete(step);
       this.#forget([step]);
     };
+    this.#core.readsDropped = true;
     try {
       return this.#ownGradients(
         backpropagate({ steps, seeds: [[of, seed]], parameters, passed }),
@@ -217,6 +219,7 @@ export class Tape implements StepTape {
         upstream,
       );
     } finally {
+      this.#core.readsDropped = false;
       this.#forget([...left]);
     }
   }

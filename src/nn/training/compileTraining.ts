@@ -3,9 +3,10 @@ import type { Engine } from "../../api/engine.js";
 import type { Compiled } from "../../api/recording.js";
 import { DISPOSE } from "../../base/dispose.js";
 import { ConvError, DeviceError, require, show } from "../../base/errors.js";
-import type { NumberList } from "../../base/list.js";
+import { listOf, type NumberList } from "../../base/list.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { product } from "../../problem/geometry.js";
+import { readExtents } from "../../problem/shapes.js";
 import { requireTensor, Tensor } from "../../tensor/tensor.js";
 import { readValues, type TensorData } from "../../tensor/values.js";
 import { coreOf, showShape } from "../core/operation.js";
@@ -92,8 +93,9 @@ export async function compileTraining<Name extends string>(
     `inFlight is ${show(inFlight)}; expected an integer of at least 1`);
   const made: Record<string, Tensor> = {};
   try {
-    for (const [name, shape] of Object.entries<NumberList>(inputs)) {
-      made[name] = engine.tensor(new Float32Array(product(Array.from(shape))), shape, { keep: true });
+    for (const [name, list] of Object.entries<NumberList>(inputs)) {
+      const shape = readExtents(name, listOf(list) ?? [list], true);
+      made[name] = engine.tensor(new Float32Array(product(shape)), shape, { keep: true });
     }
     const record = (): Metrics => {
       using tape = new Tape(engine);
@@ -150,6 +152,8 @@ export class TrainingStep<Name extends string> implements Disposable {
   readonly #pending = new Set<Promise<void>>();
   #steps = 0;
   #error: unknown;
+  /** Whether a loss was no number, from before it is known where that began. */
+  #isStopped = false;
 
   constructor(
     engine: Engine,
@@ -180,6 +184,7 @@ export class TrainingStep<Name extends string> implements Disposable {
    * @throws NonFiniteError once the loss of a step was NaN or infinite; whatever `onMetrics` threw. No step runs from then on.
    */
   async run(values: Readonly<Record<Name, TensorData>>): Promise<void> {
+    if (this.#isStopped) await this.finish();
     this.#requireSound();
     const names = Object.keys(this.#inputs) as Name[];
     for (const name of names) {
@@ -239,8 +244,8 @@ export class TrainingStep<Name extends string> implements Disposable {
   }
 
   async #diagnose({ step, inputs }: Run, loss: number): Promise<NonFiniteError> {
-    // No other step may change anything meanwhile.
-    this.#error = new NonFiniteError(step, loss, undefined, []);
+    // No other step may change anything from here on.
+    this.#isStopped = true;
     const broken: string[] = [];
     for (const [name, tensor] of Object.entries(this.#options.parameters)) {
       const { nan, infinite } = await this.#engine.check(tensor);
@@ -249,7 +254,6 @@ export class TrainingStep<Name extends string> implements Disposable {
     for (const [tensor, data] of inputs) await this.#engine.write(tensor, data);
     const where =
       broken.length > 0 ? undefined : await findNonFinite(this.#engine, () => this.#options.compute(this.#inputs));
-    this.#error = undefined;
     return new NonFiniteError(step, loss, where, broken);
   }
 }

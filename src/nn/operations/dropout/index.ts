@@ -33,7 +33,7 @@ const isBelow = (value: unknown, limit: number): boolean =>
   Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < limit;
 
 /**
- * A seed and a step on the device, `[6]`: what dropout draws by, 16 bits in each value. A checkpoint keeps it as any tensor.
+ * A seed and a step on the device, `[6]`: what dropout draws by, 16 bits in each value. Checkpoints keep it like other tensors.
  *
  * @param seed a whole number, from 0 to 2^53 - 1
  * @param step which step is the next, from 0 to 2^32 - 1; 0 when absent
