@@ -10,11 +10,11 @@ import type { Trial, TrialGround, Vetting } from "../gpu/pipelines/trial.js";
 import type { SolverPlan } from "../planning/solver.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { shortKey, textKeys } from "./keys.js";
-import { failureOf, type Outcome, type TrialLimits } from "./outcome.js";
+import { type Failure, failureOf, type Outcome, type TrialLimits } from "./outcome.js";
 import type { Verdicts } from "./verdicts.js";
 
-/** How long a device may take to say that it is lost, after a failure. */
-const LOSS_MILLISECONDS = 500;
+/** How long a device may take to say that it is lost, after a failure: on a busy machine, seconds. */
+const LOSS_MILLISECONDS = 30_000;
 
 class PendingTrial implements Trial {
   verdict: Trial["verdict"] = "pending";
@@ -105,25 +105,34 @@ export class KernelVetting implements Vetting {
     ground: TrialGround,
     keys: readonly string[],
   ): Promise<Outcome> {
-    const outcome = await this.#try(operation, plan, ground, planKey(keys));
+    const outcome = await this.#try(operation, plan, ground, keys);
     if (outcome === "passed") this.#verdicts.pass(keys);
-    if (typeof outcome === "object") {
-      const { fault, text } = outcome;
-      this.#verdicts.setAside(text === undefined ? planKey(keys) : this.#keyOf(text), fault);
-    }
+    if (typeof outcome === "object") this.#setAside(outcome, keys);
     return outcome;
   }
 
+  #setAside({ fault, text }: Failure, keys: readonly string[]): void {
+    this.#verdicts.setAside(text === undefined ? planKey(keys) : this.#keyOf(text), fault);
+  }
+
   /** Never rejects. */
-  async #try(operation: ConvOperation, plan: SolverPlan, ground: TrialGround, key: string): Promise<Outcome> {
+  async #try(
+    operation: ConvOperation,
+    plan: SolverPlan,
+    ground: TrialGround,
+    keys: readonly string[],
+  ): Promise<Outcome> {
     const platform = this.#platform;
     try {
       const { tryOut, lossOf } = await loadLazily("what tries kernels", () => import("./tryOut.js"));
       try {
         return await tryOut(operation, plan, ground, { platform, ...this.#limits });
       } catch (error) {
-        if (!(await isLoss(error, ground.device)) || !this.#verdicts.isCauseOfLoss(key)) throw error;
-        return await lossOf(operation, plan, platform, error);
+        const blame = (loss: unknown): Promise<Failure> => lossOf(operation, plan, platform, loss);
+        if (error instanceof DeviceLostError) {
+          if (this.#verdicts.isCauseOfLoss(planKey(keys))) return await blame(error);
+        } else if (error instanceof DeviceError) this.#suspect(ground.device, keys, blame);
+        throw error;
       }
     } catch (error) {
       // There was no memory for it, say, or the page is offline. All else is a mistake of ours.
@@ -132,16 +141,20 @@ export class KernelVetting implements Vetting {
       return "undecided";
     }
   }
-}
 
-/** Whether a device fails because it is lost. It may take a while to say so. */
-async function isLoss(error: unknown, { lost }: GPUDevice): Promise<boolean> {
-  if (!(error instanceof DeviceError) || error instanceof DeviceLostError) return error instanceof DeviceLostError;
-  const told = lost.then(() => true);
-  return await Promise.race([
-    told,
-    new Promise<boolean>((resolve) => setTimeout(() => resolve(false), LOSS_MILLISECONDS)),
-  ]);
+  /** The device failed: where it says soon that it is lost, that counts as a loss during the trial. */
+  #suspect({ lost }: GPUDevice, keys: readonly string[], blame: (loss: unknown) => Promise<Failure>): void {
+    const failed = performance.now();
+    // In Node the device's promise is never collected while the device lives: it must not refer to an engine.
+    const weak = new WeakRef(this);
+    void lost.then(({ message }) => {
+      const vetting = weak.deref();
+      if (!vetting || performance.now() - failed > LOSS_MILLISECONDS) return;
+      const verdicts = vetting.#verdicts;
+      if (verdicts.isCauseOfLoss(planKey(keys)))
+        verdicts.begin(blame(message).then((failure) => vetting.#setAside(failure, keys)));
+    });
+  }
 }
 
 const planKey = (keys: readonly string[]): string => shortKey([...keys].sort().join());
