@@ -22,8 +22,12 @@ const AXES = [0, 1, 2] as const;
 export class Fields {
   readonly #of = new WeakMap<TensorStorage, Field>();
 
-  begin(input: TensorStorage): void {
+  /** Of the network's input. */
+  #samples = 0;
+
+  begin(input: TensorStorage, samples: number): void {
     this.#of.set(input, POINT);
+    this.#samples = samples;
   }
 
   /** Of the results of an operation, which are computed from these operands. Returns it. */
@@ -35,7 +39,7 @@ export class Fields {
     const source = this.#widest(operands);
     const field = source && (reach === undefined ? source : grown(source, reach));
     if (field) for (const result of results) this.#of.set(result, field);
-    return field?.extent;
+    return whole(field);
   }
 
   afterConvolution(
@@ -46,10 +50,27 @@ export class Fields {
     const { residual, ...others } = operands;
     const source = this.#widest(Object.values(others));
     if (!source) return undefined;
-    const field = sumsProducts(operation) ? grown(source, reachOf(operation)) : source;
+    const field = sumsProducts(operation) ? grown(source, this.#reachOf(operation)) : source;
     const skipped = residual && this.#of.get(residual);
     for (const result of results) this.#of.set(result, skipped ? widest([field, skipped]) : field);
-    return results.length > 0 ? this.#of.get(results[0])?.extent : undefined;
+    return results.length > 0 ? whole(this.#of.get(results[0])) : undefined;
+  }
+
+  #reachOf({
+    direction,
+    problem: { kernel, dilation, stride, batch, input, rank, layout },
+  }: ConvOperation): Reach | "everything" {
+    // A linear layer has rows as positions of one sample. Where these are as many as the network's samples, a row is a whole sample.
+    const isLinear = batch === 1 && rank === 1 && layout === "channels-last" && kernel[2] === 1;
+    if (isLinear && input[2] === this.#samples) return "everything";
+    const extents = kernel.map((taps, axis) => dilatedExtent(taps, dilation[axis]));
+    // Of a transposed convolution a result reads every stride-th tap of the filter.
+    return direction === "inputGradient"
+      ? {
+          extent: extents.map((extent, axis) => Math.ceil(extent / stride[axis])),
+          stride: stride.map((step) => 1 / step),
+        }
+      : { extent: extents, stride };
   }
 
   /** Undefined where none of them is computed from the network's input. */
@@ -80,13 +101,5 @@ const widest = (fields: readonly Field[]): Field => ({
   distance: AXES.map((axis) => Math.max(...fields.map(({ distance }) => at(distance, axis)))),
 });
 
-function reachOf({ direction, problem: { kernel, dilation, stride } }: ConvOperation): Reach {
-  const extents = kernel.map((taps, axis) => dilatedExtent(taps, dilation[axis]));
-  // Of a transposed convolution a result reads every stride-th tap of the filter.
-  return direction === "inputGradient"
-    ? {
-        extent: extents.map((extent, axis) => Math.ceil(extent / stride[axis])),
-        stride: stride.map((step) => 1 / step),
-      }
-    : { extent: extents, stride };
-}
+/** Windows between positions of the input reach into as many as there may be. */
+const whole = (field: Field | undefined): Field["extent"] => field?.extent?.map(Math.ceil);

@@ -73,7 +73,7 @@ export class TraceBackend {
   /** A tensor that a trace begins with. */
   input(spec: TensorSpec): TensorStorage {
     const storage = new TracedStorage(spec);
-    this.#fields.begin(storage);
+    this.#fields.begin(storage, spec.shape[0]);
     return storage;
   }
 

@@ -3,7 +3,7 @@ import kernel from "../../../shaders/nn/permute.wgsl";
 import { require, show } from "../../base/errors.js";
 import { listOf, type NumberList } from "../../base/list.js";
 import { dispatch } from "../../planning/solver.js";
-import { named, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
+import { named, type Reach, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { elementOf, workgroupsFor } from "../core/elements.js";
@@ -34,6 +34,8 @@ export function permute(x: Tensor, axes: NumberList): Tensor {
 /**
  * Views `x` as of the extents `view`, permutes these, and views the result as `shape`. Records a step of that name, whose gradient
  * goes the way back.
+ *
+ * @param reach where a value's position is another's
  */
 export function rearrange(
   name: string,
@@ -41,8 +43,9 @@ export function rearrange(
   view: readonly number[],
   order: readonly number[],
   shape: readonly number[],
+  reach?: Reach,
 ): Tensor {
-  const y = runOne(permuteOperation(name, specOf(x, "x"), view, order, shape), { x });
+  const y = runOne(permuteOperation(name, specOf(x, "x"), view, order, shape, reach), { x });
   const there = order.map((axis) => view[axis]);
   const back = order.map((_, axis) => order.indexOf(axis));
   const { shape: before } = x;
@@ -93,6 +96,7 @@ function permuteOperation(
   view: readonly number[],
   order: readonly number[],
   shape: readonly number[],
+  reach?: Reach,
 ): TensorOperation {
   const elements = product(shape);
   const axes = permutedAxes(view, order);
@@ -108,6 +112,7 @@ function permuteOperation(
     options: { view, order },
     operands: { x },
     results: { y: { shape, dtype: x.dtype } },
+    ...(reach && { reach }),
     solvers: [
       {
         name: "copy",

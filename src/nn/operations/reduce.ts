@@ -58,6 +58,7 @@ export function reduce(parts: Reduction): TensorOperation {
     },
     operands: specsOf(operands),
     results: { y: { shape, dtype } },
+    ...(over.some((axis) => axis > 1) ? { reach: "everything" } : {}),
     solvers: [{ name: "tree", plan: (capabilities) => planStages(parts, kept, summed, capabilities) }],
     compute(values) {
       const valueAt = termOnHost({ ...parts, scale: 1 }, values);

@@ -1,6 +1,28 @@
 /** What a network is made of, as the textbook counts it, without computing anything. */
-import { concat, defineModule, disposeModule, explainNetwork, layers, type Module, Random } from "webgpu-conv/nn";
-import type { Engine } from "webgpu-conv";
+import {
+  add,
+  avgPool2d,
+  concat,
+  defineModule,
+  disposeModule,
+  explainNetwork,
+  globalAveragePool,
+  globalMaxPool,
+  groupNorm,
+  instanceNorm,
+  interpolate,
+  layerNorm,
+  layers,
+  maxPool2d,
+  mean,
+  type Module,
+  pixelShuffle,
+  pixelUnshuffle,
+  Random,
+  setTraining,
+  softmax,
+} from "webgpu-conv/nn";
+import type { Engine, Tensor } from "webgpu-conv";
 import { describe, expect } from "vitest";
 import { gpuTest } from "../../support/gpuTest.js";
 
@@ -60,6 +82,75 @@ describe("a network's explanation", () => {
     expect(text[2]).toMatch(/^down +conv2d 3x3, stride 2, padding 1 +2 x 4 x 6 x 5 +76 +4,320 +3 x 3 +960$/);
     expect(text).toHaveLength(7);
     disposeModule(net);
+  });
+
+  gpuTest("follows pooling, resizing and what reads all positions", ({ bare: engine }) => {
+    const init = { engine, random: new Random(1) };
+    const first = layers.conv2d(init, 4, 4, { kernel: 3, padding: 1 });
+    /** What a value is computed from after a 3x3, the operation, and another 3x3. */
+    const after = (operation: (x: Tensor) => Tensor): readonly number[] | undefined => {
+      const net = defineModule({
+        kind: "network",
+        children: { first },
+        forward: (x) => first.forward(operation(first.forward(x))),
+      });
+      return explainNetwork(net, [2, 4, 16, 16]).layers.at(-1)?.receptiveField;
+    };
+    // r + (k - 1) j along each axis, for windows of extent k of neighbours that are j positions apart, which then are s j apart.
+    expect(after((x) => maxPool2d(x, { kernel: 3, stride: 2, padding: 1 }))).toEqual([1, 3 + 2 + 2 * 2, 3 + 2 + 2 * 2]);
+    expect(after((x) => maxPool2d(x, { kernel: [2, 3], stride: 1, dilation: [1, 2] }))).toEqual([
+      1,
+      3 + 1 + 2,
+      3 + 4 + 2,
+    ]);
+    expect(after((x) => avgPool2d(x, { kernel: [4, 2] }))).toEqual([1, 3 + 3 + 2 * 4, 3 + 1 + 2 * 2]);
+    // Half a position apart: three of them reach over one.
+    expect(after((x) => interpolate(x, { scaleFactor: 2 }))).toEqual([1, 3 + 1, 3 + 1]);
+    expect(after((x) => interpolate(x, { scaleFactor: [1, 2], mode: "bilinear" }))).toEqual([1, 3 + 2, 3 + 1 + 1]);
+    // 5 thirds of a position: 3 + 2 * 5 / 3, rounded up.
+    expect(after((x) => interpolate(x, { scaleFactor: 0.6 }))).toEqual([1, 7, 7]);
+    const unfold = (x: Tensor): Tensor => {
+      using cells = pixelUnshuffle(x, 2);
+      return maxPool2d(pixelShuffle(cells, 4), { kernel: 1 });
+    };
+    const net = defineModule({ kind: "network", children: { first }, forward: (x) => unfold(first.forward(x)) });
+    const shuffled = explainNetwork(net, [2, 4, 16, 16])
+      .layers.at(-1)
+      ?.operations.map((one) => one.receptiveField);
+    // Cells of 2 x 2, from which then each is half a position away from the next.
+    expect(shuffled).toEqual([4, 4, 4].map((extent) => [1, extent, extent]));
+    for (const everything of [
+      (x: Tensor) => groupNorm(x, 2),
+      (x: Tensor) => instanceNorm(x),
+      (x: Tensor) => layerNorm(x, [4, 16, 16]),
+      (x: Tensor) => mean(x, { axes: [2, 3], keepDims: true }),
+      (x: Tensor) => softmax(x, 3),
+      (x: Tensor) => globalAveragePool(x),
+      (x: Tensor) => globalMaxPool(x),
+    ]) {
+      expect(after(everything)).toBeUndefined();
+    }
+    expect(after((x) => add(x, mean(x, { axes: 1, keepDims: true })))).toEqual([1, 5, 5]);
+    disposeModule(first);
+  });
+
+  gpuTest("follows batch norm in training and after it, and flattened tensors", ({ bare: engine }) => {
+    const init = { engine, random: new Random(1) };
+    const net = layers.sequential([
+      layers.conv2d(init, 2, 3, { kernel: 3 }),
+      layers.batchNorm(init, 3),
+      layers.flatten(),
+      layers.linear(init, 3 * 6 * 6, 5),
+    ]);
+    const fields = (): unknown => explainNetwork(net, [2, 2, 8, 8]).layers.map((layer) => layer.receptiveField);
+    expect(fields()).toEqual([[1, 3, 3], undefined, undefined]);
+    setTraining(net, false);
+    expect(fields()).toEqual([[1, 3, 3], [1, 3, 3], undefined]);
+    const perPosition = layers.linear(init, 3, 2);
+    const rows = defineModule({ kind: "network", children: { perPosition }, forward: (x) => perPosition.forward(x) });
+    expect(explainNetwork(rows, [2, 4, 4, 3]).layers[0].receptiveField).toEqual([1, 1, 1]);
+    disposeModule(net);
+    disposeModule(perPosition);
   });
 
   gpuTest("computes nothing, leaves nothing behind, and says what the network would", ({ bare: engine }) => {

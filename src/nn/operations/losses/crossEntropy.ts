@@ -24,6 +24,7 @@ export function crossEntropyOperation(parts: CrossEntropy): TensorOperation {
       loss: { shape: [reduction === "none" ? rows.rows : 1], dtype: "float32" },
       ...(reduction !== "none" && { count: { shape: [1], dtype: "float32" } }),
     },
+    ...(reduction === "none" ? {} : { reach: "everything" }),
     solvers: [{ name: "rows", plan: (capabilities) => plan(parts, capabilities) }],
     compute(values) {
       const each = Array.from({ length: rows.rows }, (_, row) => {

@@ -44,6 +44,8 @@ export function operandsOf(norm: Norm): Record<string, TensorSpec> {
 /** Results: y, and the statistics that gradients read, where they are those of the values. */
 export function normOperation(norm: Norm): TensorOperation {
   const { name, shape, x, activation, eps, statistics, momentum } = norm;
+  // Sets of the channels of one position.
+  const isPointwise = norm.parameterShape.length === 1 && shape.positions === 1 && shape.groups === 1;
   const updates = statistics === "updated";
   const evaluates = statistics === "running";
   return makeOperation({
@@ -51,6 +53,7 @@ export function normOperation(norm: Norm): TensorOperation {
     options: { shape, activation, eps, statistics, momentum },
     operands: operandsOf(norm),
     results: { y: x, ...(evaluates ? {} : { statistics: statisticsSpec(norm) }) },
+    ...(evaluates || isPointwise ? {} : { reach: "everything" }),
     ...(updates ? { updates: ["runningMean", "runningVar"] } : {}),
     solvers: [
       {

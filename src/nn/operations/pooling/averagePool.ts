@@ -18,6 +18,7 @@ import {
   outputSpec,
   POOL_KEYS,
   type PoolOptions,
+  reachOf,
   readWindows,
   windowConstants,
   type Windows,
@@ -82,6 +83,7 @@ function averagePoolOperation(windows: Windows, x: TensorSpec, divisor: Divisor)
     options: { windows, divisor },
     operands: { x },
     results: { y: outputSpec(windows, x) },
+    reach: reachOf(windows),
     solvers: [
       {
         name: "windows",

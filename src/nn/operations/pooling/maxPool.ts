@@ -17,6 +17,7 @@ import {
   outputSpec,
   POOL_KEYS,
   type PoolOptions,
+  reachOf,
   readWindows,
   windowConstants,
   type Windows,
@@ -75,6 +76,7 @@ function maxPoolOperation(windows: Windows, x: TensorSpec, saves: boolean): Tens
     options: { windows, saves },
     operands: { x },
     results: saves ? { y, taps } : { y },
+    reach: reachOf(windows),
     solvers: [
       {
         name: "windows",

@@ -25,6 +25,7 @@ export function positionMaximaOperation(volumes: Volumes, x: TensorSpec, saves: 
     options: { layout, saves },
     operands: { x },
     results: saves ? { y, places } : { y },
+    reach: "everything",
     solvers: [
       {
         name: "parts",

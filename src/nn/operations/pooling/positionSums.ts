@@ -24,6 +24,7 @@ export function positionMeansOperation(volumes: Volumes, x: TensorSpec): TensorO
     options: { layout },
     operands: { x },
     results: { y },
+    reach: "everything",
     solvers: [
       {
         name: "parts",

@@ -4,7 +4,7 @@ import { dilatedExtent, product } from "../../../problem/geometry.js";
 import type { Layout } from "../../../problem/layout.js";
 import { type Padding, type PerAxis, readPadding, readPerAxis } from "../../../problem/options.js";
 import type { Rank } from "../../../problem/problem.js";
-import type { TensorSpec } from "../../../planning/tensorOperation.js";
+import type { Reach, TensorSpec } from "../../../planning/tensorOperation.js";
 import { showShape } from "../../core/operation.js";
 import {
   readVolumes,
@@ -112,6 +112,12 @@ function windowCount(axis: WindowAxis, [begin, end]: readonly [number, number], 
 export const outputSpec = ({ output }: Windows, { dtype }: TensorSpec): TensorSpec => ({
   shape: shapeOf(output),
   dtype,
+});
+
+/** What a result of windows is computed from. */
+export const reachOf = ({ kernel, stride, dilation }: Windows): Reach => ({
+  extent: kernel.map((taps, axis) => dilatedExtent(taps, dilation[axis])),
+  stride,
 });
 
 /** Taps of a window. */

@@ -1,7 +1,7 @@
 /** Resizing by nearest neighbours or linear interpolation. */
 import kernel from "../../../../shaders/nn/resize.wgsl";
 import { dispatch } from "../../../planning/solver.js";
-import { named, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
+import { named, type Reach, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
 import { elementOf, workgroupsFor } from "../../core/elements.js";
 import { makeOperation } from "../../core/operation.js";
 import {
@@ -31,6 +31,15 @@ export const samplingUniforms = ({ axes }: Resizing): Record<"step" | "shift" | 
   divisor: axes.map(({ divisor }) => divisor),
 });
 
+/** Two neighbours where a result lies between them, else one. */
+const reachOf = ({ linear, input, axes }: Resizing): Reach => ({
+  extent: axes.map(({ step, shift, divisor }, axis) => {
+    const isBetween = linear && input.size[axis] > 1 && (step % divisor !== 0 || shift % divisor !== 0);
+    return isBetween ? 2 : 1;
+  }),
+  stride: axes.map(({ step, divisor }) => step / divisor),
+});
+
 export function resizeOperation(resizing: Resizing, x: TensorSpec): TensorOperation {
   const { input, output, linear } = resizing;
   const elements = elementsOf(output);
@@ -39,6 +48,7 @@ export function resizeOperation(resizing: Resizing, x: TensorSpec): TensorOperat
     options: { resizing },
     operands: { x },
     results: { y: { shape: shapeOf(output), dtype: x.dtype } },
+    reach: reachOf(resizing),
     solvers: [
       {
         name: "elementwise",

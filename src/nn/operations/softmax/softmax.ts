@@ -16,6 +16,7 @@ export function softmaxOperation(x: TensorSpec, axis: number, isLog: boolean): T
     options: { axis },
     operands: { x },
     results: { y: x },
+    ...(axis > 1 ? { reach: "everything" } : {}),
     solvers: [
       {
         name: "rows",
