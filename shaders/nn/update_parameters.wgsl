@@ -8,7 +8,7 @@
 //          p -= stepSize * m / (sqrt(s) / root + epsilon),  s = v,  or with AMSGRAD  s = max(s, v)
 //
 // With MASTER parameters are float16, and the state keeps each in float32 besides. It counts as long as the parameter
-// is what it rounds to: values that the host wrote since take its place.
+// has the bits that it rounds to: values that the host wrote since take its place.
 //
 // `state` has for each parameter its sections one after the other: b; or m, v and, with AMSGRAD, s; last the float32
 // copy.
@@ -21,9 +21,10 @@ import package::common::slots::{beginOf, endedBefore};
 
 const THREADS: u32 = 64u;
 const PER_THREAD: u32 = 4u;
-// A float16's last place: 2^-10 of its value, and 2^-24 where it is subnormal.
-const HALF_EPSILON: f32 = 0.0009765625;
-const HALF_LEAST: f32 = 5.9604644775390625e-8;
+// Magnitudes of float16, as bits of float32: from here on normal; from here on infinite.
+const LEAST_NORMAL: u32 = 0x38800000u;
+const HALF_BEYOND: u32 = 0x47800000u;
+const INFINITY: u32 = 0x7f800000u;
 const ADAM: bool = false; // @specialize
 const DECOUPLED: bool = false; // @specialize
 const AMSGRAD: bool = false; // @specialize
@@ -132,10 +133,28 @@ fn adam(value: f32, gradient: f32, decay: f32, place: u32, size: u32) -> f32 {
   return decayed - progress[0].stepSize * (mean / (sqrt(largest) / progress[0].root + geometry.epsilon));
 }
 
-// The float32 copy, where the parameter is what it rounds to: within a float16's last place, since devices round in
-// two ways.
+// The float16 nearest to a value, ties to even. Written out: conversions of devices round in two ways, and compilers
+// may leave one out that goes there and back. What is stored is converted exactly then.
+fn nearestHalf(value: f32) -> f32 {
+  let bits = bitcast<u32>(value);
+  let magnitude = bits & 0x7fffffffu;
+  if (magnitude > INFINITY) {
+    return value;
+  }
+  // The carry goes into the exponent. Subnormal numbers are multiples of 2^-24.
+  var rounded = (magnitude + 0xfffu + ((magnitude >> 13u) & 1u)) & 0xffffe000u;
+  if (magnitude < LEAST_NORMAL) {
+    rounded = bitcast<u32>(round(abs(value) * 16777216.0) / 16777216.0);
+  }
+  if (rounded >= HALF_BEYOND) {
+    rounded = INFINITY;
+  }
+  return bitcast<f32>((bits & 0x80000000u) | rounded);
+}
+
+// The float32 copy, where the parameter is what it rounds to. Bits are compared, since infinity counts, too.
 fn masterOf(value: f32, copy: f32) -> f32 {
-  return select(value, copy, abs(copy - value) <= max(abs(value) * HALF_EPSILON, HALF_LEAST));
+  return select(value, copy, bitcast<u32>(nearestHalf(copy)) == bitcast<u32>(value));
 }
 
 @compute @workgroup_size(THREADS)
@@ -169,6 +188,7 @@ fn main(
       }
       if (MASTER) {
         state[place + SECTIONS * size] = value;
+        value = nearestHalf(value);
       }
       store(slot, element, value);
     }

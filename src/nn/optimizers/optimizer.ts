@@ -68,7 +68,8 @@ export class Optimizer implements Disposable {
     this.#context = contextOf(changed[0][1], "parameters");
     this.#banks = inBanks(specs, rule.sections);
     this.#operation = stepOperation(rule, this.#banks);
-    this.#rates = this.#upload(Float32Array.of(lr, this.#gradientScale));
+    // A copy stays on the host, which writes them: what it set last comes back after the loss of a device.
+    this.#rates = this.#upload(Float32Array.of(lr, this.#gradientScale), true);
     this.#progress = this.#upload(new Float32Array(PROGRESS.length));
     this.#states = this.#banks.map(({ size }) => this.#upload(new Float32Array(size)));
     this.tensors = [this.#rates, this.#progress, ...this.#states];
@@ -190,8 +191,8 @@ export class Optimizer implements Disposable {
     written.catch((error: unknown) => backend.report(error as Error));
   }
 
-  #upload(values: Float32Array<ArrayBuffer>): Tensor {
+  #upload(values: Float32Array<ArrayBuffer>, keep = false): Tensor {
     const shape = [values.length];
-    return this.#context.adopt(shape, this.#context.core.backend.upload(values, shape, "float32"));
+    return this.#context.adopt(shape, this.#context.core.backend.upload(values, shape, "float32", keep));
   }
 }

@@ -1,4 +1,5 @@
 /** A step of an optimizer as one operation: all parameters and their state change in place. */
+import { fromHalfBits, toHalfBits } from "../../base/half.js";
 import { named, type Numbers, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
 import { makeOperation } from "../core/operation.js";
 import { MASTER, type Bank } from "./banks.js";
@@ -95,15 +96,13 @@ function computeStep(
       if (progress.isLeftOut) continue;
       const master = sections.includes(MASTER) ? own[sections.length - 1] : undefined;
       master?.forEach((copy, at) => {
-        if (roundsTo(copy, parameter[at])) parameter[at] = copy;
+        if (Object.is(fromHalfBits(toHalfBits(copy)), parameter[at])) parameter[at] = copy;
       });
       updateOnHost(rule, progress, parameter, values[gradientName(index)], own, decay);
+      // The parameter is rounded from the copy as it is kept, in float32: the next step compares them.
+      if (master) parameter.set(Float32Array.from(parameter));
       master?.set(parameter);
     }
   }
   return results;
 }
-
-/** Whether a float16 may be what a value rounds to: to the nearest, or towards zero. */
-const roundsTo = (value: number, half: number): boolean =>
-  Math.abs(value - half) <= Math.max(Math.abs(half) * 2 ** -10, 2 ** -24);

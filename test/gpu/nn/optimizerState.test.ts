@@ -107,6 +107,23 @@ describe("state", () => {
 });
 
 describe("a lost device", () => {
+  gpuTest("the rate is what the host set last, set again or not", async () => {
+    using engine = await createEngine({ recover: true });
+    const w = engine.tensor([1], [1], { keep: true });
+    const g = engine.tensor([1], [1], { keep: true });
+    const optimizer = sgd(engine, { w }, { lr: 0.5 });
+    await engine.snapshot([w, ...optimizer.tensors]);
+    optimizer.lr = 0.25;
+    optimizer.gradientScale = 3;
+    await engine.finish();
+    expect((await lose(engine))?.lost).toEqual([]);
+    optimizer.step({ w: g });
+    expect([...(await w.data())]).toEqual([1 - 0.25 * 3]);
+    optimizer.lr = 0.25;
+    optimizer.step({ w: g });
+    expect([...(await w.data())]).toEqual([1 - 2 * 0.25 * 3]);
+  });
+
   gpuTest("a recorded step goes on from a snapshot, to the same bits", async () => {
     const run = async (isLost: boolean): Promise<Named> => {
       using engine = await createEngine({ recover: true });

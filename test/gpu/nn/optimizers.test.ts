@@ -2,6 +2,7 @@
 import { createEngine as createAnyEngine, type Engine } from "webgpu-conv";
 import { adam, type AdamOptions, adamw, type Optimizer, sgd, type SgdOptions, Tape } from "webgpu-conv/nn";
 import { describe, expect } from "vitest";
+import { fromHalfBits, toHalfBits } from "../../../src/base/half.js";
 import { Random } from "../../support/data.js";
 import { gpuTest } from "../../support/gpuTest.js";
 import {
@@ -148,6 +149,40 @@ describe("float16 parameters", () => {
     optimizer.step({ w: g });
     expect([...(await w.data())]).toEqual([2, -4]);
     for (const one of [optimizer, w]) one.dispose();
+  });
+
+  gpuTest("keep a copy where float16 is infinite", async ({ bare: engine }) => {
+    using w = engine.tensor([65504, -65504], [2], { dtype: "float16" });
+    using g = engine.tensor([-1, 1], [2], { dtype: "float16" });
+    using optimizer = sgd(engine, { w }, { lr: 1 });
+    for (const lr of [32, 2 ** -15]) {
+      optimizer.lr = lr;
+      optimizer.step({ w: g });
+    }
+    expect([...(await w.data())]).toEqual([Infinity, -Infinity]);
+    const { tensors } = optimizer.state();
+    expect([...(await tensors["w.master"].data())]).toEqual([65536, -65536]);
+    disposeAll({ ...tensors });
+  });
+
+  gpuTest("take the least change that the host writes", async ({ bare: engine }) => {
+    using cpu = await createAnyEngine({ backend: "cpu" });
+    for (const own of [engine, cpu]) {
+      // Starts where float16's steps double, and where they do not; copies on either side of the parameter.
+      for (const start of [1, -1, 1.5, 2 ** -6, -0.75, 1024]) {
+        const neighbours = [-2, -1, 1, 2].map((places) => fromHalfBits(toHalfBits(start) + places));
+        for (const change of [-0.125, 0, 0.125]) {
+          using w = own.tensor(new Float32Array(4).fill(start), [4], { dtype: "float16" });
+          using g = own.tensor(new Float32Array(4).fill(change), [4], { dtype: "float16" });
+          using zero = own.tensor([0, 0, 0, 0], [4], { dtype: "float16" });
+          using optimizer = sgd(own, { w }, { lr: 2 ** -10 * Math.abs(start) });
+          optimizer.step({ w: g });
+          await own.write(w, neighbours);
+          optimizer.step({ w: zero });
+          expect([...(await w.data())]).toEqual(neighbours);
+        }
+      }
+    }
   });
 });
 
