@@ -1,5 +1,6 @@
 /** Weights in the form that kernels read: packed when their values are new, kept while they stay. */
 import type { Engine, Tensor } from "webgpu-conv";
+import { sgd } from "webgpu-conv/nn";
 import { forward, inputGradient, makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
@@ -201,6 +202,43 @@ describe("packed weights of a compiled sequence", () => {
     await engine.finish();
     expect(engine.memory().liveBytes).toBe(before);
   });
+
+  gpuTest(
+    "are packed again after each change in place, and once where the last is current",
+    async ({ engine: shared }) => {
+      using layer = await makeLayer(shared);
+      const { engine, device, w, run } = layer;
+      const change = smallIntegers(new Random(9), CHANNELS * CHANNELS * 9);
+      using gradient = engine.tensor(change, WEIGHT);
+      using optimizer = sgd(engine, { w }, { lr: 1 });
+      /** With the weights after so many steps. */
+      const after = (steps: number): number[] => {
+        const weights = weightsOf(1).map((value, i) => value - steps * change[i]);
+        return [...forward(PROBLEM, X, weights)];
+      };
+      using compiled = await engine.compile(() => {
+        const outputs = [run()];
+        for (let step = 0; step < 2; step++) {
+          optimizer.step({ w: gradient });
+          outputs.push(run(), run());
+        }
+        return outputs;
+      });
+      const started: number[] = [];
+      for (let steps = 0; steps < 6; steps += 2) {
+        const kernels = countKernels(device);
+        compiled.run();
+        const values: number[][] = [];
+        for (const output of compiled.result) values.push([...(await output.data())]);
+        kernels.stop();
+        started.push(kernels.started());
+        expect(values).toEqual([0, 1, 1, 2, 2].map((more) => after(steps + more)));
+      }
+      // From the second run on the first layer's weights are those that the run before has packed.
+      expect(started.map((count) => count - started[0])).toEqual([0, -1, -1]);
+      compiled.result.forEach((output) => output.dispose());
+    },
+  );
 
   gpuTest("are packed in each run of weights that the caller may change unseen", async ({ engine: shared }) => {
     using layer = await makeLayer(shared);

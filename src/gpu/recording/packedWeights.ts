@@ -28,6 +28,12 @@ interface Entry {
   form: PackedForm | undefined;
 }
 
+/** A form of a sequence, and the version of the weights of which its recording has packed it last. */
+interface SequenceEntry {
+  readonly form: PackedForm;
+  readonly version: number;
+}
+
 const bytesOf = (form: PackedForm): number =>
   [...form.storages.values()].reduce((sum, { pooled }) => sum + pooled.bytes, 0);
 
@@ -36,7 +42,7 @@ export class PackedWeights {
   readonly #recorder: Recorder;
   readonly #capBytes: number;
   readonly #entries = new Map<GpuStorage, Map<string, Entry>>();
-  readonly #ofSequences = new WeakMap<Batch, Map<GpuStorage, Map<string, PackedForm>>>();
+  readonly #ofSequences = new WeakMap<Batch, Map<GpuStorage, Map<string, SequenceEntry>>>();
   /** All forms, including those of sequences. */
   readonly #forms = new Set<PackedForm>();
   /** Entries with a form, the most recently used last. */
@@ -79,16 +85,24 @@ export class PackedWeights {
     this.#entries.delete(weights);
   }
 
+  /** A sequence that changes weights in place packs them once more before it reads them again. */
   #useInSequence(sequence: Batch, weights: GpuStorage, packing: Packing, pack: (form: PackedForm) => void): PackedForm {
-    const forms = getOrInsert(this.#ofSequences, sequence, () => new Map<GpuStorage, Map<string, PackedForm>>());
-    const ofWeights = getOrInsert(forms, weights, () => new Map<string, PackedForm>());
-    return getOrInsert(ofWeights, packing.key, () => {
-      const form = this.#makeForm(weights, packing);
-      for (const { pooled } of form.storages.values()) this.#recorder.memory.releaseWithBatch(pooled);
-      this.#recorder.memory.afterBatch(() => this.#forms.delete(form));
-      pack(form);
-      return form;
-    });
+    const { version } = weights;
+    const forms = getOrInsert(this.#ofSequences, sequence, () => new Map<GpuStorage, Map<string, SequenceEntry>>());
+    const ofWeights = getOrInsert(forms, weights, () => new Map<string, SequenceEntry>());
+    const known = ofWeights.get(packing.key);
+    if (known?.version === version) return known.form;
+    const form = known?.form ?? this.#makeSequenceForm(weights, packing);
+    ofWeights.set(packing.key, { form, version });
+    pack(form);
+    return form;
+  }
+
+  #makeSequenceForm(weights: GpuStorage, packing: Packing): PackedForm {
+    const form = this.#makeForm(weights, packing);
+    for (const { pooled } of form.storages.values()) this.#recorder.memory.releaseWithBatch(pooled);
+    this.#recorder.memory.afterBatch(() => this.#forms.delete(form));
+    return form;
   }
 
   #entryOf(weights: GpuStorage, packing: Packing): Entry {
