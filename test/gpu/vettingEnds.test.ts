@@ -128,24 +128,22 @@ describe("a kernel that loses the device", () => {
   gpuTest.for([0, 1500])("again, which says so %d ms later, is set aside", async (milliseconds, { engine: shared }) => {
     const kernels = kernelsOf(shared);
     let losses = 0;
-    /** A device that goes with the first trial of these kernels. */
+    /** A device that goes where these kernels first run on it. */
     const fragile = async (): Promise<GPUDevice> => {
       const real = await newDevice();
       let isBroken = false;
+      let isGone = false;
       const { device, faults } = failingDevice(real);
-      const createComputePipelineAsync = async (
-        descriptor: GPUComputePipelineDescriptor,
-      ): Promise<GPUComputePipeline> => {
-        isBroken ||= kernels.includes(descriptor.label ?? "");
-        return await real.createComputePipelineAsync(descriptor);
+      faults.onDispatch = (_, label) => {
+        isBroken ||= kernels.includes(label);
       };
       faults.onSubmit = () => {
-        if (!isBroken) return;
-        isBroken = false;
+        if (!isBroken || isGone) return;
+        isGone = true;
         losses++;
         real.destroy();
       };
-      return silent(replacing(device, { createComputePipelineAsync }), milliseconds);
+      return silent(device, milliseconds);
     };
     using engine = await createEngine({ device: await fragile(), reacquire: fragile, onWarning: () => undefined });
     const x = engine.tensor(X, INPUT, { keep: true });

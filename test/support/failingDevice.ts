@@ -5,8 +5,8 @@ export interface Faults {
   noRoomFor?: (bytes: number, label: string) => boolean;
   /** Whether `createBuffer` throws instead. */
   throws?: boolean;
-  /** Called before each dispatch; what it throws, the dispatch throws. */
-  onDispatch?: (workgroups: readonly number[]) => void;
+  /** Called before each dispatch with its kernel's label; what it throws, the dispatch throws. */
+  onDispatch?: (workgroups: readonly number[], label: string) => void;
   /** Called before each submit. */
   onSubmit?: () => void;
   /** Gives the text that is compiled in the place of a kernel's. */
@@ -51,11 +51,16 @@ export function failingDevice(real: GPUDevice): FailingDevice {
     const encoder = real.createCommandEncoder(encoderDescriptor);
     const beginComputePass = (passDescriptor?: GPUComputePassDescriptor): GPUComputePassEncoder => {
       const pass = encoder.beginComputePass(passDescriptor);
+      let label = "";
+      const setPipeline = (pipeline: GPUComputePipeline): void => {
+        ({ label } = pipeline);
+        pass.setPipeline(pipeline);
+      };
       const dispatchWorkgroups = (x: number, y = 1, z = 1): void => {
-        faults.onDispatch?.([x, y, z]);
+        faults.onDispatch?.([x, y, z], label);
         pass.dispatchWorkgroups(x, y, z);
       };
-      return replacing(pass, { dispatchWorkgroups });
+      return replacing(pass, { setPipeline, dispatchWorkgroups });
     };
     return replacing(encoder, { beginComputePass });
   };
