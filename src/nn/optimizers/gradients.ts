@@ -4,6 +4,7 @@ import { named, type Numbers, type TensorOperation, type TensorSpec } from "../.
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { contextOf, makeOperation, runOne, runOperation, specOf } from "../core/operation.js";
+import { requireNoTape, tapeOf } from "../tape/step.js";
 import type { Tensors } from "../tape/tape.js";
 import { type AddSlot, addTensors } from "./addTensors.js";
 import { type Adjustment, adjustOnHost, adjustTensors } from "./adjustTensors.js";
@@ -13,13 +14,16 @@ import type { Slot } from "./slots.js";
 import { normOnHost, vectorNorm } from "./vectorNorm.js";
 
 /**
- * The 2-norm of all elements of all tensors, as of one vector. Sums have the same bits in every run.
+ * The 2-norm of all elements of all tensors, as of one vector. Sums have the same bits in every run. It has no gradient.
  *
  * @param gradients in a list or by name
  * @returns a tensor of shape [1], float32
+ * @throws ArgumentError while a tape records: a loss that it is part of would lack its gradient.
  */
 export function gradientNorm(gradients: Tensors): Tensor {
   const given = namedTensors("gradients", gradients);
+  require(tapeOf(given[0][1]) === undefined, () =>
+    "gradientNorm was called while a tape records, and it has no gradient; expected it after tape.gradients, or sums of mul(x, x)");
   return runOne(normOperation(given.map(specOfEntry)), operandsOf(given), displayNames(given));
 }
 
@@ -31,9 +35,8 @@ export function gradientNorm(gradients: Tensors): Tensor {
  */
 export function clipGradNorm(gradients: Tensors, maxNorm: number): Tensor {
   requireLimit("maxNorm", maxNorm);
-  const given = namedTensors("gradients", gradients);
+  const apart = changeable("clipGradNorm", gradients);
   const norm = gradientNorm(gradients);
-  const apart = withoutViews(given);
   const operation = adjustOperation(apart.map(specOfEntry), { kind: "clip", norm: "tensor norm", limit: maxNorm });
   runOperation(operation, { ...operandsOf(apart), norm }, displayNames(apart));
   return norm;
@@ -42,14 +45,14 @@ export function clipGradNorm(gradients: Tensors, maxNorm: number): Tensor {
 /** Clamps each element of gradients in place to [-clipValue, clipValue], as `torch.nn.utils.clip_grad_value_`. NaN stays NaN. */
 export function clipGradValue(gradients: Tensors, clipValue: number): void {
   requireLimit("clipValue", clipValue);
-  const apart = withoutViews(namedTensors("gradients", gradients));
+  const apart = changeable("clipGradValue", gradients);
   const operation = adjustOperation(apart.map(specOfEntry), { kind: "clamp", limit: clipValue });
   runOperation(operation, operandsOf(apart), displayNames(apart));
 }
 
 /** Sets all elements of gradients to zero in place. */
 export function zeroGradients(gradients: Tensors): void {
-  const apart = withoutViews(namedTensors("gradients", gradients));
+  const apart = changeable("zeroGradients", gradients);
   runOperation(adjustOperation(apart.map(specOfEntry), { kind: "clear" }), operandsOf(apart), displayNames(apart));
 }
 
@@ -63,20 +66,26 @@ export function zeroGradients(gradients: Tensors): void {
 export function accumulate(sums: Tensors, gradients: Tensors): void {
   const into = namedTensors("sums", sums);
   const terms = new Map(namedTensors("gradients", gradients));
-  const storages = requireApart("sums", into);
+  requireNoTape("accumulate", into[0][1]);
+  const { core } = contextOf(into[0][1], `sums.${into[0][0]}`);
+  const storages = requireApart(core, "sums", into);
   require(terms.size === into.length && into.every(([name]) => terms.has(name)), () => {
     return `gradients has ${show([...terms.keys()])}; expected ${show(into.map(([name]) => name))}, as sums has`;
   });
-  const pairs = into.map(([name, sum], i): [AddPair, Tensor, Tensor] => {
+  const operands: Record<string, Tensor> = {};
+  const names: Record<string, string> = {};
+  const pairs = into.map(([name, sum], i): AddPair => {
     const term = terms.get(name) ?? sum;
     requireLike(`gradients.${name}`, term, sum, `sums.${name}`);
-    const of = storages.get(contextOf(term, `gradients.${name}`).storageOf(term));
+    const of = storages.get(term.storage(core, `gradients.${name}`));
     require(of === undefined, () =>
       `gradients.${name} shares its memory with sums.${String(of)}; expected memory of its own`);
-    return [{ ...specOf(sum, `sums.${name}`), sum: operandName(i), term: `term${String(i)}` }, sum, term];
+    const pair = { ...specOf(sum, `sums.${name}`), sum: operandName(i), term: `term${String(i)}` };
+    [operands[pair.sum], operands[pair.term]] = [sum, term];
+    [names[pair.sum], names[pair.term]] = [`sums.${name}`, `gradients.${name}`];
+    return pair;
   });
-  const operands = pairs.flatMap(([pair, sum, term]) => [[pair.sum, sum] as const, [pair.term, term] as const]);
-  runOperation(accumulateOperation(pairs.map(([pair]) => pair)), Object.fromEntries(operands));
+  runOperation(accumulateOperation(pairs), operands, names);
 }
 
 type Entry = readonly [name: string, tensor: Tensor];
@@ -88,11 +97,15 @@ const displayNames = (entries: readonly Entry[]): Record<string, string> =>
   Object.fromEntries(entries.map(([name], i) => [operandName(i), `gradients.${name}`]));
 const specOfEntry = ([name, tensor]: Entry): TensorSpec => specOf(tensor, `gradients.${name}`);
 
-/** Of tensors that share memory the first: what changes in place changes once. */
-function withoutViews(entries: readonly Entry[]): Entry[] {
+/** Gradients that change in place; of those that share memory the first: it changes once. Throws while a tape records. */
+function changeable(what: string, gradients: Tensors): Entry[] {
+  const entries = namedTensors("gradients", gradients);
+  const [[firstName, first]] = entries;
+  requireNoTape(what, first);
+  const { core } = contextOf(first, `gradients.${firstName}`);
   const seen = new Set<unknown>();
   return entries.filter(([name, tensor]) => {
-    const storage = contextOf(tensor, `gradients.${name}`).storageOf(tensor);
+    const storage = tensor.storage(core, `gradients.${name}`);
     return !seen.has(storage) && seen.add(storage);
   });
 }

@@ -6,6 +6,7 @@ import { require, show } from "../../base/errors.js";
 import type { TensorOperation } from "../../planning/tensorOperation.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { contextOf, coreOf, runOperation, specOf } from "../core/operation.js";
+import { requireNoTape } from "../tape/step.js";
 import type { Tensors } from "../tape/tape.js";
 import { type Bank, inBanks } from "./banks.js";
 import { requireFinite, requireNumber, type Settings } from "./options.js";
@@ -51,13 +52,12 @@ export class Optimizer implements Disposable {
     const core = coreOf(engine);
     const all = namedTensors("parameters", parameters);
     const names = all.map(([name]) => name);
-    requireApart("parameters", all);
+    requireApart(core, "parameters", all);
     const still = selectNames("frozen", frozen, names);
     const plain = selectNames("undecayed", undecayed, names);
     const changed = all.filter(([name]) => !still.has(name));
     require(changed.length > 0, () =>
       `frozen has all ${String(all.length)} parameters; expected one at least that is not`);
-    for (const [name, tensor] of all) tensor.storage(core, `parameters.${name}`);
     const specs = changed.map(([name, tensor]) => {
       return { name, ...specOf(tensor, `parameters.${name}`), decay: plain.has(name) ? 0 : weightDecay };
     });
@@ -101,29 +101,29 @@ export class Optimizer implements Disposable {
   /**
    * Records a step: parameters and state change in place. Nothing is read back, and nothing waits.
    *
-   * @param gradients of all parameters but frozen ones, by the same names or in the same order, with the parameters' shapes and
-   *   types. They stay as they are, and the caller's.
+   * @param gradients of all parameters but frozen ones, by the same names or in a list in the same order, with the parameters' shapes
+   *   and types. They stay as they are, and the caller's.
    * @throws ArgumentError for gradients that are missing or of no parameter, and while a tape records.
    */
   step(gradients: Tensors): void {
-    const { tape } = this.#requireLive();
-    require(tape === undefined, () =>
-      "step was called while a tape records; expected it after tape.gradients: it changes what the tape's gradients may read");
+    const core = this.#requireLive();
+    requireNoTape("step", this.#progress);
     const parameters = new Map(Object.entries(this.parameters));
     const given = gradientsOf(parameters, gradients, this.#frozen);
-    const own = requireApart("parameters", [...parameters]);
+    const own = requireApart(core, "parameters", [...parameters]);
     const operands: Record<string, Tensor> = { rates: this.#rates, progress: this.#progress };
     const names: Record<string, string> = {};
     for (const [i, state] of this.#states.entries()) if (state.size > 0) operands[stateName(i)] = state;
     for (const [i, [name, parameter]] of [...parameters].entries()) {
-      const of = own.get(this.#context.storageOf(given[i]));
+      const [full, gradient] = given[i];
+      const of = own.get(gradient.storage(core, full));
       require(of === undefined, () => {
-        return `gradients.${name} shares its memory with parameters.${String(of)}; expected memory of its own`;
+        return `${full} shares its memory with parameters.${String(of)}; expected memory of its own`;
       });
       operands[parameterName(i)] = parameter;
-      operands[gradientName(i)] = given[i];
+      operands[gradientName(i)] = gradient;
       names[parameterName(i)] = `parameters.${name}`;
-      names[gradientName(i)] = `gradients.${name}`;
+      names[gradientName(i)] = full;
     }
     runOperation(this.#operation, operands, names);
   }
@@ -150,7 +150,8 @@ export class Optimizer implements Disposable {
    * Takes over what {@link state} gave of an optimizer of the same kind, over the same names and shapes. The tensors stay the
    * caller's.
    *
-   * @throws ArgumentError where the state is another kind's, or lacks tensors, or has others; nothing has changed then.
+   * @throws ArgumentError where the state is another kind's, or lacks tensors, or has others; TensorError for tensors that were
+   *   disposed of, or are another engine's. Nothing has changed then.
    */
   load(state: OptimizerState): void {
     this.#requireLive();

@@ -2,8 +2,8 @@
 import { require, show } from "../../base/errors.js";
 import { nearest } from "../../base/spelling.js";
 import type { TensorStorage } from "../../backend/backend.js";
-import { requireTensor, Tensor } from "../../tensor/tensor.js";
-import { contextOf, requireDType, showShape, specOf } from "../core/operation.js";
+import { requireTensor, Tensor, type TensorOwner } from "../../tensor/tensor.js";
+import { requireDType, showShape, specOf } from "../core/operation.js";
 import type { Tensors } from "../tape/tape.js";
 
 /** Tensors in a list or by name, by name; that of a list is the index. Throws where there are none. */
@@ -22,14 +22,15 @@ export function namedTensors(what: string, tensors: Tensors): [string, Tensor][]
   return entries;
 }
 
-/** The memory of each tensor. Throws where two share it: what changes in place would change twice. */
+/** The memory of each tensor of an engine. Throws where two share it: what changes in place would change twice. */
 export function requireApart(
+  core: TensorOwner,
   what: string,
   entries: readonly (readonly [string, Tensor])[],
 ): Map<TensorStorage, string> {
   const names = new Map<TensorStorage, string>();
   for (const [name, tensor] of entries) {
-    const storage = contextOf(tensor, name).storageOf(tensor);
+    const storage = tensor.storage(core, `${what}.${name}`);
     const before = names.get(storage);
     require(before === undefined, () => {
       return `${what}.${name} and ${what}.${String(before)} share their memory; expected each tensor once`;
@@ -55,7 +56,8 @@ export function selectNames(option: string, given: readonly string[], names: rea
 }
 
 /**
- * The gradients of parameters, in their order. Those of other names are refused, unless `ignored` has them.
+ * The gradients of parameters, in their order, with what the caller calls each. In a list of as many they are in that order; else
+ * they go by name, and those of other names are refused, unless `ignored` has them.
  *
  * @throws ArgumentError for one that is missing, or of another shape or type than its parameter.
  */
@@ -63,19 +65,23 @@ export function gradientsOf(
   parameters: ReadonlyMap<string, Tensor>,
   gradients: Tensors,
   ignored: ReadonlySet<string>,
-): Tensor[] {
-  const given = new Map(namedTensors("gradients", gradients));
-  const unknown = [...given.keys()].find((name) => !parameters.has(name) && !ignored.has(name));
+): [full: string, gradient: Tensor][] {
+  const entries = namedTensors("gradients", gradients);
+  const isInOrder = Array.isArray(gradients) && entries.length === parameters.size;
+  const given = new Map(entries);
+  const unknown = isInOrder ? undefined : entries.find(([name]) => !parameters.has(name) && !ignored.has(name))?.[0];
   require(unknown === undefined, () => {
     return `gradients.${String(unknown)} is of no parameter; expected those of ${[...parameters.keys()].join(", ")}`;
   });
-  return [...parameters].map(([name, parameter]) => {
+  return [...parameters].map(([parameterName, parameter], i) => {
+    const name = isInOrder ? entries[i][0] : parameterName;
     const gradient = given.get(name);
     require(gradient !== undefined, () => {
       return `gradients.${name} is missing; expected one for each parameter, or ${show(name)} among frozen`;
     });
-    requireLike(`gradients.${name}`, gradient, parameter, "its parameter");
-    return gradient;
+    const full = `gradients.${name}`;
+    requireLike(full, gradient, parameter, isInOrder ? `parameters.${parameterName}` : "its parameter");
+    return [full, gradient];
   });
 }
 

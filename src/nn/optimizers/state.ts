@@ -1,7 +1,7 @@
 /** What an optimizer keeps, as tensors by name: for checkpoints. */
 import { require, show } from "../../base/errors.js";
 import { requireTensor, type Tensor } from "../../tensor/tensor.js";
-import { requireDType, showShape } from "../core/operation.js";
+import { contextOf, requireDType, showShape } from "../core/operation.js";
 import { split } from "../operations/concat.js";
 import { reshape } from "../operations/reshape.js";
 import type { Bank } from "./banks.js";
@@ -64,6 +64,8 @@ export function readState(
     return `state.tensors is ${show(tensors)}; expected tensors by name, as state() gives them`;
   });
   const given = new Map(Object.entries(tensors));
+  const { core } = contextOf(progress, "progress");
+  const own = new Set([progress, ...states].map((tensor) => tensor.storage(core, "the optimizer's state")));
   const writes = wholes(progress, states, banks).map(([whole, entries]) => {
     let place = 0;
     const parts = entries.map(({ name, shape, size }): Part => {
@@ -76,6 +78,8 @@ export function readState(
         return `${full} has shape ${showShape(tensor.shape)}; expected ${showShape(shape)}`;
       });
       requireDType(full, tensor, "float32", "state() gives it");
+      require(!own.has(tensor.storage(core, full)), () =>
+        `${full} is the optimizer's own memory; expected a copy of it, as state() gives`);
       given.delete(name);
       place += size;
       return { tensor, place: place - size };

@@ -1,5 +1,6 @@
 /** What a tape knows of an operation: how gradients flow back through it. */
 import type { CallTape } from "../../api/forwardCore.js";
+import { require } from "../../base/errors.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { contextOf } from "../core/operation.js";
 
@@ -52,4 +53,10 @@ export function tapeOf(tensor: Tensor): StepTape | undefined {
 /** Records a step, where a tape records. */
 export function recordStep(step: Step): void {
   tapeOf(step.inputs[0])?.record(step);
+}
+
+/** Throws while a tape records: what changes tensors in place would change what its gradients read. */
+export function requireNoTape(what: string, tensor: Tensor): void {
+  require(tapeOf(tensor) === undefined, () =>
+    `${what} was called while a tape records; expected it after tape.gradients: it changes in place what the tape's gradients may read`);
 }

@@ -1,12 +1,22 @@
 /** Gradients of several parameters together: norms, clipping, sums; on devices that bind few buffers, too. */
 import { createEngine, type Engine, type Tensor } from "webgpu-conv";
-import { accumulate, adam, clipGradNorm, clipGradValue, gradientNorm, sgd, zeroGradients } from "webgpu-conv/nn";
+import {
+  accumulate,
+  activate,
+  adam,
+  clipGradNorm,
+  clipGradValue,
+  gradientNorm,
+  sgd,
+  Tape,
+  zeroGradients,
+} from "webgpu-conv/nn";
 import { describe, expect } from "vitest";
 import { Random } from "../../support/data.js";
 import { deviceOf, gpuTest } from "../../support/gpuTest.js";
 import { LOW_LIMITS, withLimits } from "../../support/smallDevice.js";
 
-/** More than two dispatches of eight, parts of 4,096 elements and a rest. */
+/** Two dispatches of eight, more where fewer are bound; parts of 4,096 elements and a rest. */
 const SIZES = [1, 255, 256, 257, 4095, 4096, 4097, 9000, 3, 64, 65, 7, 500];
 const NORM_BOUND = 2 ** -18;
 
@@ -172,6 +182,38 @@ describe("sums over batches", () => {
     expect(() => accumulate({ a }, { a })).toThrow(
       "gradients.a shares its memory with sums.a; expected memory of its own",
     );
+    const gone = engine.tensor([1, 2], [2]);
+    gone.dispose();
+    expect(() => accumulate({ a }, { a: gone })).toThrow("gradients.a of shape [2] was disposed");
+    expect(() => accumulate({ a: gone }, { a })).toThrow("sums.a of shape [2] was disposed");
+    for (const change of [
+      () => gradientNorm({ a, gone }).dispose(),
+      () => clipGradNorm({ a, gone }, 1).dispose(),
+      () => clipGradValue({ a, gone }, 1),
+      () => zeroGradients({ a, gone }),
+    ]) {
+      expect(change).toThrow("gradients.gone of shape [2] was disposed");
+    }
+  });
+
+  gpuTest("nothing changes in place while a tape records", ({ bare: engine }) => {
+    using a = engine.tensor([1, 2], [2]);
+    using b = engine.tensor([1, 2], [2]);
+    using tape = new Tape(engine);
+    const calls: Readonly<Record<string, () => unknown>> = {
+      accumulate: () => accumulate({ a }, { a: b }),
+      clipGradNorm: () => clipGradNorm([a], 1),
+      clipGradValue: () => clipGradValue([a], 1),
+      zeroGradients: () => zeroGradients([a]),
+      gradientNorm: () => gradientNorm([a]),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      const compute = (): Tensor => {
+        call();
+        return activate(a, "relu");
+      };
+      expect(() => tape.run(compute)).toThrow(`${name} was called while a tape records`);
+    }
   });
 });
 

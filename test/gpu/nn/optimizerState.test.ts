@@ -100,6 +100,19 @@ describe("state", () => {
       'state.tensors["v.momentumBuffer"] is of no parameter of this optimizer',
     );
     expect(() => optimizer.load({ ...state, lr: NaN })).toThrow("state.lr is NaN");
+    using foreign = await createEngine();
+    const gone = engine.tensor([1, 2], [2]);
+    gone.dispose();
+    for (const [wrong, message] of [
+      [gone, 'state.tensors["w.momentumBuffer"] of shape [2] was disposed'],
+      [foreign.tensor([1, 2], [2]), 'state.tensors["w.momentumBuffer"] of shape [2] belongs to another engine'],
+      [optimizer.tensors[2], 'state.tensors["w.momentumBuffer"] is the optimizer\'s own memory'],
+    ] as const) {
+      const tensors = { steps: other, skipped: other, "w.momentumBuffer": wrong };
+      expect(() => optimizer.load({ ...state, lr: 0.5, tensors })).toThrow(message);
+    }
+    expect(optimizer.lr).toBe(1);
+    expect((await optimizer.progress()).skipped).toBe(0);
     optimizer.step({ w: g });
     expect([...(await w.data())]).toEqual([1 - 1 - 1.5, 2 - 1 - 1.5]);
     disposeAll({ ...state.tensors });

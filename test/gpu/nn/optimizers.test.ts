@@ -217,10 +217,36 @@ describe("arguments", () => {
     expect(() => optimizer.step({ a: own, b: a })).toThrow("gradients.b shares its memory with parameters.a");
     using tape = new Tape(engine);
     expect(() => tape.run(() => optimizer.step({ a: own, b: own }))).toThrow("step was called while a tape records");
+    const gone = engine.tensor([1, 2], [2]);
+    gone.dispose();
+    expect(() => sgd(engine, { a, b: gone }, { lr: 1 })).toThrow("parameters.b of shape [2] was disposed");
+    expect(() => optimizer.step({ a: own, b: gone })).toThrow("gradients.b of shape [2] was disposed");
+    expect(() => optimizer.step([own, gone])).toThrow("gradients.1 of shape [2] was disposed");
     // One gradient may be that of two parameters.
     optimizer.step({ a: own, b: own, "fixed.weight": c });
     optimizer.dispose();
     expect(() => optimizer.step({ a: own, b: own })).toThrow("the optimizer (sgd) was disposed of");
+  });
+
+  gpuTest("gradients in a list go in the order of the parameters that are not frozen", async ({ bare: engine }) => {
+    using one = engine.tensor([1], [1]);
+    using two = engine.tensor([2, 2], [2]);
+    for (const byName of [true, false]) {
+      const parameters = [engine.tensor([8], [1]), engine.tensor([8], [1]), engine.tensor([8, 8], [2])] as const;
+      const [a, b, c] = parameters;
+      using optimizer = sgd(engine, byName ? { a, b, c } : [...parameters], { lr: 1, frozen: [byName ? "b" : "1"] });
+      optimizer.step([one, two]);
+      // A frozen one's gradient may be there, where names tell which it is.
+      const all = [one, one, two];
+      if (!byName) optimizer.step(all);
+      else expect(() => optimizer.step(all)).toThrow("gradients.0 is of no parameter; expected those of a, c");
+      expect(() => optimizer.step([two, one])).toThrow(
+        `gradients.0 has shape [2]; expected [1], as parameters.${byName ? "a" : "0"} has`,
+      );
+      const values = await Promise.all(parameters.map((parameter) => parameter.data()));
+      expect(values.map(([value]) => value)).toEqual(byName ? [7, 8, 6] : [6, 8, 4]);
+      for (const parameter of parameters) parameter.dispose();
+    }
   });
 
   gpuTest("frozen parameters stay, and undecayed ones do not decay", async ({ bare: engine }) => {
