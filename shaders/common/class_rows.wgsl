@@ -15,6 +15,7 @@ const DISTRIBUTION: bool = false; // @specialize
 const SMOOTHED: bool = false; // @specialize
 const WEIGHTED: bool = false; // @specialize
 
+const MINUS_INFINITY_BITS: u32 = 0xff800000u;
 // Terms that a thread adds one after the other.
 const BLOCK: u32 = 64u;
 
@@ -60,7 +61,14 @@ fn targetOf(element: u32, c: u32, label: ClassLabel, smoothing: f32, classes: u3
 struct RowSums {
   exponents: LogSum,
   mass: f32, // sum of q[c]
-  cross: f32, // sum of q[c] * (x[c] - x[label]), where a distribution's label is 0
+  cross: f32, // sum of q[c] * (x[c] - origin)
+}
+
+// Near the logits that count, so that little is lost: that of the label, or of a distribution the first. 0 where that is
+// -infinity and sums have others, which then are infinity or NaN.
+fn originOf(start: u32, label: ClassLabel, inner: u32) -> f32 {
+  let x = f32(logits[start + label.index * inner]);
+  return select(x, 0.0, (DISTRIBUTION | SMOOTHED) & (bitcast<u32>(x) == MINUS_INFINITY_BITS));
 }
 
 fn emptyRow() -> RowSums {
@@ -73,7 +81,7 @@ fn bothRows(a: RowSums, b: RowSums) -> RowSums {
 
 // A lane's part of a row that begins at an element.
 fn sumRow(start: u32, lane: u32, label: ClassLabel, smoothing: f32, classes: u32, inner: u32) -> RowSums {
-  let origin = f32(logits[start + label.index * inner]);
+  let origin = originOf(start, label, inner);
   var total = emptyRow();
   var c = lane;
   while (c < classes) {

@@ -7,8 +7,8 @@ struct LogSum {
 }
 
 const LN2: f32 = 0.69314718055994531;
-// Below every finite exponent.
-const NOTHING: f32 = -3.4e38;
+// The least finite number, so that no exponent but -infinity is below it.
+const NOTHING: f32 = -3.4028234663852886e38;
 
 fn emptyLogSum() -> LogSum {
   return LogSum(NOTHING, 0.0);

@@ -6,6 +6,7 @@
 // Dispatch: ceil(rows / (64 / LANES) / rounds) workgroups, folded; each does so many rounds of 64 / LANES rows.
 import package::common::functions::isNaN;
 import package::common::grid::workgroupIndex;
+import package::common::row_pairs::{emptyPairSum, sumOfRows, withPair};
 import package::common::rows::{laneOf, LANES, rowInGroupOf, ROWS, rowStart, THREADS};
 
 alias Logit = f32; // @specialize
@@ -32,7 +33,6 @@ struct Largest {
 }
 
 var<workgroup> parts: array<Largest, THREADS>;
-var<workgroup> counts: array<vec2<f32>, THREADS>;
 
 fn isBefore(a: Largest, b: Largest) -> bool {
   if (isNaN(a.value) | isNaN(b.value)) {
@@ -66,7 +66,7 @@ fn main(
   let lane = laneOf(thread);
   let rowInGroup = rowInGroupOf(thread);
   let place = lane * ROWS + rowInGroup;
-  var count = vec2<f32>(0.0);
+  var count = emptyPairSum();
   for (var round = 0u; round < geometry.rounds; round++) {
     let row = (group * geometry.rounds + round) * ROWS + rowInGroup;
     if (row < geometry.rows) {
@@ -84,21 +84,14 @@ fn main(
     if ((lane == 0u) & (row < geometry.rows)) {
       let label = f32(labels[row]);
       let isRight = label == f32(parts[place].index);
-      count += select(vec2<f32>(select(0.0, 1.0, isRight), 1.0), vec2<f32>(0.0), label == geometry.ignored);
+      let pair = select(vec2<f32>(select(0.0, 1.0, isRight), 1.0), vec2<f32>(0.0), label == geometry.ignored);
+      count = withPair(count, pair, round);
     }
     workgroupBarrier();
   }
-  if (lane == 0u) {
-    counts[rowInGroup] = count;
-  }
-  for (var left = ROWS / 2u; left > 0u; left /= 2u) {
-    workgroupBarrier();
-    if (thread < left) {
-      counts[thread] += counts[thread + left];
-    }
-  }
+  let counts = sumOfRows(count, lane, rowInGroup, thread);
   if (thread == 0u) {
-    pairs[2u * group] = counts[0].x;
-    pairs[2u * group + 1u] = counts[0].y;
+    pairs[2u * group] = counts.x;
+    pairs[2u * group + 1u] = counts.y;
   }
 }

@@ -4,11 +4,13 @@
 //
 // With PER_ROW `losses` are these. Otherwise rows are summed, and counted by the weights of their labels (of
 // distributions by 1): a workgroup writes its pair of sums to `losses`; where there is only one, SINGLE, the loss and
-// the count. A row of an ignored label is 0 and does not count, that of a label that is no class is NaN.
+// the count. A row of an ignored label is 0 and does not count, that of a label that is no class is NaN. A logit of
+// -infinity makes a loss of infinity where it has a share, and NaN where a distribution has none there: 0 times infinity.
 // Dispatch: ceil(rows / (64 / LANES) / rounds) workgroups, folded; each does so many rounds of 64 / LANES rows.
-import package::common::class_rows::{bothRows, DISTRIBUTION, labelOf, logits, RowSums, sumRow, weightOf};
+import package::common::class_rows::{bothRows, DISTRIBUTION, labelOf, originOf, RowSums, sumRow, weightOf};
 import package::common::grid::workgroupIndex;
 import package::common::log_sum::{isUndefined, logOfSum};
+import package::common::row_pairs::{emptyPairSum, sumOfRows, withPair};
 import package::common::rows::{laneOf, LANES, rowInGroupOf, ROWS, rowStart, THREADS};
 
 const PER_ROW: bool = false; // @specialize
@@ -32,7 +34,6 @@ struct Geometry {
 @group(0) @binding(5) var<storage, read_write> count: array<f32>;
 
 var<workgroup> parts: array<RowSums, THREADS>;
-var<workgroup> totals: array<vec2<f32>, THREADS>;
 
 // The loss of a row, and what it counts.
 fn lossOf(row: u32, sums: RowSums) -> vec2<f32> {
@@ -43,8 +44,7 @@ fn lossOf(row: u32, sums: RowSums) -> vec2<f32> {
   if (label.isWrong | isUndefined(sums.exponents)) {
     return vec2<f32>(geometry.notANumber);
   }
-  let start = rowStart(row, geometry.classes, geometry.inner);
-  let origin = f32(logits[start + label.index * geometry.inner]);
+  let origin = originOf(rowStart(row, geometry.classes, geometry.inner), label, geometry.inner);
   let logSum = (sums.exponents.largest - origin) + logOfSum(sums.exponents);
   let weight = select(weightOf(label.index), 1.0, DISTRIBUTION);
   return vec2<f32>(sums.mass * logSum - sums.cross, weight);
@@ -63,7 +63,7 @@ fn main(
   let lane = laneOf(thread);
   let rowInGroup = rowInGroupOf(thread);
   let place = lane * ROWS + rowInGroup;
-  var total = vec2<f32>(0.0);
+  var sum = emptyPairSum();
   for (var round = 0u; round < geometry.rounds; round++) {
     let row = (group * geometry.rounds + round) * ROWS + rowInGroup;
     if (row < geometry.rows) {
@@ -82,26 +82,17 @@ fn main(
       if (PER_ROW) {
         losses[row] = loss.x;
       }
-      total += loss;
+      sum = withPair(sum, loss, round);
     }
     workgroupBarrier();
   }
   if (PER_ROW) {
     return;
   }
-  if (lane == 0u) {
-    totals[rowInGroup] = total;
-  }
-  for (var left = ROWS / 2u; left > 0u; left /= 2u) {
-    workgroupBarrier();
-    if (thread < left) {
-      totals[thread] += totals[thread + left];
-    }
-  }
+  let whole = sumOfRows(sum, lane, rowInGroup, thread);
   if (thread != 0u) {
     return;
   }
-  let whole = totals[0];
   if (SINGLE) {
     losses[0] = select(whole.x, whole.x / whole.y, MEAN);
     count[0] = whole.y;

@@ -60,6 +60,19 @@ export function axesOf(whole: readonly number[], operands: readonly TermOperand[
 
 /** Fewer axes with the same order of indices: those of extent 1 are left out, and neighbours along which all operands go on are one. */
 export function merged(axes: readonly Axis[]): readonly Axis[] {
+  const few = groupsOf(axes);
+  if (few.length > MOST_AXES) {
+    throw new LimitError(
+      `operands are broadcast along ${String(few.length)} groups of axes in turn; expected at most ${String(MOST_AXES)}: reshape them, or compute in two operations`,
+    );
+  }
+  return few.length > 0 ? few : [{ extent: 1, steps: axes[0]?.steps ?? ones(MOST_OPERANDS).map(() => 0) }];
+}
+
+/** Whether kernels take so many groups of axes. */
+export const fitsKernels = (axes: readonly Axis[]): boolean => groupsOf(axes).length <= MOST_AXES;
+
+function groupsOf(axes: readonly Axis[]): Axis[] {
   const few: Axis[] = [];
   for (const axis of axes) {
     if (axis.extent === 1) continue;
@@ -68,12 +81,7 @@ export function merged(axes: readonly Axis[]): readonly Axis[] {
       few[few.length - 1] = { extent: outer.extent * axis.extent, steps: axis.steps };
     } else few.push(axis);
   }
-  if (few.length > MOST_AXES) {
-    throw new LimitError(
-      `operands are broadcast along ${String(few.length)} groups of axes in turn; expected at most ${String(MOST_AXES)}: reshape them, or compute in two operations`,
-    );
-  }
-  return few.length > 0 ? few : [{ extent: 1, steps: axes[0]?.steps ?? ones(MOST_OPERANDS).map(() => 0) }];
+  return few;
 }
 
 /** Axes as kernels have them (shaders/common/operands.wgsl): innermost first. */

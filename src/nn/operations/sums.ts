@@ -4,9 +4,10 @@ import { listOf, type NumberList } from "../../base/list.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
+import { axesOf, fitsKernels } from "../core/broadcast.js";
 import { contextOf, specOf } from "../core/operation.js";
 import { recordStep } from "../tape/step.js";
-import { runElementwise } from "./elementwise.js";
+import { type Elementwise, runElementwise } from "./elementwise.js";
 import { runReduce } from "./reduce.js";
 
 export interface SumOptions {
@@ -46,15 +47,20 @@ function total(name: "sum" | "mean", x: Tensor, options: SumOptions): Tensor {
     saved: [],
     backward([dy]) {
       if (!dy) return [];
-      const spread = contextOf(dy, "dy").view(dy, kept);
-      try {
-        return [runElementwise([spread], { ...parts, name: `gradient of ${name}`, shape })];
-      } finally {
-        spread.dispose();
-      }
+      using viewed = contextOf(dy, "dy").view(dy, kept);
+      return [spread(viewed, { ...parts, name: `gradient of ${name}`, shape }, over)];
     },
   });
   return y;
+}
+
+/** Broadcasts to the shape: at once, or where that takes more groups of axes than kernels have, along one axis after the other. */
+function spread(x: Tensor, parts: Omit<Elementwise, "operands">, over: readonly number[]): Tensor {
+  if (fitsKernels(axesOf(parts.shape, [specOf(x, "x")], parts.layout))) return runElementwise([x], parts);
+  const [first, ...others] = over;
+  const shape = x.shape.map((extent, axis) => (axis === first ? parts.shape[axis] : extent));
+  using part = runElementwise([x], { ...parts, scale: 1, shape });
+  return spread(part, parts, others);
 }
 
 function readAxes(axes: SumOptions["axes"], rank: number): readonly number[] {

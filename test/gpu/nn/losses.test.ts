@@ -107,6 +107,28 @@ describe("sum and mean", () => {
     }
   });
 
+  gpuTest("over axes that alternate with others, however many", async ({ bare: engine }) => {
+    for (const [shape, axes] of [
+      [
+        [2, 3, 2, 3, 2],
+        [0, 2, 4],
+      ],
+      [
+        [2, 3, 2, 3, 2],
+        [1, 3],
+      ],
+      [
+        [2, 2, 1, 2, 2, 2, 3, 2],
+        [0, 3, 5, 7],
+      ],
+    ] as const) {
+      await checkGradients(engine, {
+        inputs: { x: { shape } },
+        compute: ({ x }) => [sum(x, { axes }), mean(x, { axes, keepDims: true })],
+      });
+    }
+  });
+
   gpuTest("of many elements, as exact integers and close to float64", async ({ bare: engine }) => {
     using cpu = await createEngine({ backend: "cpu" });
     const random = new Random(13);

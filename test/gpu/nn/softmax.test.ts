@@ -60,6 +60,10 @@ describe("softmax and logSoftmax", () => {
     const logs = await logarithms.data();
     expectClose(logs.subarray(0, 2), [Math.log(p), Math.log(1 - p)], 1e-6, "logarithms");
     expect([...logs.subarray(2)]).toEqual([-Infinity, ...new Array<number>(9).fill(NaN)]);
+    const least = -3.4028234663852886e38;
+    using masked = engine.tensor([least, least, -Infinity, 0, least, -Infinity], [2, 3]);
+    using even = softmax(masked);
+    expect([...(await even.data())]).toEqual([0.5, 0.5, 0, 1, 0, 0]);
     using half = engine.tensor([1, 2, 3, 4], [1, 4], { dtype: "float16" });
     using result = softmax(half);
     expect(result.dtype).toBe("float16");

@@ -63,6 +63,8 @@ export function classParts(parts: CrossEntropy, capabilities: Capabilities) {
 
 /** A row on the host, in float64. */
 export interface RowOnHost {
+  /** The class; undefined for distributions, and for labels that are none. */
+  readonly label: number | "ignored" | undefined;
   /** Where its logits lie. */
   readonly places: readonly number[];
   /** log softmax of its logits. */
@@ -84,11 +86,13 @@ export function rowOnHost(parts: CrossEntropy, values: Readonly<Record<string, N
   const smooth = (share: number, c: number): number =>
     weightOf(c) * ((1 - labelSmoothing) * share + labelSmoothing / rows.extent);
   if (isDistribution) {
-    return { places, logarithms, targets: places.map((place, c) => smooth(target[place], c)), count: 1 };
+    const targets = places.map((place, c) => smooth(target[place], c));
+    return { label: undefined, places, logarithms, targets, count: 1 };
   }
   const label = target[row];
-  if (label === ignoreIndex) return { places, logarithms, targets: places.map(() => 0), count: 0 };
+  if (label === ignoreIndex) return { label: "ignored", places, logarithms, targets: places.map(() => 0), count: 0 };
   const isLabel = Number.isInteger(label) && label >= 0 && label < rows.extent;
-  if (!isLabel) return { places, logarithms, targets: places.map(() => NaN), count: NaN };
-  return { places, logarithms, targets: places.map((_, c) => smooth(c === label ? 1 : 0, c)), count: weightOf(label) };
+  if (!isLabel) return { label: undefined, places, logarithms, targets: places.map(() => NaN), count: NaN };
+  const targets = places.map((_, c) => smooth(c === label ? 1 : 0, c));
+  return { label, places, logarithms, targets, count: weightOf(label) };
 }

@@ -28,11 +28,13 @@ export function crossEntropyOperation(parts: CrossEntropy): TensorOperation {
     solvers: [{ name: "rows", plan: (capabilities) => plan(parts, capabilities) }],
     compute(values) {
       const each = Array.from({ length: rows.rows }, (_, row) => {
-        const { logarithms, targets, count } = rowOnHost(parts, values, row);
+        const { label, logarithms, targets, count } = rowOnHost(parts, values, row);
         // An ignored row is 0, whatever its logits are.
-        const loss =
-          count === 0 && !isDistribution ? 0 : -logarithms.reduce((sum, l, c) => sum + productOf(targets[c], l), 0);
-        return { loss, count };
+        if (label === "ignored") return { loss: 0, count };
+        // Of a label the sum is one term, also where another logarithm is -infinity; of others it is all.
+        const hasAll = isDistribution || labelSmoothing > 0 || label === undefined;
+        const terms = logarithms.map((logarithm, c) => targets[c] * logarithm);
+        return { loss: -(hasAll ? terms.reduce((sum, term) => sum + term, 0) : terms[label]), count };
       });
       const count = each.reduce((sum, row) => sum + row.count, 0);
       const sum = each.reduce((total, row) => total + row.loss, 0);
@@ -41,10 +43,6 @@ export function crossEntropyOperation(parts: CrossEntropy): TensorOperation {
     },
   });
 }
-
-/** What has no share in a row adds nothing, where its logit is -infinity, too. */
-const productOf = (share: number, logarithm: number): number =>
-  share === 0 && logarithm === -Infinity ? 0 : share * logarithm;
 
 function plan(parts: CrossEntropy, capabilities: Capabilities): Steps {
   const { rows, extent } = parts.rows;

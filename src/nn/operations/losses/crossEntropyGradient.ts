@@ -44,8 +44,8 @@ export function crossEntropyGradient(parts: CrossEntropy): TensorOperation {
     compute(values) {
       const dx = new Float64Array(product(logits.shape));
       for (let row = 0; row < rows.rows; row++) {
-        const { places, logarithms, targets, count } = rowOnHost(parts, values, row);
-        if (count === 0 && !isDistribution) continue;
+        const { label, places, logarithms, targets } = rowOnHost(parts, values, row);
+        if (label === "ignored") continue;
         const mass = targets.reduce((sum, target) => sum + target, 0);
         const factor = values.dloss[reduction === "none" ? row : 0] / (isMean ? values.count[0] : 1);
         for (const [c, place] of places.entries()) dx[place] = (Math.exp(logarithms[c]) * mass - targets[c]) * factor;
