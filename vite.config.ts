@@ -3,6 +3,7 @@ import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { library } from "./build/library.js";
 import { wgsl } from "./build/wgslPlugin.js";
+import { FLOAT16_VARIABLE } from "./test/run/commandLine.js";
 import { launchOptions } from "./test/support/chromium.js";
 import { FIREFOX_VARIABLE } from "./test/support/firefox/browser.js";
 import { firefox } from "./test/support/firefox/provider.js";
@@ -30,6 +31,7 @@ const define = {
   __CONV_ONE_GROUP_IN__: JSON.stringify(Number(process.env.CONV_ONE_GROUP_IN ?? "1")),
   __CONV_HALF__: JSON.stringify(process.env.CONV_HALF ?? ""),
   __CONV_WHOLE_FILE__: JSON.stringify(process.env.CONV_WHOLE_FILE ?? ""),
+  __CONV_ABOUT__: JSON.stringify(""),
 };
 /** What all projects have in common. */
 const common = {
@@ -78,6 +80,16 @@ const nodeProject = (): TestProjectInlineConfiguration => ({
     pool: "forks",
   },
 });
+
+/** Node again, on a driver whose shaders compute in float16: a sample takes the tests that speak of it (test/run/float16.ts). */
+const float16Project = (): TestProjectInlineConfiguration => {
+  const { test, define, ...project } = nodeProject();
+  return {
+    ...project,
+    define: { ...define, __CONV_ABOUT__: JSON.stringify("float16") },
+    test: { ...test, name: "float16", include: [GPU_TESTS] },
+  };
+};
 
 /** The demo page, built and served once (test/demo/support/globalSetup.ts). One file at a time: all share a software device. */
 const demoProject = (): TestProjectInlineConfiguration => ({
@@ -156,7 +168,8 @@ const firefoxProject = (): TestProjectInlineConfiguration => ({
 function projects(): TestProjectInlineConfiguration[] {
   if ("Deno" in globalThis) return [denoProject()];
   const installed = process.env[FIREFOX_VARIABLE] ? [firefoxProject()] : [];
-  return [nodeProject(), chromiumProject(), demoProject(), ...installed];
+  const float16 = process.env[FLOAT16_VARIABLE] ? [float16Project()] : [];
+  return [nodeProject(), chromiumProject(), demoProject(), ...installed, ...float16];
 }
 
 /**

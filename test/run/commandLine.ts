@@ -1,7 +1,17 @@
 /** The command line of `npm test`: a suite's name, then what vitest understands. */
 
 /** What there is to run. "all" is what CI runs. */
-export const SUITES = ["all", "node", "browser", "deno", "firefox", "lavapipe", "swiftshader", "demo"] as const;
+export const SUITES = [
+  "all",
+  "node",
+  "browser",
+  "deno",
+  "firefox",
+  "lavapipe",
+  "swiftshader",
+  "float16",
+  "demo",
+] as const;
 export type Suite = (typeof SUITES)[number];
 
 export interface CommandLine {
@@ -33,6 +43,8 @@ export const SAMPLE_VARIABLE = "CONV_SAMPLE";
 export const GROUPS_VARIABLE = "CONV_ONE_GROUP_IN";
 /** The variable with the seed by which half of the cases are taken that are alike (test/support/turns.ts), to vite.config.ts. */
 export const HALF_VARIABLE = "CONV_HALF";
+/** The variable that adds the project of test/run/float16.ts to vite.config.ts. */
+export const FLOAT16_VARIABLE = "CONV_FLOAT16";
 /** The variable that names a file of which a sample takes every test, to vite.config.ts. */
 export const WHOLE_FILE_VARIABLE = "CONV_WHOLE_FILE";
 

@@ -18,7 +18,7 @@ export interface Driver {
 const LOADER_VARIABLES = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
 /** Where Linux distributions put the drivers' descriptions. */
 const DRIVER_FOLDERS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
-const NO_F16 = "float16 arithmetic in the shader (shader-f16) is not tested in Node";
+const NO_FLOAT16 = "float16 arithmetic in the shader (shader-f16) is not tested in Node";
 
 /** The driver that the environment asks for; undefined where it leaves the choice open. */
 function askedFor(): Driver | undefined {
@@ -72,27 +72,39 @@ export async function findSwiftShader(): Promise<Driver | undefined> {
   return { note: "SwiftShader, on the CPU", environment };
 }
 
-/** What Node's tests run on: what the environment says, a GPU, lavapipe with float16, or SwiftShader. */
-export async function chooseForNode(): Promise<Driver> {
+/** What is wanted of a software driver: float16 arithmetic in shaders, which lavapipe has, or SwiftShader's speed, two to three times lavapipe's. */
+export type Wanted = "float16" | "speed";
+
+/** What Node's tests run on: what the environment says, a GPU, or the software driver that has what is wanted, or else the other. */
+export async function chooseForNode(wanted: Wanted): Promise<Driver> {
   const first = askedFor() ?? findGpu();
   if (first) return first;
-  const lavapipe = findLavapipe();
-  if (!("missing" in lavapipe)) return lavapipe;
-  const swiftShader = await findSwiftShader();
-  const name = swiftShader ? "SwiftShader" : "what createEngine finds";
-  const note = `${name}; ${lavapipe.missing}: ${NO_F16}`;
+  const [lavapipe, swiftShader] = [findLavapipe(), await findSwiftShader()];
+  if (!("missing" in lavapipe) && (wanted === "float16" || !swiftShader)) return lavapipe;
+  const name = swiftShader?.note ?? "what createEngine finds";
+  const note = wanted === "float16" && "missing" in lavapipe ? `${name}; ${lavapipe.missing}: ${NO_FLOAT16}` : name;
   // Without any driver in the system createEngine unpacks SwiftShader by itself, as for a newcomer.
   const environment = swiftShader && probe({}) ? swiftShader.environment : {};
   return { note, environment };
 }
 
-/** What Firefox runs on: what the environment says, a GPU, lavapipe with float16, or SwiftShader. */
-export async function chooseForFirefox(): Promise<Driver> {
+/**
+ * What a run of all platforms adds for float16 arithmetic in shaders, or why it cannot: lavapipe. Undefined where the choice is made:
+ * on a GPU, or on what the environment says, Node has run everything.
+ */
+export function chooseForFloat16(): Driver | { readonly missing: string } | undefined {
+  if (askedFor() ?? findGpu()) return undefined;
+  const lavapipe = findLavapipe();
+  return "missing" in lavapipe ? { missing: `${lavapipe.missing}: ${NO_FLOAT16}` } : lavapipe;
+}
+
+/** What Firefox runs on: what the environment says, a GPU, or the software driver that has what is wanted, or else the other. */
+export async function chooseForFirefox(wanted: Wanted): Promise<Driver> {
   const first = askedFor() ?? findGpu();
   if (first) return first;
-  const lavapipe = findLavapipe();
-  if (!("missing" in lavapipe)) return lavapipe;
-  return (await findSwiftShader()) ?? { note: "what Firefox finds", environment: {} };
+  const [lavapipe, swiftShader] = [findLavapipe(), await findSwiftShader()];
+  if (!("missing" in lavapipe) && (wanted === "float16" || !swiftShader)) return lavapipe;
+  return swiftShader ?? { note: "what Firefox finds", environment: {} };
 }
 
 /** What Deno's tests run on: what the environment says, a GPU, or SwiftShader. */

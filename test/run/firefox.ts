@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { FIREFOX_VARIABLE, firefoxProgram } from "../support/firefox/browser.js";
 import { probeFirefox } from "../support/firefox/probe.js";
 import type { CommandLine } from "./commandLine.js";
-import { chooseForFirefox, type Driver } from "./drivers.js";
+import { chooseForFirefox, type Driver, type Wanted } from "./drivers.js";
 import { type Share, shareOf } from "./share.js";
 import { NODE, type Planned } from "./vitest.js";
 
@@ -12,12 +12,12 @@ const HOW_TO = `apt-get install firefox-esr, or ${FIREFOX_VARIABLE}=PROGRAM`;
 /** The program on its driver, as variables; or what is missing, in a line for people. */
 export type FoundFirefox = Driver | { readonly missing: string };
 
-export async function findFirefox(): Promise<FoundFirefox> {
+export async function findFirefox(wanted: Wanted): Promise<FoundFirefox> {
   const program = firefoxProgram();
   if (program === undefined) {
     return { missing: `FIREFOX IS NOT TESTED: it is not installed (${HOW_TO})` };
   }
-  const { note, environment } = await chooseForFirefox();
+  const { note, environment } = await chooseForFirefox(wanted);
   const found = await probeFirefox(program, environment);
   const name = basename(program);
   if ("missing" in found) return { missing: `FIREFOX IS NOT TESTED: ${name} on ${note}: ${found.missing}` };

@@ -1,11 +1,11 @@
 /**
  * `npm test`: a sample of the tests, or with `--all` every test, on every platform that there is; one report of all.
  *
- *     tsx test/run/main.ts [all | node | browser | deno | firefox | lavapipe | swiftshader | demo] [--all]
+ *     tsx test/run/main.ts [all | node | browser | deno | firefox | lavapipe | swiftshader | float16 | demo] [--all]
  *                          [vitest's options and file names]
  *
- * Node, in a process for each core, and Chromium run in one vitest, side by side; the demo page after them, then Firefox, and then
- * Deno, in a vitest that itself runs in Deno.
+ * Node, in a process for each core, and Chromium run in one vitest, side by side; the demo page after them, then Firefox, Deno, in a
+ * vitest that itself runs in Deno, and last Node again with what speaks of float16, on a driver that computes in it.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,8 +20,9 @@ import {
 } from "./commandLine.js";
 import { findLosses, keepCoverages, readCoverages } from "./coverageFiles.js";
 import { findDeno, inDeno } from "./deno.js";
-import { chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
+import { chooseForFloat16, chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
 import { findFirefox, type FoundFirefox, inFirefox } from "./firefox.js";
+import { inFloat16 } from "./float16.js";
 import { describeCompilers } from "./gpuCompilers.js";
 import {
   ALL_CORES,
@@ -64,12 +65,14 @@ function demand(driver: Driver | { readonly missing: string } | undefined): Driv
 }
 
 async function planAll(line: CommandLine): Promise<readonly Planned[]> {
-  const [node, firefox, deno] = [await chooseForNode(), await findFirefox(), await findDeno()];
+  const [node, firefox, deno] = [await chooseForNode("speed"), await findFirefox("speed"), await findDeno()];
+  const float16 = chooseForFloat16();
   return [
     inTurns(inNode(node, ["node", "chromium"]), line),
     inDemo(firefox),
     inFirefox(firefox, line),
     inDeno(deno, line),
+    ...(float16 ? [inFloat16(float16, line)] : []),
   ];
 }
 
@@ -78,7 +81,7 @@ async function plan(line: CommandLine): Promise<readonly Planned[]> {
     case "all":
       return await planAll(line);
     case "node":
-      return [inNode(await chooseForNode(), ["node"])];
+      return [inNode(await chooseForNode("float16"), ["node"])];
     case "browser":
       return [
         { run: { runtime: NODE, projects: ["chromium"], environment: {} }, note: "Chromium runs on its own driver" },
@@ -89,10 +92,12 @@ async function plan(line: CommandLine): Promise<readonly Planned[]> {
       return [inNode(demand(findLavapipe()), ["node"])];
     case "swiftshader":
       return [inNode(demand(await findSwiftShader()), ["node"])];
+    case "float16":
+      return [inFloat16(demand(findLavapipe()), line)];
     case "demo":
-      return [inDemo(await findFirefox())];
+      return [inDemo(await findFirefox("speed"))];
     case "firefox":
-      return [inFirefox(await findFirefox(), line)];
+      return [inFirefox(await findFirefox("float16"), line)];
   }
 }
 

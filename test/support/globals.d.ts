@@ -14,6 +14,9 @@ declare const __CONV_ONE_GROUP_IN__: number;
 /** A file of which a sample takes every test (the environment's CONV_WHOLE_FILE); empty where there is none. */
 declare const __CONV_WHOLE_FILE__: string;
 
+/** What a sample's tests speak of, in their names or their groups': float16, say; empty where they are of everything. */
+declare const __CONV_ABOUT__: string;
+
 /** The seed by which a whole run of all platforms takes half of what is alike (the environment's CONV_HALF); empty: all of it. */
 declare const __CONV_HALF__: string;
 

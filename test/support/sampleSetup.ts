@@ -11,15 +11,16 @@ declare module "vitest" {
 
 const samples = new Map<RunnerTestSuite, ReadonlySet<RunnerTestCase>>();
 
-/** The tests of the group that are run. Those that are skipped anyway take no place. */
+/** The tests of the group that are run, of those whose names speak of what the platform is tested for. Those that are skipped take no place. */
 function sampleIn(group: RunnerTestSuite): ReadonlySet<RunnerTestCase> {
   const known = samples.get(group);
   if (known) return known;
   const { projectName = "", name: file } = group.file;
   const tests = group.tasks.filter((task): task is RunnerTestCase => task.type === "test" && task.mode !== "skip");
+  const candidates = tests.filter(({ fullName }) => fullName.includes(__CONV_ABOUT__));
   const key = [__CONV_SAMPLE__, projectName, file, group.fullName].join("\n");
   const most = takesGroup(__CONV_ONE_GROUP_IN__, key) ? mostOf(file) : 0;
-  const sample = sampleOf(tests, file === __CONV_WHOLE_FILE__ ? tests.length : most, key);
+  const sample = sampleOf(candidates, file === __CONV_WHOLE_FILE__ ? tests.length : most, key);
   samples.set(group, sample);
   return sample;
 }
