@@ -1,13 +1,16 @@
 /** Calls that are called off: what is not on the queue yet is dropped, and everything else stays as it was. */
-import { CancelError, type Progress, type Tensor } from "webgpu-conv";
+import { CancelError, type Engine, type Progress, type Tensor } from "webgpu-conv";
 import { sgd } from "webgpu-conv/nn";
 import { describe, expect } from "vitest";
+import { failingDevice } from "../support/failingDevice.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 import {
+  CHANNELS,
   CountedSignal,
   engineOfParts,
   expected,
   inputs,
+  type Layers,
   LONGEST,
   OPTIONS,
   reasonOf,
@@ -93,6 +96,47 @@ describe("a call that is called off", () => {
       expect([...(await read)]).toEqual([1]);
       expect(await reasonOf(y.data())).toBeInstanceOf(CancelError);
     });
+  });
+
+  for (const call of ["data", "finish"] as const) {
+    gpuTest(`takes no change in place, nor what that needs: ${call}()`, async ({ bare: whole }) => {
+      /** A layer, a step by a gradient that is computed from it, and what is called off: a layer after it. */
+      const step = async (engine: Engine, { x, w }: Layers, abort?: AbortController): Promise<Float32Array> => {
+        using parameter = engine.tensor(new Float32Array(CHANNELS), [CHANNELS]);
+        using optimizer = sgd(engine, { parameter }, { lr: 1 });
+        using h = engine.conv2d(x, w, OPTIONS);
+        using y = engine.conv2d(h, w, OPTIONS);
+        using gradient = engine.conv2dBiasGradient(h);
+        optimizer.step({ parameter: gradient });
+        if (abort) {
+          const { signal } = abort;
+          const calledOff = reasonOf(call === "data" ? y.data({ signal }) : engine.finish({ signal }));
+          abort.abort();
+          expect(await calledOff).toBe(signal.reason);
+          expect(await reasonOf(y.data())).toBeInstanceOf(CancelError);
+        }
+        return await parameter.data();
+      };
+      const layers = inputs(whole);
+      const values = await step(whole, layers);
+      for (const tensor of Object.values(layers) as Tensor[]) tensor.dispose();
+      expect(values.every((value) => value !== 0)).toBe(true);
+      await withParts(whole, async (engine, own) => {
+        expect(await step(engine, own, new AbortController())).toEqual(values);
+      });
+    });
+  }
+
+  gpuTest("takes no part of a change in place whose kernels are not all there", async ({ engine: whole }) => {
+    const { device, faults } = failingDevice(deviceOf(whole));
+    faults.rewrite = (code, label) => (/update.?parameters/i.test(label) ? "broken" : code);
+    using engine = engineOfParts(device, 1e-9);
+    using parameter = engine.tensor([3], [1]);
+    using gradient = engine.tensor([2], [1]);
+    using optimizer = sgd(engine, { parameter }, { lr: 1 });
+    optimizer.step({ parameter: gradient });
+    expect(String(await reasonOf(engine.finish()))).toMatch(/update.?parameters/i);
+    expect(await optimizer.progress()).toMatchObject({ steps: 0 });
   });
 
   gpuTest("of a read takes what that needs alone", async ({ engine: whole }) => {

@@ -14,6 +14,8 @@ export interface RecordedOperation {
   readonly writes: readonly GpuStorage[];
   /** Of what it reads, what it changes in place. Where it does not run, they keep their values. */
   readonly updates?: readonly GpuStorage[];
+  /** Of a piece of one that changes tensors in place: all dispatches. Where one cannot run, none of the pieces does. */
+  readonly all?: readonly RecordedDispatch[];
   /** The form that it packs, where it does nothing else. It then runs again only after the weights changed. */
   readonly packs?: PackedForm;
   /** In a sequence: what to dispatch in runs for which these weights may be infinite. `dispatches` leaves repairs out. */

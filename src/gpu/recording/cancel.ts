@@ -15,7 +15,8 @@ export interface Read {
  * Takes the dispatches of operations away, so that what they write gets the error.
  *
  * Of a read, what it needs goes; otherwise all of `from`. What other reads need stays, and so does what packs weights: later
- * operations may count on it.
+ * operations may count on it. So do changes in place, with what they need: a tensor that lacked one would hold values, and
+ * nothing would tell that they are older.
  *
  * @param from what was recorded before the call that is called off
  * @param queued all that is not submitted yet
@@ -27,10 +28,8 @@ export function callOff(
   error: CancelError,
 ): void {
   const copies = queued.flatMap((segment) => segment.copies).filter(({ target }) => target !== read?.target);
-  const kept = neededFor(
-    queued,
-    copies.map(({ source }) => source),
-  );
+  const updated = queued.flatMap(({ operations }) => operations.flatMap(({ updates = [] }) => updates));
+  const kept = neededFor(queued, [...copies.map(({ source }) => source), ...updated]);
   const wanted = read && neededFor(queued, [read.source]);
   for (const { operations } of from) {
     for (const [i, operation] of operations.entries()) {

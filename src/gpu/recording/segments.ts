@@ -111,10 +111,11 @@ function shortened(part: Open, longest: number): Open[] {
 
 /** Some dispatches of an operation. All but the first piece build on what the one before wrote, and fail where that failed. */
 function pieceOf(operation: RecordedOperation, from: number, end: number): RecordedOperation {
-  const { dispatches, reads, writes } = operation;
+  const { dispatches, reads, writes, updates = [] } = operation;
   if (from === 0 && end === dispatches.length) return operation;
   return {
     ...operation,
+    ...(updates.length > 0 && { all: dispatches }),
     dispatches: dispatches.slice(from, end),
     reads: from === 0 ? reads : [...reads, ...writes],
     copyBefore: from === 0 ? operation.copyBefore : undefined,

@@ -217,16 +217,17 @@ function encodeDispatches(
  * Why an operation fails: it was called off, a kernel of its own failed, or one that computes its operands, or there was no room
  * for its operands, results or scratch memory.
  */
-function failureOf({ dispatches, reads, writes, error: calledOff }: RecordedOperation): DeviceError | undefined {
+function failureOf(operation: RecordedOperation): DeviceError | undefined {
+  const { dispatches, all = dispatches, reads, writes, error: calledOff } = operation;
   if (calledOff) return calledOff;
-  for (const { pipeline, uniforms } of dispatches) {
+  for (const { pipeline, uniforms } of all) {
     const error = pipeline.error ?? uniforms.error;
     if (error) return error;
   }
   const failed = firstError(reads);
   if (failed) return failed;
   for (const storage of writes) if (storage.pooled.error) return errorOf({ ...storage, error: undefined });
-  for (const { buffers } of dispatches) {
+  for (const { buffers } of all) {
     for (const name in buffers) {
       const error = buffers[name]?.error;
       if (error) return memoryError(`scratch memory (${name})`, error);
