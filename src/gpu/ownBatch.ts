@@ -7,7 +7,7 @@ import { Batch, type RecordedOperation } from "./recording/batch.js";
 import { disposedError } from "./device/deviceErrors.js";
 import type { Target } from "./recording/openBatch.js";
 import type { DeviceParts } from "./parts.js";
-import { failStorage } from "./device/storage.js";
+import { failStorage, type GpuStorage } from "./device/storage.js";
 import { encodePass } from "./recording/submissions.js";
 
 /**
@@ -25,10 +25,15 @@ function recordBatch({ recorder }: DeviceParts, target: Target, record: () => vo
   } catch (error) {
     const cause = new DeviceError(`never computed: the recording threw ${textOf(error)}`, { cause: error });
     for (const { writes } of batch.operations) for (const storage of writes) failStorage(storage, cause);
+    for (const storage of updatesOf(batch)) storage.unsubmitted = undefined;
     memory.forget(batch);
     throw error;
   }
 }
+
+/** What the batch of a caller's encoder changes in place. */
+const updatesOf = (batch: Batch): GpuStorage[] =>
+  batch.operations.flatMap(({ updates = [] }) => updates).filter(({ unsubmitted }) => unsubmitted === batch);
 
 /** A batch with what `record` records, to be replayed. Nothing of it runs yet. `memory.forget` gives its memory back. */
 export const recordSequence = (parts: DeviceParts, record: () => void): Batch => recordBatch(parts, "sequence", record);
@@ -48,6 +53,10 @@ export async function encodeInto(
   memory.openEncoder();
   const onSubmitted = (): void => {
     for (const { writes } of batch.operations) for (const storage of writes) storage.unsubmitted = undefined;
+    for (const storage of updatesOf(batch)) {
+      storage.unsubmitted = undefined;
+      storage.version++;
+    }
     memory.closeEncoder(batch);
   };
   try {

@@ -1,5 +1,6 @@
 /** Operations recorded into the caller's own command encoder. */
 import { ArgumentError, type Engine, type Tensor, TensorError } from "webgpu-conv";
+import { accumulate } from "webgpu-conv/nn";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
@@ -103,6 +104,42 @@ describe("engine.encode", () => {
     submitted();
     expect([...(await result.data())]).toEqual(NEIGHBOURS);
     result.dispose();
+  });
+
+  gpuTest("refuses what it changes in place, likewise", async ({ engine }) => {
+    const device = deviceOf(engine);
+    using layer = makeLayer(engine);
+    using change = engine.tensor(new Float32Array(9).fill(1), [1, 1, 3, 3]);
+    const { w } = layer;
+    const add = (): void => accumulate({ w }, { w: change });
+    const options = { padding: 1, solver: { name: "winograd", config: { tile: 2 } } } as const;
+    const layerOf = async (times: number): Promise<void> => {
+      // Its filters are transformed, and kept from the second use on.
+      using y = engine.conv2d(layer.x, w, options);
+      expect([...(await y.data())]).toEqual(NEIGHBOURS.map((count) => times * count));
+    };
+    for (let i = 0; i < 3; i++) await layerOf(1);
+    using sequence = await engine.compile(add);
+    // A recording that throws changes nothing.
+    const throwing = engine.encode(device.createCommandEncoder(), () => {
+      add();
+      throw new RangeError("enough");
+    });
+    await expect(throwing).rejects.toThrow(/enough/);
+    await layerOf(1);
+    for (const [times, record] of [
+      [2, add],
+      [3, () => sequence.run()],
+    ] as const) {
+      const encoder = device.createCommandEncoder();
+      const { submitted } = await engine.encode(encoder, record);
+      expect(() => engine.conv2d(layer.x, w)).toThrow(TensorError);
+      expect(add).toThrow(/not known to be submitted/);
+      await expect(w.data()).rejects.toThrow(/not known to be submitted/);
+      device.queue.submit([encoder.finish()]);
+      submitted();
+      for (let i = 0; i < 3; i++) await layerOf(times);
+    }
   });
 
   gpuTest("drops everything when the recording throws", async ({ engine }) => {

@@ -49,10 +49,14 @@ export class Recorder {
 
   record(operation: RecordedOperation): void {
     const { packs, writes, updates = [] } = operation;
-    const { batch, isForQueue } = this.open;
+    const { batch, isForQueue, knows } = this.open;
     batch.operations.push(operation);
     for (const storage of writes) storage.finite = false;
-    for (const storage of updates) storage.version++;
+    for (const storage of updates) {
+      storage.version++;
+      // Until a sequence has run its tensors have the values of before. A caller's encoder may be submitted at any time.
+      if (!knows) storage.unsubmitted = batch;
+    }
     if (!isForQueue) for (const storage of writes) storage.unsubmitted = batch;
     else if (packs) packs.version = packs.weights.version;
     batch.await(operation);
