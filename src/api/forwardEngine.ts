@@ -74,8 +74,8 @@ export class ForwardEngine implements Disposable {
 
   /**
    * Keeps a copy of tensors' values on the host, in place of an older one: after the loss of a device they come back with
-   * these values. All are of one moment, that of the call. Tensors that `keep` a copy already need none. An image or a result
-   * of a compiled sequence may be among them.
+   * these values. All are of one moment, that of the call. Tensors that `keep` a copy already need none, unless operations change
+   * them in place. An image or a result of a compiled sequence may be among them.
    *
    * @returns resolves once the copies are there; where the device is lost before that, it rejects, and older copies stay
    * @throws ArgumentError on an engine that does not recover; TensorError if disposed; DeviceError if there are no values.

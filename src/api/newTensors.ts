@@ -16,7 +16,8 @@ export interface TensorOptions extends DataOptions {
   readonly dtype?: DType;
   /**
    * Whether the host keeps a copy of the values, and of what is written later: an engine that recovers (`recover: true`) restores
-   * it after the loss of a device. False when absent; without an effect on other engines.
+   * it after the loss of a device, unless an operation has changed the tensor in place since. False when absent; without an effect on
+   * other engines.
    */
   readonly keep?: boolean;
 }

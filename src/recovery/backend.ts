@@ -25,17 +25,15 @@ export class RecoveringBackend extends RecoveringCoreBackend<Backend> implements
     const results = Object.entries(operation.results).map(([result, { shape, dtype }]) => {
       return this.track(new RecoverableStorage({ shape, dtype, what: () => `${result} of ${name}` }));
     });
-    const updated = updates.map((operand) => operands[operand]);
     this.record({
       operands,
       results,
-      updates: updated,
+      updates: updates.map((operand) => operands[operand]),
       run(backend, own) {
         if (!backend.runTensors) throw new DeviceError(`${name} needs a whole engine`);
         return backend.runTensors(operation, own);
       },
     });
-    for (const storage of updated) storage.version++;
     return results;
   }
 

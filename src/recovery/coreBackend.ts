@@ -19,7 +19,7 @@ import { type ConvOperation, resultRoles, shapeOfRole } from "../problem/operati
 import type { Selection } from "../solvers/choose.js";
 import { onDevice, type Recipe, type RunStep } from "./recipe.js";
 import { Recoverer } from "./recoverer.js";
-import { RecoverableStorage } from "./storage.js";
+import { lostAmong, RecoverableStorage } from "./storage.js";
 
 export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implements CoreBackend<RecoverableStorage> {
   protected readonly recoverer: Recoverer<Own>;
@@ -92,6 +92,7 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
       } catch (error) {
         const cause = error instanceof Error ? error : new DeviceError(textOf(error));
         for (const storage of storages) storage.error = cause;
+        if (storages.length === 0) recoverer.report(cause);
       }
     });
     if (isDeferred) return;
@@ -122,17 +123,22 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
     return results;
   }
 
-  /** Records a step, now or once there is a device. */
+  /**
+   * Records a step, now or once there is a device. What it changes in place keeps its values where an operand is lost; where it has
+   * no result that could say so, this throws, or the next wait for all work.
+   */
   protected record(step: RunStep): void {
+    const lost = lostAmong(Object.values(step.operands));
+    if (lost && step.results.length === 0 && this.recoverer.hasDevice) throw lost;
     const run = (): void => this.#run(step);
     this.start(step.results, run, () => run);
     this.recipe?.run(step);
   }
 
-  #run({ operands, results, run }: RunStep): void {
-    const lost = Object.values(operands).find(({ error }) => error)?.error;
+  #run({ operands, results, updates = [], run }: RunStep): void {
+    const lost = lostAmong(Object.values(operands));
     if (lost) {
-      if (this.recipe) throw lost;
+      if (this.recipe || results.length === 0) throw lost;
       for (const storage of results) storage.error = lost;
       return;
     }
@@ -143,6 +149,8 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
       if (storage.released) inner.release(made[i]);
       else storage.inner = made[i];
     }
+    // What a sequence changes, its runs do.
+    if (!this.recipe) for (const storage of updates) storage.version++;
   }
 
   async read(storage: RecoverableStorage, wait?: Wait): Promise<Float32Array<ArrayBuffer>> {
@@ -172,6 +180,7 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
       for (const [i, storage] of storages.entries()) {
         if (storage.released) continue;
         storage.copy = copies[i];
+        storage.isSnapshot = true;
         if (storage.copiedVersion !== undefined) storage.copiedVersion = versions[i];
       }
     });
@@ -182,6 +191,7 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
       storage.version++;
       if (storage.keeps) {
         storage.copy = bytesOf(values);
+        storage.isSnapshot = false;
         if (storage.copiedVersion !== undefined) storage.copiedVersion = storage.version;
       }
       try {

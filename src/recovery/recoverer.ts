@@ -47,8 +47,8 @@ export class Recoverer<Own extends CoreBackend> {
   #loss = new LossPromise();
   /** Why there will be no device any more. */
   #failure: DeviceLostError | undefined;
-  /** A loss that cost tensors, which no wait has rejected with yet. */
-  #unreported: DeviceLostError | undefined;
+  /** A loss that cost tensors, or changes of tensors, which no wait has rejected with yet. */
+  #unreported: Error | undefined;
   #disposed = false;
 
   /** @param renew makes a backend on a new device */
@@ -121,6 +121,11 @@ export class Recoverer<Own extends CoreBackend> {
       if (cause instanceof DeviceLostError) this.#unreported = undefined;
       throw cause;
     }
+  }
+
+  /** Makes the next wait for all work reject with the error, where it does not with another. */
+  report(error: Error): void {
+    this.#unreported ??= error;
   }
 
   /** Has a sequence recorded again on every new device, while it lives. */

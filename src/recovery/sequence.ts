@@ -3,7 +3,7 @@ import type { Backend, Interop, Sequence } from "../backend/backend.js";
 import { DeviceError, DeviceLostError, textOf } from "../base/errors.js";
 import type { Recipe } from "./recipe.js";
 import type { Rebuildable, Recoverer } from "./recoverer.js";
-import type { RecoverableStorage } from "./storage.js";
+import { lostAmong, type RecoverableStorage } from "./storage.js";
 
 /** A backend with a GPU. */
 export type DeviceBackend = Backend & { readonly interop: Interop };
@@ -47,16 +47,17 @@ export class RecoveringSequence implements Sequence, Rebuildable {
       void this.rebuild();
       throw this.#error;
     }
-    const lost = [...this.#operands].find(({ error }) => error)?.error;
+    const lost = lostAmong(this.#operands);
+    if (lost && this.#results.size === 0) throw lost;
     for (const storage of this.#results) {
       storage.error = lost;
       storage.version++;
     }
     if (lost) return;
-    for (const storage of this.#updates) storage.version++;
     const { generation } = this.#recoverer;
     try {
       this.#inner.run();
+      for (const storage of this.#updates) storage.version++;
     } catch (error) {
       if (!(error instanceof DeviceLostError)) throw error;
       // The device has not said so yet.
@@ -71,6 +72,7 @@ export class RecoveringSequence implements Sequence, Rebuildable {
     } catch (error) {
       const cause = error instanceof Error ? error : new DeviceError(textOf(error));
       for (const storage of this.#results) storage.error = cause;
+      if (this.#results.size === 0) this.#recoverer.report(cause);
     }
   }
 

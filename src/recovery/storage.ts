@@ -37,6 +37,8 @@ export class RecoverableStorage implements TensorStorage {
   copy: ArrayBuffer | undefined;
   /** Whether the copy is replaced by whatever the host writes. */
   keeps = false;
+  /** Whether the copy is of a moment that the caller chose, and comes back whatever became of the tensor since. */
+  isSnapshot = false;
   /** How often the values were replaced. */
   version = 0;
   /** Of the values that the copy is of; undefined where the caller may have changed them unseen. */
@@ -86,13 +88,22 @@ export class RecoverableStorage implements TensorStorage {
     const { inner } = this;
     this.inner = undefined;
     // What was called while there was no device is still to be computed.
-    if (!inner || this.copy || this.error) return false;
-    this.error = new DeviceLostError(
-      `${this.#made()}, was lost: ${cause.message}. Compute it again; or keep a copy on the host, by ` +
-        "engine.tensor(values, shape, { keep: true }) or await engine.snapshot(tensors)",
-      { cause },
-    );
+    if (this.#isOutdated) this.copy = undefined;
+    else if (this.copy) return false;
+    if (!inner || this.error) return false;
+    const remedy = this.keeps
+      ? "The host's copy is of before it was changed in place: write its values again; or take a newer copy in time, by await " +
+        "engine.snapshot(tensors)"
+      : "Compute it again; or keep a copy on the host, by engine.tensor(values, shape, { keep: true }) or await " +
+        "engine.snapshot(tensors)";
+    this.error = new DeviceLostError(`${this.#made()}, was lost: ${cause.message}. ${remedy}`, { cause });
     return true;
+  }
+
+  /** Whether the copy is of what the host wrote, and an operation has changed the values in place since. */
+  get #isOutdated(): boolean {
+    const { copiedVersion, version, isSnapshot, keeps } = this;
+    return keeps && !isSnapshot && copiedVersion !== undefined && copiedVersion !== version;
   }
 
   /** Puts the copy onto a device. Where there is no room, the tensor's values have that error. */
@@ -137,6 +148,12 @@ export class RecoverableStorage implements TensorStorage {
     const type = this.pixels ? "pixels" : dtype;
     return `the tensor of shape ${show([...shape])} in ${type}, ${what()}, made ${placeOf(this.#stack)}`;
   }
+}
+
+/** Why one of them has no values; undefined where all have. */
+export function lostAmong(storages: Iterable<RecoverableStorage>): Error | undefined {
+  for (const { error } of storages) if (error) return error;
+  return undefined;
 }
 
 /** The pictures of a batch, as they were uploaded. */
