@@ -3,8 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encode } from "fast-png";
 import type { Engine } from "webgpu-conv";
-import { floatTensor, writeSafetensors } from "webgpu-conv/io";
-import { type Dataset, explainNetwork, type Module, stateOf } from "webgpu-conv/nn";
+import { type Dataset, explainNetwork, type Module, saveState } from "webgpu-conv/nn";
 
 /** What the page says. */
 export interface Facts {
@@ -54,11 +53,6 @@ export async function writeResults(
   facts: Facts,
 ): Promise<string[]> {
   await mkdir(folder, { recursive: true });
-  const weights = await Promise.all(
-    Object.entries(stateOf(network)).map(async ([name, tensor]) => {
-      return [name, floatTensor(await tensor.data(), tensor.shape)] as const;
-    }),
-  );
   const { conv1 } = network.children;
   const filters = sheetOf(planesOf(await conv1.parameters.weight.data(), 3), 3, FILTER_SCALE);
   const [, height] = heldOut.shape;
@@ -69,7 +63,7 @@ export async function writeResults(
   const activations = sheetOf(planesOf(await maps.data(), maps.shape[3]), maps.shape[3], MAP_SCALE);
   const table = explainNetwork(network, [1, ...heldOut.shape]).toString();
   const files: Readonly<Record<string, Uint8Array | string>> = {
-    "weights.safetensors": writeSafetensors(new Map(weights)),
+    "weights.safetensors": await saveState(network),
     "filters.png": filters,
     "maps.png": activations,
     "report.html": reportPage(facts, table, { glyph, filters, activations }),

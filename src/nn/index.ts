@@ -156,6 +156,14 @@ export {
   setTraining,
   stateOf,
 } from "./modules/module.js";
+export {
+  loadState,
+  type LoadStateOptions,
+  readTensors,
+  saveState,
+  type StateDifferences,
+  type StateTensors,
+} from "./modules/state.js";
 
 // What a network is made of.
 export {

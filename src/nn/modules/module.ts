@@ -111,24 +111,33 @@ export function parametersOf(module: Module, { trainable = false } = {}): Record
 
 /** A network's parameters and buffers by path, as PyTorch's `state_dict` names them. */
 export function stateOf(module: Module): Record<string, Tensor> {
-  return byPath(modulesOf(module), ({ parameters, buffers }) => ({ ...parameters, ...buffers }));
+  return byPath(modulesOf(module), allOf);
 }
 
+/** Likewise, with all paths of a tensor that several modules share. */
+export function namesOf(module: Module): Map<Tensor, string[]> {
+  return pathsOf(modulesOf(module), allOf);
+}
+
+const allOf = ({ parameters, buffers }: Module): Readonly<Record<string, Tensor>> => ({ ...parameters, ...buffers });
+
+type TensorsOf = (module: Module) => Readonly<Record<string, Tensor>>;
+
 /** A tensor that several modules share has the path of the first. */
-function byPath(
-  placed: readonly PlacedModule[],
-  tensorsOf: (module: Module) => Readonly<Record<string, Tensor>>,
-): Record<string, Tensor> {
-  const tensors: Record<string, Tensor> = {};
-  const seen = new Set<Tensor>();
+function byPath(placed: readonly PlacedModule[], tensorsOf: TensorsOf): Record<string, Tensor> {
+  return Object.fromEntries([...pathsOf(placed, tensorsOf)].map(([tensor, [path]]) => [path, tensor]));
+}
+
+function pathsOf(placed: readonly PlacedModule[], tensorsOf: TensorsOf): Map<Tensor, string[]> {
+  const paths = new Map<Tensor, string[]>();
   for (const { path, module } of placed) {
     for (const [name, tensor] of Object.entries(tensorsOf(module))) {
-      if (seen.has(tensor)) continue;
-      seen.add(tensor);
-      tensors[join(path, name)] = tensor;
+      const own = paths.get(tensor);
+      if (own) own.push(join(path, name));
+      else paths.set(tensor, [join(path, name)]);
     }
   }
-  return tensors;
+  return paths;
 }
 
 /** Has a network compute as it does in training, or as it does afterwards: batch norm and dropout differ. */
