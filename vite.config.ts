@@ -29,7 +29,7 @@ const define = {
   __CONV_COUNT__: JSON.stringify(process.env.CONV_COUNT ?? ""),
   __CONV_SAMPLE__: JSON.stringify(process.env.CONV_SAMPLE ?? ""),
   __CONV_ONE_GROUP_IN__: JSON.stringify(Number(process.env.CONV_ONE_GROUP_IN ?? "1")),
-  __CONV_HALF__: JSON.stringify(process.env.CONV_HALF ?? ""),
+  __CONV_TURNS__: JSON.stringify(process.env.CONV_TURNS ?? ""),
   __CONV_WHOLE_FILE__: JSON.stringify(process.env.CONV_WHOLE_FILE ?? ""),
   __CONV_ABOUT__: JSON.stringify(""),
 };
@@ -42,6 +42,9 @@ const common = {
   setupFiles: process.env.CONV_SAMPLE ? ["test/support/sampleSetup.ts"] : [],
 };
 
+/** Node and Chromium take turns in a whole run of all platforms. */
+const inTurns = process.env.CONV_TURNS ? ["test/support/turnsSetup.ts"] : [];
+
 /** The tests that need a device, which run on every platform. */
 const GPU_TESTS = "test/{gpu,properties,conformance}/**/*.test.ts";
 /** The demo page's, which a browser shows and playwright drives. */
@@ -52,7 +55,8 @@ const onlyFor = (platform: string): string => `test/**/*.${platform}.test.ts`;
 /**
  * What the projects share, on the engine that this module gives. Platforms divide what takes a software device minutes: so
  * many random layers of test/properties/space (most in the browser: lavapipe, in Node, compiles for seconds a layer), and
- * the variant of each family of layers that test/gpu/exact runs by every solver.
+ * the variant of each family of layers that test/gpu/exact runs by every solver. Where they take turns, Node has some of the random
+ * layers that Chromium has.
  */
 const platform = (
   engine: string,
@@ -69,9 +73,10 @@ const platform = (
 });
 
 const nodeProject = (): TestProjectInlineConfiguration => ({
-  ...platform("engine.node.ts", 40, "odd"),
+  ...platform("engine.node.ts", process.env.CONV_TURNS ? 5 : 40, "odd"),
   test: {
     ...common,
+    setupFiles: [...common.setupFiles, ...inTurns],
     name: "node",
     include: ["test/**/*.test.ts"],
     exclude: [onlyFor("browser"), DEMO_TESTS],
@@ -127,6 +132,7 @@ const chromiumProject = (): TestProjectInlineConfiguration => ({
   server: { fs: { allow: [root, corpora] } },
   test: {
     ...common,
+    setupFiles: [...common.setupFiles, ...inTurns],
     name: "chromium",
     include: [GPU_TESTS],
     exclude: [onlyFor("node")],

@@ -131,11 +131,11 @@ function unrolledMultiplyAdds(config: SolverConfig): number {
 
 /**
  * The larger tiles in workgroup memory take a software device 0.8 to 1.5 s each to compile: there they run on the
- * first case alone, on one platform of two. Nor does what is fused depend on the tile: there the candidates run with
+ * first case alone, on one platform of two, or on the one whose turn it is. Nor does what is fused depend on the tile: there the candidates run with
  * nothing fused. A GPU runs all of it.
  */
 function isCheapEnough(conv: ConvCase, config: SolverConfig, { deviceClass }: Capabilities): boolean {
-  const takesLarge = conv.name === CANDIDATE_CASES[0] && __CONV_VARIANT__ === "plain";
+  const takesLarge = conv.name === CANDIDATE_CASES[0] && (__CONV_VARIANT__ === "plain" || __CONV_TURNS__ !== "");
   return deviceClass !== "software" || takesLarge || unrolledMultiplyAdds(config) < 256;
 }
 

@@ -41,8 +41,8 @@ const CHOICES = ["CONV_SEED", "CONV_COUNT"];
 export const SAMPLE_VARIABLE = "CONV_SAMPLE";
 /** The variable that says of how many groups of tests a sample takes one, to vite.config.ts. */
 export const GROUPS_VARIABLE = "CONV_ONE_GROUP_IN";
-/** The variable with the seed by which half of the cases are taken that are alike (test/support/turns.ts), to vite.config.ts. */
-export const HALF_VARIABLE = "CONV_HALF";
+/** The variable with the seed by which platforms take turns in a whole run of all (test/support/turns.ts), to vite.config.ts. */
+export const TURNS_VARIABLE = "CONV_TURNS";
 /** The variable that adds the project of test/run/float16.ts to vite.config.ts. */
 export const FLOAT16_VARIABLE = "CONV_FLOAT16";
 /** The variable that names a file of which a sample takes every test, to vite.config.ts. */

@@ -21,8 +21,8 @@ export function keepCoverages(folder: string): void {
 }
 
 /**
- * What the document lists and a run no longer covered, a line each. A run of which tests failed or were skipped (test
- * vectors that are not there) is not held against it.
+ * What the document lists and a run no longer covered, a line each: platforms that take turns cover it together. A run of which tests
+ * failed or were skipped (test vectors that are not there) is not held against it.
  */
 export function findLosses(coverages: readonly DeviceCoverage[]): string[] {
   if (!existsSync(DOCUMENT)) return [];
@@ -30,6 +30,6 @@ export function findLosses(coverages: readonly DeviceCoverage[]): string[] {
   return coverages
     .filter(({ complete }) => complete)
     .flatMap((coverage) =>
-      lostCells(text, coverage).map((cell) => `${coverage.device}: ${cell.replaceAll("|", ", ")}`),
+      lostCells(text, coverage, coverages).map((cell) => `${coverage.device}: ${cell.replaceAll("|", ", ")}`),
     );
 }

@@ -5,7 +5,7 @@ export interface DeviceCoverage {
   readonly device: string;
   /** Tests that passed and read a convolution's result back. */
   readonly tests: number;
-  /** Whether no test of the run failed or was skipped. */
+  /** Whether no test of the run failed or was skipped, but for those that were left to another platform or run. */
   readonly complete: boolean;
   /** Each `operation|variant|feature`, as test/support/features.ts names them. */
   readonly cells: readonly string[];
@@ -16,7 +16,8 @@ const INTRODUCTION = `# What the tests cover
 Made by \`npm run coverage\` from what the tests ran, not by hand. To make it anew:
 
 \`\`\`sh
-npm test -- --all && npm run test:deno -- --all && npm run test:swiftshader -- --all && npm run coverage
+npm run test:browser -- --all && npm run test:swiftshader -- --all && npm run test:lavapipe -- --all
+npm run test:deno -- --all && npm run coverage
 \`\`\`
 
 A device's letter in a cell says: at least one test that passed on this device called the operation (Nd: 1d, 2d or 3d) in
@@ -25,9 +26,10 @@ what these tests do with what they read: with the float64 reference, third-party
 within a derived bound. Each row is looked at alone: two letters in a column are no claim about two features in one call,
 for which there are the random layers of test/properties. An empty cell is not tested, or not possible (a transposed
 convolution has no padding mode, a bias gradient no stride). \`npm test -- --all\` fails when something that is listed here
-for a device is no longer covered there. Of it, Deno and Firefox (both wgpu) run a sample, of which nothing is recorded. They
-are held to this document by \`npm run test:deno -- --all\` and \`npm run test:firefox -- --all\`, and have a letter where that
-was run before it was made.
+for a device is no longer covered there. In it Node and Chromium take turns on their driver, and what one of them covers counts
+for both; each is held to this document alone by \`npm run test:swiftshader -- --all\` and \`npm run test:browser -- --all\`. Deno and
+Firefox (both wgpu) run a sample, of which nothing is recorded. They are held to it by \`npm run test:deno -- --all\` and
+\`npm run test:firefox -- --all\`, and have a letter where that was run before it was made.
 `;
 
 const RANKS = ["1D", "2D", "3D"];
@@ -101,8 +103,16 @@ export function parseCoverage(text: string): Map<string, Set<string>> {
   return covered;
 }
 
-/** What a document lists for a device and its tests no longer cover. */
-export function lostCells(text: string, { device, cells }: DeviceCoverage): string[] {
-  const now = new Set(cells);
+/** Dawn's, or wgpu's, with its driver: "(Dawn) on SwiftShader, float16 as packed pairs". */
+const implementationOf = (device: string): string => device.slice(device.indexOf("("));
+
+/** What a document lists for a device, and neither its tests cover any longer nor those of a platform with which they take turns. */
+export function lostCells(
+  text: string,
+  { device, cells }: DeviceCoverage,
+  others: readonly DeviceCoverage[] = [],
+): string[] {
+  const alike = others.filter((other) => implementationOf(other.device) === implementationOf(device));
+  const now = new Set([...cells, ...alike.flatMap((other) => other.cells)]);
   return [...(parseCoverage(text).get(device) ?? [])].filter((cell) => !now.has(cell));
 }

@@ -44,6 +44,10 @@ function findGpu(): Driver | undefined {
   return found && !found.software ? { note: found.description, environment: {} } : undefined;
 }
 
+/** Whether Dawn takes a GPU there. */
+export const isOnGpu = ({ environment }: Pick<Driver, "environment">): boolean =>
+  probe(environment)?.software === false;
+
 function lavapipeDescription(): string | undefined {
   const folders = DRIVER_FOLDERS.filter((folder) => existsSync(folder));
   const files = folders.flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)));

@@ -14,13 +14,13 @@ import {
   type CommandLine,
   describeCounts,
   describeSample,
-  HALF_VARIABLE,
+  TURNS_VARIABLE,
   readCommandLine,
   SAMPLE_VARIABLE,
 } from "./commandLine.js";
 import { findLosses, keepCoverages, readCoverages } from "./coverageFiles.js";
 import { findDeno, inDeno } from "./deno.js";
-import { chooseForFloat16, chooseForNode, type Driver, findLavapipe, findSwiftShader } from "./drivers.js";
+import { chooseForFloat16, chooseForNode, type Driver, findLavapipe, findSwiftShader, isOnGpu } from "./drivers.js";
 import { findFirefox, type FoundFirefox, inFirefox } from "./firefox.js";
 import { inFloat16 } from "./float16.js";
 import { describeCompilers } from "./gpuCompilers.js";
@@ -39,14 +39,14 @@ function inNode({ note, environment }: Driver, projects: readonly string[]): Pla
   return { run: { runtime: NODE, projects, environment, options: ALL_CORES }, note: `Node runs on ${note}` };
 }
 
-/** On software devices a whole run of all platforms takes half of the cases that are alike. */
+/** On software devices Node and Chromium take turns in a whole run of all platforms. */
 function inTurns(planned: Planned, { whole, seed }: CommandLine): Planned {
   const { run, note } = planned;
-  if (!run || !whole) return planned;
-  const half = `half of the plans for other devices and of infinite weights, by the seed ${seed}`;
+  if (!run || !whole || isOnGpu(run)) return planned;
+  const turns = `Node and Chromium take turns, each test of a device on one of them, and some of the cases that are alike, by the seed ${seed}`;
   return {
-    run: { ...run, environment: { ...run.environment, [HALF_VARIABLE]: seed } },
-    note: `${note}; on a software device ${half} (npm run test:node -- --all and test:browser run all)`,
+    run: { ...run, environment: { ...run.environment, [TURNS_VARIABLE]: seed } },
+    note: `${note}; ${turns} (npm run test:node -- --all and npm run test:browser -- --all run all)`,
   };
 }
 
@@ -124,7 +124,8 @@ if (reportFile !== undefined) writeFileSync(reportFile, JSON.stringify(merged));
 
 // A part of the tests says nothing about what the whole covers.
 const losses = whole ? findLosses(readCoverages(coverageFolder)) : [];
-if (whole) keepCoverages(coverageFolder);
+// Platforms that take turns cover a part each.
+if (whole && suite !== "all") keepCoverages(coverageFolder);
 rmSync(coverageFolder, { recursive: true });
 for (const loss of losses) console.log(`NO LONGER COVERED, though docs/coverage.md lists it: ${loss}`);
 

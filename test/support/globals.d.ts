@@ -17,8 +17,8 @@ declare const __CONV_WHOLE_FILE__: string;
 /** What a sample's tests speak of, in their names or their groups': float16, say; empty where they are of everything. */
 declare const __CONV_ABOUT__: string;
 
-/** The seed by which a whole run of all platforms takes half of what is alike (the environment's CONV_HALF); empty: all of it. */
-declare const __CONV_HALF__: string;
+/** The seed by which platforms take turns in a whole run of all (the environment's CONV_TURNS, test/support/turns.ts); empty: none do. */
+declare const __CONV_TURNS__: string;
 
 /** How many random layers this platform checks by default. */
 declare const __CONV_LAYERS__: number;

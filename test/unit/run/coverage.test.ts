@@ -104,4 +104,13 @@ describe("the document", () => {
     expect(lostCells(text, { ...first, cells: [...first.cells, "convNd|3D float32 channels-first|any"] })).toEqual([]);
     expect(lostCells(text, { ...first, device: "Node (Dawn) on a GPU", cells: [] })).toEqual([]);
   });
+
+  test("counts what another platform covers on the same driver, with which a device takes turns", () => {
+    const [some, others] = [first.cells.slice(0, 1), first.cells.slice(1)];
+    const chromium = { ...first, device: first.device.replace("Node", "Chromium"), cells: others };
+    const text = formatCoverage([first, second]);
+    const node = { ...first, cells: some };
+    expect(lostCells(text, node, [node, chromium])).toEqual([]);
+    expect(lostCells(text, node, [node, { ...chromium, device: "Chromium (Dawn) on SwiftShader" }])).toEqual(others);
+  });
 });

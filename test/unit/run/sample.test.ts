@@ -1,7 +1,7 @@
-/** The short run's sample: which tests of a group it takes. */
+/** The short run's sample: which tests of a group it takes. And whose turn a test is in a whole run of all platforms. */
 import { describe, expect, test } from "vitest";
 import { mostOf, sampleOf, takesGroup } from "../../support/sample.js";
-import { halfOf } from "../../support/turns.js";
+import { partOf, turnOf } from "../../support/turns.js";
 
 const ITEMS = Array.from({ length: 10 }, (_, i) => i);
 
@@ -42,11 +42,44 @@ describe("a sample", () => {
   });
 });
 
-test("whole runs take one half of what is alike or the other, about equally often; runs of one platform take both", () => {
-  const halves = Array.from({ length: 365 }, (_, day) => halfOf(String(20260101 + day)));
-  const first = halves.filter((half) => half === 0).length;
-  expect(halves.filter((half) => half === 1)).toHaveLength(365 - first);
-  // Within four standard deviations of the mean of a binomial distribution.
-  expect(Math.abs(first - 365 / 2)).toBeLessThan(4 * Math.sqrt(365 / 4));
-  expect(halfOf("")).toBeUndefined();
+describe("a whole run of all platforms on software devices", () => {
+  const NAMES = Array.from({ length: 40 }, (_, i) => `test/gpu/nn/pad.test.ts > values ${String(i)}`);
+  const days = Array.from({ length: 365 }, (_, day) => String(20260101 + day));
+  const taken = (names: readonly string[], seed: string): readonly number[] =>
+    names.flatMap((fullName, index) => (turnOf({ fullName, index }, seed) === undefined ? [index] : []));
+
+  test("deals tests of a device between its two platforms, now this way, now the other", () => {
+    const deals = new Set(days.map((seed) => taken(NAMES, seed).join()));
+    const half = (parity: number): string => NAMES.flatMap((_, i) => (i % 2 === parity ? [i] : [])).join();
+    expect(deals).toEqual(new Set([half(0), half(1)]));
+  });
+
+  test("takes half of what is alike, each about equally often, and all else of one platform alone", () => {
+    const alike = NAMES.map((name) => name.replace("nn/pad", "parts.node"));
+    const counts = alike.map((_, index) => days.filter((seed) => taken(alike, seed).includes(index)).length);
+    // Within four standard deviations of the mean of a binomial distribution.
+    for (const count of counts) expect(Math.abs(count - 365 / 2)).toBeLessThan(4 * Math.sqrt(365 / 4));
+    for (const name of ["unit/plans", "gpu/largeTensors.node", "gpu/page.browser", "gpu/bounds", "conformance/onnx"]) {
+      const names = NAMES.map((one) => one.replace("gpu/nn/pad", name));
+      expect(taken(names, "20260131"), name).toHaveLength(names.length);
+    }
+  });
+
+  test("has layers of a variant that is tested by every solver on the platform that does so", () => {
+    const [own, other] = __CONV_VARIANT__ === "odd" ? ["odd", "plain"] : ["plain", "odd"];
+    for (const seed of days) {
+      const takes = (variant: string): boolean =>
+        turnOf({ fullName: `test/gpu/exact.test.ts > 3x3, ${variant}`, index: 3 }, seed) === undefined;
+      expect([takes(own), takes(other)]).toEqual([true, false]);
+    }
+  });
+
+  test("takes a part of the cases of a test that are alike, each about equally often; a run of one platform takes all", () => {
+    const parts = days.map((seed) => partOf(seed, 4));
+    for (const part of [0, 1, 2, 3]) {
+      const count = parts.filter((one) => one === part).length;
+      expect(Math.abs(count - 365 / 4)).toBeLessThan(4 * Math.sqrt((365 * 3) / 16));
+    }
+    expect(partOf("", 4)).toBeUndefined();
+  });
 });
