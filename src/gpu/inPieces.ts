@@ -252,7 +252,11 @@ class Recording {
 }
 
 /** Throws for a tensor that the device cannot bind as a whole. */
-function requireBindable({ bytes, shape }: GpuStorage, { limits }: Capabilities, what: string): void {
+function requireBindable(
+  { bytes, shape }: Pick<GpuStorage, "shape" | "bytes">,
+  { limits }: Capabilities,
+  what: string,
+): void {
   const most = limits.maxStorageBufferBindingSize;
   if (bytes <= most) return;
   throw new LimitError(

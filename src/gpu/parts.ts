@@ -48,7 +48,11 @@ export interface PieceRunner {
   /** Selects as `select`, and in pieces what the device cannot bind; plans with durations. */
   readonly selectAround: (select: Select, selectTimed: Select, timed: DeviceParts["timed"]) => Select;
   /** Throws for a tensor that the device cannot bind as a whole. */
-  readonly requireBindable: (storage: GpuStorage, capabilities: Capabilities, what: string) => void;
+  readonly requireBindable: (
+    tensor: Pick<GpuStorage, "shape" | "bytes">,
+    capabilities: Capabilities,
+    what: string,
+  ) => void;
   /** As `runOperation`, by the plan that it selected. */
   readonly run: (
     parts: DeviceParts,

@@ -1,7 +1,8 @@
 /** Runs operations that name their tensors themselves (planning/tensorOperation.ts). */
 import { entriesOf } from "../base/entries.js";
 import type { BindingSource, SolverPlan } from "../planning/solver.js";
-import { named, selectTensorSolver, type TensorOperation } from "../planning/tensorOperation.js";
+import { product } from "../problem/geometry.js";
+import { named, selectTensorSolver, type TensorOperation, type TensorSpec } from "../planning/tensorOperation.js";
 import type { PooledBuffer } from "./device/bufferPool.js";
 import { bytesOfValues, type GpuStorage } from "./device/storage.js";
 import type { DeviceParts } from "./parts.js";
@@ -26,6 +27,9 @@ export function runTensorOperation(
     recorder.requireUsable(storage);
     pieces?.requireBindable(storage, capabilities, operation.name);
   }
+  for (const spec of Object.values(operation.results)) {
+    pieces?.requireBindable({ ...spec, bytes: bytesOf(spec) }, capabilities, operation.name);
+  }
   const prepared = prepare(parts, operation);
   const buffers: OperationBuffers = { unused };
   for (const [name, { pooled }] of entriesOf(operands)) buffers[named(name)] = pooled;
@@ -49,18 +53,17 @@ export function runTensorOperation(
   return writes;
 }
 
+const bytesOf = ({ shape, dtype }: TensorSpec): number => bytesOfValues(product(shape), dtype);
+
 function prepare({ plans, labels, capabilities, timedBy }: DeviceParts, operation: TensorOperation): PreparedPlan {
   const { name, operands, results, key } = operation;
   const specs = new Map(
     [...Object.entries(operands), ...Object.entries(results)].map(([tensor, spec]) => [named(tensor), spec] as const),
   );
-  const bytesOf = (source: BindingSource): number => {
-    const { shape, dtype } = specs.get(source as ReturnType<typeof named>) ?? { shape: [0], dtype: "float32" };
-    return bytesOfValues(
-      shape.reduce((size, extent) => size * extent, 1),
-      dtype,
-    );
+  const bytesOfBinding = (source: BindingSource): number => {
+    const spec = specs.get(source as ReturnType<typeof named>);
+    return spec ? bytesOf(spec) : 0;
   };
-  const plan = (): SolverPlan => timedBy(selectTensorSolver(operation, capabilities).plan, bytesOf);
+  const plan = (): SolverPlan => timedBy(selectTensorSolver(operation, capabilities).plan, bytesOfBinding);
   return plans.get(`${name} ${key}`, plan, () => undefined, labels && (() => name));
 }

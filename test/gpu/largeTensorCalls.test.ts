@@ -1,5 +1,6 @@
 /** All that touches a tensor which the device cannot bind as a whole: it works, or it is a LimitError at the call. */
 import { type Engine, LimitError, type Tensor } from "webgpu-conv";
+import { interpolate } from "webgpu-conv/nn";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
 import { Random, reals } from "../support/data.js";
@@ -206,6 +207,18 @@ describe("what is refused", () => {
       const texture = device.createTexture({ size: [60, 120], format: "rgba8unorm", usage });
       await expect(small.draw(x, texture)).rejects.toThrow(message);
       texture.destroy();
+    });
+  });
+
+  gpuTest("an operation of networks whose result cannot be bound", async ({ engine }) => {
+    await onBindings(engine, 64 * KIB, async (small) => {
+      using x = small.tensor(VALUES.subarray(0, 2 * 60 * 60), [1, 2, 60, 60]);
+      expect(() => interpolate(x, { scaleFactor: 2 })).toThrow(LimitError);
+      expect(() => interpolate(x, { scaleFactor: 2 })).toThrow(
+        "interpolate takes a tensor as one binding, and that of shape [1, 2, 120, 120] has 115,200 bytes; the device binds 65,536",
+      );
+      using less = interpolate(x, { scaleFactor: 0.5 });
+      expect((await less.data())[0]).toBe(VALUES[0]);
     });
   });
 

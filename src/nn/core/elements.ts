@@ -3,8 +3,8 @@ import type { Capabilities } from "../../planning/capabilities.js";
 import { foldWorkgroups, type Workgroups } from "../../planning/solver.js";
 import type { DType } from "../../problem/dtype.js";
 
-/** Threads of a workgroup in kernels with a thread for each element. */
-const THREADS = 64;
+/** Threads of a workgroup in the kernels of networks. */
+export const THREADS = 64;
 
 /** Workgroups of 64 threads, one for each of so many elements. */
 export const workgroupsFor = (elements: number, capabilities: Capabilities): Workgroups =>

@@ -20,6 +20,7 @@ import {
   type PoolOptions,
   reachOf,
   readWindows,
+  tapsSummed,
   windowConstants,
   type Windows,
 } from "./windows.js";
@@ -74,7 +75,7 @@ function averagePool(x: Tensor, rank: Rank, options: AveragePoolOptions): Tensor
   return y;
 }
 
-function averagePoolOperation(windows: Windows, x: TensorSpec, divisor: Divisor): TensorOperation {
+export function averagePoolOperation(windows: Windows, x: TensorSpec, divisor: Divisor): TensorOperation {
   const { input, output, padBegin } = windows;
   const elements = elementsOf(output);
   const constants = { ...windowConstants(windows), DIVISOR: divisor.fixed ?? 0 };
@@ -102,6 +103,7 @@ function averagePoolOperation(windows: Windows, x: TensorSpec, divisor: Divisor)
               },
               bindings: { source: named("x"), result: named("y") },
               workgroups: workgroupsFor(elements, capabilities),
+              multiplyAdds: tapsSummed(windows),
             }),
           ],
           scratchBytes: {},

@@ -8,12 +8,12 @@ import { elementOf, workgroupsFor } from "../../core/elements.js";
 import { makeOperation, runOne } from "../../core/operation.js";
 import { elementsOf, forEachPlace, placeIn } from "../../core/volumes.js";
 import { countedRange, type Divisor, divisorOf } from "./divisor.js";
-import { forEachTap, outputSpec, windowConstants, type Windows } from "./windows.js";
+import { forEachTap, outputSpec, windowConstants, type Windows, windowsSummed } from "./windows.js";
 
 export const averagePoolGradient = (windows: Windows, x: TensorSpec, divisor: Divisor, dy: Tensor): Tensor =>
   runOne(averagePoolGradientOperation(windows, x, divisor), { dy });
 
-function averagePoolGradientOperation(windows: Windows, dx: TensorSpec, divisor: Divisor): TensorOperation {
+export function averagePoolGradientOperation(windows: Windows, dx: TensorSpec, divisor: Divisor): TensorOperation {
   const { input, output, padBegin } = windows;
   const elements = elementsOf(input);
   return makeOperation({
@@ -39,6 +39,7 @@ function averagePoolGradientOperation(windows: Windows, dx: TensorSpec, divisor:
               },
               bindings: { upstream: named("dy"), result: named("dx") },
               workgroups: workgroupsFor(elements, capabilities),
+              multiplyAdds: windowsSummed(windows),
             }),
           ],
           scratchBytes: {},

@@ -19,6 +19,7 @@ import {
   type PoolOptions,
   reachOf,
   readWindows,
+  tapsSummed,
   windowConstants,
   type Windows,
 } from "./windows.js";
@@ -66,7 +67,7 @@ function maxPool(x: Tensor, rank: Rank, options: MaxPoolOptions): Tensor {
 }
 
 /** @param saves whether the tap that each window took is a second result: a quarter of a number or more, the fewest bytes */
-function maxPoolOperation(windows: Windows, x: TensorSpec, saves: boolean): TensorOperation {
+export function maxPoolOperation(windows: Windows, x: TensorSpec, saves: boolean): TensorOperation {
   const { input, output, padBegin } = windows;
   const y = outputSpec(windows, x);
   const elements = elementsOf(output);
@@ -95,6 +96,7 @@ function maxPoolOperation(windows: Windows, x: TensorSpec, saves: boolean): Tens
               },
               bindings: { source: named("x"), result: named("y"), taps: saves ? named("taps") : "unused" },
               workgroups: workgroupsFor(elements, capabilities),
+              multiplyAdds: tapsSummed(windows),
             }),
           ],
           scratchBytes: {},

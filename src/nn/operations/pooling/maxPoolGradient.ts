@@ -8,7 +8,7 @@ import { elementOf, workgroupsFor } from "../../core/elements.js";
 import { makeOperation, runOne } from "../../core/operation.js";
 import { elementsOf, forEachPlace, placeIn } from "../../core/volumes.js";
 import { packedSpec, tapIn, tapsPerWord } from "./packedTaps.js";
-import { forEachTap, outputSpec, windowConstants, type Windows } from "./windows.js";
+import { forEachTap, outputSpec, windowConstants, type Windows, windowsSummed } from "./windows.js";
 
 /** @param taps what each window took, as the forward pass saved it */
 export const maxPoolGradient = (
@@ -17,7 +17,7 @@ export const maxPoolGradient = (
   { dy, taps }: { readonly dy: Tensor; readonly taps: Tensor },
 ): Tensor => runOne(maxPoolGradientOperation(windows, x), { dy, taps });
 
-function maxPoolGradientOperation(windows: Windows, dx: TensorSpec): TensorOperation {
+export function maxPoolGradientOperation(windows: Windows, dx: TensorSpec): TensorOperation {
   const { input, output, padBegin } = windows;
   const elements = elementsOf(input);
   return makeOperation({
@@ -36,6 +36,7 @@ function maxPoolGradientOperation(windows: Windows, dx: TensorSpec): TensorOpera
               uniforms: { inputSize: input.size, outputSize: output.size, inner: input.inner, padBegin, elements },
               bindings: { upstream: named("dy"), taps: named("taps"), result: named("dx") },
               workgroups: workgroupsFor(elements, capabilities),
+              multiplyAdds: windowsSummed(windows),
             }),
           ],
           scratchBytes: {},

@@ -5,8 +5,11 @@ import type { Layout } from "../../../problem/layout.js";
 import { type Padding, type PerAxis, readPadding, readPerAxis } from "../../../problem/options.js";
 import type { Rank } from "../../../problem/problem.js";
 import type { Reach, TensorSpec } from "../../../planning/tensorOperation.js";
+import { wholeWorkgroups } from "../../../solvers/shared/constants.js";
+import { THREADS } from "../../core/elements.js";
 import { showShape } from "../../core/operation.js";
 import {
+  elementsOf,
   readVolumes,
   resized,
   shapeOf,
@@ -122,6 +125,18 @@ export const reachOf = ({ kernel, stride, dilation }: Windows): Reach => ({
 
 /** Taps of a window. */
 export const tapsOf = ({ kernel }: Windows): number => product(kernel);
+
+/** Terms that the threads of a kernel sum, each the taps of a window. */
+export const tapsSummed = (windows: Windows): number =>
+  wholeWorkgroups(elementsOf(windows.output), THREADS) * tapsOf(windows);
+
+/** Likewise of a gradient's, each the windows that may reach over a position. */
+export function windowsSummed(windows: Windows): number {
+  const over = reachOf(windows).extent.map((extent, axis) =>
+    Math.min(Math.ceil(extent / windows.stride[axis]), windows.output.size[axis]),
+  );
+  return wholeWorkgroups(elementsOf(windows.input), THREADS) * product(over);
+}
 
 /** What kernels over windows are compiled for. */
 export const windowConstants = ({ input, kernel, stride, dilation }: Windows) => ({

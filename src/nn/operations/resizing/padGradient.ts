@@ -27,6 +27,8 @@ export function padGradientOperation(padded: Padded, dx: TensorSpec): TensorOper
               uniforms: { inputSize: input.size, outputSize: output.size, inner: input.inner, elements, padBegin },
               bindings: { upstream: named("dy"), result: named("dx") },
               workgroups: workgroupsFor(elements, capabilities),
+              // Each result has one source or none.
+              multiplyAdds: elementsOf(output),
             }),
           ],
           scratchBytes: {},

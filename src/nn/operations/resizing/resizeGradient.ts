@@ -32,6 +32,8 @@ export function resizeGradientOperation(resizing: Resizing, dx: TensorSpec): Ten
               },
               bindings: { upstream: named("dy"), result: named("dx") },
               workgroups: workgroupsFor(elements, capabilities),
+              // Each result has two neighbours along an axis, or one.
+              multiplyAdds: 2 ** input.rank * elementsOf(output),
             }),
           ],
           scratchBytes: {},
