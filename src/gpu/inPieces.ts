@@ -20,6 +20,7 @@ import { type GpuStorage, requireReadable } from "./device/storage.js";
 import type { DeviceParts, PieceRunner } from "./parts.js";
 import { betweenPasses, type Bound, byKernel, type Copy, copyOf, inWords } from "./pieceCopies.js";
 import type { OperationBuffers } from "./pipelines/prepared.js";
+import type { Trial } from "./pipelines/trial.js";
 import { trialFor } from "./preparePlan.js";
 import type { RecordedOperation } from "./recording/batch.js";
 import { type TriedPiece, untilPieceTried } from "./runAgain.js";
@@ -140,9 +141,10 @@ class Recording {
 
   #run(piece: PlannedPiece<SolverPlan>, buffers: OperationBuffers, after: readonly Copy[]): void {
     const { plans, unused, labels } = this.#parts;
-    const { operation, operands, plan, key } = piece;
+    const { operation, operands, plan, key, widened } = piece;
     const label = labels && (() => labels.ofOperation(operation));
-    const tryOut = trialFor(this.#parts, operation);
+    const tried = widened ?? piece;
+    const tryOut = (): Trial | undefined => trialFor(this.#parts, tried.operation)(tried.plan);
     const prepared = plans.get(key, () => this.#parts.timed(plan, operation), tryOut, label);
     const before: Copy[] = [];
     buffers.unused = unused;
@@ -164,7 +166,13 @@ class Recording {
       after,
       reads,
       prepared.label,
-      prepared.trial && { trial: prepared.trial, operation, buffers, choice: this.#choice },
+      prepared.trial && {
+        trial: prepared.trial,
+        operation,
+        isWidened: widened !== undefined,
+        buffers,
+        choice: this.#choice,
+      },
     );
     taken.forEach((one) => this.#release(one));
   }

@@ -1,7 +1,8 @@
 /** The plan of an operation, made ready for the device. */
 import type { SolverChoice } from "../planning/choice.js";
 import type { SolverPlan } from "../planning/solver.js";
-import type { ConvOperation } from "../problem/operation.js";
+import { type ConvOperation, keyOf } from "../problem/operation.js";
+import { withOperandsWidened } from "../solvers/passes/conversions.js";
 import type { DeviceParts } from "./parts.js";
 import type { PreparedPlan } from "./pipelines/prepared.js";
 import type { Trial } from "./pipelines/trial.js";
@@ -18,6 +19,25 @@ export function preparePlan(
   const planKey = choice === undefined ? variant : `${variant} ${JSON.stringify(choice)}`;
   const label = labels && (() => labels.ofOperation(operation));
   return plans.get(planKey, () => select(operation, capabilities, choice).plan, trialFor(parts, operation), label);
+}
+
+/**
+ * The plan of a piece of an operation, by whatever solver does it.
+ *
+ * @param isWidened whether it is a part of sums of float16, which stays float32
+ */
+export function preparePiece(parts: DeviceParts, operation: ConvOperation, isWidened: boolean): PreparedPlan {
+  const key = keyOf(operation);
+  if (!isWidened) return preparePlan(parts, operation, undefined, key);
+  const { plans, labels, capabilities, select } = parts;
+  const widened: ConvOperation = { ...operation, dtype: "float32" };
+  const { plan } = select(widened, capabilities, undefined);
+  return plans.get(
+    `${key} widened`,
+    () => withOperandsWidened(plan, operation, capabilities),
+    () => trialFor(parts, widened)(plan),
+    labels && (() => labels.ofOperation(operation)),
+  );
 }
 
 /** Begins the trial of a plan of the operation. What runs in pieces has one for each piece. */

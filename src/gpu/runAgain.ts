@@ -3,12 +3,12 @@ import type { RoleStorages } from "../backend/backend.js";
 import { entriesOf } from "../base/entries.js";
 import { DeviceError, textOf } from "../base/errors.js";
 import { isReplaceable, type SolverChoice } from "../planning/choice.js";
-import { type ConvOperation, keyOf, resultRoles } from "../problem/operation.js";
+import { type ConvOperation, resultRoles } from "../problem/operation.js";
 import type { GpuStorage } from "./device/storage.js";
 import type { DeviceParts } from "./parts.js";
 import type { OperationBuffers, PreparedPlan, RecordedDispatch } from "./pipelines/prepared.js";
 import type { Trial } from "./pipelines/trial.js";
-import { preparePlan } from "./preparePlan.js";
+import { preparePiece, preparePlan } from "./preparePlan.js";
 import type { Batch, RecordedOperation } from "./recording/batch.js";
 
 /** What was recorded. */
@@ -47,6 +47,8 @@ export function untilTried(
 export interface TriedPiece {
   readonly trial: Trial;
   readonly operation: ConvOperation;
+  /** Whether it is a part of sums of float16, which stays float32. */
+  readonly isWidened: boolean;
   readonly buffers: OperationBuffers;
   /** Of the whole. */
   readonly choice: SolverChoice | undefined;
@@ -59,10 +61,10 @@ export function untilPieceTried(
   recordedWith: (dispatches: RecordedDispatch[]) => RecordedOperation,
 ): Pick<RecordedOperation, "trial" | "again"> {
   if (tried?.trial.verdict !== "pending") return {};
-  const { trial, operation, buffers, choice } = tried;
+  const { trial, operation, isWidened, buffers, choice } = tried;
   const again = (batch: Batch): RecordedOperation =>
     orError(parts, trial, choice, recordedWith([]), () => {
-      const prepared = preparePlan(parts, operation, undefined, keyOf(operation));
+      const prepared = preparePiece(parts, operation, isWidened);
       const dispatches = bindAgain(parts, prepared, buffers, batch);
       const next = prepared.trial && { ...tried, trial: prepared.trial };
       return { ...recordedWith(dispatches), ...untilPieceTried(parts, next, recordedWith) };

@@ -3,6 +3,7 @@ import { ConvError } from "../base/errors.js";
 import type { Capabilities } from "../planning/capabilities.js";
 import type { SolverChoice } from "../planning/choice.js";
 import { orderOf } from "../planning/order.js";
+import type { PlannedPiece } from "../planning/pieces.js";
 import type { SolverConfig, SolverPlan } from "../planning/solver.js";
 import { unbound } from "../planning/unbound.js";
 import { type ConvOperation, elementsOf, keyOf, resultRoles } from "../problem/operation.js";
@@ -14,10 +15,7 @@ import { partialBytes } from "../solvers/shared/splits.js";
 const SPLITS = Array.from({ length: 512 }, (_, i) => i + 1);
 
 /** A plan with its key. */
-export interface KeyedPlan {
-  readonly plan: SolverPlan;
-  readonly key: string;
-}
+export type KeyedPlan = Pick<PlannedPiece<SolverPlan>, "plan" | "key" | "widened">;
 
 /** Winograd's weight gradients add what chunks of tiles make: those of a piece have as many tiles as the whole's. */
 function chunksOf(
@@ -77,11 +75,13 @@ export class AlikePlans {
   }
 
   #findForSums(operation: ConvOperation, key: string): KeyedPlan | undefined {
-    const plan = this.#plan({ ...operation, dtype: "float32" }, undefined);
+    const widened: ConvOperation = { ...operation, dtype: "float32" };
+    const plan = this.#plan(widened, undefined);
     if (!plan) return undefined;
-    const isHalf = operation.dtype === "float16";
-    const read = isHalf ? withOperandsWidened(plan, operation, this.#capabilities) : plan;
-    return { plan: read, key: this.#keyOf(key, undefined) };
+    const own = this.#keyOf(`${key} of sums`, undefined);
+    if (operation.dtype === "float32") return { plan, key: own };
+    const read = withOperandsWidened(plan, operation, this.#capabilities);
+    return { plan: read, key: own, widened: { operation: widened, plan } };
   }
 
   #plan(operation: ConvOperation, splitK: number | undefined): SolverPlan | undefined {

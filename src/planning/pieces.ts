@@ -26,6 +26,8 @@ export interface Piece {
 export interface PlannedPiece<Plan> extends Piece {
   readonly plan: Plan;
   readonly key: string;
+  /** Of a part of sums of float16: what the plan computes in float32 once it has widened the operands. */
+  readonly widened?: { readonly operation: ConvOperation; readonly plan: Plan };
 }
 
 /** How an operation runs in pieces. */

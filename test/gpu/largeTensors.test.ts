@@ -4,6 +4,7 @@
  */
 import { describe, expect } from "vitest";
 import { LimitError } from "webgpu-conv";
+import { product } from "../../src/problem/geometry.js";
 import { type Fill, Random, reals } from "../support/data.js";
 import { gpuTest } from "../support/gpuTest.js";
 import { type LargeLayer, otherBits, runLayer } from "../support/largeLayer.js";
@@ -160,9 +161,22 @@ describe("sums that read more than a binding of one pair of channels", () => {
         const { pieces } = small.explain("conv2dWeightGradient", { input, weight }, { padding: 1, dtype });
         expect(pieces?.sumParts).toBeGreaterThan(1);
         expect(otherBits(await runLayer(small, layer, coarse), await runLayer(engine, layer, coarse))).toEqual([]);
+        expect(small.kernelFaults).toEqual([]);
       });
     });
   }
+
+  // It reads float16 where it has results of float16, and float32 where it computes a part.
+  gpuTest("are computed in parts by a solver that is named, in float16", async ({ engine }) => {
+    await onBindings(engine, 2 ** 16, async (small) => {
+      const [shape, options] = [[1, 2, 301, 121], { dtype: "float16" }] as const;
+      using x = small.tensor(new Float32Array(product(shape)).fill(2 ** -4), shape, options);
+      using dy = small.tensor(new Float32Array(product(shape)).fill(1), shape, options);
+      using dw = small.conv2dWeightGradient(dy, x, [2, 2, 1, 1], { solver: "implicit-gemm" });
+      // 36,421 / 16 is rounded to a multiple of 2.
+      expect([...(await dw.data())]).toEqual([2276, 2276, 2276, 2276]);
+    });
+  });
 });
 
 describe("explain tells pieces first", () => {

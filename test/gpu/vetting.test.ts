@@ -7,6 +7,7 @@ import { Random, smallIntegers } from "../support/data.js";
 import { type Faults, failingDevice } from "../support/failingDevice.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 import { withLimits } from "../support/smallDevice.js";
+import { roundToHalf } from "../support/half.js";
 import { wrongKernels } from "../support/wrongKernels.js";
 
 const INPUT = [2, 24, 10, 12];
@@ -150,6 +151,29 @@ describe("a kernel that gives wrong results", () => {
     using named = fresh.conv2d(again, filters, { ...OPTIONS, solver });
     await expect(named.data()).rejects.toThrow(/does not work on this device/);
     await expect(fresh.finish()).rejects.toThrow(DeviceError);
+  });
+
+  gpuTest("of a part of sums of float16 is replaced by another that keeps float32", async ({ engine: shared }) => {
+    const small = withLimits(deviceOf(shared), { maxStorageBufferBindingSize: 16_384 });
+    const { device, faults } = failingDevice(small.device);
+    using engine = await createEngine({ device, onWarning: () => undefined });
+    const [shape, options] = [[1, 2, 101, 91], { dtype: "float16" }] as const;
+    const weight = [2, 2, 3, 3];
+    const { pieces, dispatches } = engine.explain(
+      "conv2dWeightGradient",
+      { input: shape, weight },
+      { padding: 1, ...options },
+    );
+    expect(pieces?.sumParts).toBeGreaterThan(1);
+    const kernels = dispatches.map(({ kernel }) => kernel).filter((name) => !/^(convert|copy|reduce)/.test(name));
+    faults.rewrite = wrongKernels([...new Set(kernels)]);
+    using x = engine.tensor(new Float32Array(2 * 101 * 91).fill(1), shape, options);
+    using dy = engine.tensor(new Float32Array(2 * 101 * 91).fill(1 / 8), shape, options);
+    using dw = engine.conv2dWeightGradient(dy, x, weight, { padding: 1 });
+    // Sums of 101 x 91 products, less at the edges, rounded to float16 once.
+    const rows = [100, 101, 100].flatMap((height) => [90, 91, 90].map((width) => roundToHalf((height * width) / 8)));
+    expect([...(await dw.data())]).toEqual([...rows, ...rows, ...rows, ...rows]);
+    expect(new Set(engine.kernelFaults.map(({ reason }) => reason))).toEqual(new Set(["wrong results"]));
   });
 
   gpuTest("in gradients is replaced, where several solvers in a row are wrong, too", async ({ engine: shared }) => {
