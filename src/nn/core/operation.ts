@@ -7,7 +7,7 @@ import { tensorRefusal } from "../../backend/limits.js";
 import { require, show } from "../../base/errors.js";
 import { dataKey } from "../../base/keys.js";
 import type { TensorOperation, TensorSpec } from "../../planning/tensorOperation.js";
-import { BYTES_PER_ELEMENT, type DType, storedValues } from "../../problem/dtype.js";
+import { BYTES_PER_ELEMENT, type DType, encode } from "../../problem/dtype.js";
 import { product } from "../../problem/geometry.js";
 import { requireTensor, Tensor } from "../../tensor/tensor.js";
 import { portable } from "./conversions.js";
@@ -92,7 +92,7 @@ export function runOperation(
     requireFits(tensorRefusal("the result", shape, BYTES_PER_ELEMENT[dtype], core.backend));
   }
   const isEmpty = list.some(([, { size }]) => size === 0);
-  const made = isEmpty ? zeros(context, results) : core.backend.runTensors(operation, storages);
+  const made = isEmpty ? ofNothing(context, operation) : core.backend.runTensors(operation, storages);
   return results.map(({ shape }, i) => context.adopt(shape, made[i]));
 }
 
@@ -102,9 +102,16 @@ export function runOne(...given: Parameters<typeof runOperation>): Tensor {
   return result;
 }
 
-/** Of an empty batch: sums of nothing, and tensors without values. */
-const zeros = ({ core: { backend } }: Context, results: readonly TensorSpec[]): TensorStorage[] =>
-  results.map(({ shape, dtype }) => backend.upload(storedValues(product(shape), dtype), shape, dtype));
+/** Of an empty batch: tensors without values, sums of nothing, which are 0, and means, which are NaN. No other values count. */
+function ofNothing({ core: { backend } }: Context, { operands, results, compute }: TensorOperation): TensorStorage[] {
+  const noValues = Object.entries(operands).map(
+    ([name, { shape }]) => [name, new Float64Array(product(shape))] as const,
+  );
+  const computed = compute(Object.fromEntries(noValues));
+  return Object.entries(results).map(([name, { shape, dtype }]) => {
+    return backend.upload(encode(Float64Array.from(computed[name]), dtype), shape, dtype);
+  });
+}
 
 /** "[1, 3, 8, 8]". */
 export const showShape = (shape: readonly number[]): string => show([...shape]);

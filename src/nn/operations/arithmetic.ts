@@ -13,6 +13,7 @@ import { recordStep, tapeOf } from "../tape/step.js";
 import type { Term } from "../core/terms.js";
 import { activate } from "./activate.js";
 import { runElementwise } from "./elementwise.js";
+import { reshape } from "./reshape.js";
 import { gradientFor } from "./termGradients.js";
 
 export interface BroadcastOptions {
@@ -71,7 +72,10 @@ export function scale(x: Tensor, factor: Tensor | number): Tensor {
   require(typeof factor === "number" || specOf(factor, "factor").shape.every((extent) => extent === 1), () => {
     return `factor has shape ${show([...(factor as Tensor).shape])}; expected a number, or a tensor of one value: mul broadcasts`;
   });
-  return mul(x, factor);
+  if (typeof factor === "number" || factor.shape.length === 1) return mul(x, factor);
+  // Of as many axes as it has, the result would have at least that many.
+  using one = reshape(factor, [1]);
+  return mul(x, one);
 }
 
 function layoutOf(options: BroadcastOptions): Layout {

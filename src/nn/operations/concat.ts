@@ -1,5 +1,6 @@
 /** Tensors side by side along an axis, and slices out of one. */
 import { require, show } from "../../base/errors.js";
+import { listOf } from "../../base/list.js";
 import { named, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
@@ -25,17 +26,19 @@ export function concat(tensors: readonly Tensor[], axis = 1): Tensor {
       return `tensors[${String(i)}] has shape ${showShape(shape)}; expected that of tensors[0], ${showShape(specs[0].shape)}, but for axis ${String(along)}`;
     });
   }
-  const y = runOne(
-    concatOperation(specs, along),
-    Object.fromEntries(tensors.map((tensor, i) => [operandName(i), tensor])),
-  );
   const parts = specs.map(({ shape }) => shape[along]);
+  // What is empty adds nothing, and where it is an operand the whole is computed of nothing.
+  const filled = parts.map((extent) => extent > 0 || Math.max(...parts) === 0);
+  const y = runOne(
+    concatOperation(specs, along, filled),
+    Object.fromEntries(tensors.map((tensor, i) => [operandName(i), tensor] as const).filter((_, i) => filled[i])),
+  );
   recordStep({
     name: "concat",
     inputs: tensors,
     outputs: [y],
     saved: [],
-    backward: ([dy]) => (dy ? split(dy, parts, along) : []),
+    backward: ([dy]) => (dy ? runOperation(splitOperation(specOf(dy, "dy"), parts, along), { x: dy }) : []),
   });
   return y;
 }
@@ -49,6 +52,9 @@ export function concat(tensors: readonly Tensor[], axis = 1): Tensor {
 export function split(x: Tensor, extents: readonly number[], axis = 1): Tensor[] {
   const spec = specOf(x, "x");
   const along = readAxis(axis, spec.shape.length);
+  require(listOf(extents) !== undefined, () => {
+    return `extents is ${show(extents)}; expected a list of the parts' extents along axis ${String(along)}: [${show(extents)}, ...]`;
+  });
   const sum = extents.reduce((total, extent) => total + extent, 0);
   require(extents.every((extent) => Number.isSafeInteger(extent) && extent >= 1) && sum === spec.shape[along], () => {
     return `extents is ${show([...extents])}; expected integers of at least 1 whose sum is ${String(spec.shape[along])}, the extent of axis ${String(along)}`;
@@ -188,9 +194,10 @@ function splitOperation(
       {
         name: "copy",
         plan: (capabilities) => ({
-          dispatches: wanted.map((i) => {
+          dispatches: wanted.flatMap((i) => {
+            if (slices[i].run === 0) return [];
             const bindings = { source: named("x"), result: named(operandName(i)) } as const;
-            return copySlice(slices[i], bindings, x.dtype, capabilities);
+            return [copySlice(slices[i], bindings, x.dtype, capabilities)];
           }),
           scratchBytes: {},
         }),

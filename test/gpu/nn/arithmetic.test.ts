@@ -79,7 +79,14 @@ describe("arithmetic", () => {
       inputs: { a: { shape: [2, 3] }, s: { shape: [1] } },
       compute: ({ a, s }) => [mul(a, a), add(a, a, { activation: "relu" }), scale(a, s), scale(a, -2)],
     });
+    await checkGradients(engine, {
+      inputs: { a: { shape: [3] }, s: { shape: [1, 1, 1] } },
+      compute: ({ a, s }) => scale(a, s),
+    });
     using x = engine.tensor([1, 2], [2]);
+    using single = engine.tensor([3], [1, 1, 1]);
+    using scaled = scale(x, single);
+    expect(scaled.shape).toEqual([2]);
     using factor = engine.tensor([3], [1]);
     using compiled = await engine.compile(() => scale(x, factor));
     using y = compiled.result;

@@ -304,6 +304,7 @@ describe("errors", () => {
     expect(() => crossEntropy(x, right, { reduction: "avg" as never })).toThrow(/reduction is "avg"; expected/);
     expect(() => checkLabels([0, -100, 2], 2)).toThrow("label 2 is 2; expected an integer from 0 to 1, for 2 classes");
     expect(() => checkLabels([0, NaN], 2)).toThrow("label 1 is NaN");
+    expect(() => checkLabels(right as never, 2)).toThrow(/labels is .*; expected numbers on the host/);
     checkLabels([1, -100, 0], 2);
     checkLabels([1, 255], 2, 255);
   });

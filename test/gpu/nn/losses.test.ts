@@ -1,6 +1,6 @@
 /** Losses of elements, sums and means: values, gradients, element types, errors. */
 import { createEngine } from "webgpu-conv";
-import { bceWithLogits, huberLoss, l1Loss, mean, mseLoss, smoothL1Loss, sum, Tape } from "webgpu-conv/nn";
+import { bceWithLogits, crossEntropy, huberLoss, l1Loss, mean, mseLoss, smoothL1Loss, sum, Tape } from "webgpu-conv/nn";
 import { describe, expect } from "vitest";
 import { Random } from "../../support/data.js";
 import { gpuTest } from "../../support/gpuTest.js";
@@ -77,6 +77,38 @@ describe("losses of elements", () => {
     // Beyond float16's largest number: the loss is float32.
     using large = mseLoss(half, zero);
     expect([large.dtype, ...(await large.data())]).toEqual(["float32", 90_000]);
+  });
+
+  gpuTest("of an empty batch: sums are 0, means NaN", async ({ bare: engine }) => {
+    using cpu = await createEngine({ backend: "cpu" });
+    for (const own of [engine, cpu]) {
+      using x = own.tensor([], [0, 3]);
+      using labels = own.tensor([], [0]);
+      for (const of of [mseLoss, l1Loss, huberLoss, bceWithLogits, crossEntropy]) {
+        const target = of === crossEntropy ? labels : x;
+        for (const [reduction, expected] of [
+          ["mean", [NaN]],
+          ["sum", [0]],
+          ["none", []],
+        ] as const) {
+          using tape = new Tape(own);
+          using loss = tape.run(() => of(x, target, { reduction }));
+          expect([...(await loss.data())], `${of.name}, ${reduction}`).toEqual(expected);
+          if (reduction === "none") continue;
+          const [dx] = tape.gradients(loss, [x]);
+          expect(dx.shape).toEqual([0, 3]);
+          dx.dispose();
+        }
+      }
+      using average = mean(x, { axes: 0 });
+      expect([...(await average.data())]).toEqual([NaN, NaN, NaN]);
+      using half = own.tensor([], [0, 3], { dtype: "float16" });
+      using halves = mean(half);
+      using none = sum(half);
+      expect([...(await halves.data()), ...(await none.data())]).toEqual([NaN, 0]);
+      using other = mean(x, { axes: 1 });
+      expect(other.shape).toEqual([0]);
+    }
   });
 
   gpuTest("errors", ({ bare: engine }) => {

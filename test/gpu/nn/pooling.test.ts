@@ -283,5 +283,11 @@ describe("pooling", () => {
     ] as const) {
       expect(call).toThrow(message);
     }
+    using short = engine.tensor([1, 2, 3], [1, 1, 3]);
+    using tape = new Tape(engine);
+    const wide = { kernel: 2 ** 24 + 1, padding: 2 ** 23 };
+    expect(() => tape.run(() => maxPool1d(short, wide))).toThrow(
+      "windows have 16777217 taps; expected at most 2^24 on a tape",
+    );
   });
 });

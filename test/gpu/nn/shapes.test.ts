@@ -1,5 +1,6 @@
 /** Views, and tensors side by side: values, gradients, memory. */
 import { concat, reshape, slice, split, Tape } from "webgpu-conv/nn";
+import { createEngine } from "webgpu-conv";
 import { describe, expect } from "vitest";
 import { gpuTest } from "../../support/gpuTest.js";
 import { checkGradients } from "../../support/nn/checkGradients.js";
@@ -70,6 +71,34 @@ describe("convolutions on a tape", () => {
         return concat([x, own.conv2d(once, w, { padding: 1, residual: x }), once]);
       },
     });
+  });
+});
+
+describe("empty parts", () => {
+  gpuTest("of a batch add nothing, and have empty gradients", async ({ bare: engine }) => {
+    using cpu = await createEngine({ backend: "cpu" });
+    for (const own of [engine, cpu]) {
+      using none = own.tensor([], [0, 2]);
+      using a = own.tensor([1, 2, 3, 4], [2, 2]);
+      using tape = new Tape(own);
+      using y = tape.run(() => concat([none, a, none, a], 0));
+      expect([...(await y.data())]).toEqual([1, 2, 3, 4, 1, 2, 3, 4]);
+      using upstream = own.tensor([1, 2, 3, 4, 5, 6, 7, 8], y.shape);
+      const [da, dNone] = tape.gradients(y, [a, none], { upstream });
+      expect([...(await da.data())]).toEqual([6, 8, 10, 12]);
+      expect([dNone.shape, (await dNone.data()).length]).toEqual([[0, 2], 0]);
+      da.dispose();
+      dNone.dispose();
+      using still = concat([none, none], 0);
+      expect(still.shape).toEqual([0, 2]);
+    }
+  });
+
+  gpuTest("parts are a list", ({ bare: engine }) => {
+    using x = engine.tensor([1, 2, 3, 4], [2, 2]);
+    expect(() => split(x, 1 as never)).toThrow(
+      "extents is 1; expected a list of the parts' extents along axis 1: [1, ...]",
+    );
   });
 });
 

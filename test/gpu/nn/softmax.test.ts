@@ -104,6 +104,7 @@ describe("accuracy", () => {
       [[2, 4, 130, 61], 4, "channels-first"],
       [[2, 130, 61, 4], 4, "channels-last"],
       [[3, 700], 700, "channels-first"],
+      [[1, 300_000], 300_000, "channels-first"],
     ] as const) {
       const size = shape.reduce<number>((a, b) => a * b, 1);
       const values = Float32Array.from({ length: size }, () => Math.floor(random.next() * 50));

@@ -26,12 +26,15 @@ export interface GradientCheck<Names extends string> {
 /** Differences of float64 values of this size: their error is about its square. */
 const STEP = 1e-4;
 
+/** What is left of that, as a part of the largest magnitude, for thrice differentiable functions whose derivatives are of its size. */
+const HOST_TOLERANCE = 1e-6;
+
 const listOf = (result: Tensor | readonly Tensor[]): readonly Tensor[] =>
   (Array.isArray(result) ? result : [result]) as readonly Tensor[];
 
 /**
  * Runs the function on the engine's tensors and in float64, and compares results; then the gradients, by a tape, of the sum of its
- * results times random numbers: in the middle of a graph, as it were. Leaves no tensor behind.
+ * results times random numbers: in the middle of a graph, as it were; and by a tape on the host, in float64. Leaves no tensor behind.
  */
 export async function checkGradients<Names extends string>(
   engine: Engine,
@@ -44,6 +47,19 @@ export async function checkGradients<Names extends string>(
     return { name, shape, isConstant, values: Float32Array.from(values ?? reals(size(shape))) };
   });
   const exact = makeFloat64Engine();
+  /** Gradients on the host, of a result, in float64: by the operations' own formulas there, and no kernels. */
+  const gradients64 = (i: number, by: ArrayLike<number>, names: readonly string[]): Float64Array[] => {
+    using tape = new Tape(exact.engine);
+    const own = Object.fromEntries(entries.map(({ name, shape, values }) => [name, exact.tensor(values, shape)]));
+    const result = listOf(tape.run(() => compute(own as Record<Names, Tensor>, exact.engine)))[i];
+    const upstream = exact.tensor(by, result.shape);
+    const gradients = tape.gradients(
+      result,
+      names.map((name) => own[name]),
+      { upstream },
+    );
+    return gradients.map((gradient) => Float64Array.from(exact.values(gradient)));
+  };
   const run64 = (changed?: string, at = 0, by = 0): { results: Float64Array[]; shapes: (readonly number[])[] } => {
     const tensors = entries.map(({ name, shape, values }) => {
       const own = Float64Array.from(values);
@@ -75,6 +91,11 @@ export async function checkGradients<Names extends string>(
         checked.map(({ name }) => tensors[name as Names]),
         { upstream: own },
       );
+      const onHost = gradients64(
+        i,
+        upstream[i],
+        checked.map(({ name }) => name),
+      );
       for (const [g, { name, shape, values }] of checked.entries()) {
         const only = (result: ReturnType<typeof run64>): number =>
           result.results[i].reduce((part, value, j) => part + value * upstream[i][j], 0);
@@ -82,7 +103,9 @@ export async function checkGradients<Names extends string>(
           return (only(run64(name, at, STEP)) - only(run64(name, at, -STEP))) / (2 * STEP);
         });
         expect(gradients[g].shape).toEqual(shape);
-        expectClose(await gradients[g].data(), differences, tolerance, `gradient of ${name} by result ${String(i)}`);
+        const what = `gradient of ${name} by result ${String(i)}`;
+        expectClose(await gradients[g].data(), differences, tolerance, what);
+        expectClose(onHost[g], differences, HOST_TOLERANCE, `${what} on the host`);
         gradients[g].dispose();
       }
     }

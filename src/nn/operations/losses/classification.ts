@@ -1,5 +1,6 @@
 /** Losses of classes: cross-entropy of logits with labels or distributions. */
 import { require, show } from "../../../base/errors.js";
+import { listOf, type NumberList } from "../../../base/list.js";
 import { optionKeys, requireOptions } from "../../../base/optionKeys.js";
 import { requireWord } from "../../../base/spelling.js";
 import { type Layout, readLayout } from "../../../problem/layout.js";
@@ -76,9 +77,12 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
  * tensor: on the device nothing waits for such a check.
  *
  * @param ignoreIndex -100 when absent
- * @throws ArgumentError with the first wrong label and its index.
+ * @throws ArgumentError with the first wrong label and its index, and for a tensor.
  */
-export function checkLabels(labels: ArrayLike<number>, classes: number, ignoreIndex = -100): void {
+export function checkLabels(labels: NumberList, classes: number, ignoreIndex = -100): void {
+  require(listOf(labels) !== undefined, () => {
+    return `labels is ${show(labels)}; expected numbers on the host, a Float32Array say: await tensor.data()`;
+  });
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i];
     const isLabel = label === ignoreIndex || (Number.isInteger(label) && label >= 0 && label < classes);

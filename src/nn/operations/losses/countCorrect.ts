@@ -55,7 +55,10 @@ export function countCorrectOperation(
       const right = numbers.filter((row) => {
         const values = placesOf(along, row).map((place) => logits[place]);
         const firstNaN = values.findIndex((value) => Number.isNaN(value));
-        return labels[row] === (firstNaN >= 0 ? firstNaN : values.indexOf(Math.max(...values)));
+        return (
+          labels[row] ===
+          (firstNaN >= 0 ? firstNaN : values.indexOf(values.reduce((most, value) => Math.max(most, value), -Infinity)))
+        );
       });
       return { right: Float64Array.of(right.length), counted: Float64Array.of(numbers.length) };
     },

@@ -1,5 +1,6 @@
 /** Max pooling. */
 import kernel from "../../../../shaders/nn/max_pool.wgsl";
+import { require } from "../../../base/errors.js";
 import { type OptionKeys, optionKeys, requireOptions } from "../../../base/optionKeys.js";
 import { dispatch } from "../../../planning/solver.js";
 import { named, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
@@ -11,7 +12,7 @@ import { makeOperation, runOperation, specOf } from "../../core/operation.js";
 import { elementsOf, forEachPlace, placeIn } from "../../core/volumes.js";
 import { recordStep, tapeOf } from "../../tape/step.js";
 import { maxPoolGradient } from "./maxPoolGradient.js";
-import { packTaps, packedSpec, tapsPerWord } from "./packedTaps.js";
+import { MOST_TAPS, packTaps, packedSpec, tapsPerWord } from "./packedTaps.js";
 import {
   forEachTap,
   outputSpec,
@@ -19,6 +20,7 @@ import {
   type PoolOptions,
   reachOf,
   readWindows,
+  tapsOf,
   tapsSummed,
   windowConstants,
   type Windows,
@@ -38,7 +40,7 @@ const MAX_POOL_KEYS: OptionKeys = optionKeys<MaxPoolOptions>({ ...POOL_KEYS, dil
  * @param x `[N, C, W]`, or as `layout` says; without N, too
  * @returns as PyTorch's max_pool1d: `floor((W + padding - dilation * (kernel - 1) - 1) / stride) + 1` windows, both sides'
  *   padding counted; with `ceilMode` rounded up, without a window that begins in the padding at the end
- * @throws ArgumentError for shapes and options that do not fit.
+ * @throws ArgumentError for shapes and options that do not fit, and on a tape for windows of more than 2^24 taps.
  */
 export const maxPool1d = (x: Tensor, options: MaxPoolOptions): Tensor => maxPool(x, 1, options);
 
@@ -53,6 +55,9 @@ function maxPool(x: Tensor, rank: Rank, options: MaxPoolOptions): Tensor {
   const spec = specOf(x, "x");
   const windows = readWindows(rank, spec.shape, options);
   const saves = tapeOf(x) !== undefined;
+  require(!saves || tapsOf(windows) <= MOST_TAPS, () => {
+    return `windows have ${String(tapsOf(windows))} taps; expected at most 2^24 on a tape, which float32 can number: pool in parts`;
+  });
   const [y, taps] = runOperation(maxPoolOperation(windows, spec, saves), { x });
   if (saves) {
     recordStep({
