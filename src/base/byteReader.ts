@@ -22,8 +22,20 @@ export type ByteSource = ArrayBuffer | ArrayBufferView | BlobLike | StreamLike |
 type Bytes = Uint8Array;
 type Chunks = AsyncIterator<Bytes, unknown, unknown>;
 
-/** The first two bytes of what gzip wrote. */
-const GZIP = [0x1f, 0x8b] as const;
+/**
+ * The first bytes of what gzip wrote (RFC 1952): two that name it, the method, which is always deflate, flags and the time, and what
+ * the method was told: of deflate nothing, or to compress well or fast. The length of a safetensors file's header may begin alike,
+ * but then the header's brace follows.
+ */
+const GZIP = [0x1f, 0x8b, 8] as const;
+const GZIP_EXTRA = 8;
+const DEFLATE_EXTRA: readonly number[] = [0, 2, 4];
+
+const isGzip = (first: Bytes): boolean =>
+  GZIP.every((byte, i) => first[i] === byte) && DEFLATE_EXTRA.includes(first[GZIP_EXTRA]);
+
+/** How much of a piece is decompressed at once: a piece may be a whole file. */
+const MOST_COMPRESSED = 2 ** 16;
 
 // eslint-disable-next-line @typescript-eslint/require-await
 async function* once(bytes: Bytes): AsyncGenerator<Bytes, void, undefined> {
@@ -74,14 +86,13 @@ export class ByteReader {
   /** How many bytes were taken. */
   offset = 0;
   readonly #chunks: Chunks;
-  /** What has come of the source and was not taken. */
-  #rest: Bytes = new Uint8Array(0);
+  /** What has come of the source and was not taken, in order. */
+  readonly #pieces: Bytes[] = [];
 
-  private constructor(file: string, chunks: Chunks, size: number | undefined, rest: Bytes) {
+  private constructor(file: string, chunks: Chunks, size: number | undefined) {
     this.file = file;
     this.#chunks = chunks;
     this.size = size;
-    this.#rest = rest;
   }
 
   /**
@@ -91,30 +102,48 @@ export class ByteReader {
    */
   static async open(source: ByteSource, file: string): Promise<ByteReader> {
     const { chunks, size } = open(source);
-    const plain = new ByteReader(file, chunks, size, new Uint8Array(0));
-    const first = await plain.take(GZIP.length);
-    plain.offset = 0;
-    plain.#rest = join([first, plain.#rest], first.length + plain.#rest.length);
-    if (first.length < GZIP.length || first.some((byte, i) => byte !== GZIP[i])) return plain;
+    const plain = new ByteReader(file, chunks, size);
+    if (!isGzip(await plain.#peek(GZIP_EXTRA + 1))) return plain;
     const compressed = new ReadableStream<BufferSource>({
       async pull(controller) {
-        const chunk = await plain.#next();
-        if (chunk) controller.enqueue(new Uint8Array(chunk));
+        const piece = await plain.#next(MOST_COMPRESSED);
+        if (piece) controller.enqueue(new Uint8Array(piece));
         else controller.close();
       },
       cancel: () => plain.close(),
     });
     const unpacked = compressed.pipeThrough(new DecompressionStream("gzip"));
-    return new ByteReader(file, read(unpacked), undefined, new Uint8Array(0));
+    return new ByteReader(file, read(unpacked), undefined);
   }
 
-  /** What has come next; undefined at the end. */
-  async #next(): Promise<Bytes | undefined> {
-    if (this.#rest.length > 0) {
-      const rest = this.#rest;
-      this.#rest = new Uint8Array(0);
-      return rest;
+  /** The first bytes, which stay to be taken: as many as asked for, or fewer where the source ends. */
+  async #peek(count: number): Promise<Bytes> {
+    let length = 0;
+    const pieces: Bytes[] = [];
+    while (length < count) {
+      const piece = await this.#next(Infinity);
+      if (!piece) break;
+      pieces.push(piece);
+      length += piece.length;
     }
+    this.#pieces.unshift(...pieces);
+    const first = pieces.map((piece) => piece.subarray(0, count));
+    return join(
+      first,
+      first.reduce((sum, piece) => sum + piece.length, 0),
+    ).subarray(0, count);
+  }
+
+  /** What has come next, at most `most` bytes of it; undefined at the end. */
+  async #next(most: number): Promise<Bytes | undefined> {
+    const piece = this.#pieces.shift() ?? (await this.#read());
+    if (!piece || piece.length <= most) return piece;
+    this.#pieces.unshift(piece.subarray(most));
+    return piece.subarray(0, most);
+  }
+
+  /** The source's next piece; undefined at its end. */
+  async #read(): Promise<Bytes | undefined> {
     let chunk: IteratorResult<Bytes, unknown>;
     try {
       chunk = await this.#chunks.next();
@@ -137,13 +166,11 @@ export class ByteReader {
     const pieces: Bytes[] = [];
     let length = 0;
     while (length < count) {
-      const piece = await this.#next();
+      const piece = await this.#next(count - length);
       if (!piece) break;
-      const taken = piece.subarray(0, count - length);
-      this.#rest = piece.subarray(taken.length);
-      pieces.push(taken);
-      length += taken.length;
-      this.offset += taken.length;
+      pieces.push(piece);
+      length += piece.length;
+      this.offset += piece.length;
     }
     return join(pieces, length);
   }

@@ -95,12 +95,13 @@ async function takeHeader(reader: ByteReader): Promise<SafeHeader> {
 }
 
 /**
- * Writes a file: what {@link readSafetensors} gives back, bit for bit, in the same order. Elements of more bytes come first, so
- * that all lie at multiples of their size.
+ * Writes a file: what {@link readSafetensors} gives back, bit for bit. Tensors of larger elements come first, so that all lie at
+ * multiples of their size; those of elements alike stay in the order given.
  *
  * @param tensors by name; their bytes are copied
  * @param metadata texts by name; `{ format: "pt" }` is what PyTorch's own writers say
- * @throws ArgumentError for a tensor whose bytes do not fit its shape, a name that the format keeps for itself, metadata of other types
+ * @throws ArgumentError for a tensor whose bytes do not fit its shape, a name that the format keeps for itself, metadata of other
+ *   types, and more than 100 MB of names and metadata
  */
 export function writeSafetensors(
   tensors: Iterable<readonly [name: string, tensor: SafeTensor]>,
@@ -126,6 +127,8 @@ export function writeSafetensors(
   const text = new TextEncoder().encode(`{${members.join(",")}}`);
   // Spaces behind the header let the data begin at a multiple of 8.
   const start = LENGTH_BYTES + Math.ceil(text.length / LENGTH_BYTES) * LENGTH_BYTES;
+  require(start - LENGTH_BYTES <= MOST_HEADER_BYTES, () =>
+    `names, shapes and metadata take ${grouped(text.length)} bytes; expected at most ${grouped(MOST_HEADER_BYTES)}, which readers take`);
   const bytes = new Uint8Array(start + end);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(start - LENGTH_BYTES), true);
   bytes.fill(0x20, LENGTH_BYTES, start);

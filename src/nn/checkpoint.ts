@@ -26,7 +26,12 @@ const VERSION = "1";
  *
  * @throws ArgumentError for tensors as `writeSafetensors`, and for a state that JSON would change, with the place in it
  */
-export function writeCheckpoint({ tensors, state }: Checkpoint): Uint8Array<ArrayBuffer> {
+export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
+  require(typeof checkpoint === "object" && (checkpoint as unknown) !== null, () =>
+    `the checkpoint is ${show(checkpoint)}; expected { tensors, state }`);
+  const { tensors, state } = checkpoint;
+  require(typeof state === "object" && (state as unknown) !== null && !Array.isArray(state), () =>
+    `state is ${show(state)}; expected an object`);
   requirePlain(state, "state", []);
   return writeSafetensors(tensors, { format: "pt", [VERSION_KEY]: VERSION, [STATE_KEY]: JSON.stringify(state) });
 }
@@ -68,8 +73,15 @@ function requirePlain(value: unknown, place: string, around: readonly unknown[])
     `${place} is ${show(value)}; expected plain data: texts, finite numbers, booleans, null, lists and objects of these`);
   if (!isObject) return;
   require(!around.includes(value), () => `${place} holds itself; expected plain data, which JSON can write`);
+  const inside = [...around, value];
+  if (Array.isArray(value)) {
+    const { length } = Object.keys(value);
+    for (let i = 0; i < value.length; i++) requirePlain(value[i], `${place}[${String(i)}]`, inside);
+    require(length === value.length, () =>
+      `${place} has members beside its elements; expected plain data: a list alone`);
+    return;
+  }
   for (const [key, member] of Object.entries(value)) {
-    if (member === undefined && isRecord) continue;
-    requirePlain(member, Array.isArray(value) ? `${place}[${key}]` : `${place}.${key}`, [...around, value]);
+    if (member !== undefined) requirePlain(member, `${place}.${key}`, inside);
   }
 }

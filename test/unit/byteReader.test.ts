@@ -3,7 +3,7 @@ import { createReadStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync as gzipInPool } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ByteReader, type ByteSource } from "../../src/base/byteReader.js";
 import { FileError } from "../../src/base/fileError.js";
 
@@ -87,6 +87,43 @@ describe("a source", () => {
     const taken = await reader.take(5);
     taken.fill(0);
     expect(bytes).toEqual(BYTES);
+  });
+
+  test("that is large is not copied whole, compressed or not", async () => {
+    let largest = 0;
+    const file = Uint8Array.from({ length: 2 ** 20 }, (_, i) => Math.imul(i ^ (i >>> 7), 0x9e3779b1) >>> 24);
+    const packed = gzipSync(file);
+    const recording = new Proxy(Uint8Array, {
+      construct(constructor, given: [unknown]) {
+        const bytes = Reflect.construct(constructor, given) as Uint8Array;
+        // Not those on memory that there was.
+        if (!(given[0] instanceof ArrayBuffer)) largest = Math.max(largest, bytes.length);
+        return bytes;
+      },
+    });
+    vi.stubGlobal("Uint8Array", recording);
+    try {
+      for (const source of [file, file.buffer, packed]) {
+        const reader = await ByteReader.open(source, "file");
+        for (let at = 0; at < file.length; at += 1000) await reader.take(1000);
+        expect(reader.offset).toBe(file.length);
+      }
+    } finally {
+      vi.unstubAllGlobals();
+    }
+    expect(packed.length).toBeGreaterThan(2 ** 17);
+    expect(largest).toBeLessThanOrEqual(2 ** 16);
+  });
+
+  test("that begins as gzip does, but is none, is read as it is", async () => {
+    for (const head of [
+      [0x1f, 0x8b, 1, 0, 0, 0, 0, 0, 0x7b],
+      [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0x7b],
+      [0x1f, 0x8b, 8],
+    ]) {
+      const reader = await ByteReader.open(pieces(Uint8Array.from(head), 2), "file");
+      expect([...(await reader.take(20))]).toEqual(head);
+    }
   });
 
   test("that is left early is told", async () => {

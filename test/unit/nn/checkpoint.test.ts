@@ -108,8 +108,22 @@ describe("a checkpoint", () => {
     [{ f: () => 0 }, "state.f is function f"],
     [{ random: new Random(0) }, "state.random is Random"],
     [{ circular }, "state.circular[0].circular holds itself"],
+    [[1], "state is [1]; expected an object"],
+    [7, "state is 7; expected an object"],
+    [null, "state is null; expected an object"],
+    // A hole, which JSON would make null.
+    // eslint-disable-next-line no-sparse-arrays
+    [{ list: [1, , 2] }, "state.list[1] is undefined"],
+    [{ list: new Array(3) }, "state.list[0] is undefined"],
+    [{ list: Object.assign([1], { note: 2 }) }, "state.list has members beside its elements"],
   ])("refuses %o, which JSON would not give back", (state, message) => {
-    expect(() => writeCheckpoint({ tensors: new Map(), state: state })).toThrow(message);
+    expect(() => writeCheckpoint({ tensors: new Map(), state: state as never })).toThrow(message);
+  });
+
+  test("is not made of nothing", () => {
+    expect(() => writeCheckpoint(undefined as never)).toThrow(
+      "the checkpoint is undefined; expected { tensors, state }",
+    );
   });
 
   test.each([
