@@ -3,6 +3,7 @@ import { require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import type { Random } from "../random.js";
 import type { SampleShape } from "./dataset.js";
+import { LUMA } from "./pictures.js";
 
 /**
  * Changes a picture in place.
@@ -61,9 +62,6 @@ export interface JitterOptions {
   readonly contrast?: number | undefined;
 }
 const JITTER_KEYS = optionKeys<JitterOptions>({ brightness: 1, contrast: 1 });
-
-/** How much red, green and blue count in a picture's mean: ITU-R BT.601, as in torchvision. */
-const LUMA = [0.299, 0.587, 0.114] as const;
 
 /** Changes brightness, then contrast, and clips to 0 to 1 after each: torchvision's ColorJitter, in that order. */
 export function jitter(options: JitterOptions): Augmentation {

@@ -1,5 +1,6 @@
 /** Pictures as samples: bytes of decoded files, and in pages canvases, bitmaps, video and camera frames. */
 import { require, show } from "../../base/errors.js";
+import { listOf } from "../../base/list.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { imageSize, isImageData } from "../../problem/images.js";
 import type { ImageSource } from "../../problem/pixels.js";
@@ -9,6 +10,10 @@ import type { SampleShape } from "./dataset.js";
 export interface DecodedPicture {
   readonly width: number;
   readonly height: number;
+  /** What a decoder that leaves places in a palette as they are gives besides, as fast-png does: such a picture is refused. */
+  readonly palette?: unknown;
+  /** Bits of a value: 8 or 16, where a decoder says it. */
+  readonly depth?: number | undefined;
   /** From 0 to 255, or to 65,535 in 16 bits. */
   readonly data: Uint8Array | Uint8ClampedArray | Uint16Array;
 }
@@ -19,15 +24,26 @@ export interface Picture {
   readonly shape: SampleShape;
 }
 
-/** How red, green and blue become gray: ITU-R BT.601, as in PIL. */
-const LUMA = [0.299, 0.587, 0.114] as const;
+/** How much red, green and blue count in gray: ITU-R BT.601, as in PIL and torchvision. */
+export const LUMA = [0.299, 0.587, 0.114] as const;
 
 /**
  * A decoded picture's values. Alpha is left out; colours become gray by their luma, and gray becomes three equal channels.
  *
- * @throws ArgumentError where the data do not fit width and height
+ * @throws ArgumentError where the data do not fit width and height, or are no values: places in a palette, pixels of fewer bits
  */
-export function pictureValues({ width, height, data }: DecodedPicture, channels: 1 | 3): Picture {
+export function pictureValues(picture: DecodedPicture, channels: 1 | 3): Picture {
+  require(typeof picture === "object" && (picture as unknown) !== null, () =>
+    `the picture is ${show(picture)}; expected { width, height, data }`);
+  requireChannels(channels);
+  const { width, height, data, palette, depth = 8 } = picture;
+  require(data instanceof Uint8Array || data instanceof Uint8ClampedArray || data instanceof Uint16Array, () =>
+    `the picture's data is ${show(data)}; expected a Uint8Array, Uint8ClampedArray or Uint16Array`);
+  require(palette === undefined, () =>
+    "the picture's values are places in a palette; expected colours: with fast-png, decode: (bytes) => " +
+    "{ const png = decode(bytes); return png.palette ? { ...png, palette: undefined, data: convertIndexedToRgb(png) } : png; }");
+  require(depth === 8 || depth === 16, () =>
+    `the picture has ${show(depth)} bits a value; expected 8 or 16, one value an element`);
   const pixels = width * height;
   const perPixel = data.length / pixels;
   require([1, 2, 3, 4].includes(perPixel), () =>
@@ -48,6 +64,10 @@ export function pictureValues({ width, height, data }: DecodedPicture, channels:
   return { x, shape: [channels, height, width] };
 }
 
+export function requireChannels(channels: 1 | 3): void {
+  require(([1, 3] as readonly unknown[]).includes(channels), () => `channels is ${show(channels)}; expected 1 or 3`);
+}
+
 /** How {@link readPicture} reads. */
 export interface PictureOptions {
   /** Gray (1), or red, green and blue (3, by default). */
@@ -66,10 +86,13 @@ const PICTURE_KEYS = optionKeys<PictureOptions>({ channels: 1, size: 1 }, { numb
 export function readPicture(source: ImageSource, options: PictureOptions = {}): Picture {
   requireOptions(options, PICTURE_KEYS);
   const own = imageSize(source);
-  const { channels = 3, size: [height, width] = [own.height, own.width] } = options;
-  require(([1, 3] as readonly unknown[]).includes(channels), () => `channels is ${show(channels)}; expected 1 or 3`);
-  require([height, width].every((extent) => Number.isSafeInteger(extent) && extent > 0), () =>
-    `size is ${show(options.size)}; expected [height, width], whole numbers from 1 on`);
+  const { channels = 3, size = [own.height, own.width] } = options;
+  requireChannels(channels);
+  const extents: readonly unknown[] = listOf(size) ?? [];
+  require(extents.length === 2 &&
+    extents.every((extent) => Number.isSafeInteger(extent) && (extent as number) > 0), () =>
+    `size is ${show(size)}; expected [height, width], whole numbers from 1 on`);
+  const [height, width] = size;
   const isData = isImageData(source);
   if (isData && own.height === height && own.width === width)
     return pictureValues({ height, width, data: source.data }, channels);

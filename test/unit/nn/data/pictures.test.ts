@@ -1,8 +1,8 @@
 /** Pictures as samples: decoded bytes, what a page has, folders in Node. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decode, encode } from "fast-png";
+import { convertIndexedToRgb, decode, encode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { DataLoader, FileError, pictureValues, readPicture } from "webgpu-conv/nn";
 import { folderDataset } from "webgpu-conv/nn/node";
@@ -20,6 +20,35 @@ describe("values of a decoded picture", () => {
   ])("of %s", (_, data, gray, colours) => {
     expect(pictureValues({ ...size, data }, 1)).toEqual({ x: gray, shape: [1, 1, 2] });
     expect(pictureValues({ ...size, data }, 3)).toEqual({ x: colours, shape: [3, 1, 2] });
+  });
+
+  test("are no places in a palette", () => {
+    const data = Uint8Array.of(0, 1, 2, 2, 1, 0);
+    const palette = [
+      [255, 0, 0],
+      [0, 255, 0],
+      [0, 0, 255],
+    ];
+    const indexed = decode(encode({ width: 3, height: 2, channels: 1, depth: 8, data, palette }));
+    expect(() => pictureValues(indexed, 3)).toThrow("the picture's values are places in a palette; expected colours");
+    // As the message says.
+    const picture = { ...indexed, palette: undefined, data: convertIndexedToRgb(indexed) };
+    expect([...pictureValues(picture, 3).x.subarray(0, 6)]).toEqual([1, 0, 0, 0, 0, 1]);
+    const bits = decode(encode({ width: 1, height: 2, channels: 1, depth: 1, data: Uint8Array.of(128, 0) }));
+    expect(() => pictureValues(bits, 1)).toThrow("the picture has 1 bits a value; expected 8 or 16");
+  });
+
+  test("are of a picture", () => {
+    for (const [picture, message] of [
+      [undefined, "the picture is undefined; expected { width, height, data }"],
+      [{ width: 1, height: 1 }, "the picture's data is undefined; expected a Uint8Array"],
+      [{ width: 1, height: 1, data: [1] }, "the picture's data is [1]; expected a Uint8Array"],
+    ] as const) {
+      expect(() => pictureValues(picture as never, 1)).toThrow(message);
+    }
+    expect(() => pictureValues({ ...size, data: new Uint8Array(2) }, 2 as never)).toThrow(
+      "channels is 2; expected 1 or 3",
+    );
   });
 
   test("fit width and height", () => {
@@ -72,6 +101,9 @@ describe("a page's picture", () => {
     expect(() => readPicture({ data, width: 2, height: 1 }, { size: [0, 1] })).toThrow(
       "size is [0, 1]; expected [height, width]",
     );
+    expect(() => readPicture({ data, width: 2, height: 1 }, { size: 28 as never })).toThrow(
+      "size is 28; expected [height, width]",
+    );
     expect(() => readPicture({ data, width: 2, height: 1 }, { size: [5, 5] })).toThrow(
       "there is no OffscreenCanvas here",
     );
@@ -99,6 +131,12 @@ describe("a folder", () => {
     put("odd/cat/c.png", png(1).subarray(0, 30));
     put("bare/file.png", png(1));
     mkdirSync(join(folder, "empty/cat"), { recursive: true });
+    put("linked/dog/inner/a.png", png(2));
+    put("linked/dog/b.png", png(40));
+    symlinkSync(join(folder, "good/cat"), join(folder, "linked/cat"));
+    symlinkSync(join(folder, "good/dog/a.png"), join(folder, "linked/dog/a.png"));
+    put("dangling/cat/a.png", png(1));
+    symlinkSync(join(folder, "absent"), join(folder, "dangling/dog"));
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -112,6 +150,20 @@ describe("a folder", () => {
     }
     const filtered = await folderDataset(join(folder, "good"), { decode, filter: (name) => name !== "b.png" });
     expect(filtered).toMatchObject({ size: 2, shape: [3, 2, 3] });
+  });
+
+  test("has what links lead to, and nothing of folders within its classes", async () => {
+    const dataset = await folderDataset(join(folder, "linked"), { decode, channels: 1 });
+    expect(dataset).toMatchObject({ size: 3, classes: ["cat", "dog"] });
+    const samples = await Promise.all([0, 1, 2].map((index) => dataset.get(index)));
+    expect(samples.map(({ x, label }) => [Math.round(255 * x[0]), label])).toEqual([
+      [30, 0],
+      [10, 1],
+      [40, 1],
+    ]);
+    await expect(folderDataset(join(folder, "dangling"), { decode })).rejects.toThrow(
+      /dangling: cannot be listed: Error: ENOENT/,
+    );
   });
 
   test("with a picture that is torn or of another size names it when it is asked for", async () => {
@@ -131,5 +183,8 @@ describe("a folder", () => {
     await expect(from("empty")).rejects.toThrow(/cat: has no pictures/);
     await expect(from("absent")).rejects.toThrow(/absent: cannot be listed: Error: ENOENT/);
     await expect(folderDataset(folder, {} as never)).rejects.toThrow("decode is undefined; expected a function");
+    await expect(folderDataset(folder, { decode, filter: /png$/ as never })).rejects.toThrow(
+      "filter is RegExp; expected a function",
+    );
   });
 });
