@@ -41,7 +41,7 @@ const bar = new cliProgress.SingleBar({
   clearOnComplete: false,
 });
 const start = performance.now();
-const losses = await trainNetwork({
+const training = trainNetwork({
   engine,
   network,
   train,
@@ -55,7 +55,8 @@ const losses = await trainNetwork({
     bar.update(step, shown);
   },
 });
-bar.stop();
+// The terminal's cursor comes back where training fails, too.
+const losses = await training.finally(() => bar.stop());
 const seconds = (performance.now() - start) / 1000;
 
 /** Means of the losses, as many as a terminal is wide. */

@@ -1,6 +1,7 @@
 /** Trains a network on glyphs, and counts how many it gets right that it has not seen. */
 import type { Engine } from "webgpu-conv";
 import {
+  accuracy,
   adam,
   compileTraining,
   cosineDecay,
@@ -10,7 +11,6 @@ import {
   type Module,
   parametersOf,
 } from "webgpu-conv/nn";
-import { CLASSES } from "./network.js";
 
 export interface TrainingPlan {
   readonly engine: Engine;
@@ -58,12 +58,10 @@ export async function accuracyOn(engine: Engine, network: Module, dataset: Datas
   let right = 0;
   for await (const { x, shape, labels } of new DataLoader(dataset, { batchSize: 250, shuffle: false })) {
     using images = engine.tensor(x, shape);
+    using answers = engine.tensor(labels, [labels.length]);
     using logits = network.forward(images);
-    const scores = await logits.data();
-    labels.forEach((label, i) => {
-      const own = scores.subarray(i * CLASSES, (i + 1) * CLASSES);
-      if (own.indexOf(Math.max(...own)) === label) right++;
-    });
+    using count = accuracy(logits, answers);
+    right += (await count.data())[0];
   }
   return right / dataset.size;
 }

@@ -58,7 +58,7 @@ async function* read(stream: StreamLike): AsyncGenerator<Bytes, void, undefined>
 }
 
 /** What a source gives, and how many bytes that is where it is known before. */
-function open(source: ByteSource): { readonly chunks: Chunks; readonly size?: number } {
+function open(source: ByteSource, file: string): { readonly chunks: Chunks; readonly size?: number } {
   if (source instanceof ArrayBuffer) return { chunks: once(new Uint8Array(source)), size: source.byteLength };
   if (ArrayBuffer.isView(source)) {
     const { buffer, byteOffset, byteLength } = source;
@@ -71,7 +71,7 @@ function open(source: ByteSource): { readonly chunks: Chunks; readonly size?: nu
     if (Symbol.asyncIterator in source) return { chunks: source[Symbol.asyncIterator]() as Chunks };
   }
   throw new ArgumentError(
-    `the source is ${show(given)}; expected an ArrayBuffer, a typed array, a Blob, a ReadableStream or an async iterable of bytes`,
+    `${file}: its source is ${show(given)}; expected an ArrayBuffer, a typed array, a Blob, a ReadableStream or an async iterable of bytes`,
   );
 }
 
@@ -101,7 +101,7 @@ export class ByteReader {
    * @throws ArgumentError for what is no source
    */
   static async open(source: ByteSource, file: string): Promise<ByteReader> {
-    const { chunks, size } = open(source);
+    const { chunks, size } = open(source, file);
     const plain = new ByteReader(file, chunks, size);
     if (!isGzip(await plain.#peek(GZIP_EXTRA + 1))) return plain;
     const compressed = new ReadableStream<BufferSource>({

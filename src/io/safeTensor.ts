@@ -1,6 +1,7 @@
 /** A tensor as a safetensors file has it: its bytes, and what they mean. */
 import { require, show } from "../base/errors.js";
 import { decodeBrainHalves, decodeHalves, encodeHalves } from "../base/half.js";
+import { requireWord } from "../base/spelling.js";
 
 /** Bytes of an element, by the type's name in safetensors files. */
 export const ELEMENT_BYTES = {
@@ -38,23 +39,37 @@ export function elementsOf(shape: readonly number[]): number {
   return Number.isSafeInteger(count) ? count : NaN;
 }
 
-/** Throws unless shape, type and bytes go together. */
-export function requireTensor(name: string, { dtype, shape, bytes }: SafeTensor): void {
+/** Throws unless it is a tensor whose shape, type and bytes go together. */
+export function requireTensor(name: string, tensor: SafeTensor): void {
+  require(typeof tensor === "object" && (tensor as unknown) !== null, () =>
+    `tensor ${show(name)} is ${show(tensor)}; expected { dtype, shape, bytes }`);
+  const { dtype, shape, bytes } = tensor;
   require(Object.hasOwn(ELEMENT_BYTES, dtype), () =>
     `tensor ${show(name)} has dtype ${show(dtype)}; expected one of ${Object.keys(ELEMENT_BYTES).join(", ")}`);
-  require(shape.every((size) => Number.isSafeInteger(size) && size >= 0), () =>
-    `tensor ${show(name)} has shape ${show(shape)}; expected whole sizes from 0 on`);
+  requireShape(`tensor ${show(name)} has shape`, shape);
+  require((bytes as unknown) instanceof Uint8Array, () =>
+    `tensor ${show(name)} has bytes ${show(bytes)}; expected a Uint8Array`);
   const expected = elementsOf(shape) * ELEMENT_BYTES[dtype];
   require(bytes.length === expected, () =>
     `tensor ${show(name)} has ${String(bytes.length)} bytes; expected ${String(expected)}, for ${show(shape)} of ${dtype}`);
+}
+
+function requireShape(what: string, shape: readonly number[]): void {
+  const isList: boolean = Array.isArray(shape);
+  require(isList && shape.every((size) => Number.isSafeInteger(size) && size >= 0), () =>
+    `${what} ${show(shape)}; expected whole sizes from 0 on`);
 }
 
 /**
  * A tensor of float32 values, as they are (F32: their bits, the memory shared) or rounded to the nearest float16 (F16).
  *
  * @param shape as many elements as there are values
+ * @throws ArgumentError for other values than a Float32Array, and a shape or type that does not fit
  */
 export function floatTensor(values: Float32Array, shape: readonly number[], dtype: "F32" | "F16" = "F32"): SafeTensor {
+  require((values as unknown) instanceof Float32Array, () => `values is ${show(values)}; expected a Float32Array`);
+  requireShape("shape is", shape);
+  requireWord("dtype", dtype, ["F32", "F16"]);
   require(elementsOf(shape) === values.length, () =>
     `shape ${show(shape)} has ${String(elementsOf(shape))} elements; there are ${String(values.length)} values`);
   if (dtype === "F32") {
@@ -68,9 +83,11 @@ export function floatTensor(values: Float32Array, shape: readonly number[], dtyp
 /**
  * A tensor's values as float32, in memory of their own: F32 bit for bit, F16 and BF16 exactly.
  *
- * @throws ArgumentError for other types, which float32 does not hold
+ * @throws ArgumentError for other types, which float32 does not hold, and for bytes that do not fit the shape
  */
-export function floatValues({ dtype, shape, bytes }: SafeTensor): Float32Array<ArrayBuffer> {
+export function floatValues(tensor: SafeTensor): Float32Array<ArrayBuffer> {
+  requireTensor("values", tensor);
+  const { dtype, shape, bytes } = tensor;
   // A copy begins at a multiple of an element, wherever the bytes begin.
   const { buffer } = new Uint8Array(bytes);
   if (dtype === "F32") return new Float32Array(buffer);

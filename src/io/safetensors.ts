@@ -107,7 +107,9 @@ export function writeSafetensors(
   tensors: Iterable<readonly [name: string, tensor: SafeTensor]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const entries = [...tensors].sort(([, a], [, b]) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
+  const entries = entriesOf(tensors).sort(([, a], [, b]) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
+  require(typeof metadata === "object" && (metadata as unknown) !== null, () =>
+    `metadata is ${show(metadata)}; expected texts by name`);
   for (const [key, value] of Object.entries(metadata as Readonly<Record<string, unknown>>)) {
     require(typeof value === "string", () => `metadata ${show(key)} is ${show(value)}; expected a text`);
   }
@@ -115,7 +117,6 @@ export function writeSafetensors(
   if (Object.keys(metadata).length > 0) header.set(METADATA, metadata);
   let end = 0;
   for (const [name, tensor] of entries) {
-    requireTensor(name, tensor);
     require(name !== METADATA, () =>
       `a tensor is named ${show(METADATA)}; safetensors files keep that name for metadata`);
     require(!header.has(name), () => `two tensors are named ${show(name)}; expected a name for each`);
@@ -139,4 +140,19 @@ export function writeSafetensors(
     at += tensor.bytes.length;
   }
   return bytes;
+}
+
+/** Tensors with their names. Throws for what is neither a map nor a list of them. */
+function entriesOf(tensors: Iterable<readonly [name: string, tensor: SafeTensor]>): (readonly [string, SafeTensor])[] {
+  const given: unknown = tensors;
+  require(typeof given === "object" && given !== null && Symbol.iterator in given, () =>
+    `tensors is ${show(given)}; expected a Map, or a list of [name, tensor]; of an object take Object.entries`);
+  const entries = [...tensors];
+  for (const entry of entries) {
+    const pair: readonly unknown[] = Array.isArray(entry) ? entry : [];
+    require(pair.length === 2 && typeof pair[0] === "string", () =>
+      `tensors has ${show(entry)}; expected [name, tensor]`);
+    requireTensor(...entry);
+  }
+  return entries;
 }

@@ -26,12 +26,14 @@ function series(square: number, last: number, first: number): number {
   return sum;
 }
 
+const evenSeries = (angle: number): number => series(angle * angle, 18, 2);
+
 /** cos(pi t) for any finite t: exactly 0, 1 or -1 at multiples of a half. */
 export function cosineOfPi(t: number): number {
   const turn = Math.abs(t - 2 * Math.round(t / 2));
   // An eighth of a turn at most: the series' first terms left out are below 2^-60.
-  if (turn <= 0.25) return series((Math.PI * turn) ** 2, 18, 2);
-  if (turn >= 0.75) return -series((Math.PI * (1 - turn)) ** 2, 18, 2);
+  if (turn <= 0.25) return evenSeries(Math.PI * turn);
+  if (turn >= 0.75) return -evenSeries(Math.PI * (1 - turn));
   const angle = Math.PI * (0.5 - turn);
   return angle * series(angle * angle, 19, 3);
 }

@@ -2,7 +2,7 @@
 import { require, show } from "../base/errors.js";
 import { requireWord } from "../base/spelling.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
-import type { Random } from "./random.js";
+import { Random } from "./random.js";
 
 const isList = (value: unknown): boolean => Array.isArray(value);
 
@@ -67,12 +67,18 @@ function glorotDeviation(shape: readonly number[], options: GlorotOptions): numb
 const countOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 function uniform(count: number, bound: number, random: Random): Float32Array {
+  requireRandom(random);
   const values = new Float32Array(count);
   for (let i = 0; i < count; i++) values[i] = random.uniform(-bound, bound);
   return values;
 }
 
+function requireRandom(random: Random): void {
+  require((random as unknown) instanceof Random, () => `random is ${show(random)}; expected new Random(seed)`);
+}
+
 function normal(count: number, deviation: number, random: Random): Float32Array {
+  requireRandom(random);
   const values = new Float32Array(count);
   for (let i = 0; i < count; i++) values[i] = random.normal(0, deviation);
   return values;

@@ -49,6 +49,8 @@ export class Random {
   }
 
   set state(state: RandomState) {
+    require(typeof state === "object" && (state as unknown) !== null, () =>
+      `state is ${show(state)}; expected { seed, stream, position }, as a generator's state has it`);
     const { seed, stream, position } = state;
     require(isBelow(seed, Number.MAX_SAFE_INTEGER + 1), () =>
       `seed is ${show(seed)}; expected a whole number from 0 to 2^53 - 1`);

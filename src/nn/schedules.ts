@@ -20,8 +20,8 @@ function requireRate(name: string, value: number): void {
   require(Number.isFinite(value) && value >= 0, () => `${name} is ${show(value)}; expected a number from 0 on`);
 }
 
-function requireCount(name: string, value: number): void {
-  require(Number.isSafeInteger(value) && value > 0, () =>
+function requireCount(name: string, value: unknown): asserts value is number {
+  require(Number.isSafeInteger(value) && Number(value) > 0, () =>
     `${name} is ${show(value)}; expected a whole number from 1 on`);
 }
 
@@ -118,11 +118,14 @@ export interface Stage {
  */
 export function inStages(stages: readonly Stage[]): Schedule {
   require(isList(stages) && stages.length > 0, () => `stages is ${show(stages)}; expected a list of at least one`);
-  stages.forEach(({ schedule: rateOf, steps }, i) => {
+  stages.forEach((one, i) => {
     const stage = `stages[${String(i)}]`;
+    require(typeof one === "object" && (one as unknown) !== null, () =>
+      `${stage} is ${show(one)}; expected { schedule, steps }`);
+    const { schedule: rateOf, steps } = one;
     require(typeof rateOf === "function", () =>
       `${stage}.schedule is ${show(rateOf)}; expected a function of the step`);
-    if (steps !== undefined || i < stages.length - 1) requireCount(`${stage}.steps`, steps ?? NaN);
+    if (steps !== undefined || i < stages.length - 1) requireCount(`${stage}.steps`, steps);
   });
   const taken = stages.map(({ schedule: rateOf, steps = Infinity }) => ({ rateOf, steps }));
   return schedule((step) => {

@@ -22,6 +22,7 @@ export interface ImageOptions {
 }
 
 const IMAGE_OPTIONS = optionKeys<ImageOptions>({ channels: 1, mean: 1, std: 1, layout: 1 }, { number: "channels" });
+
 /** Reads options as torchvision's ToTensor and Normalize mean them: `(byte / 255 - mean) / std`. */
 export function readPixels(options: ImageOptions, positions: number, order: PixelOrder): Pixels {
   requireOptions(options, IMAGE_OPTIONS);
@@ -41,7 +42,8 @@ export function readPixels(options: ImageOptions, positions: number, order: Pixe
   };
 }
 
-function readPerChannel(name: string, value: PerChannel, channels: number): readonly number[] {
+/** One finite number a channel. Throws for other values, and for another count of them. */
+export function readPerChannel(name: string, value: PerChannel, channels: number): readonly number[] {
   const values = typeof value === "number" ? new Array<number>(channels).fill(value) : [...(listOf(value) ?? [])];
   const isFinite = (one: unknown): one is number => Number.isFinite(one);
   require(values.length === channels && values.every(isFinite), () => {

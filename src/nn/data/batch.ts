@@ -37,10 +37,14 @@ export async function assemble(dataset: Dataset, plan: BatchPlan, place: Place, 
   const length = shape[0] * shape[1] * shape[2];
   const x = new Float32Array(indices.length * length);
   const labels = new Int32Array(indices.length);
-  const put = ({ x: values, label }: Sample, i: number): void => {
+  const put = (sample: Sample, i: number): void => {
     const index = indices[i];
-    require(values instanceof Float32Array && values.length === length, () =>
-      `sample ${String(index)} has ${show(values.length)} values; expected a Float32Array of ${shape.join(" x ")} = ${String(length)}`);
+    require(isObject(sample), () => `sample ${String(index)} is ${show(sample)}; expected { x, label }`);
+    const { x: values, label } = sample;
+    require(values instanceof Float32Array && values.length === length, () => {
+      const has = values instanceof Float32Array ? `${String(values.length)} values` : `x ${show(values)}`;
+      return `sample ${String(index)} has ${has}; expected a Float32Array of ${shape.join(" x ")} = ${String(length)}`;
+    });
     require(Number.isInteger(label) && label >= 0 && label < classes.length, () =>
       `sample ${String(index)} has label ${show(label)}; expected 0 to ${String(classes.length - 1)}, of ${String(classes.length)} classes`);
     const picture = x.subarray(i * length, (i + 1) * length);
@@ -60,7 +64,7 @@ export async function assemble(dataset: Dataset, plan: BatchPlan, place: Place, 
       begin = performance.now();
     }
     const sample = dataset.get(indices[i]);
-    if ("then" in sample) {
+    if (isPromise(sample)) {
       const arriving = sample.then((arrived) => put(arrived, i));
       // Awaited below, unless another sample fails first.
       arriving.catch(() => undefined);
@@ -70,6 +74,10 @@ export async function assemble(dataset: Dataset, plan: BatchPlan, place: Place, 
   await Promise.all(late);
   return { x, shape: [indices.length, ...shape], labels, indices, epoch, position };
 }
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+const isPromise = (sample: Sample | Promise<Sample>): sample is Promise<Sample> => isObject(sample) && "then" in sample;
 
 function normalise(picture: Float32Array, { mean, std }: NonNullable<BatchPlan["normalise"]>): void {
   const pixels = picture.length / mean.length;

@@ -5,6 +5,7 @@
 import { ByteReader } from "../../base/byteReader.js";
 import { require, show } from "../../base/errors.js";
 import { FileError, grouped } from "../../base/fileError.js";
+import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { requireWord } from "../../base/spelling.js";
 import type { Dataset } from "./dataset.js";
 import { type FileSource, named } from "./idx.js";
@@ -45,19 +46,22 @@ export interface CifarFiles {
   /** What labels mean; by default CIFAR-10's names, and numbers for CIFAR-100, whose names are in a file of their own. */
   readonly classes?: readonly string[] | undefined;
 }
+const CIFAR_KEYS = optionKeys<CifarFiles>({ files: 1, kind: 1, classes: 1 });
 
 /**
  * A dataset of CIFAR's binary files, compressed (.gz) or not. Samples are `[3, 32, 32]`, from 0 to 1.
  *
  * @throws FileError for a file that ends within a record or has none, and for labels out of range, with the offset
  */
-export async function cifarDataset({ files, kind = "cifar-10", classes }: CifarFiles): Promise<Dataset> {
+export async function cifarDataset(options: CifarFiles): Promise<Dataset> {
+  requireOptions(options, CIFAR_KEYS);
+  const { files, kind = "cifar-10", classes } = options;
   requireWord("kind", kind, Object.keys(KINDS) as CifarKind[]);
   require(isList(files) && files.length > 0, () => `files is ${show(files)}; expected a list of at least one`);
   const format = KINDS[kind];
   const names = classes ?? format.classes;
-  require(names.length === format.classes.length, () =>
-    `classes has ${String(names.length)} names; ${kind} has ${String(format.classes.length)}`);
+  require(isList(names) && names.length === format.classes.length, () =>
+    `classes is ${show(names)}; expected as many names as ${kind} has, ${String(format.classes.length)}`);
   const pieces: Uint8Array[] = [];
   for (const [i, given] of files.entries()) {
     const { source, file } = named(given, `file ${String(i + 1)}`);

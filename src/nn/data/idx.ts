@@ -5,6 +5,8 @@
 import { ByteReader, type ByteSource } from "../../base/byteReader.js";
 import { require, show } from "../../base/errors.js";
 import { FileError, grouped } from "../../base/fileError.js";
+import { listOf } from "../../base/list.js";
+import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import type { Dataset } from "./dataset.js";
 import { byteDataset } from "./memory.js";
 
@@ -80,10 +82,11 @@ export type FileSource = ByteSource | NamedSource;
 
 /** A source and its name: the one that was given, or a File's own. */
 export function named(given: FileSource, otherwise: string): { readonly source: ByteSource; readonly file: string } {
-  const isNamed = typeof given === "object" && "source" in given;
-  const source = isNamed ? given.source : given;
-  const { name: own } = source as { readonly name?: unknown };
-  return { source, file: (isNamed ? given.name : undefined) ?? (typeof own === "string" ? own : otherwise) };
+  const isNamed = (one: FileSource): one is NamedSource =>
+    typeof one === "object" && (one as unknown) !== null && "source" in one;
+  const source = isNamed(given) ? given.source : given;
+  const own = (source as { readonly name?: unknown } | null | undefined)?.name;
+  return { source, file: (isNamed(given) ? given.name : undefined) ?? (typeof own === "string" ? own : otherwise) };
 }
 
 /** What {@link idxDataset} takes. */
@@ -95,19 +98,23 @@ export interface IdxFiles {
   /** What labels mean; "0" to "9" by default. */
   readonly classes?: readonly string[] | undefined;
 }
+const IDX_KEYS = optionKeys<IdxFiles>({ images: 1, labels: 1, classes: 1 });
 
 /**
  * A dataset of two IDX files: MNIST, Fashion-MNIST, KMNIST. Samples are `[1, height, width]`, from 0 to 1.
  *
  * ```ts
- * const body = async (name: string) => ({ name, source: (await fetch(name)).body ?? new ArrayBuffer(0) });
+ * const body = async (name: string) => ({ name, source: await (await fetch(name)).blob() });
  * const train = await idxDataset({ images: await body("train-images-idx3-ubyte.gz"), labels: await body("train-labels-idx1-ubyte.gz") });
  * ```
  *
  * @throws FileError for a file as {@link readIdx}, for files that do not belong together, and for labels out of range
  */
-export async function idxDataset({ images, labels, classes = DIGITS }: IdxFiles): Promise<Dataset> {
-  require(classes.length > 0 && classes.length <= 256, () => `classes is ${show(classes)}; expected 1 to 256 names`);
+export async function idxDataset(files: IdxFiles): Promise<Dataset> {
+  requireOptions(files, IDX_KEYS, "files");
+  const { images, labels, classes = DIGITS } = files;
+  const { length: names } = listOf(classes) ?? [];
+  require(names > 0 && names <= 256, () => `classes is ${show(classes)}; expected 1 to 256 names`);
   const pictures = named(images, "images");
   const answers = named(labels, "labels");
   const [{ sizes, bytes: pixels }, answer] = await Promise.all([

@@ -69,7 +69,10 @@ export class DataLoader implements AsyncIterable<Batch> {
     return { seed: this.#seed, epoch: this.#epoch, position: this.#position };
   }
 
-  set state({ seed, epoch, position }: LoaderState) {
+  set state(state: LoaderState) {
+    require(typeof state === "object" && (state as unknown) !== null, () =>
+      `state is ${show(state)}; expected { seed, epoch, position }, as a loader's state has it`);
+    const { seed, epoch, position } = state;
     new Random(seed); // Checks the seed.
     require(Number.isInteger(epoch) && epoch >= 0 && epoch < 2 ** 32, () =>
       `epoch is ${show(epoch)}; expected a whole number from 0 on`);

@@ -2,6 +2,7 @@
 import { require, show } from "../../base/errors.js";
 import { listOf } from "../../base/list.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
+import { readPerChannel } from "../../problem/images.js";
 import { Random } from "../random.js";
 import type { Augmentation } from "./augment.js";
 import type { Dataset } from "./dataset.js";
@@ -52,7 +53,10 @@ const isCount = (value: unknown, least: number): boolean => Number.isSafeInteger
 const MOST_SAMPLES = 2 ** 32 - 16;
 
 export function readLoaderOptions(dataset: Dataset, options: DataLoaderOptions): BatchPlan {
-  const { size, shape } = dataset;
+  require(typeof dataset === "object" && (dataset as unknown) !== null && typeof dataset.get === "function", () =>
+    `dataset is ${show(dataset)}; expected { size, shape, classes, get }, such as glyphs({ count: 1000 })`);
+  const { size, shape, classes } = dataset;
+  require((listOf(classes) ?? []).length > 0, () => `dataset.classes is ${show(classes)}; expected a list of names`);
   require(isCount(size, 1) && size <= MOST_SAMPLES, () =>
     `dataset.size is ${show(size)}; expected a whole number from 1 on`);
   const sizes: readonly unknown[] = listOf(shape) ?? [];
@@ -74,14 +78,8 @@ export function readLoaderOptions(dataset: Dataset, options: DataLoaderOptions):
 
 function readNormalisation(normalise: Normalisation, channels: number): NonNullable<BatchPlan["normalise"]> {
   requireOptions(normalise, NORMALISATION_KEYS, "normalise");
-  const read = (name: string, given: number | readonly number[]): readonly number[] => {
-    const values = typeof given === "number" ? new Array<number>(channels).fill(given) : [...given];
-    require(values.length === channels && values.every(Number.isFinite), () =>
-      `normalise.${name} is ${show(given)}; expected a finite number, or one for each of ${String(channels)} channels`);
-    return values;
-  };
-  const mean = read("mean", normalise.mean ?? 0);
-  const std = read("std", normalise.std ?? 1);
+  const mean = readPerChannel("normalise.mean", normalise.mean ?? 0, channels);
+  const std = readPerChannel("normalise.std", normalise.std ?? 1, channels);
   require(std.every((value) => value !== 0), () => `normalise.std is ${show(normalise.std)}; expected no zero in it`);
   return { mean, std };
 }

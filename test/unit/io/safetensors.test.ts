@@ -117,5 +117,17 @@ describe("values", () => {
     const count: SafeTensor = { dtype: "I64", shape: [], bytes: new Uint8Array(8) };
     expect(() => floatValues(count)).toThrow("a tensor of shape [] has dtype I64; expected F32, F16 or BF16");
     expect(() => floatTensor(new Float32Array(3), [2, 2])).toThrow("shape [2, 2] has 4 elements; there are 3 values");
+    expect(() => floatTensor(Int32Array.of(1, 2) as never, [2])).toThrow(
+      "values is Int32Array; expected a Float32Array",
+    );
+    expect(() => floatTensor(new Float32Array(1), undefined as never)).toThrow(
+      "shape is undefined; expected whole sizes",
+    );
+    expect(() => floatTensor(new Float32Array(1), [1], "F64" as never)).toThrow(
+      'dtype is "F64"; expected "F32" or "F16"',
+    );
+    const odd: SafeTensor = { dtype: "F32", shape: [2], bytes: new Uint8Array(7) };
+    expect(() => floatValues(odd)).toThrow('tensor "values" has 7 bytes; expected 8, for [2] of F32');
+    expect(() => floatValues(undefined as never)).toThrow("is undefined; expected { dtype, shape, bytes }");
   });
 });

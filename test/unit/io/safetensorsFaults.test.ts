@@ -34,6 +34,13 @@ describe("writing refuses", () => {
       'two tensors are named "a"',
     ],
     ["the format's own name", [["__metadata__", good]], {}, 'a tensor is named "__metadata__"'],
+    ["an object", { a: good }, {}, "tensors is Object; expected a Map, or a list of [name, tensor]"],
+    ["nothing", undefined, {}, "tensors is undefined; expected a Map"],
+    ["what is no pair", [good], {}, "tensors has Object; expected [name, tensor]"],
+    ["a tensor that is missing", [["a", undefined]], {}, 'tensor "a" is undefined; expected { dtype, shape, bytes }'],
+    ["one without a shape", [["a", { ...good, shape: undefined }]], {}, 'tensor "a" has shape undefined; expected'],
+    ["one without bytes", [["a", { ...good, bytes: new ArrayBuffer(8) }]], {}, 'tensor "a" has bytes ArrayBuffer'],
+    ["no metadata", [], null, "metadata is null; expected texts by name"],
     ["metadata that are no texts", [], { step: 3 }, 'metadata "step" is 3; expected a text'],
     [
       "more than readers take",

@@ -112,7 +112,6 @@ describe("a checkpoint", () => {
     [7, "state is 7; expected an object"],
     [null, "state is null; expected an object"],
     // A hole, which JSON would make null.
-    // eslint-disable-next-line no-sparse-arrays
     [{ list: [1, , 2] }, "state.list[1] is undefined"],
     [{ list: new Array(3) }, "state.list[0] is undefined"],
     [{ list: Object.assign([1], { note: 2 }) }, "state.list has members beside its elements"],

@@ -91,6 +91,10 @@ describe("weights", () => {
     expect(() => heNormal(SHAPE, random, { negativeSlope: NaN })).toThrow("negativeSlope is NaN");
     expect(() => glorotNormal(SHAPE, random, { gain: 0 })).toThrow("gain is 0; expected a number above 0");
     expect(() => biasUniform(0, SHAPE, random)).toThrow("count is 0");
+    expect(() => heNormal(SHAPE, undefined as never)).toThrow("random is undefined; expected new Random(seed)");
+    expect(() => heUniform(SHAPE, Math.random as never)).toThrow(
+      "random is function random; expected new Random(seed)",
+    );
     expect(random.state.position).toBe(0);
   });
 });

@@ -92,7 +92,25 @@ describe("numbers", () => {
   });
 
   test("the largest is below 1", () => {
-    expect((0xffffffff >>> 8) * 2 ** -24).toBe(1 - 2 ** -24);
+    // A word whose upper 24 bits are ones: ffffff3d.
+    const state = { seed: 1, stream: [0, 0], position: 25_275_781 } as const;
+    const random = new Random(1);
+    random.state = state;
+    expect(random.word() >>> 8).toBe(0xffffff);
+    random.state = state;
+    expect(random.uniform()).toBe(1 - 2 ** -24);
+    random.state = state;
+    expect(random.uniform(-3, -2)).toBe(-2 - 2 ** -24);
+  });
+
+  test("a state that is none is refused", () => {
+    const random = new Random(1);
+    for (const state of [undefined, null, 3]) {
+      expect(() => {
+        random.state = state as never;
+      }).toThrow(`state is ${String(state)}; expected { seed, stream, position }`);
+    }
+    expect(random.state).toEqual({ seed: 1, stream: [0, 0], position: 0 });
   });
 
   test("normal ones have the moments of a normal distribution", () => {

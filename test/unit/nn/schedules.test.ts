@@ -51,8 +51,9 @@ describe("a schedule", () => {
     );
     expect(() => inStages([])).toThrow("stages is []");
     expect(() => inStages([{ schedule: constantRate(1) }, { schedule: constantRate(1) }])).toThrow(
-      "stages[0].steps is NaN",
+      "stages[0].steps is undefined; expected a whole number from 1 on",
     );
+    expect(() => inStages([undefined as never])).toThrow("stages[0] is undefined; expected { schedule, steps }");
   });
 
   test("is a function of whole steps", () => {

@@ -107,6 +107,15 @@ describe("IDX files", () => {
     const letters = await idxDataset({ images, labels: idx([3], [1, 10, 2]), classes: "abcdefghijk".split("") });
     expect(letters.classes[sampleOf(letters, 1).label]).toBe("k");
     await expect(idxDataset({ images, labels, classes: [] })).rejects.toThrow("classes is []; expected 1 to 256 names");
+    const from = async (files: unknown): Promise<unknown> => await idxDataset(files as never);
+    await expect(from({ images, labels, classes: null })).rejects.toThrow("classes is null; expected 1 to 256 names");
+    await expect(from(undefined)).rejects.toThrow("files is undefined; expected an object with any of images, labels");
+    await expect(from({ images, label: labels })).rejects.toThrow("did you mean labels?");
+    await expect(from({ labels })).rejects.toThrow("images: its source is undefined; expected an ArrayBuffer");
+    // Of a response without a body.
+    await expect(from({ images: { source: null, name: "train.gz" }, labels })).rejects.toThrow(
+      "train.gz: its source is null; expected an ArrayBuffer",
+    );
   });
 });
 
@@ -187,8 +196,13 @@ describe("CIFAR's files", () => {
       'did you mean "cifar-10"?',
     );
     await expect(cifarDataset({ files: [new Uint8Array(0)], classes: ["one"] })).rejects.toThrow(
-      "classes has 1 names; cifar-10 has 10",
+      'classes is ["one"]; expected as many names as cifar-10 has, 10',
     );
+    const cifar = async (options: unknown): Promise<unknown> => await cifarDataset(options as never);
+    await expect(cifar(undefined)).rejects.toThrow("options is undefined; expected an object");
+    await expect(cifar({ files: [new Uint8Array(0)], kinds: "cifar-100" })).rejects.toThrow("did you mean kind?");
+    await expect(cifar({ files: [null] })).rejects.toThrow("file 1: its source is null; expected an ArrayBuffer");
+    await expect(cifar({ files: [new Uint8Array(0)], classes: 3 })).rejects.toThrow("classes is 3; expected");
   });
 });
 

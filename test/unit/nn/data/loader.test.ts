@@ -1,4 +1,4 @@
-/** Batches: every sample once, seeded, made ahead, resumed bit for bit; the event loop gets its turns; bad samples name themselves. */
+/** Batches: every sample once, seeded, resumed bit for bit; options that are refused. */
 import { describe, expect, test } from "vitest";
 import {
   type Batch,
@@ -10,22 +10,10 @@ import {
   jitter,
   type LoaderState,
   randomCrop,
-  type Sample,
 } from "webgpu-conv/nn";
+import { epoch, numbered, upTo } from "../../../support/nn/numbered.js";
 
-/** Samples of one value, their index. */
-function numbered(size: number, get?: (index: number) => Sample | Promise<Sample>): Dataset {
-  const classes = Array.from({ length: size }, (_, i) => String(i));
-  return { size, shape: [1, 1, 1], classes, get: get ?? ((index) => ({ x: Float32Array.of(index), label: index })) };
-}
-
-async function epoch(loader: DataLoader): Promise<Batch[]> {
-  const batches: Batch[] = [];
-  for await (const batch of loader) batches.push(batch);
-  return batches;
-}
 const indicesOf = (batches: readonly Batch[]): number[] => batches.flatMap(({ indices }) => [...indices]);
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const AUGMENT = [randomCrop({ padding: 3 }), horizontalFlip(), jitter({ brightness: 0.3, contrast: 0.3 })];
 
 describe("an epoch", () => {
@@ -161,88 +149,6 @@ describe("a loader's state", () => {
   });
 });
 
-describe("while batches are made", () => {
-  test("no more are made ahead than asked for, and none before the first is wanted", async () => {
-    const asked: number[] = [];
-    const dataset = numbered(20, (index) => {
-      asked.push(index);
-      return { x: Float32Array.of(index), label: index };
-    });
-    const loader = new DataLoader(dataset, { batchSize: 2, shuffle: false, prefetch: 2 });
-    const iteration = loader[Symbol.asyncIterator]();
-    expect(asked).toEqual([]);
-    await iteration.next();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(asked).toEqual(upTo(6));
-    await iteration.next();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(asked).toEqual(upTo(8));
-  });
-
-  test("the event loop gets a turn after every 8 milliseconds' samples", async () => {
-    const busy = (milliseconds: number): void => {
-      const end = performance.now() + milliseconds;
-      while (performance.now() < end);
-    };
-    const dataset = numbered(40, (index) => {
-      busy(3);
-      return { x: Float32Array.of(index), label: index };
-    });
-    let turns = 0;
-    let ended = false;
-    const turn = (): void => {
-      turns++;
-      if (!ended) setImmediate(turn);
-    };
-    setImmediate(turn);
-    await epoch(new DataLoader(dataset, { batchSize: 40, prefetch: 0 }));
-    ended = true;
-    // 120 ms of work in slices of 8 ms and a sample.
-    expect(turns).toBeGreaterThan(8);
-  });
-
-  test("samples may come late, and in any order", async () => {
-    const dataset = numbered(9, async (index) => {
-      await new Promise((resolve) => setTimeout(resolve, (index * 7) % 5));
-      return { x: Float32Array.of(index), label: index };
-    });
-    const batches = await epoch(new DataLoader(dataset, { batchSize: 4, shuffle: false }));
-    expect(batches.map(({ x }) => [...x])).toEqual([[0, 1, 2, 3], [4, 5, 6, 7], [8]]);
-  });
-
-  test("a sample that fails fails its batch alone, when that is due, and the loader stays there", async () => {
-    const broken = new Set([5]);
-    const dataset = numbered(8, async (index) => {
-      await Promise.resolve();
-      if (broken.has(index)) throw new Error(`sample ${String(index)} is broken`);
-      return { x: Float32Array.of(index), label: index };
-    });
-    const loader = new DataLoader(dataset, { batchSize: 2, shuffle: false });
-    const seen: number[] = [];
-    const run = async (): Promise<void> => {
-      for await (const { indices } of loader) seen.push(...indices);
-    };
-    await expect(run()).rejects.toThrow("sample 5 is broken");
-    expect(seen).toEqual([0, 1, 2, 3]);
-    broken.clear();
-    await run();
-    expect(seen).toEqual(upTo(8));
-  });
-
-  test.each([
-    [{ x: new Float32Array(2), label: 0 }, "sample 3 has 2 values; expected a Float32Array of 1 x 1 x 1 = 1"],
-    [{ x: [1], label: 0 }, "sample 3 has 1 values; expected a Float32Array"],
-    [{ x: new Float32Array(1), label: 8 }, "sample 3 has label 8; expected 0 to 7, of 8 classes"],
-    [{ x: new Float32Array(1), label: -1 }, "sample 3 has label -1"],
-    [{ x: new Float32Array(1), label: 0.5 }, "sample 3 has label 0.5"],
-  ])("a sample like %j is refused", async (wrong, message) => {
-    const dataset = numbered(8, (index) =>
-      index === 3 ? (wrong as Sample) : { x: Float32Array.of(index), label: index },
-    );
-    await expect(epoch(new DataLoader(dataset, { batchSize: 8 }))).rejects.toThrow(message);
-  });
-});
-
 test("options and datasets out of their ranges are refused", () => {
   const dataset = numbered(10);
   const make =
@@ -261,5 +167,15 @@ test("options and datasets out of their ranges are refused", () => {
   );
   expect(make({ seed: -1 })).toThrow("seed is -1");
   expect(make({}, { size: 0 })).toThrow("dataset.size is 0");
+  expect(make({}, { get: undefined })).toThrow("dataset is Object; expected { size, shape, classes, get }");
+  expect(make({}, { classes: 10 })).toThrow("dataset.classes is 10; expected a list of names");
+  expect(make({ normalise: { mean: {} } })).toThrow("normalise.mean is Object; expected a finite number");
+  for (const nothing of [undefined, null, 3]) {
+    expect(() => new DataLoader(nothing as never, { batchSize: 1 })).toThrow(`dataset is ${String(nothing)}; expected`);
+    const loader = make({})();
+    expect(() => {
+      loader.state = nothing as never;
+    }).toThrow(`state is ${String(nothing)}; expected { seed, epoch, position }`);
+  }
   expect(make({}, { shape: [1, 2] })).toThrow("dataset.shape is [1, 2]; expected [channels, height, width]");
 });

@@ -155,7 +155,7 @@ describe("a folder", () => {
   test("has what links lead to, and nothing of folders within its classes", async () => {
     const dataset = await folderDataset(join(folder, "linked"), { decode, channels: 1 });
     expect(dataset).toMatchObject({ size: 3, classes: ["cat", "dog"] });
-    const samples = await Promise.all([0, 1, 2].map((index) => dataset.get(index)));
+    const samples = await Promise.all([0, 1, 2].map(async (index) => await dataset.get(index)));
     expect(samples.map(({ x, label }) => [Math.round(255 * x[0]), label])).toEqual([
       [30, 0],
       [10, 1],
