@@ -33,12 +33,17 @@ export function isInTurn(index: number, capabilities: Pick<Capabilities, "device
 }
 
 /** Files of a device that both platforms load. Those that divide their cases by themselves are not dealt. */
-const DEALT = /^test\/(gpu\/(?!bounds|deviceClasses|infinities)|properties\/(?!space))(?:\w+\/)*\w+\.test\.ts > /;
+const DEALT = /^test\/(gpu\/(?!deviceClasses|infinities)|properties\/(?!space))(?:\w+\/)*\w+\.test\.ts > /;
 
 /** Tests that are alike, and cover nothing alone that docs/coverage.md lists: whole runs of all platforms take half of them. */
 const ALIKE = [
   /^test\/gpu\/(grids|load\.node|parts\.node|scalarGradients|specialValues)\./,
+  /^test\/gpu\/exact\.test\.ts > every tuning candidate /,
+  /^test\/gpu\/largeTensors\.node\.test\.ts > a class of GPUs /,
+  /^test\/gpu\/longSums\.test\.ts > sums whose blocks are added up in the result/,
   /^test\/gpu\/winogradChunks\.test\.ts > plans for /,
+  /^test\/properties\/random\./,
+  /^test\/unit\/plans\.test\.ts > (on a |strides, )/,
 ];
 
 /** The variants of layers that test/gpu/exact tests by every solver, each on one platform: that has them. */

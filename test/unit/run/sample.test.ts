@@ -59,7 +59,13 @@ describe("a whole run of all platforms on software devices", () => {
     const counts = alike.map((_, index) => days.filter((seed) => taken(alike, seed).includes(index)).length);
     // Within four standard deviations of the mean of a binomial distribution.
     for (const count of counts) expect(Math.abs(count - 365 / 2)).toBeLessThan(4 * Math.sqrt(365 / 4));
-    for (const name of ["unit/plans", "gpu/largeTensors.node", "gpu/page.browser", "gpu/bounds", "conformance/onnx"]) {
+    for (const name of [
+      "unit/axis",
+      "gpu/largeTensors.node",
+      "gpu/page.browser",
+      "properties/space",
+      "conformance/onnx",
+    ]) {
       const names = NAMES.map((one) => one.replace("gpu/nn/pad", name));
       expect(taken(names, "20260131"), name).toHaveLength(names.length);
     }
