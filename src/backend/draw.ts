@@ -1,5 +1,6 @@
 /** What a caller may say about drawing a tensor, and how it is read. */
 import { require, show } from "../base/errors.js";
+import { isBelow } from "../base/numbers.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
 import { requireWord } from "../base/spelling.js";
 import { listOf } from "../base/list.js";
@@ -83,8 +84,6 @@ function numbersOf(list: unknown): number[] {
   const entries = [...(listOf(list) ?? [])];
   return entries.every((entry) => typeof entry === "number") ? entries : [];
 }
-
-const isBelow = (value: number, limit: number): boolean => Number.isInteger(value) && value >= 0 && value < limit;
 
 type Area = readonly [x: number, y: number, width: number, height: number];
 

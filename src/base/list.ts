@@ -21,3 +21,6 @@ export function listOf(value: unknown): readonly unknown[] | undefined {
   if (Array.isArray(value)) return value as unknown[];
   return isNumberArray(value) ? Array.from(value) : undefined;
 }
+
+/** Whether this is an array. Unlike `Array.isArray` it leaves the type that the value has. */
+export const isList = (value: unknown): boolean => Array.isArray(value);

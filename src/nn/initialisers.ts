@@ -1,10 +1,11 @@
 /** Initial values of parameters, by PyTorch's rules: drawn from a {@link Random}, and so the same bits on every platform. */
 import { require, show } from "../base/errors.js";
-import { requireWord } from "../base/spelling.js";
+import { isList } from "../base/list.js";
+import { requireFinite, requireLimit } from "../base/numbers.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
+import { requireWord } from "../base/spelling.js";
+import { product, requireInteger } from "../problem/geometry.js";
 import { Random } from "./random.js";
-
-const isList = (value: unknown): boolean => Array.isArray(value);
 
 /** How many terms a weight's result sums, and how many results one input goes into. */
 export interface Fans {
@@ -25,7 +26,7 @@ export function fans(shape: readonly number[]): Fans {
     `weight's shape is ${show(shape)}; expected two sizes or more, [out, in, ...kernel]`);
   require(shape.every((size) => Number.isSafeInteger(size) && size > 0), () =>
     `weight's shape is ${show(shape)}; expected whole sizes from 1 on`);
-  const taps = shape.slice(2).reduce((product, size) => product * size, 1);
+  const taps = product(shape.slice(2));
   return { fanIn: shape[1] * taps, fanOut: shape[0] * taps };
 }
 
@@ -50,7 +51,7 @@ function heDeviation(shape: readonly number[], options: HeOptions): number {
   requireOptions(options, HE_KEYS);
   const { mode = "fan-in", negativeSlope = 0 } = options;
   requireWord("mode", mode, ["fan-in", "fan-out"]);
-  require(Number.isFinite(negativeSlope), () => `negativeSlope is ${show(negativeSlope)}; expected a finite number`);
+  requireFinite("negativeSlope", negativeSlope);
   const { fanIn, fanOut } = fans(shape);
   return Math.sqrt(2 / (1 + negativeSlope * negativeSlope)) / Math.sqrt(mode === "fan-in" ? fanIn : fanOut);
 }
@@ -59,12 +60,10 @@ function heDeviation(shape: readonly number[], options: HeOptions): number {
 function glorotDeviation(shape: readonly number[], options: GlorotOptions): number {
   requireOptions(options, GLOROT_KEYS);
   const { gain = 1 } = options;
-  require(Number.isFinite(gain) && gain > 0, () => `gain is ${show(gain)}; expected a number above 0`);
+  requireLimit("gain", gain);
   const { fanIn, fanOut } = fans(shape);
   return gain * Math.sqrt(2 / (fanIn + fanOut));
 }
-
-const countOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 function uniform(count: number, bound: number, random: Random): Float32Array {
   requireRandom(random);
@@ -90,13 +89,13 @@ function normal(count: number, deviation: number, random: Random): Float32Array 
  */
 export const heUniform = (shape: readonly number[], random: Random, options: HeOptions = {}): Float32Array => {
   const bound = Math.sqrt(3) * heDeviation(shape, options);
-  return uniform(countOf(shape), bound, random);
+  return uniform(product(shape), bound, random);
 };
 
 /** He's normal weights (`kaiming_normal_`): their deviation is sqrt(2 / (1 + negativeSlope^2)) / sqrt(fan). */
 export const heNormal = (shape: readonly number[], random: Random, options: HeOptions = {}): Float32Array => {
   const deviation = heDeviation(shape, options);
-  return normal(countOf(shape), deviation, random);
+  return normal(product(shape), deviation, random);
 };
 
 /**
@@ -105,13 +104,13 @@ export const heNormal = (shape: readonly number[], random: Random, options: HeOp
  */
 export const glorotUniform = (shape: readonly number[], random: Random, options: GlorotOptions = {}): Float32Array => {
   const bound = Math.sqrt(3) * glorotDeviation(shape, options);
-  return uniform(countOf(shape), bound, random);
+  return uniform(product(shape), bound, random);
 };
 
 /** Glorot's normal weights (`xavier_normal_`): their deviation is gain sqrt(2 / (fanIn + fanOut)). */
 export const glorotNormal = (shape: readonly number[], random: Random, options: GlorotOptions = {}): Float32Array => {
   const deviation = glorotDeviation(shape, options);
-  return normal(countOf(shape), deviation, random);
+  return normal(product(shape), deviation, random);
 };
 
 /**
@@ -121,6 +120,6 @@ export const glorotNormal = (shape: readonly number[], random: Random, options: 
  * @param weight the shape of its weight
  */
 export function biasUniform(count: number, weight: readonly number[], random: Random): Float32Array {
-  require(Number.isSafeInteger(count) && count > 0, () => `count is ${show(count)}; expected a whole number from 1 on`);
+  requireInteger("count", count, 1);
   return uniform(count, 1 / Math.sqrt(fans(weight).fanIn), random);
 }

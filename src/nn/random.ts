@@ -1,5 +1,6 @@
 /** Seeded random numbers, the same on every platform: weights, shuffles and pictures that follow from a seed. */
 import { require, show } from "../base/errors.js";
+import { isBelow } from "../base/numbers.js";
 import { normalQuantile } from "./normal.js";
 import { philoxInto } from "./philox.js";
 
@@ -14,9 +15,6 @@ export interface RandomState {
 }
 
 const WORD = 2 ** 32;
-
-const isBelow = (value: unknown, limit: number): value is number =>
-  Number.isInteger(value) && (value as number) >= 0 && (value as number) < limit;
 
 const isStream = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && value.every((word) => isBelow(word, WORD));

@@ -1,9 +1,10 @@
 /** Learning rates as pure functions of the step, the same bits on every platform: nothing to save but the step's number. */
 import { require, show } from "../base/errors.js";
+import { isList } from "../base/list.js";
+import { requireNumber } from "../base/numbers.js";
 import { optionKeys, requireOptions } from "../base/optionKeys.js";
+import { requireInteger } from "../problem/geometry.js";
 import { cosineOfPi, power } from "./elementary.js";
-
-const isList = (value: unknown): boolean => Array.isArray(value);
 
 /** The learning rate of a step: a whole number, 0 for the first. Other steps throw an ArgumentError. */
 export type Schedule = (step: number) => number;
@@ -12,22 +13,13 @@ export type Schedule = (step: number) => number;
 const schedule =
   (rateOf: Schedule): Schedule =>
   (step) => {
-    require(Number.isSafeInteger(step) && step >= 0, () => `step is ${show(step)}; expected a whole number from 0 on`);
+    requireInteger("step", step, 0);
     return rateOf(step);
   };
 
-function requireRate(name: string, value: number): void {
-  require(Number.isFinite(value) && value >= 0, () => `${name} is ${show(value)}; expected a number from 0 on`);
-}
-
-function requireCount(name: string, value: unknown): asserts value is number {
-  require(Number.isSafeInteger(value) && Number(value) > 0, () =>
-    `${name} is ${show(value)}; expected a whole number from 1 on`);
-}
-
 /** The same rate for every step. */
 export function constantRate(rate: number): Schedule {
-  requireRate("rate", rate);
+  requireNumber("rate", rate);
   return schedule(() => rate);
 }
 
@@ -46,9 +38,9 @@ const STEP_KEYS = optionKeys<StepDecayOptions>({ rate: 1, every: 1, factor: 1 })
 export function stepDecay(options: StepDecayOptions): Schedule {
   requireOptions(options, STEP_KEYS);
   const { rate, every, factor = 0.1 } = options;
-  requireRate("rate", rate);
-  requireCount("every", every);
-  requireRate("factor", factor);
+  requireNumber("rate", rate);
+  requireInteger("every", every, 1);
+  requireNumber("factor", factor);
   return schedule((step) => rate * power(factor, Math.floor(step / every)));
 }
 
@@ -70,9 +62,9 @@ const COSINE_KEYS = optionKeys<CosineDecayOptions>({ rate: 1, steps: 1, least: 1
 export function cosineDecay(options: CosineDecayOptions): Schedule {
   requireOptions(options, COSINE_KEYS);
   const { rate, steps, least = 0 } = options;
-  requireRate("rate", rate);
-  requireCount("steps", steps);
-  requireRate("least", least);
+  requireNumber("rate", rate);
+  requireInteger("steps", steps, 1);
+  requireNumber("least", least);
   require(least <= rate, () => `least is ${show(least)}; expected at most rate, ${show(rate)}`);
   return schedule((step) => least + ((rate - least) * (1 + cosineOfPi(Math.min(step / steps, 1)))) / 2);
 }
@@ -101,7 +93,7 @@ export function warmUp(then: Schedule, options: WarmUpOptions): Schedule {
     `the schedule after the warm-up is ${show(then)}; expected a function of the step`);
   requireOptions(options, WARM_UP_KEYS);
   const { steps, start = 1 / 3 } = options;
-  requireCount("steps", steps);
+  requireInteger("steps", steps, 1);
   require(start >= 0 && start <= 1, () => `start is ${show(start)}; expected a fraction from 0 to 1`);
   return schedule((step) => (step < steps ? then(0) * (start + ((1 - start) * step) / steps) : then(step - steps)));
 }
@@ -125,7 +117,7 @@ export function inStages(stages: readonly Stage[]): Schedule {
     const { schedule: rateOf, steps } = one;
     require(typeof rateOf === "function", () =>
       `${stage}.schedule is ${show(rateOf)}; expected a function of the step`);
-    if (steps !== undefined || i < stages.length - 1) requireCount(`${stage}.steps`, steps);
+    if (steps !== undefined || i < stages.length - 1) requireInteger(`${stage}.steps`, steps, 1);
   });
   const taken = stages.map(({ schedule: rateOf, steps = Infinity }) => ({ rateOf, steps }));
   return schedule((step) => {

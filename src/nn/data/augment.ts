@@ -1,6 +1,8 @@
 /** Changes of pictures while they are loaded: seeded, so that a sample of an epoch is the same in whatever order samples come. */
 import { require, show } from "../../base/errors.js";
+import { requireFinite } from "../../base/numbers.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
+import { requireInteger } from "../../problem/geometry.js";
 import type { Random } from "../random.js";
 import type { SampleShape } from "./dataset.js";
 import { LUMA } from "./pictures.js";
@@ -26,9 +28,8 @@ const CROP_KEYS = optionKeys<RandomCropOptions>({ padding: 1, fill: 1 }, { numbe
 export function randomCrop(options: RandomCropOptions): Augmentation {
   requireOptions(options, CROP_KEYS);
   const { padding, fill = 0 } = options;
-  require(Number.isSafeInteger(padding) && padding >= 0, () =>
-    `padding is ${show(padding)}; expected a whole number of pixels from 0 on`);
-  require(Number.isFinite(fill), () => `fill is ${show(fill)}; expected a finite number`);
+  requireInteger("padding", padding, 0);
+  requireFinite("fill", fill);
   return (x, [channels, height, width], random) => {
     const down = random.below(2 * padding + 1) - padding;
     const right = random.below(2 * padding + 1) - padding;

@@ -5,6 +5,7 @@
 import { ByteReader } from "../../base/byteReader.js";
 import { require, show } from "../../base/errors.js";
 import { FileError, grouped } from "../../base/fileError.js";
+import { isList } from "../../base/list.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { requireWord } from "../../base/spelling.js";
 import type { Dataset } from "./dataset.js";
@@ -17,7 +18,6 @@ const PICTURE_BYTES = 3072;
 const RECORDS = 256;
 
 const CIFAR_10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
-const isList = (value: unknown): boolean => Array.isArray(value);
 
 /** What a record begins with. */
 interface Format {

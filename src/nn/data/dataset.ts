@@ -1,4 +1,6 @@
 /** What a loader takes its samples from. */
+import { require, show } from "../../base/errors.js";
+import { isBelow } from "../../base/numbers.js";
 
 /** Sizes of a sample: channels, height, width. */
 export type SampleShape = readonly [channels: number, height: number, width: number];
@@ -20,4 +22,9 @@ export interface Dataset {
   readonly classes: readonly string[];
   /** The sample of an index from 0 to `size - 1`, at once or later. */
   get(index: number): Sample | Promise<Sample>;
+}
+
+/** Throws unless it is the index of one of so many samples. */
+export function requireIndex(index: number, size: number): void {
+  require(isBelow(index, size), () => `index is ${show(index)}; expected a whole number from 0 to ${String(size - 1)}`);
 }

@@ -1,10 +1,13 @@
 /** Pictures of digits and shapes that follow from a seed: a task for a small network wherever it runs, with no download. */
 import { require, show } from "../../base/errors.js";
+import { requireNumber } from "../../base/numbers.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { requireWord } from "../../base/spelling.js";
+import { requireInteger } from "../../problem/geometry.js";
 import { cosineOfPi, sineOfPi } from "../elementary.js";
 import { Random } from "../random.js";
-import type { Dataset, Sample } from "./dataset.js";
+import { type Dataset, requireIndex, type Sample } from "./dataset.js";
+import { requireChannels } from "./pictures.js";
 import { GLYPH_SETS, type GlyphSet, segmentsOf } from "./strokes.js";
 
 /** Which pictures {@link glyphs} draws. */
@@ -54,13 +57,13 @@ const LEAST_CONTRAST = 0.4;
 export function glyphs(options: GlyphOptions): Dataset {
   requireOptions(options, GLYPH_KEYS);
   const { count, seed = 0, set = "digits", extent = 28, channels = 1, noise = 0.1 } = options;
-  require(Number.isSafeInteger(count) && count > 0 && count < STREAM, () =>
-    `count is ${show(count)}; expected a whole number from 1 on`);
+  requireInteger("count", count, 1);
+  require(count < STREAM, () => `count is ${show(count)}; expected less than 2^32 - 2`);
   requireWord("set", set, Object.keys(GLYPH_SETS) as GlyphSet[]);
   require(Number.isInteger(extent) && extent >= 8 && extent <= 1024, () =>
     `extent is ${show(extent)}; expected a whole number from 8 to 1,024`);
-  require(([1, 3] as readonly unknown[]).includes(channels), () => `channels is ${show(channels)}; expected 1 or 3`);
-  require(Number.isFinite(noise) && noise >= 0, () => `noise is ${show(noise)}; expected a number from 0 on`);
+  requireChannels(channels);
+  requireNumber("noise", noise);
   new Random(seed); // Checks the seed.
   const forms = Object.values(GLYPH_SETS[set]).map(segmentsOf);
   return {
@@ -69,8 +72,7 @@ export function glyphs(options: GlyphOptions): Dataset {
     // Object.keys has the digits in their order, too.
     classes: Object.keys(GLYPH_SETS[set]),
     get(index: number): Sample {
-      require(Number.isInteger(index) && index >= 0 && index < count, () =>
-        `index is ${show(index)}; expected a whole number from 0 to ${String(count - 1)}`);
+      requireIndex(index, count);
       const random = new Random(seed, [index, STREAM]);
       const label = index % forms.length;
       const segments = place(forms[label], extent, random);

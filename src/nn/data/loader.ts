@@ -1,5 +1,6 @@
 /** Batches of a dataset: shuffled, augmented, made ahead of use, and the same bits again from a saved position. */
 import { require, show } from "../../base/errors.js";
+import { isBelow } from "../../base/numbers.js";
 import { Random } from "../random.js";
 import { assemble, type Batch } from "./batch.js";
 import type { Dataset } from "./dataset.js";
@@ -74,8 +75,7 @@ export class DataLoader implements AsyncIterable<Batch> {
       `state is ${show(state)}; expected { seed, epoch, position }, as a loader's state has it`);
     const { seed, epoch, position } = state;
     new Random(seed); // Checks the seed.
-    require(Number.isInteger(epoch) && epoch >= 0 && epoch < 2 ** 32, () =>
-      `epoch is ${show(epoch)}; expected a whole number from 0 on`);
+    require(isBelow(epoch, 2 ** 32), () => `epoch is ${show(epoch)}; expected a whole number from 0 on`);
     const { batchSize } = this.#plan;
     const isPosition =
       Number.isInteger(position) && position >= 0 && position < this.#end && position % batchSize === 0;

@@ -2,6 +2,7 @@
 import { require, show } from "../../base/errors.js";
 import { listOf } from "../../base/list.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
+import { requireInteger } from "../../problem/geometry.js";
 import { readPerChannel } from "../../problem/images.js";
 import { Random } from "../random.js";
 import type { Augmentation } from "./augment.js";
@@ -47,8 +48,6 @@ export interface BatchPlan {
   readonly prefetch: number;
 }
 
-const isCount = (value: unknown, least: number): boolean => Number.isSafeInteger(value) && (value as number) >= least;
-
 /** Indices up to here are streams of a generator's; those beyond have other uses. */
 const MOST_SAMPLES = 2 ** 32 - 16;
 
@@ -57,17 +56,17 @@ export function readLoaderOptions(dataset: Dataset, options: DataLoaderOptions):
     `dataset is ${show(dataset)}; expected { size, shape, classes, get }, such as glyphs({ count: 1000 })`);
   const { size, shape, classes } = dataset;
   require((listOf(classes) ?? []).length > 0, () => `dataset.classes is ${show(classes)}; expected a list of names`);
-  require(isCount(size, 1) && size <= MOST_SAMPLES, () =>
-    `dataset.size is ${show(size)}; expected a whole number from 1 on`);
+  requireInteger("dataset.size", size, 1);
+  require(size <= MOST_SAMPLES, () => `dataset.size is ${show(size)}; expected at most 2^32 - 16`);
   const sizes: readonly unknown[] = listOf(shape) ?? [];
-  require(sizes.length === 3 && sizes.every((extent) => isCount(extent, 1)), () =>
+  require(sizes.length === 3 && sizes.every((extent) => Number.isSafeInteger(extent) && (extent as number) >= 1), () =>
     `dataset.shape is ${show(shape)}; expected [channels, height, width]`);
   requireOptions(options, LOADER_KEYS);
   const { batchSize, shuffle = true, seed = 0, dropLast = false, augment = [], normalise, prefetch = 2 } = options;
-  require(isCount(batchSize, 1), () => `batchSize is ${show(batchSize)}; expected a whole number from 1 on`);
+  requireInteger("batchSize", batchSize, 1);
   require(!dropLast || batchSize <= size, () =>
     `batchSize is ${show(batchSize)}; expected at most the dataset's ${String(size)} samples where dropLast leaves out smaller batches`);
-  require(isCount(prefetch, 0), () => `prefetch is ${show(prefetch)}; expected a whole number of batches from 0 on`);
+  requireInteger("prefetch", prefetch, 0);
   const changes: readonly unknown[] = listOf(augment) ?? [augment];
   require(changes.every((change) => typeof change === "function"), () =>
     `augment is ${show(augment)}; expected a list of functions, such as randomCrop({ padding: 2 })`);

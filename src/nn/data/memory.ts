@@ -1,6 +1,5 @@
 /** Datasets whose samples are bytes in memory: what the readers of files make. */
-import { require, show } from "../../base/errors.js";
-import type { Dataset, Sample, SampleShape } from "./dataset.js";
+import { type Dataset, requireIndex, type Sample, type SampleShape } from "./dataset.js";
 
 /** Pictures of bytes and their labels. */
 export interface ByteSamples {
@@ -21,8 +20,7 @@ export function byteDataset({ pixels, labels, shape, classes }: ByteSamples): Da
     shape,
     classes,
     get(index: number): Sample {
-      require(Number.isInteger(index) && index >= 0 && index < size, () =>
-        `index is ${show(index)}; expected a whole number from 0 to ${String(size - 1)}`);
+      requireIndex(index, size);
       const x = new Float32Array(length);
       const begin = index * length;
       for (let i = 0; i < length; i++) x[i] = pixels[begin + i] / 255;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { require, show, textOf } from "../../base/errors.js";
 import { FileError } from "../../base/fileError.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
-import type { Dataset, SampleShape } from "./dataset.js";
+import { type Dataset, requireIndex, type SampleShape } from "./dataset.js";
 import { type DecodedPicture, pictureValues, requireChannels } from "./pictures.js";
 
 export type { Dataset } from "./dataset.js";
@@ -67,8 +67,7 @@ export async function folderDataset(folder: string, options: FolderOptions): Pro
     shape,
     classes,
     async get(index) {
-      require(Number.isInteger(index) && index >= 0 && index < files.length, () =>
-        `index is ${show(index)}; expected a whole number from 0 to ${String(files.length - 1)}`);
+      requireIndex(index, files.length);
       const { path, label } = files[index];
       const picture = await read(path);
       if (String(picture.shape) !== String(shape)) {

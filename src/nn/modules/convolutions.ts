@@ -2,6 +2,7 @@
 import { require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import type { Activation } from "../../calls/options.js";
+import { requireInteger } from "../../problem/geometry.js";
 import type { Layout } from "../../problem/layout.js";
 import { type Padding, type PerAxis, readPerAxis, type TransposedSize } from "../../problem/options.js";
 import type { PaddingMode } from "../../problem/padding.js";
@@ -9,7 +10,7 @@ import type { Rank } from "../../problem/problem.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { without } from "../../planning/solver.js";
 import { biasUniform, heUniform } from "../initialisers.js";
-import { type Init, parameter, requireCount, requireInit } from "./layer.js";
+import { type Init, parameter, requireInit } from "./layer.js";
 import { defineModule, type Module } from "./module.js";
 
 /** Options of a convolutional layer, beside its numbers of channels. Meanings are `engine.conv2d`'s. */
@@ -118,9 +119,9 @@ function weightShape(
   { kernel, groups = 1 }: ConvLayerOptions,
 ): number[] {
   requireInit(init);
-  requireCount("inChannels", first);
-  requireCount("outChannels", second);
-  requireCount("groups", groups);
+  requireInteger("inChannels", first, 1);
+  requireInteger("outChannels", second, 1);
+  requireInteger("groups", groups, 1);
   require(first % groups === 0 && second % groups === 0, () => {
     return `there are ${String(first)} and ${String(second)} channels; expected multiples of groups = ${String(groups)}`;
   });

@@ -27,9 +27,3 @@ export function requireInit(init: Init): void {
   coreOf(init.engine);
   require(init.random instanceof Random, () => `init.random is ${show(init.random)}; expected new Random(seed)`);
 }
-
-/** Throws unless it is an integer of at least 1. */
-export function requireCount(name: string, value: number): void {
-  require(Number.isSafeInteger(value) && value >= 1, () =>
-    `${name} is ${show(value)}; expected an integer of at least 1`);
-}

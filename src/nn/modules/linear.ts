@@ -1,9 +1,10 @@
 /** Linear layers. */
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import type { Activation } from "../../calls/options.js";
+import { requireInteger } from "../../problem/geometry.js";
 import { biasUniform, heUniform } from "../initialisers.js";
 import { linear as product } from "../operations/linear.js";
-import { type Init, parameter, requireCount, requireInit } from "./layer.js";
+import { type Init, parameter, requireInit } from "./layer.js";
 import { defineModule, type Module } from "./module.js";
 
 export interface LinearLayerOptions {
@@ -21,8 +22,8 @@ const OPTIONS = optionKeys<LinearLayerOptions>({ bias: 1, activation: 1 }, { boo
 export function linear(init: Init, inputs: number, outputs: number, options: LinearLayerOptions = {}): Module {
   requireOptions(options, OPTIONS);
   requireInit(init);
-  requireCount("inputs", inputs);
-  requireCount("outputs", outputs);
+  requireInteger("inputs", inputs, 1);
+  requireInteger("outputs", outputs, 1);
   const shape = [outputs, inputs];
   const weight = parameter(init, heUniform(shape, init.random, { negativeSlope: Math.sqrt(5) }), shape);
   const bias =

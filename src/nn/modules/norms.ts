@@ -2,11 +2,12 @@
 import { require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import type { Activation } from "../../calls/options.js";
+import { requireInteger } from "../../problem/geometry.js";
 import type { Layout } from "../../problem/layout.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { batchNorm as normalizeBatch } from "../operations/batchNorm.js";
 import { groupNorm as normalizeGroups } from "../operations/groupNorm.js";
-import { type Init, parameter, requireCount, requireInit } from "./layer.js";
+import { type Init, parameter, requireInit } from "./layer.js";
 import { defineModule, type Module } from "./module.js";
 
 export interface NormLayerOptions {
@@ -49,7 +50,7 @@ export function batchNorm(init: Init, channels: number, options: BatchNormLayerO
 /** Group norm: each sample by itself, its channels in so many groups. `weight` begins as ones, `bias` as zeros. */
 export function groupNorm(init: Init, groups: number, channels: number, options: NormLayerOptions = {}): Module {
   requireOptions(options, NORM_OPTIONS);
-  requireCount("groups", groups);
+  requireInteger("groups", groups, 1);
   const { weight, bias } = affine(init, channels);
   require(channels % groups === 0, () => {
     return `channels is ${show(channels)}; expected a multiple of groups = ${String(groups)}`;
@@ -69,6 +70,6 @@ const affine = (init: Init, channels: number): { readonly weight: Tensor; readon
 /** Statistics and what scales them are float32, whatever the other parameters are. */
 function constant(init: Init, channels: number, value: number): Tensor {
   requireInit(init);
-  requireCount("channels", channels);
+  requireInteger("channels", channels, 1);
   return parameter({ ...init, dtype: "float32" }, new Float32Array(channels).fill(value), [channels]);
 }

@@ -1,6 +1,6 @@
 /** Tensors side by side along an axis, and slices out of one. */
 import { require, show } from "../../base/errors.js";
-import { listOf } from "../../base/list.js";
+import { isList, listOf } from "../../base/list.js";
 import { named, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
@@ -115,8 +115,6 @@ function gradientOfParts(
 }
 
 /** Callers without types pass anything. */
-const isList = (value: unknown): boolean => Array.isArray(value);
-
 const operandName = (i: number): string => `x${String(i)}`;
 
 const withExtent = (shape: readonly number[], axis: number, extent: number): number[] =>

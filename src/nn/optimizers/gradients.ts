@@ -1,5 +1,6 @@
 /** Gradients of several parameters together: their norm, clipping, sums over several batches. */
 import { require, show } from "../../base/errors.js";
+import { requireLimit } from "../../base/numbers.js";
 import { named, type Numbers, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
@@ -8,7 +9,6 @@ import { requireNoTape, tapeOf } from "../tape/step.js";
 import type { Tensors } from "../tape/tape.js";
 import { type AddSlot, addTensors } from "./addTensors.js";
 import { type Adjustment, adjustOnHost, adjustTensors } from "./adjustTensors.js";
-import { requireLimit } from "./options.js";
 import { namedTensors, requireApart, requireLike } from "./parameters.js";
 import type { Slot } from "./slots.js";
 import { normOnHost, vectorNorm } from "./vectorNorm.js";

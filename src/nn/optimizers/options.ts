@@ -1,5 +1,7 @@
 /** Options of optimizers, checked. */
 import { require, show } from "../../base/errors.js";
+import { isList } from "../../base/list.js";
+import { requireFinite, requireLimit, requireNumber } from "../../base/numbers.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import type { NormRule, Rule } from "./rule.js";
 
@@ -109,23 +111,6 @@ function readNormRule({ clipNorm, skipNonFinite = false }: SharedOptions): NormR
   if (clipNorm !== undefined) requireLimit("clipNorm", clipNorm);
   requireBoolean("skipNonFinite", skipNonFinite);
   return { clipNorm, skipNonFinite };
-}
-
-const isList = (value: unknown): boolean => Array.isArray(value);
-
-/** Throws unless a number is finite. */
-export function requireFinite(name: string, value: number): void {
-  require(Number.isFinite(value), () => `${name} is ${show(value)}; expected a finite number`);
-}
-
-/** Throws unless a number is finite and at least 0. */
-export function requireNumber(name: string, value: number): void {
-  require(Number.isFinite(value) && value >= 0, () => `${name} is ${show(value)}; expected a number from 0 on`);
-}
-
-/** Throws unless a number is finite and above 0. */
-export function requireLimit(name: string, value: number): void {
-  require(Number.isFinite(value) && value > 0, () => `${name} is ${show(value)}; expected a number above 0`);
 }
 
 function requireBoolean(name: string, value: boolean): void {

@@ -39,7 +39,7 @@ describe("a schedule", () => {
   test("is refused with values that make no sense", () => {
     expect(() => constantRate(-1)).toThrow("rate is -1; expected a number from 0 on");
     expect(() => constantRate(NaN)).toThrow("rate is NaN");
-    expect(() => stepDecay({ rate: 1, every: 0 })).toThrow("every is 0; expected a whole number from 1 on");
+    expect(() => stepDecay({ rate: 1, every: 0 })).toThrow("every is 0; expected an integer of at least 1");
     expect(() => stepDecay({ rate: 1, every: 2, factor: Infinity })).toThrow("factor is Infinity");
     expect(() => stepDecay({ rate: 1, every: 2, gamma: 0.1 } as never)).toThrow("unknown option gamma");
     expect(() => cosineDecay({ rate: 1, steps: 1.5 })).toThrow("steps is 1.5");
@@ -51,7 +51,7 @@ describe("a schedule", () => {
     );
     expect(() => inStages([])).toThrow("stages is []");
     expect(() => inStages([{ schedule: constantRate(1) }, { schedule: constantRate(1) }])).toThrow(
-      "stages[0].steps is undefined; expected a whole number from 1 on",
+      "stages[0].steps is undefined; expected an integer of at least 1",
     );
     expect(() => inStages([undefined as never])).toThrow("stages[0] is undefined; expected { schedule, steps }");
   });
@@ -59,7 +59,7 @@ describe("a schedule", () => {
   test("is a function of whole steps", () => {
     for (const rate of [constantRate(1), stepDecay({ rate: 1, every: 1 }), cosineDecay({ rate: 1, steps: 1 })]) {
       for (const step of [-1, 0.5, NaN, Infinity])
-        expect(() => rate(step)).toThrow(`step is ${String(step)}; expected a whole number`);
+        expect(() => rate(step)).toThrow(`step is ${String(step)}; expected an integer of at least 0`);
     }
   });
 });

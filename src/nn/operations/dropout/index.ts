@@ -1,6 +1,7 @@
 /** Dropout: seeded, the same bits on every device, and new ones at each step. */
 import type { Engine } from "../../../api/engine.js";
 import { require, show } from "../../../base/errors.js";
+import { isBelow } from "../../../base/numbers.js";
 import { optionKeys, requireOptions } from "../../../base/optionKeys.js";
 import type { Tensor } from "../../../tensor/tensor.js";
 import { coreOf, requireDType, runOperation, showShape, specOf } from "../../core/operation.js";
@@ -28,9 +29,6 @@ const OPTIONS = optionKeys<DropoutOptions>(
   { p: 1, state: 1, training: 1, draw: 1 },
   { number: "p", tensor: "state", boolean: "training" },
 );
-
-const isBelow = (value: unknown, limit: number): boolean =>
-  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < limit;
 
 /**
  * A seed and a step on the device, `[6]`: what dropout draws by, 16 bits in each value. Checkpoints keep it like other tensors.

@@ -82,7 +82,7 @@ describe("glyphs", () => {
   });
 
   test("refuse options out of their ranges", () => {
-    expect(() => glyphs({ count: 0 })).toThrow("count is 0; expected a whole number from 1 on");
+    expect(() => glyphs({ count: 0 })).toThrow("count is 0; expected an integer of at least 1");
     expect(() => glyphs(5 as never)).toThrow("{ count: 5 }");
     expect(() => glyphs({ count: 1, extent: 4 })).toThrow("extent is 4; expected a whole number from 8 to 1,024");
     expect(() => glyphs({ count: 1, channels: 2 as never })).toThrow("channels is 2; expected 1 or 3");

@@ -155,7 +155,7 @@ test("options and datasets out of their ranges are refused", () => {
     (options: object, changed: object = {}) =>
     () =>
       new DataLoader({ ...dataset, ...changed }, { batchSize: 2, ...options });
-  expect(make({ batchSize: 0 })).toThrow("batchSize is 0; expected a whole number from 1 on");
+  expect(make({ batchSize: 0 })).toThrow("batchSize is 0; expected an integer of at least 1");
   expect(() => new DataLoader(dataset, 4 as never)).toThrow("{ batchSize: 4 }");
   expect(make({ batch: 3 })).toThrow("unknown option batch");
   expect(make({ prefetch: -1 })).toThrow("prefetch is -1");
