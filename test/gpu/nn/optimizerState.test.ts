@@ -63,6 +63,47 @@ describe("state", () => {
     }
   });
 
+  gpuTest("float32 and float16 parameters side by side are as each type by itself", async ({ bare: engine }) => {
+    const types = ["float32", "float16"] as const;
+    const names = Object.fromEntries(NAMES.map((name, i) => [name, types[i % 2]]));
+    const random = new Random(19);
+    const initial = randomValues(random);
+    const gradients = [1, 2, 3].map(() => randomValues(random));
+    const tensors = (values: Named, kinds: readonly string[]): NamedTensors =>
+      Object.assign(
+        {},
+        ...types
+          .filter((dtype) => kinds.includes(dtype))
+          .map((dtype) => {
+            const own = Object.entries(values).filter(([name]) => names[name] === dtype);
+            return tensorsOf(engine, Object.fromEntries(own), dtype);
+          }),
+      ) as NamedTensors;
+    const run = async (kinds: readonly string[]): Promise<readonly [Named, Named]> => {
+      const parameters = tensors(initial, kinds);
+      using optimizer = adamw(engine, parameters, { amsgrad: true });
+      // Rates, progress, and the state of each type.
+      expect(optimizer.tensors.length).toBe(2 + kinds.length);
+      for (const values of gradients) {
+        const given = tensors(values, kinds);
+        optimizer.step(given);
+        disposeAll(given);
+      }
+      const { tensors: kept } = optimizer.state();
+      const results = [await readAll(parameters), await readAll(kept)] as const;
+      disposeAll({ ...kept });
+      disposeAll(parameters);
+      return results;
+    };
+    const [[values, kept], [singles, keptOfSingles], [halves, keptOfHalves]] = [
+      await run(types),
+      await run(["float32"]),
+      await run(["float16"]),
+    ];
+    expect(values).toEqual({ ...singles, ...halves });
+    expect(kept).toEqual({ ...keptOfSingles, ...keptOfHalves });
+  });
+
   gpuTest("has a tensor of the parameter's shape for each of its sections", ({ bare: engine }) => {
     using w = engine.tensor([1, 2, 3, 4, 5, 6], [2, 3]);
     using half = engine.tensor([1, 2], [2], { dtype: "float16" });
