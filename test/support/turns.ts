@@ -35,15 +35,18 @@ export function isInTurn(index: number, capabilities: Pick<Capabilities, "device
 /** Files of a device that both platforms load. Those that divide their cases by themselves are not dealt. */
 const DEALT = /^test\/(gpu\/(?!deviceClasses|infinities)|properties\/(?!space))(?:\w+\/)*\w+\.test\.ts > /;
 
-/** Tests that are alike, and cover nothing alone that docs/coverage.md lists: whole runs of all platforms take half of them. */
-const ALIKE = [
-  /^test\/gpu\/(grids|load\.node|parts\.node|scalarGradients|specialValues)\./,
-  /^test\/gpu\/exact\.test\.ts > every tuning candidate /,
-  /^test\/gpu\/largeTensors\.node\.test\.ts > a class of GPUs /,
-  /^test\/gpu\/longSums\.test\.ts > sums whose blocks are added up in the result/,
-  /^test\/gpu\/winogradChunks\.test\.ts > plans for /,
-  /^test\/properties\/random\./,
-  /^test\/unit\/plans\.test\.ts > (on a |strides, )/,
+/**
+ * Tests that are alike, and cover nothing alone that docs/coverage.md lists: of whole runs of all platforms that follow each other, so
+ * many share them.
+ */
+const ALIKE: readonly (readonly [runs: number, tests: RegExp])[] = [
+  [4, /^test\/gpu\/(grids|parts\.node|scalarGradients|specialValues)\./],
+  [4, /^test\/unit\/plans\.test\.ts > (on a |strides, )/],
+  [2, /^test\/gpu\/load\.node\./],
+  [2, /^test\/gpu\/exact\.test\.ts > every tuning candidate /],
+  [2, /^test\/gpu\/largeTensors\.node\.test\.ts > a class of GPUs /],
+  [2, /^test\/gpu\/longSums\.test\.ts > sums whose blocks are added up in the result/],
+  [2, /^test\/properties\/random\./],
 ];
 
 /** The variants of layers that test/gpu/exact tests by every solver, each on one platform: that has them. */
@@ -54,8 +57,8 @@ export function turnOf(
   { fullName, index }: { readonly fullName: string; readonly index: number },
   seed: string,
 ): "other platform" | "other run" | undefined {
-  const isAlike = ALIKE.some((pattern) => pattern.test(fullName));
-  if (isAlike && Math.floor(index / 2) % 2 !== partOf(seed, 2)) return "other run";
+  const [runs = 1] = ALIKE.find(([, tests]) => tests.test(fullName)) ?? [];
+  if (Math.floor(index / 2) % runs !== partOf(seed, runs)) return "other run";
   if (!DEALT.test(fullName)) return undefined;
   const variant = /^test\/gpu\/exact\..*, (plain|odd)$/.exec(fullName)?.[1] as keyof typeof VARIANTS | undefined;
   const parity = variant ? VARIANTS[variant] : (index + draw("turn", seed, 2)) % 2;
