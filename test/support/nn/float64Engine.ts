@@ -27,6 +27,11 @@ class Float64Backend extends CpuBackend {
     return store(Float64Array.from(values)) as never;
   }
 
+  override write(storage: never, values: StoredValues): Promise<void> {
+    valuesIn(storage).set(values);
+    return Promise.resolve();
+  }
+
   override run(operation: ConvOperation, operands: RoleStorages): never {
     return computeOnHost(operation, operands as never).map(store) as never;
   }
