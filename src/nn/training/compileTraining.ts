@@ -5,7 +5,7 @@ import { DISPOSE } from "../../base/dispose.js";
 import { ConvError, DeviceError, require, show } from "../../base/errors.js";
 import { listOf, type NumberList } from "../../base/list.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
-import { product } from "../../problem/geometry.js";
+import { product, requireInteger } from "../../problem/geometry.js";
 import { readExtents } from "../../problem/shapes.js";
 import { requireTensor, Tensor } from "../../tensor/tensor.js";
 import { readValues, type TensorData } from "../../tensor/values.js";
@@ -89,8 +89,7 @@ export async function compileTraining<Name extends string>(
   requireOptions(options, OPTIONS);
   const { inputs, compute, parameters, optimizer, inFlight = 3 } = options;
   coreOf(engine);
-  require(Number.isSafeInteger(inFlight) && inFlight >= 1, () =>
-    `inFlight is ${show(inFlight)}; expected an integer of at least 1`);
+  requireInteger("inFlight", inFlight, 1);
   const made: Record<string, Tensor> = {};
   try {
     for (const [name, list] of Object.entries<NumberList>(inputs)) {
