@@ -11,7 +11,9 @@ export interface Arguments {
   readonly capabilities?: string;
   /** Likewise, the class that the device is taken to be of. */
   readonly class?: DeviceClass;
-  /** Write docs/kernels.md, of all models or of those named. */
+  /** Operations of networks in place of layers. */
+  readonly nn?: boolean;
+  /** Write docs/kernels.md, or docs/networks.md, of all models or of those named. */
   readonly docs?: boolean | string;
 }
 
@@ -31,7 +33,11 @@ export function parseArguments(argv: readonly string[]): Arguments {
     .option("--batch <size>", "only batches of 1, or of 32", readBatch)
     .option("--capabilities <file>", "plan for a device that this JSON describes (src/planning/capabilities.ts)")
     .addOption(new Option("--class <name>", "plan for a device of this class").choices(DEVICE_CLASSES))
-    .option("--docs [models]", "write docs/kernels.md, of all models or of these, with commas between them")
+    .option("--nn", "operations of webgpu-conv/nn in place of layers")
+    .option(
+      "--docs [models]",
+      "write docs/kernels.md, with --nn docs/networks.md, of all models or of these, with commas between them",
+    )
     .allowExcessArguments(false);
   return command.parse([...argv], { from: "user" }).opts<Arguments>();
 }

@@ -11,10 +11,12 @@ import { type Arguments, parseArguments } from "./commandLine.js";
 import { compilersFolder, compilersMissing } from "./compilers.js";
 import { compileRows, DESCRIBED, type Device, type Places, planRows } from "./devices.js";
 import { documentModels, documentOf } from "./document.js";
+import { compileNetworkRows, networkDocument, type NetworkRow, networkTable, planNetworkRows } from "./nn/report.js";
 import { deviceReport } from "./report.js";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const DOCUMENT = join(ROOT, "docs", "kernels.md");
+const NETWORK_DOCUMENT = join(ROOT, "docs", "networks.md");
 
 const tell = (words: string): void => {
   process.stderr.write(`${words}\n`);
@@ -52,12 +54,34 @@ async function writeDocument(models: readonly string[], given: Arguments): Promi
   const places = demandCompilers();
   const devices = new Map<string, Device>();
   for (const model of models) devices.set(model, await compileRows(model, chooseCases(given), places, tell));
-  const options = await resolveConfig(DOCUMENT);
-  writeFileSync(DOCUMENT, await format(documentOf(devices), { ...options, filepath: DOCUMENT }));
-  tell(`written to ${DOCUMENT}`);
+  await writeFormatted(DOCUMENT, documentOf(devices));
+}
+
+async function writeFormatted(file: string, text: string): Promise<void> {
+  const options = await resolveConfig(file);
+  writeFileSync(file, await format(text, { ...options, filepath: file }));
+  tell(`written to ${file}`);
+}
+
+/** Operations of networks: on the models of the document, on one, or planned alone. */
+async function reportNetworks({ filter, docs, model }: Arguments): Promise<void> {
+  if (docs === undefined && model === undefined) {
+    const rows = await planNetworkRows(filter, DESCRIBED, () => Promise.resolve(new Map()));
+    console.log(networkTable(new Map([["planned", rows]])));
+    return;
+  }
+  const places = demandCompilers();
+  const models = new Map<string, readonly NetworkRow[]>();
+  for (const one of docs === undefined ? [model ?? ""] : documentModels(docs)) {
+    models.set(one, await compileNetworkRows(one, filter, places));
+    tell(`${one}: ${String(models.get(one)?.length)} operations`);
+  }
+  if (docs === undefined) console.log(networkTable(models));
+  else await writeFormatted(NETWORK_DOCUMENT, networkDocument(models));
 }
 
 const given = parseArguments(process.argv.slice(2));
-if (given.docs !== undefined && given.docs !== false) await writeDocument(documentModels(given.docs), given);
+if (given.nn === true) await reportNetworks(given);
+else if (given.docs !== undefined && given.docs !== false) await writeDocument(documentModels(given.docs), given);
 else if (given.model === undefined) await reportPlans(given);
 else await reportModel(given.model, given);

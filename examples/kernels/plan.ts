@@ -84,7 +84,7 @@ export function operationOf(wanted: Case): ConvOperation {
 export async function planCase(wanted: Case, capabilities: Capabilities, choice?: SolverChoice): Promise<Planned> {
   const operation = operationOf(wanted);
   const { plan } = select(operation, capabilities, choice);
-  const dispatches = await Promise.all(distinct(plan).map(describe));
+  const dispatches = await describeDispatches(plan);
   const main = dispatches.reduce((most, step) => (step.multiplyAdds > most.multiplyAdds ? step : most));
   return {
     ...wanted,
@@ -107,6 +107,10 @@ function distinct({ dispatches }: SolverPlan): readonly Dispatch[] {
   const firsts = new Map([...dispatches].reverse().map((step) => [keyOf(step), step]));
   return dispatches.filter((step) => firsts.get(keyOf(step)) === step);
 }
+
+/** What a plan compiles, each kernel once. */
+export const describeDispatches = (plan: SolverPlan): Promise<PlannedDispatch[]> =>
+  Promise.all(distinct(plan).map(describe));
 
 async function describe(step: Dispatch): Promise<PlannedDispatch> {
   const text = await textOf(step);

@@ -4,7 +4,7 @@ alias First = f32; // @specialize
 alias Second = f32; // @specialize
 alias Third = f32; // @specialize
 alias Fourth = f32; // @specialize
-// The last operand that is a tensor, and a bit for each that is a number.
+// How many operands there are, and a bit for each that is a number and no tensor.
 const OPERANDS: u32 = 1u; // @specialize
 const NUMBERS: u32 = 0u; // @specialize
 
