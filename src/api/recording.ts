@@ -77,10 +77,7 @@ export class Recording<Result> {
 
   readonly call = (): void => {
     const result = this.#lifetimes.attempt(this.#record, (returned) => !isPromise(returned));
-    if (isPromise(result)) refuse(result);
-    require(!Object.prototype.toString.call(result).includes("Generator"), () => {
-      return "the recording is a generator, of which nothing has run; expected a function that calls operations";
-    });
+    requireRun("the recording", result);
     this.#results.push(result);
   };
 
@@ -97,12 +94,23 @@ function isPromise(result: unknown): result is PromiseLike<unknown> {
   return typeof result === "object" && result !== null && "then" in result && typeof result.then === "function";
 }
 
-/** Throws. A rejection of the promise is left out: the error thrown here says more. */
-function refuse(promise: PromiseLike<unknown>): never {
-  Promise.resolve(promise).catch(() => undefined);
-  throw new ArgumentError(
-    "the recording returned a promise; expected a function that calls operations and waits for nothing",
-  );
+/**
+ * Throws where a function has not run all of its operations by the time it returned: an async one, or a generator. A rejection of
+ * its promise is left out: the error thrown here says more.
+ *
+ * @param what the function is called, in the message
+ * @param result what it returned
+ */
+export function requireRun(what: string, result: unknown): void {
+  if (isPromise(result)) {
+    Promise.resolve(result).catch(() => undefined);
+    throw new ArgumentError(
+      `${what} returned a promise; expected a function that calls operations and waits for nothing`,
+    );
+  }
+  require(!Object.prototype.toString.call(result).includes("Generator"), () => {
+    return `${what} is a generator, of which nothing has run; expected a function that calls operations`;
+  });
 }
 
 /** Records into a caller's encoder. */

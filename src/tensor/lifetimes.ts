@@ -31,6 +31,9 @@ export class Lifetimes {
   /** Scopes whose functions are running. What any engine object makes meanwhile belongs to the innermost. */
   readonly #running: Scope[] = [];
   readonly #registry = new FinalizationRegistry<Hold>((hold) => this.#onDropped(hold));
+  readonly #readers = new FinalizationRegistry<ReadonlyMap<Hold, number>>((reads) => {
+    for (const [hold, count] of reads) for (let i = 0; i < count; i++) this.endRead(hold);
+  });
 
   constructor({ release, watch }: LifetimeOptions) {
     this.#release = release;
@@ -154,6 +157,11 @@ export class Lifetimes {
     if (hold.isDropped) this.dispose(hold);
   }
 
+  /** Ends all reads that are listed, by hold, once the reader was dropped. The list must not refer to the reader, or to tensors. */
+  watchReader(reader: object, reads: ReadonlyMap<Hold, number>): void {
+    this.#readers.register(reader, reads);
+  }
+
   disposeAll(): void {
     for (const hold of this.#live) {
       hold.readers = 0;
@@ -178,6 +186,8 @@ export class Lifetimes {
 
   #onDropped(hold: Hold): void {
     if (!hold.storage) return;
+    // Whoever reads it refers to the tensor: that is gone, too.
+    hold.readers = 0;
     this.dispose(hold);
     this.#watch?.onDropped(hold);
   }

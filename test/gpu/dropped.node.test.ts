@@ -4,6 +4,7 @@ import { runInNewContext } from "node:vm";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
 import type { Tensor } from "webgpu-conv";
+import { mul, Tape } from "webgpu-conv/nn";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 
 const SHAPE = [1, 1, 2, 2];
@@ -39,6 +40,22 @@ describe("results that nobody keeps", () => {
     expect(warnings[0]).toMatch(/^\d+ tensors were never disposed of.*dropped\.node\.test/s);
     expect(x.disposed).toBe(false);
     expect(await valuesOf(x)).toEqual([-1, 2, -3, 4]);
+  });
+
+  gpuTest("with a tape that nobody asks for gradients", async ({ engine }) => {
+    using own = await createEngine({ device: deviceOf(engine) });
+    const x = own.tensor([-1, 2, -3, 4], SHAPE);
+    const record = (): void => {
+      new Tape(own).run(() => mul(mul(x, x), x)).dispose();
+    };
+    for (let i = 0; i < 10; i++) record();
+    expect(own.memory().liveTensors).toBeGreaterThan(1);
+    await collected(() => own.memory().liveTensors === 1);
+    expect(own.memory().liveTensors).toBe(1);
+    expect(await valuesOf(x)).toEqual([-1, 2, -3, 4]);
+    // The tapes read it no more.
+    x.dispose();
+    expect(own.memory().liveTensors).toBe(0);
   });
 
   gpuTest("go quietly unless development is said; what a sequence reads stays", async ({ engine }) => {

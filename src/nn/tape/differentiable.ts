@@ -26,6 +26,8 @@ export interface Differentiable {
 }
 const PARTS = optionKeys<Differentiable>({ name: 1, inputs: 1, forward: 1, backward: 1 });
 
+const isList = (value: unknown): boolean => Array.isArray(value);
+
 /**
  * Runs an operation of one's own, and has a tape take its gradient from `backward`:
  *
@@ -44,7 +46,11 @@ const PARTS = optionKeys<Differentiable>({ name: 1, inputs: 1, forward: 1, backw
 export function differentiable(operation: Differentiable): Tensor {
   requireOptions(operation, PARTS, "operation");
   const { name, inputs, forward, backward } = operation;
-  require(inputs.length > 0, () => `inputs is ${show(inputs)}; expected at least one tensor`);
+  for (const [part, value] of Object.entries({ forward, backward })) {
+    require(typeof value === "function", () => `${part} is ${show(value)}; expected a function`);
+  }
+  require(typeof name === "string", () => `name is ${show(name)}; expected text, for messages`);
+  require(isList(inputs) && inputs.length > 0, () => `inputs is ${show(inputs)}; expected at least one tensor`);
   for (const [i, input] of inputs.entries()) requireTensor(`inputs[${String(i)}]`, input);
   const tape = tapeOf(inputs[0]);
   const compute = (): Tensor => forward(...inputs);
@@ -58,11 +64,16 @@ export function differentiable(operation: Differentiable): Tensor {
     backward([gradient], needed) {
       if (!gradient) return [];
       const gradients = backward({ inputs, output, gradient, needed });
+      require(isList(gradients) && gradients.length <= inputs.length, () => {
+        return `backward of ${name} returned ${show(gradients)}; expected a list of gradients, one for each of ${String(inputs.length)} inputs or fewer`;
+      });
       for (const [i, input] of inputs.entries()) {
         const own = gradients.at(i);
         if (!own) continue;
-        requireTensor(`gradient ${String(i)} of ${name}`, own);
-        requireSameShape(`gradient ${String(i)} of ${name}`, own.shape, input.shape, "its input's");
+        const what = `gradient ${String(i)} of ${name}`;
+        requireTensor(what, own);
+        requireSameShape(what, own.shape, input.shape, "its input's");
+        require(own.dtype === input.dtype, () => `${what} is ${own.dtype}; expected ${input.dtype}, as its input`);
       }
       return gradients;
     },

@@ -2,10 +2,11 @@
 import { Context } from "../../api/context.js";
 import type { Engine } from "../../api/engine.js";
 import type { EngineCore } from "../../api/engineCore.js";
+import { requireRun } from "../../api/recording.js";
 import { DISPOSE } from "../../base/dispose.js";
 import { require, show } from "../../base/errors.js";
+import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import type { Call, Run } from "../../calls/calls.js";
-import type { Hold } from "../../tensor/hold.js";
 import { Scope } from "../../tensor/lifetimes.js";
 import { requireTensor, Tensor } from "../../tensor/tensor.js";
 import { requireSameShape } from "../../problem/shapes.js";
@@ -13,6 +14,7 @@ import { coreOf, showShape } from "../core/operation.js";
 import { fullLike } from "../operations/fill.js";
 import { backpropagate } from "./backpropagate.js";
 import { runRecorded, type Shapes } from "./convolutionSteps.js";
+import { Reads } from "./reads.js";
 import type { Gradient, Step, StepTape } from "./step.js";
 
 /** Parameters, in a list or by name; gradients come in the same form. */
@@ -29,6 +31,7 @@ export interface GradientOptions {
   /** The gradient of what `gradients` is asked of; ones when absent, for a single value. */
   readonly upstream?: Tensor;
 }
+const OPTIONS = optionKeys<GradientOptions>({ upstream: 1 }, { tensor: "upstream" });
 
 /**
  * Records operations on an engine's tensors and computes gradients:
@@ -44,6 +47,7 @@ export interface GradientOptions {
  */
 export class Tape implements StepTape {
   readonly #core: EngineCore;
+  readonly #reads: Reads;
   #steps: Step[] = [];
   readonly #layers: { readonly name: string }[] = [];
   #isRecomputing = false;
@@ -52,6 +56,7 @@ export class Tape implements StepTape {
 
   constructor(engine: Engine) {
     this.#core = coreOf(engine);
+    this.#reads = new Reads(this.#core.lifetimes, this);
   }
 
   /**
@@ -73,9 +78,7 @@ export class Tape implements StepTape {
     let isDone = false;
     try {
       const result = lifetimes.within(scope, compute);
-      require(!(result instanceof Promise), () => {
-        return "compute returned a promise; expected a function that calls operations and waits for nothing";
-      });
+      requireRun("compute", result);
       lifetimes.keep(scope, result);
       isDone = true;
       return result;
@@ -100,7 +103,14 @@ export class Tape implements StepTape {
     parameters: Parameters,
     options?: GradientOptions,
   ): GradientsOf<Parameters>;
-  gradients(of: Tensor, parameters: Tensors, { upstream }: GradientOptions = {}): Tensors {
+  gradients(of: Tensor, parameters: Tensors, options: GradientOptions = {}): Tensors {
+    requireOptions(options, OPTIONS);
+    const { upstream } = options;
+    require(!this.#core.tape, () =>
+      "gradients was called while a tape records; expected it after run(compute) has returned");
+    require(typeof (parameters as unknown) === "object" &&
+      (parameters as unknown) !== null &&
+      !Tensor.isTensor(parameters), () => `parameters is ${show(parameters)}; expected tensors in a list, or by name`);
     const entries = Object.entries(parameters);
     this.#requireRecorded(of, entries, upstream);
     const list = entries.map(([, tensor]) => tensor);
@@ -119,7 +129,7 @@ export class Tape implements StepTape {
 
   /** Forgets what was recorded, and gives its memory back. What `run` returned stays the caller's. Twice is harmless. */
   dispose(): void {
-    this.#forget(this.#steps);
+    this.#reads.end(this.#steps);
     this.#steps = [];
   }
 
@@ -142,20 +152,18 @@ export class Tape implements StepTape {
     const { result, steps } = this.#recordSegment(compute);
     const made = new Set(steps.flatMap(({ outputs }) => outputs));
     const inputs = [...new Set(steps.flatMap((step) => step.inputs))].filter((tensor) => !made.has(tensor));
-    this.#forget(steps);
+    this.#reads.end(steps);
     const backward = (dy: Gradient, needed: readonly boolean[]): Gradient[] => {
       if (!dy) return [];
       this.#draws = firstDraw;
-      const again = this.#recompute(compute);
+      const { steps: again, result: value } = this.#recompute(compute);
       const wanted = inputs.filter((_, i) => needed[i]);
-      const gradients = backpropagate({
-        steps: again.steps,
-        seeds: [[again.result, dy]],
-        parameters: wanted,
-        passed: (step) => this.#forget([step]),
-      });
-      again.result.dispose();
-      return inputs.map((tensor) => gradients[wanted.indexOf(tensor)]);
+      try {
+        const gradients = this.#passBack(again, [value, dy], wanted);
+        return inputs.map((tensor) => gradients[wanted.indexOf(tensor)]);
+      } finally {
+        value.dispose();
+      }
     };
     if (inputs.length > 0) {
       this.record({
@@ -178,7 +186,7 @@ export class Tape implements StepTape {
   record(step: Step): void {
     const path = this.#layers.map(({ name }) => name).filter((name) => name !== "");
     this.#steps.push(path.length > 0 ? { ...step, layer: path.join(".") } : step);
-    for (const hold of holdsOf(step)) hold.readers++;
+    this.#reads.begin(step);
   }
 
   /** For operations of a caller's own. */
@@ -188,7 +196,7 @@ export class Tape implements StepTape {
     try {
       return compute();
     } finally {
-      this.#forget(this.#steps);
+      this.#reads.end(this.#steps);
       this.#steps = steps;
     }
   }
@@ -206,21 +214,25 @@ export class Tape implements StepTape {
     const seed = upstream ?? fullLike(of, 1);
     const steps = this.#steps;
     this.#steps = [];
+    this.#core.readsDropped = true;
+    try {
+      return this.#ownGradients(this.#passBack(steps, [of, seed], parameters), parameters, upstream);
+    } finally {
+      this.#core.readsDropped = false;
+    }
+  }
+
+  /** Gradients of parameters. The steps are forgotten, where one throws, too. */
+  #passBack(steps: readonly Step[], seed: readonly [Tensor, Tensor], parameters: readonly Tensor[]): Gradient[] {
     const left = new Set(steps);
     const passed = (step: Step): void => {
       left.delete(step);
-      this.#forget([step]);
+      this.#reads.end([step]);
     };
-    this.#core.readsDropped = true;
     try {
-      return this.#ownGradients(
-        backpropagate({ steps, seeds: [[of, seed]], parameters, passed }),
-        parameters,
-        upstream,
-      );
+      return backpropagate({ steps, seeds: [seed], parameters, passed });
     } finally {
-      this.#core.readsDropped = false;
-      this.#forget([...left]);
+      this.#reads.end(left);
     }
   }
 
@@ -258,17 +270,12 @@ export class Tape implements StepTape {
       lifetimes.keep(scope, result);
       return { result, steps: this.#steps };
     } catch (error) {
-      this.#forget(this.#steps);
+      this.#reads.end(this.#steps);
       throw error;
     } finally {
       lifetimes.close(scope);
       this.#steps = outer;
     }
-  }
-
-  /** Steps read nothing more of what they saved. */
-  #forget(steps: readonly Step[]): void {
-    for (const step of steps) for (const hold of holdsOf(step)) this.#core.lifetimes.endRead(hold);
   }
 
   #requireRecorded(of: Tensor, parameters: readonly [string, Tensor][], upstream: Tensor | undefined): void {
@@ -299,6 +306,3 @@ export class Tape implements StepTape {
     }
   }
 }
-
-/** What a step saved, each once. */
-const holdsOf = ({ saved }: Step): ReadonlySet<Hold> => new Set(saved.flatMap((tensor) => Tensor.holdOf(tensor) ?? []));

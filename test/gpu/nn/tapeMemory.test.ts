@@ -1,5 +1,5 @@
 /** What a tape keeps of what is disposed of, and what a checkpoint does once though it computes twice. */
-import { add, batchNorm, checkpoint, mul, reshape, Tape } from "webgpu-conv/nn";
+import { add, batchNorm, checkpoint, differentiable, mul, reshape, Tape } from "webgpu-conv/nn";
 import type { Tensor } from "webgpu-conv";
 import { describe, expect } from "vitest";
 import { gpuTest } from "../../support/gpuTest.js";
@@ -54,6 +54,99 @@ describe("a tensor that is disposed of on a tape", () => {
     const { x: gradient } = tape.gradients(y, { x }, { upstream });
     gradient.dispose();
     expect(engine.memory().liveTensors).toBe(before);
+  });
+});
+
+describe("gradients that throw", () => {
+  gpuTest("within a checkpoint, or outside, leave nothing behind", ({ bare: engine }) => {
+    using x = engine.tensor([1, 2], [1, 2]);
+    using upstream = engine.tensor([1, 1], [1, 2]);
+    const failing = (input: Tensor): Tensor => {
+      const square = mul(mul(input, input), input);
+      return mul(
+        differentiable({
+          name: "failing",
+          inputs: [square],
+          forward: (inner) => mul(inner, 2),
+          backward: () => {
+            throw new RangeError("mine");
+          },
+        }),
+        x,
+      );
+    };
+    const before = engine.memory().liveTensors;
+    for (const compute of [failing, (input: Tensor) => checkpoint(failing, input)]) {
+      using tape = new Tape(engine);
+      using y = tape.run(() => compute(x));
+      expect(() => tape.gradients(y, { x }, { upstream })).toThrow("mine");
+      expect(engine.memory().liveTensors - before).toBe(1);
+    }
+    expect(engine.memory().liveTensors).toBe(before);
+  });
+
+  gpuTest("say what is wrong with what they are asked of", ({ bare: engine }) => {
+    using x = engine.tensor([1, 2], [1, 2]);
+    using upstream = engine.tensor([1, 1], [1, 2]);
+    using tape = new Tape(engine);
+    using y = tape.run(() => {
+      const square = mul(x, x);
+      expect(() => tape.gradients(square, { x })).toThrow(/called while a tape records; expected it after run/);
+      return square;
+    });
+    for (const [parameters, shown] of [
+      [undefined, "undefined"],
+      [null, "null"],
+      [3, "3"],
+      [x, "Tensor"],
+    ] as const) {
+      expect(() => tape.gradients(y, parameters as never)).toThrow(
+        `parameters is ${shown}; expected tensors in a list, or by name`,
+      );
+    }
+    expect(() => tape.gradients(y, { x }, { upstreem: upstream } as never)).toThrow(/did you mean upstream\?/);
+    expect(() => tape.gradients(y, { x }, upstream as never)).toThrow(/an upstream goes into options: \{ upstream \}/);
+    const { x: gradient } = tape.gradients(y, { x }, { upstream });
+    gradient.dispose();
+  });
+
+  gpuTest("of an operation of one's own name it, and its gradient", ({ bare: engine }) => {
+    using x = engine.tensor([1, 2], [1, 2]);
+    using half = engine.tensor([1, 2], [1, 2], { dtype: "float16" });
+    using wrong = engine.tensor([1, 2, 3], [3]);
+    using upstream = engine.tensor([1, 1], [1, 2]);
+    const gradientsOf = (backward: () => unknown): void => {
+      using tape = new Tape(engine);
+      using y = tape.run(() => {
+        return differentiable({
+          name: "own",
+          inputs: [x],
+          forward: (inner) => mul(inner, 2),
+          backward: backward as never,
+        });
+      });
+      tape.gradients(y, { x }, { upstream });
+    };
+    for (const [gradients, message] of [
+      [[wrong], /gradient 0 of own has shape \[3\].*\[1, 2\]/],
+      [[half], /gradient 0 of own is float16; expected float32, as its input/],
+      [[1], /gradient 0 of own is 1; expected a tensor/],
+      [[undefined, x], /backward of own returned .*; expected a list of gradients, one for each of 1 inputs or fewer/],
+      [undefined, /backward of own returned undefined; expected a list of gradients/],
+    ] as const) {
+      expect(() => gradientsOf(() => gradients)).toThrow(message);
+    }
+    const parts = { name: "own", inputs: [x], forward: () => x, backward: () => [] };
+    expect(() => differentiable({ ...parts, forward: undefined as never })).toThrow(
+      /forward is undefined; expected a fun/,
+    );
+    expect(() => differentiable({ ...parts, inputs: undefined as never })).toThrow(
+      /inputs is undefined; expected at least/,
+    );
+    expect(() => differentiable({ ...parts, name: 3 as never })).toThrow(/name is 3; expected text/);
+    expect(() => differentiable({ ...parts, forward: () => undefined as never })).toThrow(
+      /the result of own is undefined/,
+    );
   });
 });
 
