@@ -178,10 +178,10 @@ export type { TracedOperation } from "./explain/traceBackend.js";
 export {
   compileTraining,
   type Metrics,
-  NonFiniteError,
   type StepMetrics,
   type TrainingOptions,
   TrainingStep,
   type Updates,
 } from "./training/compileTraining.js";
+export { NonFiniteError } from "./training/diagnose.js";
 export { findNonFinite, type NonFinite } from "./training/nonFinite.js";

@@ -2,16 +2,17 @@
 import type { Engine } from "../../api/engine.js";
 import type { Compiled } from "../../api/recording.js";
 import { DISPOSE } from "../../base/dispose.js";
-import { ConvError, DeviceError, require, show } from "../../base/errors.js";
+import { DeviceError, require, show } from "../../base/errors.js";
 import { listOf, type NumberList } from "../../base/list.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
+import type { StoredValues } from "../../problem/dtype.js";
 import { product, requireInteger } from "../../problem/geometry.js";
 import { readExtents } from "../../problem/shapes.js";
 import { requireTensor, Tensor } from "../../tensor/tensor.js";
 import { readValues, type TensorData } from "../../tensor/values.js";
 import { coreOf, showShape } from "../core/operation.js";
 import { Tape } from "../tape/tape.js";
-import { findNonFinite, type NonFinite } from "./nonFinite.js";
+import { diagnose, type StepRun } from "./diagnose.js";
 
 /** What changes parameters by their gradients, in place. */
 export interface Updates {
@@ -51,31 +52,6 @@ const OPTIONS = optionKeys<TrainingOptions<string>>({
   inFlight: 1,
 });
 
-/** The loss is no finite number any more. */
-export class NonFiniteError extends ConvError {
-  override readonly name = "NonFiniteError";
-  /** The step whose loss it was: 1 for the first. */
-  readonly step: number;
-  /** Where it began; undefined where a forward pass with the parameters that there are now is finite. */
-  readonly where: NonFinite | undefined;
-
-  constructor(step: number, loss: number, where: NonFinite | undefined, parameters: readonly string[]) {
-    super(`the loss of step ${String(step)} is ${String(loss)}: ${beginning(where, parameters)}`);
-    this.step = step;
-    this.where = where;
-  }
-}
-
-function beginning(where: NonFinite | undefined, parameters: readonly string[]): string {
-  if (parameters.length > 0)
-    return `${parameters.slice(0, 3).join(", ")} are no longer finite; a smaller learning rate may help`;
-  if (!where)
-    return "a forward pass with the parameters that there are now is finite: it was an update that went too far";
-  const { layer, operation, shape, nan, infinite } = where;
-  const counts = `${String(nan)} NaN and ${String(infinite)} infinities`;
-  return `it begins in ${layer === "" ? "" : `layer ${layer}, `}${operation}, whose result of shape ${showShape(shape)} has ${counts}`;
-}
-
 /**
  * Records a step of training: what `compute` computes, the gradients of its loss, and the optimizer's update. Waits for kernels that
  * still compile. Nothing of it has run yet.
@@ -89,6 +65,7 @@ export async function compileTraining<Name extends string>(
   requireOptions(options, OPTIONS);
   const { inputs, compute, parameters, optimizer, inFlight = 3 } = options;
   coreOf(engine);
+  requireParts(options);
   requireInteger("inFlight", inFlight, 1);
   const made: Record<string, Tensor> = {};
   try {
@@ -106,9 +83,7 @@ export async function compileTraining<Name extends string>(
         for (const gradient of Object.values(gradients)) gradient.dispose();
         return metrics;
       } catch (error) {
-        for (const tensor of Tensor.isTensor(result) ? [result] : Object.values<unknown>(result)) {
-          if (Tensor.isTensor(tensor)) tensor.dispose();
-        }
+        for (const value of [result, ...valuesIn(result)]) if (Tensor.isTensor(value)) value.dispose();
         throw error;
       }
     };
@@ -119,11 +94,35 @@ export async function compileTraining<Name extends string>(
   }
 }
 
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+const valuesIn = (value: unknown): unknown[] => (isObject(value) ? Object.values(value) : []);
+
+function requireParts({
+  inputs,
+  compute,
+  parameters,
+  optimizer,
+  onMetrics,
+}: Readonly<Partial<Record<keyof TrainingOptions<string>, unknown>>>): void {
+  require(isObject(inputs), () =>
+    `inputs is ${show(inputs)}; expected shapes by name: { x: [16, 1, 28, 28], labels: [16] }`);
+  require(typeof compute === "function", () => `compute is ${show(compute)}; expected a function of the inputs`);
+  require(isObject(parameters) && !Tensor.isTensor(parameters), () =>
+    `parameters is ${show(parameters)}; expected tensors by name: parametersOf(model, { trainable: true })`);
+  require(isObject(optimizer) && "step" in optimizer && typeof optimizer.step === "function", () =>
+    `optimizer is ${show(optimizer)}; expected one with step(gradients): sgd(engine, parameters, { lr: 0.1 })`);
+  require(onMetrics === undefined || typeof onMetrics === "function", () =>
+    `onMetrics is ${show(onMetrics)}; expected a function of the metrics`);
+}
+
 function readMetrics(result: Tensor | Metrics): Metrics {
   const metrics = Tensor.isTensor(result) ? { loss: result } : result;
-  require(typeof metrics === "object" && "loss" in metrics, () => {
+  require(isObject(metrics) && "loss" in metrics, () => {
     return `compute returned ${show(result)}; expected the loss, a tensor, or { loss } with other metrics`;
   });
+  require(!("step" in metrics), () =>
+    "compute returned a metric named step; expected another name: it is the number of the step in what onMetrics gets");
   for (const [name, tensor] of Object.entries<Tensor>(metrics)) {
     requireTensor(name, tensor);
     require(tensor.size === 1, () => `${name} has shape ${showShape(tensor.shape)}; expected a single value`);
@@ -131,14 +130,8 @@ function readMetrics(result: Tensor | Metrics): Metrics {
   return metrics;
 }
 
-/** A step that was run, and what it was run on. */
-interface Run {
-  readonly step: number;
-  readonly inputs: readonly (readonly [Tensor, TensorData])[];
-}
-
 /** Throws for values that do not fit: nothing has happened then. The caller may change them afterwards. */
-const copyOf = (name: string, data: TensorData, { shape }: Tensor): TensorData =>
+const copyOf = (name: string, data: TensorData, { shape }: Tensor): StoredValues =>
   readValues(name, data, shape, "float32", {}, true);
 
 /** A step of training, to be run again and again. {@link compileTraining} makes it. */
@@ -177,29 +170,35 @@ export class TrainingStep<Name extends string> implements Disposable {
   }
 
   /**
-   * Runs a step on new values, copied before this returns: one submission. Resolves as soon as the next one may be run, which is not
-   * when this one is done: metrics come by `onMetrics`.
+   * Runs a step on new values, copied before this returns: one submission, and one more for each metric beside the loss. Resolves as
+   * soon as the next one may be run, which is not when this one is done: metrics come by `onMetrics`.
    *
-   * @throws NonFiniteError once the loss of a step was NaN or infinite; whatever `onMetrics` threw. No step runs from then on.
+   * @throws NonFiniteError once the loss of a step was NaN or infinite; whatever `onMetrics` threw. No step begins from then on.
    */
   async run(values: Readonly<Record<Name, TensorData>>): Promise<void> {
     if (this.#isStopped) await this.finish();
     this.#requireSound();
     const names = Object.keys(this.#inputs) as Name[];
+    require(isObject(values), () => `run() got ${show(values)}; expected values by name: { ${names.join(", ")} }`);
     for (const name of names) {
       require(name in values, () => `run() lacks values for ${name}; expected ${names.join(", ")}`);
     }
-    const copies = names.map((name) => [this.#inputs[name], copyOf(name, values[name], this.#inputs[name])] as const);
-    const writes = copies.map(([tensor, data]) => this.#engine.write(tensor, data));
+    const inputs = names.map((name) => {
+      const tensor = this.#inputs[name];
+      return { name, tensor, values: copyOf(name, values[name], tensor) };
+    });
+    const written = Promise.all(inputs.map((input) => this.#engine.write(input.tensor, input.values)));
+    // Where the run throws, that is the error.
+    written.catch(() => undefined);
     this.#compiled.run();
     const step = ++this.#steps;
     const entries = Object.entries<Tensor>(this.#compiled.result);
     const reads = entries.map(async ([name, tensor]) => [name, (await tensor.data())[0]] as const);
     const before = [...this.#pending].at(-1);
-    const reading = this.#read({ step, inputs: copies }, Promise.all(reads), before);
+    const reading = this.#read({ step, inputs }, Promise.all(reads), before);
     this.#pending.add(reading);
     void reading.then(() => this.#pending.delete(reading));
-    await Promise.all(writes);
+    await written;
     while (this.#pending.size >= (this.#options.inFlight ?? 3)) await Promise.race(this.#pending);
     this.#requireSound();
   }
@@ -227,7 +226,7 @@ export class TrainingStep<Name extends string> implements Disposable {
 
   /** Never rejects. */
   async #read(
-    run: Run,
+    run: StepRun,
     values: Promise<(readonly [string, number])[]>,
     before: Promise<void> | undefined,
   ): Promise<void> {
@@ -235,24 +234,15 @@ export class TrainingStep<Name extends string> implements Disposable {
       const metrics = Object.fromEntries(await values) as Record<string, number> & { loss: number };
       await before;
       if (this.#error !== undefined) return;
-      if (!Number.isFinite(metrics.loss)) throw await this.#diagnose(run, metrics.loss);
+      if (!Number.isFinite(metrics.loss)) {
+        // No other step may change anything from here on.
+        this.#isStopped = true;
+        const { parameters, compute } = this.#options;
+        throw await diagnose(this.#engine, run, metrics.loss, { parameters, compute: () => compute(this.#inputs) });
+      }
       this.#options.onMetrics?.({ step: run.step, ...metrics });
     } catch (error) {
       this.#error ??= error;
     }
-  }
-
-  async #diagnose({ step, inputs }: Run, loss: number): Promise<NonFiniteError> {
-    // No other step may change anything from here on.
-    this.#isStopped = true;
-    const broken: string[] = [];
-    for (const [name, tensor] of Object.entries(this.#options.parameters)) {
-      const { nan, infinite } = await this.#engine.check(tensor);
-      if (nan + infinite > 0) broken.push(name);
-    }
-    for (const [tensor, data] of inputs) await this.#engine.write(tensor, data);
-    const where =
-      broken.length > 0 ? undefined : await findNonFinite(this.#engine, () => this.#options.compute(this.#inputs));
-    return new NonFiniteError(step, loss, where, broken);
   }
 }

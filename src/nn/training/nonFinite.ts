@@ -1,7 +1,8 @@
 /** Finds where infinities and NaN begin. */
 import { Context } from "../../api/context.js";
 import type { Engine } from "../../api/engine.js";
-import { require } from "../../base/errors.js";
+import { requireRun } from "../../api/recording.js";
+import { require, show } from "../../base/errors.js";
 import type { Call, Run } from "../../calls/calls.js";
 import { Scope } from "../../tensor/lifetimes.js";
 import type { Tensor } from "../../tensor/tensor.js";
@@ -72,17 +73,19 @@ class KeepingTape implements StepTape {
  */
 export async function findNonFinite(engine: Engine, compute: () => unknown): Promise<NonFinite | undefined> {
   const core = coreOf(engine);
+  require(typeof compute === "function", () =>
+    `compute is ${show(compute)}; expected a function that calls operations`);
   require(!core.tape, () => "a tape records on this engine; expected to look for NaN before it, or after");
   const { lifetimes } = core;
   const scope = new Scope(undefined);
   const tape = new KeepingTape(new Context(core, scope));
-  core.tape = tape;
   try {
-    lifetimes.within(scope, compute);
-  } finally {
-    core.tape = undefined;
-  }
-  try {
+    core.tape = tape;
+    try {
+      requireRun("compute", lifetimes.within(scope, compute));
+    } finally {
+      core.tape = undefined;
+    }
     for (const { tensor, layer, operation } of tape.made) {
       const { nan, infinite } = await engine.check(tensor);
       if (nan + infinite > 0) return { layer, operation, shape: tensor.shape, nan, infinite };
