@@ -12,6 +12,9 @@ export class EngineCore extends ForwardCore<Backend> {
   /** By compiled sequence, the tensors that it reads and writes: they live as long as it does, though nobody else holds them. */
   readonly operandsOf = new WeakMap<object, ReadonlySet<Tensor>>();
 
+  /** Whether a network's code runs without its work: nothing of it is to be tuned. */
+  isTracing = false;
+
   /** @param watch told of tensors that were dropped; undefined where nobody wants to know */
   constructor(backend: Backend, tuning: Tuning, watch: DropWatch | undefined) {
     super(backend, watch);
@@ -19,7 +22,7 @@ export class EngineCore extends ForwardCore<Backend> {
   }
 
   override tunedChoice(operation: ConvOperation, key: string): SolverChoice | undefined {
-    return this.tuning.use(operation, key);
+    return this.isTracing ? this.tuning.choiceFor(operation, key) : this.tuning.use(operation, key);
   }
 
   requireGpu(method: string): Interop {

@@ -5,7 +5,7 @@ import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { type DType, readDType } from "../../problem/dtype.js";
 import { readExtents } from "../../problem/shapes.js";
 import type { Tensor } from "../../tensor/tensor.js";
-import { type Module, modulesOf, parametersOf } from "../modules/module.js";
+import { type Module, modulesOf, parametersOf, requireModule } from "../modules/module.js";
 import { runTraced } from "./runTraced.js";
 import { table } from "./table.js";
 import type { TracedOperation } from "./traceBackend.js";
@@ -58,6 +58,7 @@ export function explainNetwork(
   inputShape: NumberList,
   options: ExplainNetworkOptions = {},
 ): NetworkExplanation {
+  requireModule("module", module);
   requireOptions(options, OPTIONS);
   const dtype = readDType(options.dtype);
   const shape = readExtents("the input", listOf(inputShape) ?? [], false);

@@ -69,6 +69,7 @@ export function runTraced(like: Tensor, input: TensorSpec, compute: (x: Tensor) 
   const trace = new TraceBackend(backend, (operation) => steps.push({ path: tape.path, operation }));
   const scope = new Scope(undefined);
   core.backend = trace.asBackend();
+  core.isTracing = true;
   core.tape = tape;
   try {
     lifetimes.within(scope, () => compute(new Context(core).adopt(input.shape, trace.input(input))));
@@ -76,6 +77,7 @@ export function runTraced(like: Tensor, input: TensorSpec, compute: (x: Tensor) 
     lifetimes.close(scope);
     core.tape = undefined;
     core.backend = backend;
+    core.isTracing = false;
   }
   return steps;
 }

@@ -1,5 +1,6 @@
 /** Modules: layers and networks of them, as plain objects with parameters by PyTorch's names. */
 import { ConvError, require, show } from "../../base/errors.js";
+import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { requireTensor, type Tensor } from "../../tensor/tensor.js";
 import { tapeOf } from "../tape/step.js";
 
@@ -37,6 +38,16 @@ export interface ModuleParts {
   readonly forward: (x: Tensor, self: Module) => Tensor;
 }
 
+const PARTS = optionKeys<ModuleParts>({ kind: 1, parameters: 1, buffers: 1, children: 1, forward: 1 });
+
+/** Throws unless it is a module. */
+export function requireModule(name: string, value: unknown): asserts value is Module {
+  const { forward, children } = (value as Partial<Module> | null | undefined) ?? {};
+  require(typeof forward === "function" && typeof children === "object", () => {
+    return `${name} is ${show(value)}; expected a module: one of layers, or what defineModule makes`;
+  });
+}
+
 /**
  * A module of one's own:
  *
@@ -51,9 +62,12 @@ export interface ModuleParts {
  * What `forward` computes between is not given back by itself: within a {@link Tape}'s run it is the tape's, elsewhere it belongs
  * to the engine's scope.
  */
-export function defineModule({ kind, parameters = {}, buffers = {}, children = {}, forward }: ModuleParts): Module {
+export function defineModule(parts: ModuleParts): Module {
+  requireOptions(parts, PARTS, "module");
+  const { kind, parameters = {}, buffers = {}, children = {}, forward } = parts;
   require(typeof forward === "function", () => `forward is ${show(forward)}; expected a function of a tensor`);
   for (const [name, tensor] of Object.entries({ ...parameters, ...buffers })) requireTensor(name, tensor);
+  for (const [name, child] of Object.entries(children)) requireModule(`children.${name}`, child);
   for (const [name, child] of Object.entries(children)) child.name = name;
   return {
     kind,
@@ -68,7 +82,9 @@ export function defineModule({ kind, parameters = {}, buffers = {}, children = {
       const tape = tapeOf(x);
       tape?.enter(this);
       try {
-        return forward(x, this);
+        const y = forward(x, this);
+        requireTensor(`the result of ${kind}`, y);
+        return y;
       } catch (error) {
         if (error instanceof ConvError) error.message = inLayer(this.name, error.message);
         throw error;
@@ -97,14 +113,24 @@ export interface PlacedModule {
 
 /** A network's modules, itself first, each before those within it. */
 export function modulesOf(module: Module, path = ""): PlacedModule[] {
+  requireModule("module", module);
   const within = Object.entries(module.children).flatMap(([name, child]) => modulesOf(child, join(path, name)));
   return [{ path, module }, ...within];
 }
 
 const join = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
 
+export interface ParametersOptions {
+  /** Whether those that are frozen are left out. False when absent. */
+  readonly trainable?: boolean;
+}
+const PARAMETERS_OPTIONS = optionKeys<ParametersOptions>({ trainable: 1 }, { boolean: "trainable" });
+
 /** A network's parameters by path: "layer1.0.conv1.weight". Without those that are frozen, where `trainable` is asked for. */
-export function parametersOf(module: Module, { trainable = false } = {}): Record<string, Tensor> {
+export function parametersOf(module: Module, options: ParametersOptions = {}): Record<string, Tensor> {
+  requireOptions(options, PARAMETERS_OPTIONS);
+  const { trainable = false } = options;
+  requireBoolean("trainable", trainable);
   const placed = modulesOf(module).filter((one) => !(trainable && one.module.frozen));
   return byPath(placed, (one) => one.parameters);
 }
@@ -122,6 +148,10 @@ export function namesOf(module: Module): Map<Tensor, string[]> {
 const allOf = ({ parameters, buffers }: Module): Readonly<Record<string, Tensor>> => ({ ...parameters, ...buffers });
 
 type TensorsOf = (module: Module) => Readonly<Record<string, Tensor>>;
+
+function requireBoolean(name: string, value: unknown): void {
+  require(typeof value === "boolean", () => `${name} is ${show(value)}; expected true or false`);
+}
 
 /** A tensor that several modules share has the path of the first. */
 function byPath(placed: readonly PlacedModule[], tensorsOf: TensorsOf): Record<string, Tensor> {
@@ -142,11 +172,13 @@ function pathsOf(placed: readonly PlacedModule[], tensorsOf: TensorsOf): Map<Ten
 
 /** Has a network compute as it does in training, or as it does afterwards: batch norm and dropout differ. */
 export function setTraining(module: Module, training: boolean): void {
+  requireBoolean("training", training);
   for (const one of modulesOf(module)) one.module.training = training;
 }
 
 /** Takes a network's parameters out of what is learned, or back in: they keep their values, and gradients pass through. */
 export function setFrozen(module: Module, frozen: boolean): void {
+  requireBoolean("frozen", frozen);
   for (const one of modulesOf(module)) one.module.frozen = frozen;
 }
 

@@ -34,6 +34,8 @@ const BATCH_NORM_OPTIONS = optionKeys<BatchNormLayerOptions>({ ...KEYS, momentum
  */
 export function batchNorm(init: Init, channels: number, options: BatchNormLayerOptions = {}): Module {
   requireOptions(options, BATCH_NORM_OPTIONS);
+  requireInit(init);
+  requireInteger("channels", channels, 1);
   const { weight, bias } = affine(init, channels);
   const buffers = { running_mean: constant(init, channels, 0), running_var: constant(init, channels, 1) };
   const { running_mean: runningMean, running_var: runningVar } = buffers;
@@ -50,11 +52,13 @@ export function batchNorm(init: Init, channels: number, options: BatchNormLayerO
 /** Group norm: each sample by itself, its channels in so many groups. `weight` begins as ones, `bias` as zeros. */
 export function groupNorm(init: Init, groups: number, channels: number, options: NormLayerOptions = {}): Module {
   requireOptions(options, NORM_OPTIONS);
+  requireInit(init);
   requireInteger("groups", groups, 1);
-  const { weight, bias } = affine(init, channels);
+  requireInteger("channels", channels, 1);
   require(channels % groups === 0, () => {
     return `channels is ${show(channels)}; expected a multiple of groups = ${String(groups)}`;
   });
+  const { weight, bias } = affine(init, channels);
   return defineModule({
     kind: `groupNorm, ${String(groups)} groups`,
     parameters: { weight, bias },
@@ -69,7 +73,5 @@ const affine = (init: Init, channels: number): { readonly weight: Tensor; readon
 
 /** Statistics and what scales them are float32, whatever the other parameters are. */
 function constant(init: Init, channels: number, value: number): Tensor {
-  requireInit(init);
-  requireInteger("channels", channels, 1);
   return parameter({ ...init, dtype: "float32" }, new Float32Array(channels).fill(value), [channels]);
 }

@@ -8,12 +8,12 @@ import { defineModule, type Module } from "./module.js";
  * as soon as nothing needs it any more.
  */
 export function sequential(modules: readonly Module[] | Readonly<Record<string, Module>>): Module {
-  const children = Object.fromEntries(Object.entries<Module>(modules as Readonly<Record<string, Module>>));
+  const isList = typeof (modules as unknown) === "object" && (modules as unknown) !== null && !("forward" in modules);
+  const children = isList
+    ? Object.fromEntries(Object.entries<Module>(modules as Readonly<Record<string, Module>>))
+    : {};
   const list = Object.values(children);
-  require(list.length > 0 &&
-    list.every((one) => typeof (one as Partial<Module> | undefined)?.forward === "function"), () => {
-    return `modules is ${show(modules)}; expected modules in a list or by name, at least one`;
-  });
+  require(list.length > 0, () => `modules is ${show(modules)}; expected modules in a list or by name, at least one`);
   return defineModule({
     kind: "sequential",
     children,
