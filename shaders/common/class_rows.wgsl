@@ -64,8 +64,8 @@ struct RowSums {
   cross: f32, // sum of q[c] * (x[c] - origin)
 }
 
-// Near the logits that count, so that little is lost: that of the label, or of a distribution the first. 0 where that is
-// -infinity and sums have others, which then are infinity or NaN.
+// Near the logits that count, so that little is lost: that of the label, or of a distribution the first. 0 where that
+// is -infinity and sums have others, which then are infinity or NaN.
 fn originOf(start: u32, label: ClassLabel, inner: u32) -> f32 {
   let x = f32(logits[start + label.index * inner]);
   return select(x, 0.0, (DISTRIBUTION | SMOOTHED) & (bitcast<u32>(x) == MINUS_INFINITY_BITS));

@@ -5,7 +5,8 @@
 // With PER_ROW `losses` are these. Otherwise rows are summed, and counted by the weights of their labels (of
 // distributions by 1): a workgroup writes its pair of sums to `losses`; where there is only one, SINGLE, the loss and
 // the count. A row of an ignored label is 0 and does not count, that of a label that is no class is NaN. A logit of
-// -infinity makes a loss of infinity where it has a share, and NaN where a distribution has none there: 0 times infinity.
+// -infinity makes a loss of infinity where it has a share, and NaN where a distribution has none there: 0 times
+// infinity.
 // Dispatch: ceil(rows / (64 / LANES) / rounds) workgroups, folded; each does so many rounds of 64 / LANES rows.
 import package::common::class_rows::{bothRows, DISTRIBUTION, labelOf, originOf, RowSums, sumRow, weightOf};
 import package::common::grid::workgroupIndex;

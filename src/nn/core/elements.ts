@@ -6,6 +6,9 @@ import type { DType } from "../../problem/dtype.js";
 /** Threads of a workgroup in the kernels of networks. */
 export const THREADS = 64;
 
+/** The least power of two that is at least so much. */
+export const powerOfTwo = (least: number): number => 2 ** Math.ceil(Math.log2(least));
+
 /** Workgroups of 64 threads, one for each of so many elements. */
 export const workgroupsFor = (elements: number, capabilities: Capabilities): Workgroups =>
   foldWorkgroups(Math.ceil(elements / THREADS), capabilities);

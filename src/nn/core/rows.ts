@@ -1,5 +1,6 @@
 /** Rows along an axis of a tensor, as kernels work on them (shaders/common/rows.wgsl). */
 import { product } from "../../problem/geometry.js";
+import { powerOfTwo, THREADS } from "./elements.js";
 
 export interface Rows {
   readonly rows: number;
@@ -9,7 +10,6 @@ export interface Rows {
   readonly inner: number;
 }
 
-const THREADS = 64;
 /** Elements that one thread takes, before several share a row that does not lie together. */
 const MOST_ALONE = 64;
 
@@ -27,7 +27,7 @@ export function lanesFor({ extent, inner }: Rows): {
   readonly together: number;
 } {
   const wanted = inner === 1 ? extent : Math.ceil(extent / MOST_ALONE);
-  const lanes = Math.min(THREADS, 2 ** Math.ceil(Math.log2(Math.max(1, wanted))));
+  const lanes = Math.min(THREADS, powerOfTwo(Math.max(1, wanted)));
   return { lanes, rowsFirst: inner > 1, together: THREADS / lanes };
 }
 

@@ -8,7 +8,7 @@ import { type BindingSource, type Dispatch, dispatch, foldWorkgroups, type Steps
 import { named, type TensorOperation } from "../../planning/tensorOperation.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { type Axis, axesOf, axisUniforms, merged, offsetsOn } from "../core/broadcast.js";
-import { elementOf } from "../core/elements.js";
+import { elementOf, powerOfTwo, THREADS } from "../core/elements.js";
 import { makeOperation, runOne } from "../core/operation.js";
 import { operandParts, operandsOf, type ScaledTerm, specsOf, termOnHost } from "../core/operands.js";
 import { termCode } from "../core/terms.js";
@@ -27,7 +27,6 @@ export interface Reduction extends ScaledTerm {
   readonly layout: Layout;
 }
 
-const THREADS = 64;
 /** Terms that a thread adds at most, one after the other. */
 const LONGEST_CHAIN = 32;
 
@@ -132,8 +131,6 @@ interface Stage extends Omit<ReturnType<typeof operandParts>, "constants"> {
 }
 
 const extentOf = (axes: readonly Axis[]): number => product(axes.map(({ extent }) => extent));
-
-const powerOfTwo = (atLeast: number): number => 2 ** Math.ceil(Math.log2(atLeast));
 
 /** How the threads of workgroups lie along rows and terms, and in how many splits terms are summed. */
 function tilingOf({ kept, summed }: Pick<Stage, "kept" | "summed">) {

@@ -3,9 +3,9 @@ import type { Capabilities } from "../../../planning/capabilities.js";
 import { policyOf } from "../../../planning/policy.js";
 import { foldWorkgroups, type Workgroups } from "../../../planning/solver.js";
 import { chooseSplitK, divideEvenly, partialBytes } from "../../../solvers/shared/splits.js";
+import { powerOfTwo, THREADS } from "../../core/elements.js";
 import { membersOf, type NormShape, setsOf } from "./normShape.js";
 
-const THREADS = 64;
 /** Neighbouring elements that threads read together at least: a line of a GPU's cache. */
 const LINE = 32;
 /** Additions one after the other, at most. */
@@ -30,7 +30,7 @@ export function walkSets(shape: NormShape, block: number, capabilities: Capabili
   const sets = setsOf(shape);
   const members = membersOf(shape);
   const RUN = Math.min(THREADS, powerUpTo(run));
-  const LANES = Math.min(THREADS / RUN, rows > 1 ? Math.max(1, LINE / RUN) : THREADS, powerFrom(sets));
+  const LANES = Math.min(THREADS / RUN, rows > 1 ? Math.max(1, LINE / RUN) : THREADS, powerOfTwo(sets));
   const tiles = Math.ceil(sets / LANES);
   const { busyGradientWorkgroups: busy, splitLeastKChannelSum } = policyOf(capabilities);
   const wanted = chooseSplitK(
@@ -67,4 +67,3 @@ function extentsOf(shape: NormShape): [outer: number, rows: number, inner: numbe
 }
 
 const powerUpTo = (value: number): number => 2 ** Math.floor(Math.log2(value));
-const powerFrom = (value: number): number => 2 ** Math.ceil(Math.log2(value));

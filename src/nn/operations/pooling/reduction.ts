@@ -2,9 +2,9 @@
 import type { Capabilities } from "../../../planning/capabilities.js";
 import { foldWorkgroups, type Workgroups } from "../../../planning/solver.js";
 import { product } from "../../../problem/geometry.js";
+import { powerOfTwo, THREADS } from "../../core/elements.js";
 import type { Volumes } from "../../core/volumes.js";
 
-const THREADS = 64;
 /** Rows that neighbouring threads read where channels are last: as many values lie side by side. */
 const MOST_ROWS = 16;
 /** The longest chain of additions of a thread. */
@@ -76,5 +76,3 @@ export function scratchBytesOf(reductions: readonly Reduction[], bytesPerResult:
   }
   return bytes;
 }
-
-const powerOfTwo = (least: number): number => 2 ** Math.ceil(Math.log2(least));
