@@ -175,13 +175,9 @@ export {
 export type { TracedOperation } from "./explain/traceBackend.js";
 
 // Training.
-export {
-  compileTraining,
-  type Metrics,
-  type StepMetrics,
-  type TrainingOptions,
-  TrainingStep,
-  type Updates,
-} from "./training/compileTraining.js";
+export { compileTraining, type TrainingOptions, TrainingStep } from "./training/compileTraining.js";
+export { compileDataParallel, type DataParallelOptions, DataParallelStep } from "./training/dataParallel.js";
 export { NonFiniteError } from "./training/diagnose.js";
+export { exchangesBetween, type GradientExchange } from "./training/exchange.js";
 export { findNonFinite, type NonFinite } from "./training/nonFinite.js";
+export type { Metrics, StepMetrics, StepParts, Updates } from "./training/recordedStep.js";

@@ -2,44 +2,23 @@
 import type { Engine } from "../../api/engine.js";
 import type { Compiled } from "../../api/recording.js";
 import { DISPOSE } from "../../base/dispose.js";
-import { DeviceError, require, show } from "../../base/errors.js";
-import { listOf, type NumberList } from "../../base/list.js";
+import { DeviceError, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
-import type { StoredValues } from "../../problem/dtype.js";
-import { product, requireInteger } from "../../problem/geometry.js";
-import { readExtents } from "../../problem/shapes.js";
-import { requireTensor, Tensor } from "../../tensor/tensor.js";
-import { readValues, type TensorData } from "../../tensor/values.js";
-import { coreOf, showShape } from "../core/operation.js";
-import { Tape } from "../tape/tape.js";
+import { requireInteger } from "../../problem/geometry.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import type { TensorData } from "../../tensor/values.js";
+import { coreOf } from "../core/operation.js";
 import { diagnose, type StepRun } from "./diagnose.js";
+import {
+  computeGradients,
+  type Metrics,
+  readInputs,
+  requireParts,
+  type StepParts,
+  withInputs,
+} from "./recordedStep.js";
 
-/** What changes parameters by their gradients, in place. */
-export interface Updates {
-  step(gradients: Readonly<Record<string, Tensor>>): void;
-}
-
-/** Single values that a step computes; the one named "loss" is what gradients are of. */
-export type Metrics = { readonly loss: Tensor } & Readonly<Record<string, Tensor>>;
-
-/** Those values, once they are read. */
-export interface StepMetrics {
-  /** Of the step: 1 for the first. */
-  readonly step: number;
-  readonly loss: number;
-  readonly [metric: string]: number;
-}
-
-export interface TrainingOptions<Name extends string> {
-  /** Shapes of what each step gets new values for, by name: `{ x: [16, 1, 28, 28], labels: [16] }`. */
-  readonly inputs: Readonly<Record<Name, NumberList>>;
-  /** Computes the loss, a single value, or `{ loss }` with other single values, from the inputs. Called once. */
-  readonly compute: (inputs: Readonly<Record<Name, Tensor>>) => Tensor | Metrics;
-  /** What is learned, by name: `parametersOf(model, { trainable: true })`. */
-  readonly parameters: Readonly<Record<string, Tensor>>;
-  readonly optimizer: Updates;
-  /** Told the metrics of each step, in order, once they are read. */
-  readonly onMetrics?: ((metrics: StepMetrics) => void) | undefined;
+export interface TrainingOptions<Name extends string> extends StepParts<Name> {
   /** Steps that may be under way before {@link TrainingStep.run} waits. 3 when absent. */
   readonly inFlight?: number | undefined;
 }
@@ -63,76 +42,19 @@ export async function compileTraining<Name extends string>(
   options: TrainingOptions<Name>,
 ): Promise<TrainingStep<Name>> {
   requireOptions(options, OPTIONS);
-  const { inputs, compute, parameters, optimizer, inFlight = 3 } = options;
+  const { inputs, optimizer, inFlight = 3 } = options;
   coreOf(engine);
   requireParts(options);
   requireInteger("inFlight", inFlight, 1);
-  const made: Record<string, Tensor> = {};
-  try {
-    for (const [name, list] of Object.entries<NumberList>(inputs)) {
-      const shape = readExtents(name, listOf(list) ?? [list], true);
-      made[name] = engine.tensor(new Float32Array(product(shape)), shape, { keep: true });
-    }
-    const record = (): Metrics => {
-      using tape = new Tape(engine);
-      const result = tape.run(() => compute(made as Record<Name, Tensor>));
-      try {
-        const metrics = readMetrics(result);
-        const gradients = tape.gradients(metrics.loss, parameters);
+  return await withInputs(engine, inputs, async (made) => {
+    const record = (): Metrics =>
+      computeGradients(engine, options, made, (metrics, gradients) => {
         optimizer.step(gradients);
-        for (const gradient of Object.values(gradients)) gradient.dispose();
         return metrics;
-      } catch (error) {
-        for (const value of [result, ...valuesIn(result)]) if (Tensor.isTensor(value)) value.dispose();
-        throw error;
-      }
-    };
-    return new TrainingStep(engine, options, made as Record<Name, Tensor>, await engine.compile(record));
-  } catch (error) {
-    for (const tensor of Object.values(made)) tensor.dispose();
-    throw error;
-  }
-}
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-
-const valuesIn = (value: unknown): unknown[] => (isObject(value) ? Object.values(value) : []);
-
-function requireParts({
-  inputs,
-  compute,
-  parameters,
-  optimizer,
-  onMetrics,
-}: Readonly<Partial<Record<keyof TrainingOptions<string>, unknown>>>): void {
-  require(isObject(inputs), () =>
-    `inputs is ${show(inputs)}; expected shapes by name: { x: [16, 1, 28, 28], labels: [16] }`);
-  require(typeof compute === "function", () => `compute is ${show(compute)}; expected a function of the inputs`);
-  require(isObject(parameters) && !Tensor.isTensor(parameters), () =>
-    `parameters is ${show(parameters)}; expected tensors by name: parametersOf(model, { trainable: true })`);
-  require(isObject(optimizer) && "step" in optimizer && typeof optimizer.step === "function", () =>
-    `optimizer is ${show(optimizer)}; expected one with step(gradients): sgd(engine, parameters, { lr: 0.1 })`);
-  require(onMetrics === undefined || typeof onMetrics === "function", () =>
-    `onMetrics is ${show(onMetrics)}; expected a function of the metrics`);
-}
-
-function readMetrics(result: Tensor | Metrics): Metrics {
-  const metrics = Tensor.isTensor(result) ? { loss: result } : result;
-  require(isObject(metrics) && "loss" in metrics, () => {
-    return `compute returned ${show(result)}; expected the loss, a tensor, or { loss } with other metrics`;
+      });
+    return new TrainingStep(engine, options, made, await engine.compile(record));
   });
-  require(!("step" in metrics), () =>
-    "compute returned a metric named step; expected another name: it is the number of the step in what onMetrics gets");
-  for (const [name, tensor] of Object.entries<Tensor>(metrics)) {
-    requireTensor(name, tensor);
-    require(tensor.size === 1, () => `${name} has shape ${showShape(tensor.shape)}; expected a single value`);
-  }
-  return metrics;
 }
-
-/** Throws for values that do not fit: nothing has happened then. The caller may change them afterwards. */
-const copyOf = (name: string, data: TensorData, { shape }: Tensor): StoredValues =>
-  readValues(name, data, shape, "float32", {}, true);
 
 /** A step of training, to be run again and again. {@link compileTraining} makes it. */
 export class TrainingStep<Name extends string> implements Disposable {
@@ -178,15 +100,7 @@ export class TrainingStep<Name extends string> implements Disposable {
   async run(values: Readonly<Record<Name, TensorData>>): Promise<void> {
     if (this.#isStopped) await this.finish();
     this.#requireSound();
-    const names = Object.keys(this.#inputs) as Name[];
-    require(isObject(values), () => `run() got ${show(values)}; expected values by name: { ${names.join(", ")} }`);
-    for (const name of names) {
-      require(name in values, () => `run() lacks values for ${name}; expected ${names.join(", ")}`);
-    }
-    const inputs = names.map((name) => {
-      const tensor = this.#inputs[name];
-      return { name, tensor, values: copyOf(name, values[name], tensor) };
-    });
+    const inputs = readInputs(this.#inputs, values);
     const written = Promise.all(inputs.map((input) => this.#engine.write(input.tensor, input.values)));
     // Where the run throws, that is the error.
     written.catch(() => undefined);

@@ -1,0 +1,144 @@
+/** What steps of training have in common: their inputs, and the recording of forward and backward pass. */
+import type { Engine } from "../../api/engine.js";
+import { require, show } from "../../base/errors.js";
+import { listOf, type NumberList } from "../../base/list.js";
+import type { StoredValues } from "../../problem/dtype.js";
+import { product } from "../../problem/geometry.js";
+import { readExtents } from "../../problem/shapes.js";
+import { requireTensor, Tensor } from "../../tensor/tensor.js";
+import { readValues, type TensorData } from "../../tensor/values.js";
+import { showShape } from "../core/operation.js";
+import { Tape } from "../tape/tape.js";
+import type { StepRun } from "./diagnose.js";
+
+/** What changes parameters by their gradients, in place. */
+export interface Updates {
+  step(gradients: Readonly<Record<string, Tensor>>): void;
+}
+
+/** Single values that a step computes; the one named "loss" is what gradients are of. */
+export type Metrics = { readonly loss: Tensor } & Readonly<Record<string, Tensor>>;
+
+/** Those values, once they are read. */
+export interface StepMetrics {
+  /** Of the step: 1 for the first. */
+  readonly step: number;
+  readonly loss: number;
+  readonly [metric: string]: number;
+}
+
+/** What a step computes, and what it changes by that. */
+export interface StepParts<Name extends string> {
+  /** Shapes of what each step gets new values for, by name: `{ x: [16, 1, 28, 28], labels: [16] }`. */
+  readonly inputs: Readonly<Record<Name, NumberList>>;
+  /** Computes the loss, a single value, or `{ loss }` with other single values, from the inputs. Called once. */
+  readonly compute: (inputs: Readonly<Record<Name, Tensor>>) => Tensor | Metrics;
+  /** What is learned, by name: `parametersOf(model, { trainable: true })`. */
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  readonly optimizer: Updates;
+  /** Told the metrics of each step, in order, once they are read. */
+  readonly onMetrics?: ((metrics: StepMetrics) => void) | undefined;
+}
+
+export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+const valuesIn = (value: unknown): unknown[] => (isObject(value) ? Object.values(value) : []);
+
+export function requireParts({
+  inputs,
+  compute,
+  parameters,
+  optimizer,
+  onMetrics,
+}: Readonly<Partial<Record<keyof StepParts<string>, unknown>>>): void {
+  require(isObject(inputs), () =>
+    `inputs is ${show(inputs)}; expected shapes by name: { x: [16, 1, 28, 28], labels: [16] }`);
+  require(typeof compute === "function", () => `compute is ${show(compute)}; expected a function of the inputs`);
+  require(isObject(parameters) && !Tensor.isTensor(parameters), () =>
+    `parameters is ${show(parameters)}; expected tensors by name: parametersOf(model, { trainable: true })`);
+  require(isObject(optimizer) && "step" in optimizer && typeof optimizer.step === "function", () =>
+    `optimizer is ${show(optimizer)}; expected one with step(gradients): sgd(engine, parameters, { lr: 0.1 })`);
+  require(onMetrics === undefined || typeof onMetrics === "function", () =>
+    `onMetrics is ${show(onMetrics)}; expected a function of the metrics`);
+}
+
+function readMetrics(result: Tensor | Metrics): Metrics {
+  const metrics = Tensor.isTensor(result) ? { loss: result } : result;
+  require(isObject(metrics) && "loss" in metrics, () => {
+    return `compute returned ${show(result)}; expected the loss, a tensor, or { loss } with other metrics`;
+  });
+  require(!("step" in metrics), () =>
+    "compute returned a metric named step; expected another name: it is the number of the step in what onMetrics gets");
+  for (const [name, tensor] of Object.entries<Tensor>(metrics)) {
+    requireTensor(name, tensor);
+    require(tensor.size === 1, () => `${name} has shape ${showShape(tensor.shape)}; expected a single value`);
+  }
+  return metrics;
+}
+
+/**
+ * Makes the inputs, and what `make` makes with them. Where that throws, they are given back.
+ *
+ * @param shapes by name
+ */
+export async function withInputs<Name extends string, Result>(
+  engine: Engine,
+  shapes: Readonly<Record<Name, NumberList>>,
+  make: (inputs: Readonly<Record<Name, Tensor>>) => Promise<Result>,
+): Promise<Result> {
+  const made: Record<string, Tensor> = {};
+  try {
+    for (const [name, list] of Object.entries<NumberList>(shapes)) {
+      const shape = readExtents(name, listOf(list) ?? [list], true);
+      made[name] = engine.tensor(new Float32Array(product(shape)), shape, { keep: true });
+    }
+    return await make(made as Record<Name, Tensor>);
+  } catch (error) {
+    for (const tensor of Object.values(made)) tensor.dispose();
+    throw error;
+  }
+}
+
+/**
+ * Computes the metrics, and the gradients of the loss, which are given back after `use`.
+ *
+ * @returns what `use` returns
+ */
+export function computeGradients<Name extends string, Result>(
+  engine: Engine,
+  { compute, parameters }: Pick<StepParts<Name>, "compute" | "parameters">,
+  inputs: Readonly<Record<Name, Tensor>>,
+  use: (metrics: Metrics, gradients: Readonly<Record<string, Tensor>>) => Result,
+): Result {
+  using tape = new Tape(engine);
+  const result = tape.run(() => compute(inputs));
+  try {
+    const metrics = readMetrics(result);
+    const gradients = tape.gradients(metrics.loss, parameters);
+    const used = use(metrics, gradients);
+    for (const gradient of Object.values(gradients)) gradient.dispose();
+    return used;
+  } catch (error) {
+    for (const value of [result, ...valuesIn(result)]) if (Tensor.isTensor(value)) value.dispose();
+    throw error;
+  }
+}
+
+/** A step's values, copied: the caller may change them afterwards. Throws for what does not fit: nothing has happened then. */
+export function readInputs<Name extends string>(
+  inputs: Readonly<Record<Name, Tensor>>,
+  values: Readonly<Record<Name, TensorData>>,
+): StepRun["inputs"] {
+  const names = Object.keys(inputs) as Name[];
+  require(isObject(values), () => `run() got ${show(values)}; expected values by name: { ${names.join(", ")} }`);
+  for (const name of names) {
+    require(name in values, () => `run() lacks values for ${name}; expected ${names.join(", ")}`);
+  }
+  return names.map((name) => {
+    const tensor = inputs[name];
+    return { name, tensor, values: copyOf(name, values[name], tensor) };
+  });
+}
+
+const copyOf = (name: string, data: TensorData, { shape }: Tensor): StoredValues =>
+  readValues(name, data, shape, "float32", {}, true);
