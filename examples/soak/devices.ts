@@ -3,10 +3,15 @@ import { createEngine, type Engine } from "webgpu-conv/node";
 import type { Random } from "../../test/support/data.js";
 import { type FailingDevice, failingDevice } from "../../test/support/failingDevice.js";
 
+/** Attempts in a row that may fail: an engine gives up after six. */
+const MOST_FAILURES = 3;
+
 export class DeviceSupply {
   readonly #random: Random;
   #host: Engine | undefined;
   #current: FailingDevice | undefined;
+  /** Attempts in a row, until now, that gave no device that serves. */
+  #failures = 0;
   /** Whether half of all buffers are refused. */
   noRoom = false;
   /** How many devices were handed out; those that were lost before they served, and attempts without a device. */
@@ -23,7 +28,7 @@ export class DeviceSupply {
   async next(isFirst = false): Promise<GPUDevice> {
     this.#host?.dispose();
     this.#host = undefined;
-    if (!isFirst && this.#random.next() < 0.1) {
+    if (!isFirst && this.#fails(0.1)) {
       this.refused++;
       throw new Error("no adapter, on purpose");
     }
@@ -34,11 +39,17 @@ export class DeviceSupply {
     this.#current = failingDevice(device);
     this.#current.faults.noRoomFor = (_, label) => this.#refuses(label);
     this.handedOut++;
-    if (!isFirst && this.#random.next() < 0.2) {
+    if (!isFirst && this.#fails(0.2)) {
       this.stillborn++;
       this.lose();
-    }
+    } else this.#failures = 0;
     return this.#current.device;
+  }
+
+  #fails(share: number): boolean {
+    const fails = this.#random.next() < share && this.#failures < MOST_FAILURES;
+    if (fails) this.#failures++;
+    return fails;
   }
 
   /** The device is lost. */
