@@ -173,15 +173,18 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
   async snapshot(storages: readonly RecoverableStorage[]): Promise<void> {
     await this.recoverer.inOrder(async () => {
       const inners = storages.map((storage) => storage.withValues());
-      const versions = storages.map(({ version }) => version);
+      const before = storages.map(({ version, copy }) => ({ version, copy }));
       // All are recorded before anything is awaited: the copies are of one moment.
       const reads = inners.map((inner) => this.recoverer.on((backend) => bytesFrom(backend, inner)));
       const copies = await Promise.all(reads);
       for (const [i, storage] of storages.entries()) {
-        if (storage.released) continue;
+        const { version, copy } = before[i];
+        // What the host has written since to a tensor that keeps that is newer.
+        const isOlder = storage.copy !== copy && !storage.isSnapshot;
+        if (storage.released || isOlder) continue;
         storage.copy = copies[i];
         storage.isSnapshot = true;
-        if (storage.copiedVersion !== undefined) storage.copiedVersion = versions[i];
+        if (storage.copiedVersion !== undefined) storage.copiedVersion = version;
       }
     });
   }

@@ -35,6 +35,20 @@ describe("snapshots", () => {
     expect(await valuesOf(y)).toEqual(TRIPLED);
   });
 
+  gpuTest("leave what the host wrote since they were called to a tensor that keeps it", async () => {
+    using layer = await makeLayer();
+    const { engine, x } = layer;
+    const snapshot = engine.snapshot(x);
+    const written = engine.write(x, [5, 6, 7, 8]);
+    await Promise.all([snapshot, written]);
+    await lose(engine);
+    expect(await valuesOf(x)).toEqual([5, 6, 7, 8]);
+    const [older, newer] = [engine.snapshot(x), engine.snapshot(x)];
+    await Promise.all([older, newer]);
+    await lose(engine);
+    expect(await valuesOf(x)).toEqual([5, 6, 7, 8]);
+  });
+
   gpuTest("are refused where nothing would be restored", async ({ engine }) => {
     using x = engine.tensor([1], [1], { keep: true });
     await expect(engine.snapshot(x)).rejects.toThrow(ArgumentError);
