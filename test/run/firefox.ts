@@ -29,7 +29,7 @@ export async function findFirefox(wanted: Wanted): Promise<FoundFirefox> {
 }
 
 /** Firefox looks ten times a second whether the device is done, and so takes several times as long as others. */
-const SHARE: Share = { groups: { short: 6, long: 8 } };
+const SHARE: Share = { groups: { short: 6, long: 16 } };
 
 /** The tests of a device; of a whole run of all platforms a sample. */
 export function inFirefox(firefox: FoundFirefox, line: CommandLine): Planned {

@@ -40,16 +40,15 @@ async function passesOf(name: string, engine: Engine, valuesOf: (tensor: Tensor)
 }
 
 describe.for(NAMES)("%s", (name) => {
-  gpuTest("has the logits and the gradients of float64", async ({ bare: engine }) => {
+  // Both with the same kernels: they are compiled once.
+  gpuTest("has the logits and the gradients of float64, and learns some pictures", async ({ bare: engine }) => {
     const actual = await passesOf(name, engine, (tensor) => tensor.data());
     const exact = makeFloat64Engine();
     const expected = await passesOf(name, exact.engine, (tensor) => Promise.resolve(exact.values(tensor)));
     exact.engine.dispose();
     expect(Object.keys(actual)).toEqual(Object.keys(expected));
     for (const [what, values] of Object.entries(expected)) expectClose(actual[what], values, TOLERANCE, what);
-  });
 
-  gpuTest("learns some pictures", async ({ bare: engine }) => {
     const { task } = SYSTEMS[name];
     const network = await makeNetwork(SYSTEMS[name], { engine, random: new Random(5) });
     const options = { steps: 30, batch: BATCH, count: BATCH, extent: EXTENT, seed: 2, lr: 1e-2 };

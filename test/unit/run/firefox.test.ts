@@ -71,7 +71,7 @@ describe("its tests", () => {
 
   test("are a sample of fewer groups in the whole run of all platforms, which says how all of them are run", () => {
     const { run, note } = plan("--all");
-    expect(run?.environment).toMatchObject({ CONV_SAMPLE: "7", CONV_ONE_GROUP_IN: "8" });
+    expect(run?.environment).toMatchObject({ CONV_SAMPLE: "7", CONV_ONE_GROUP_IN: "16" });
     expect(note).toMatch(/sample .* seed 7 \(npm run test:firefox -- --all runs all\)$/);
   });
 
