@@ -6,14 +6,10 @@ import { plot } from "asciichart";
 import { Command, InvalidArgumentError } from "commander";
 import { createEngine } from "webgpu-conv/node";
 import { disposeModule, explainNetwork, Random, setTraining } from "webgpu-conv/nn";
+import { count } from "../train/count.js";
 import { makeNetwork, SYSTEMS } from "./systems.js";
 import { train } from "./train.js";
 
-const count = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("expected an integer of at least 1");
-  return value;
-};
 const named = (text: string): string[] => {
   const names = text.split(",");
   for (const name of names) {

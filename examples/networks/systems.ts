@@ -1,5 +1,6 @@
 /** The networks, by name. */
-import { heNormal, type layers, type Module, parametersOf } from "webgpu-conv/nn";
+import type { layers, Module } from "webgpu-conv/nn";
+import { initialise } from "../train/initialise.js";
 import { residualNetwork } from "./bottleneck.js";
 import { dilatedContext } from "./dilatedContext.js";
 import { inceptionNetwork } from "./inception.js";
@@ -30,11 +31,9 @@ export const SYSTEMS: Readonly<Record<string, System>> = {
   unet: { title: "a small U-Net", task: strokes, make: unet },
 };
 
-/** The network with first values that keep the deviation of what passes through layers with relu (He et al., 2015): it learns at once. */
+/** The network, with He's first values. */
 export async function makeNetwork({ make, task }: System, init: layers.Init): Promise<Module> {
   const network = make(init, task.classes);
-  for (const tensor of Object.values(parametersOf(network))) {
-    if (tensor.shape.length > 1) await init.engine.write(tensor, heNormal(tensor.shape, init.random));
-  }
+  await initialise(network, init.engine, init.random);
   return network;
 }

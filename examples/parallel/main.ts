@@ -5,14 +5,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { on, once } from "node:events";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { count } from "../train/count.js";
 import type { FromMain, FromWorker } from "./messages.js";
-
-const count = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("expected an integer of at least 1");
-  return value;
-};
 
 const command = new Command("example:parallel")
   .description("trains a network in several processes")

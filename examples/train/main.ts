@@ -4,18 +4,13 @@
  */
 import { plot } from "asciichart";
 import cliProgress from "cli-progress";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { createEngine } from "webgpu-conv/node";
 import { disposeModule, explainNetwork, glyphs, Random } from "webgpu-conv/nn";
+import { count } from "./count.js";
 import { glyphNetwork } from "./network.js";
 import { writeResults } from "./results.js";
 import { accuracyOn, trainNetwork } from "./training.js";
-
-const count = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("expected an integer of at least 1");
-  return value;
-};
 
 const options = new Command("example:train")
   .description("trains a small ConvNet on generated glyphs")

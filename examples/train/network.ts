@@ -1,5 +1,6 @@
 /** A small ConvNet for glyphs of 28 x 28: four strided 3x3 layers, each of half the extent, and a linear layer. */
-import { heNormal, layers, type Module, parametersOf } from "webgpu-conv/nn";
+import { layers, type Module } from "webgpu-conv/nn";
+import { initialise } from "./initialise.js";
 
 /** Filters of each layer. */
 const FILTERS = [12, 24, 32, 48];
@@ -18,9 +19,6 @@ export async function glyphNetwork(init: layers.Init): Promise<Module> {
     flatten: layers.flatten(),
     fc: layers.linear(init, FILTERS[FILTERS.length - 1] * LAST_EXTENT ** 2, CLASSES),
   });
-  // He's first values keep the deviation of what passes through layers with relu: learning begins at once.
-  for (const tensor of Object.values(parametersOf(network))) {
-    if (tensor.shape.length > 1) await init.engine.write(tensor, heNormal(tensor.shape, init.random));
-  }
+  await initialise(network, init.engine, init.random);
   return network;
 }
