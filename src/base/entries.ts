@@ -4,3 +4,5 @@
 export function entriesOf<Key extends string, Value>(record: Readonly<Partial<Record<Key, Value>>>): [Key, Value][] {
   return Object.entries(record) as [Key, Value][];
 }
+
+export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;

@@ -1,4 +1,5 @@
 /** Batches as they are made: samples fetched, augmented, normalised, put behind one another. */
+import { isObject } from "../../base/entries.js";
 import { require, show } from "../../base/errors.js";
 import { Random } from "../random.js";
 import type { Dataset, Sample } from "./dataset.js";
@@ -74,8 +75,6 @@ export async function assemble(dataset: Dataset, plan: BatchPlan, place: Place, 
   await Promise.all(late);
   return { x, shape: [indices.length, ...shape], labels, indices, epoch, position };
 }
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 const isPromise = (sample: Sample | Promise<Sample>): sample is Promise<Sample> => isObject(sample) && "then" in sample;
 

@@ -1,5 +1,6 @@
 /** Operations of a caller's own, with a gradient of their own. */
 import { require, show } from "../../base/errors.js";
+import { isList } from "../../base/list.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { requireSameShape } from "../../problem/shapes.js";
 import { requireTensor, type Tensor } from "../../tensor/tensor.js";
@@ -25,8 +26,6 @@ export interface Differentiable {
   readonly backward: (of: Backward) => readonly (Tensor | undefined)[];
 }
 const PARTS = optionKeys<Differentiable>({ name: 1, inputs: 1, forward: 1, backward: 1 });
-
-const isList = (value: unknown): boolean => Array.isArray(value);
 
 /**
  * Runs an operation of one's own, and has a tape take its gradient from `backward`:

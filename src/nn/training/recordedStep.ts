@@ -1,5 +1,6 @@
 /** What steps of training have in common: their inputs, and the recording of forward and backward pass. */
 import type { Engine } from "../../api/engine.js";
+import { isObject } from "../../base/entries.js";
 import { require, show } from "../../base/errors.js";
 import { listOf, type NumberList } from "../../base/list.js";
 import type { StoredValues } from "../../problem/dtype.js";
@@ -39,8 +40,6 @@ export interface StepParts<Name extends string> {
   /** Told the metrics of each step, in order, once they are read. */
   readonly onMetrics?: ((metrics: StepMetrics) => void) | undefined;
 }
-
-export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 const valuesIn = (value: unknown): unknown[] => (isObject(value) ? Object.values(value) : []);
 
