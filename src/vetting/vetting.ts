@@ -130,7 +130,8 @@ export class KernelVetting implements Vetting {
       } catch (error) {
         const blame = (loss: unknown): Promise<Failure> => lossOf(operation, plan, platform, loss);
         if (error instanceof DeviceLostError) {
-          if (this.#verdicts.isCauseOfLoss(planKey(keys))) return await blame(error);
+          const loss = await Promise.race([ground.device.lost, Promise.resolve()]);
+          if (loss && this.#isCauseOf(loss, keys)) return await blame(error);
         } else if (error instanceof DeviceError) this.#suspect(ground.device, keys, blame);
         throw error;
       }
@@ -147,13 +148,17 @@ export class KernelVetting implements Vetting {
     const failed = performance.now();
     // In Node the device's promise is never collected while the device lives: it must not refer to an engine.
     const weak = new WeakRef(this);
-    void lost.then(({ message }) => {
+    void lost.then((loss) => {
       const vetting = weak.deref();
       if (!vetting || performance.now() - failed > LOSS_MILLISECONDS) return;
-      const verdicts = vetting.#verdicts;
-      if (verdicts.isCauseOfLoss(planKey(keys)))
-        verdicts.begin(blame(message).then((failure) => vetting.#setAside(failure, keys)));
+      if (vetting.#isCauseOf(loss, keys))
+        vetting.#verdicts.begin(blame(loss.message).then((failure) => vetting.#setAside(failure, keys)));
     });
+  }
+
+  /** Counts a loss during a trial, unless somebody destroyed the device. Returns whether the kernels are to blame for it. */
+  #isCauseOf({ reason }: GPUDeviceLostInfo, keys: readonly string[]): boolean {
+    return reason !== "destroyed" && this.#verdicts.isCauseOfLoss(planKey(keys));
   }
 }
 

@@ -116,16 +116,22 @@ describe("a kernel that never ends", () => {
   });
 });
 
-/** A device that says late that it is lost. */
-const silent = (device: GPUDevice, milliseconds: number): GPUDevice => {
-  const lost = device.lost.then(
-    (info) => new Promise<GPUDeviceLostInfo>((resolve) => setTimeout(() => resolve(info), milliseconds)),
-  );
+/** A device that says late that it is lost, and for what reason: a driver's losses have none. */
+const silent = (device: GPUDevice, reason: GPUDeviceLostReason, milliseconds: number): GPUDevice => {
+  const lost = device.lost.then(async (info) => {
+    await new Promise((resume) => setTimeout(resume, milliseconds));
+    return replacing(info, { reason });
+  });
   return replacing(device, { lost });
 };
 
 describe("a kernel that loses the device", () => {
-  gpuTest.for([0, 1500])("again, which says so %d ms later, is set aside", async (milliseconds, { engine: shared }) => {
+  gpuTest.for([
+    ["unknown", 0, "is set aside"],
+    ["unknown", 1500, "is set aside"],
+    ["destroyed", 0, "is not to blame"],
+    ["destroyed", 1500, "is not to blame"],
+  ] as const)("again, for the reason %s, %d ms later, %s", async ([reason, milliseconds], { engine: shared }) => {
     const kernels = kernelsOf(shared);
     let losses = 0;
     /** A device that goes where these kernels first run on it. */
@@ -138,12 +144,12 @@ describe("a kernel that loses the device", () => {
         isBroken ||= kernels.includes(label);
       };
       faults.onSubmit = () => {
-        if (!isBroken || isGone) return;
+        if (!isBroken || isGone || losses === 2) return;
         isGone = true;
         losses++;
         real.destroy();
       };
-      return silent(device, milliseconds);
+      return silent(device, reason, milliseconds);
     };
     using engine = await createEngine({ device: await fragile(), reacquire: fragile, onWarning: () => undefined });
     const x = engine.tensor(X, INPUT, { keep: true });
@@ -159,7 +165,12 @@ describe("a kernel that loses the device", () => {
     using y = engine.conv2d(x, w);
     expect([...(await y.data())]).toEqual(Y);
     expect(losses).toBe(2);
-    expect(engine.kernelFaults).toMatchObject([{ reason: "lost the device" }]);
-    expect(kernelsOf(engine)).not.toEqual(kernels);
+    if (reason === "unknown") {
+      expect(engine.kernelFaults).toMatchObject([{ reason: "lost the device" }]);
+      expect(kernelsOf(engine)).not.toEqual(kernels);
+    } else {
+      expect(engine.kernelFaults).toEqual([]);
+      expect(kernelsOf(engine)).toEqual(kernels);
+    }
   });
 });
