@@ -1,7 +1,7 @@
 /** Tries a plan's kernels on a small problem of integers, beside the reference. Loaded when a kernel is first used. */
 import type { RoleStorages } from "../backend/backend.js";
 import { entriesOf } from "../base/entries.js";
-import { ConvError, textOf } from "../base/errors.js";
+import { ConvError } from "../base/errors.js";
 import { loadLazily } from "../base/lazy.js";
 import { type DeviceParts, disposeParts, makeParts } from "../gpu/parts.js";
 import { CompileError } from "../gpu/pipelines/compile.js";
@@ -88,9 +88,9 @@ export async function lossOf(
   operation: ConvOperation,
   plan: SolverPlan,
   platform: string,
-  error: unknown,
+  message: string,
 ): Promise<Failure> {
-  return await failed({ operation, plan, platform, inputs: {} }, "lost the device", textOf(error));
+  return await failed({ operation, plan, platform, inputs: {} }, "lost the device", message);
 }
 
 async function failed(tried: Tried, reason: FaultReason, message: string): Promise<Failure> {

@@ -4,7 +4,7 @@
  * lose the device are set aside, and the next solver serves.
  */
 import type { KernelFault } from "../backend/kernelFault.js";
-import { DeviceError, DeviceLostError, textOf } from "../base/errors.js";
+import { DeviceError, textOf } from "../base/errors.js";
 import { loadLazily } from "../base/lazy.js";
 import type { Trial, TrialGround, Vetting } from "../gpu/pipelines/trial.js";
 import type { SolverPlan } from "../planning/solver.js";
@@ -128,11 +128,8 @@ export class KernelVetting implements Vetting {
       try {
         return await tryOut(operation, plan, ground, { platform, ...this.#limits });
       } catch (error) {
-        const blame = (loss: unknown): Promise<Failure> => lossOf(operation, plan, platform, loss);
-        if (error instanceof DeviceLostError) {
-          const loss = await Promise.race([ground.device.lost, Promise.resolve()]);
-          if (loss && this.#isCauseOf(loss, keys)) return await blame(error);
-        } else if (error instanceof DeviceError) this.#suspect(ground.device, keys, blame);
+        if (error instanceof DeviceError)
+          this.#suspect(ground.device, keys, (loss) => lossOf(operation, plan, platform, loss));
         throw error;
       }
     } catch (error) {
@@ -143,22 +140,21 @@ export class KernelVetting implements Vetting {
     }
   }
 
-  /** The device failed: where it says soon that it is lost, that counts as a loss during the trial. */
-  #suspect({ lost }: GPUDevice, keys: readonly string[], blame: (loss: unknown) => Promise<Failure>): void {
+  /**
+   * The device failed: where it says soon, or has said, that it is lost, and nobody destroyed it, that counts as a loss during the
+   * trial.
+   */
+  #suspect({ lost }: GPUDevice, keys: readonly string[], blame: (loss: string) => Promise<Failure>): void {
     const failed = performance.now();
     // In Node the device's promise is never collected while the device lives: it must not refer to an engine.
     const weak = new WeakRef(this);
-    void lost.then((loss) => {
+    void lost.then(({ reason, message }) => {
       const vetting = weak.deref();
-      if (!vetting || performance.now() - failed > LOSS_MILLISECONDS) return;
-      if (vetting.#isCauseOf(loss, keys))
-        vetting.#verdicts.begin(blame(loss.message).then((failure) => vetting.#setAside(failure, keys)));
+      if (!vetting || reason === "destroyed" || performance.now() - failed > LOSS_MILLISECONDS) return;
+      const verdicts = vetting.#verdicts;
+      if (verdicts.isCauseOfLoss(planKey(keys)))
+        verdicts.begin(blame(message).then((failure) => vetting.#setAside(failure, keys)));
     });
-  }
-
-  /** Counts a loss during a trial, unless somebody destroyed the device. Returns whether the kernels are to blame for it. */
-  #isCauseOf({ reason }: GPUDeviceLostInfo, keys: readonly string[]): boolean {
-    return reason !== "destroyed" && this.#verdicts.isCauseOfLoss(planKey(keys));
   }
 }
 
