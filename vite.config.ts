@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
-import { library } from "./build/library.js";
+import { inFewFiles, library, namespaceFile } from "./build/library.js";
+import { pureModules } from "./build/pureModules.js";
 import { wgsl } from "./build/wgslPlugin.js";
 import { FLOAT16_VARIABLE } from "./test/run/commandLine.js";
 import { launchOptions } from "./test/support/chromium.js";
@@ -183,16 +184,24 @@ function projects(): TestProjectInlineConfiguration[] {
  * in Chromium and Deno too.
  */
 export default defineConfig({
-  plugins: [wgsl(root)],
-  build: library("dist", {
-    index: "src/index.ts",
-    node: "src/node.ts",
-    nodeInPage: "src/nodeInPage.ts",
-    io: "src/io/index.ts",
-    nn: "src/nn/index.ts",
-    nnNode: "src/nn/data/node.ts",
-    reference: "src/reference/index.ts",
-  }),
+  plugins: [wgsl(root), pureModules(), namespaceFile(resolve(root, "src/nn/modules/index.ts"), "layers.js")],
+  build: library(
+    "dist",
+    {
+      index: "src/index.ts",
+      node: "src/node.ts",
+      nodeInPage: "src/nodeInPage.ts",
+      io: "src/io/index.ts",
+      nn: "src/nn/index.ts",
+      layers: "src/nn/modules/index.ts",
+      nnNode: "src/nn/data/node.ts",
+      reference: "src/reference/index.ts",
+    },
+    inFewFiles(resolve(root, "src/index.ts"), "engine", {
+      data: [resolve(root, "src/nn/data/loader.ts")],
+      problem: [resolve(root, "src/reference/index.ts"), resolve(root, "src/io/index.ts")],
+    }),
+  ),
   test: {
     projects: projects(),
   },

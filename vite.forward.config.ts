@@ -1,5 +1,6 @@
 import { defineConfig } from "vite";
 import { library } from "./build/library.js";
+import { pureModules } from "./build/pureModules.js";
 import { wgsl } from "./build/wgslPlugin.js";
 
 /**
@@ -7,6 +8,6 @@ import { wgsl } from "./build/wgslPlugin.js";
  * engine needs, whichever bundler a page has. The price is that the two entries share nothing.
  */
 export default defineConfig({
-  plugins: [wgsl(import.meta.dirname)],
+  plugins: [wgsl(import.meta.dirname), pureModules()],
   build: library("dist/forward", { index: "src/forward.ts" }, { groups: [{ name: "forward", tags: ["$initial"] }] }),
 });

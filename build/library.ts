@@ -1,5 +1,5 @@
 /** How the library is built: modules for pages and for Node, not minified, which a page's bundler does. */
-import type { BuildOptions, Rolldown } from "vite";
+import type { BuildOptions, Plugin, Rolldown } from "vite";
 
 /**
  * @param entries source files by the names of what is made of them
@@ -20,5 +20,55 @@ export function library(
     lib: { entry: { ...entries }, formats: ["es"] },
     // Linking the shaders takes most of a build, and it says so each time otherwise.
     rolldownOptions: { external: [/^node:/, "webgpu"], output, checks: { bundlerTimings: false } },
+  };
+}
+
+/** The modules that others load at once, these among them. */
+function loadedBy(roots: readonly string[], modules: Rolldown.ChunkingContext): Set<string> {
+  const loaded = new Set(roots);
+  for (const module of loaded)
+    for (const imported of modules.getModuleInfo(module)?.importedIds ?? []) loaded.add(imported);
+  return loaded;
+}
+
+/**
+ * Puts what an entry loads at once into few files, for these compress best. Bundlers keep all of a file that something late
+ * may import, though; so what pages load that do without the entry is apart.
+ *
+ * @param apart modules by the names of the files: what these load, too, and nothing before them in the list
+ */
+export function inFewFiles(
+  entry: string,
+  name: string,
+  apart: Readonly<Record<string, readonly string[]>>,
+): NonNullable<Exclude<Rolldown.OutputOptions["codeSplitting"], boolean>> {
+  const files = Object.entries(apart);
+  let own: ReadonlySet<string> | undefined;
+  const groups = [...files, [name, [entry]] as const].map(([file, roots], i) => {
+    let loaded: ReadonlySet<string> | undefined;
+    const fileOf: Rolldown.CodeSplittingNameFunction = (id, modules) => {
+      own ??= loadedBy([entry], modules);
+      loaded ??= loadedBy(roots, modules);
+      return own.has(id) && loaded.has(id) ? file : undefined;
+    };
+    return { name: fileOf, priority: files.length - i };
+  });
+  return { groups };
+}
+
+/**
+ * Vite plugin: a namespace that an entry exports (`export * as name from module`) stays another file's namespace, the entry
+ * `file`. Written out, as bundlers do, it would be an object, and a page that uses one of its members would carry all.
+ */
+export function namespaceFile(module: string, file: string): Plugin {
+  return {
+    name: "webgpu-conv:namespaceFile",
+    apply: "build",
+    enforce: "pre",
+    async resolveId(source, importer, options) {
+      if (!importer || !source.startsWith(".")) return undefined;
+      const resolved = await this.resolve(source, importer, { ...options, skipSelf: true });
+      return resolved?.id === module ? { id: `./${file}`, external: "relative" } : undefined;
+    },
   };
 }
