@@ -9,6 +9,9 @@ import { openWebgpuConv } from "./engines/webgpuConv.js";
 import type { Layer, Pass } from "./layers.js";
 import { makeCase, measurePass } from "./measure.js";
 import type { PeerReport, Row } from "./row.js";
+import { train } from "./training/bench.js";
+import type { TrainingTask } from "./training/measure.js";
+import type { TrainingRow } from "./training/row.js";
 
 export interface Opened extends Pick<PeerReport, "adapter" | "software" | "engines"> {
   readonly tuned: boolean;
@@ -24,6 +27,8 @@ export interface Task {
 export interface Bench {
   readonly opened: Opened;
   measure(task: Task): Promise<Row[]>;
+  /** With engines of its own. jax-js has but one device: nothing may be measured before. */
+  train(task: TrainingTask): Promise<TrainingRow[]>;
 }
 
 /** Every engine gets a device of its own, on the same adapter. */
@@ -47,5 +52,6 @@ export async function openBench(tune: boolean): Promise<Bench> {
       tuned: tune,
     },
     measure: ({ layer, pass, rounds }) => measurePass(engines, makeCase(layer), pass, rounds),
+    train,
   };
 }

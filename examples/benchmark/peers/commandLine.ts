@@ -4,9 +4,14 @@ import { Command, InvalidArgumentError, Option } from "commander";
 export const DEVICES = ["swiftshader", "lavapipe", "default"] as const;
 export type Device = (typeof DEVICES)[number];
 
+export const PARTS = ["layers", "training"] as const;
+export type Part = (typeof PARTS)[number];
+
 export interface Arguments {
   readonly device: Device;
   readonly filter?: string;
+  /** Undefined: both. */
+  readonly only?: Part;
   /** Path of the JSON file to write. */
   readonly json?: string;
   readonly rounds: number;
@@ -19,8 +24,8 @@ const DEFAULT_ROUNDS = 7;
 export function parseArguments(argv: readonly string[]): Arguments {
   const command = new Command("npm run bench:peers --")
     .description(
-      "Compares this engine with TensorFlow.js, ONNX Runtime Web and jax-js: same device, same layers, same passes, " +
-        "every result checked against the float64 reference.",
+      "Compares this engine with TensorFlow.js, ONNX Runtime Web and jax-js: same device, same layers, same passes, and " +
+        "training steps of the same networks, every result checked against the float64 reference.",
     )
     .addOption(
       new Option(
@@ -30,7 +35,11 @@ export function parseArguments(argv: readonly string[]): Arguments {
         .choices(DEVICES)
         .default("swiftshader"),
     )
-    .option("--filter <text>", "only layers or passes that contain the text, or match it as a regular expression")
+    .option(
+      "--filter <text>",
+      "only layers, passes or networks that contain the text, or match it as a regular expression",
+    )
+    .addOption(new Option("--only <part>", "passes of layers alone, or training alone").choices(PARTS))
     .option("--json <file>", "also write the results to a file")
     .option("--rounds <number>", "timed rounds, of which the median counts", readRounds, DEFAULT_ROUNDS)
     .option("--tune", "let this engine choose its kernels by measuring them", false)
@@ -38,7 +47,9 @@ export function parseArguments(argv: readonly string[]): Arguments {
     .allowExcessArguments(false);
   const chosen = command.parse([...argv], { from: "user" }).opts<Arguments>();
   if (chosen.writeDocs && chosen.filter !== undefined) {
-    command.error("error: --write-docs publishes whole runs; --filter leaves layers out");
+    command.error(
+      "error: --write-docs publishes whole runs; --filter leaves layers out (--only does not: the other part stays as it is)",
+    );
   }
   return chosen;
 }

@@ -1,11 +1,14 @@
 /** docs/benchmarks.md, from the results of whole runs that lie in docs/benchmarks/: one a device. */
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { format } from "prettier";
 import { drawChart } from "./chart.js";
 import type { Device } from "./commandLine.js";
-import type { PeerReport } from "./row.js";
+import { mergeReports, type PeerReport, type Results } from "./row.js";
 import { formatMeans, formatRemarks, formatTable } from "./table.js";
+import type { TrainingReport } from "./training/row.js";
+import { formatTraining } from "./training/table.js";
 
 const DOCS = join(import.meta.dirname, "../../../docs");
 const RESULTS = join(DOCS, "benchmarks");
@@ -18,17 +21,22 @@ Written by \`npm run bench:peers -- --write-docs\`; what is measured and how is 
 within one run mean anything, and they tell little about GPUs.`;
 
 /** Adds a run's results, or puts them in the place of older ones from the same device. */
-export async function writeDocs(report: PeerReport, device: Device): Promise<void> {
+export async function writeDocs({ layers, training }: Results, device: Device): Promise<void> {
   await mkdir(RESULTS, { recursive: true });
-  const name = device === "default" ? fileName(report.adapter) : device;
-  const json = await format(JSON.stringify(report), { parser: "json", printWidth: PRINT_WIDTH });
-  await writeFile(join(RESULTS, `${name}.json`), json);
+  const { adapter } = layers ?? training ?? { adapter: "" };
+  const name = device === "default" ? fileName(adapter) : device;
+  const file = join(RESULTS, `${name}.json`);
+  const report = mergeReports(existsSync(file) ? await readReport(file) : undefined, { layers, training });
+  if (!report) throw new Error(`${name} has no results of layers yet: run without --only training first`);
+  await writeFile(file, await format(JSON.stringify(report), { parser: "json", printWidth: PRINT_WIDTH }));
   await writeFile(join(RESULTS, `${name}.svg`), await drawChart(report));
-  const files = (await readdir(RESULTS)).filter((file) => file.endsWith(".json")).sort();
+  const files = (await readdir(RESULTS)).filter((one) => one.endsWith(".json")).sort();
   const sections = await Promise.all(files.map(readSection));
   const text = [INTRODUCTION, ...sections].join("\n\n");
   await writeFile(join(DOCS, "benchmarks.md"), await format(text, { parser: "markdown", printWidth: PRINT_WIDTH }));
 }
+
+const readReport = async (file: string): Promise<PeerReport> => JSON.parse(await readFile(file, "utf8")) as PeerReport;
 
 /** The adapter's name without what it says in parentheses, in letters that suit a file. */
 function fileName(adapter: string): string {
@@ -40,16 +48,21 @@ function fileName(adapter: string): string {
 }
 
 async function readSection(file: string): Promise<string> {
-  const report = JSON.parse(await readFile(join(RESULTS, file), "utf8")) as PeerReport;
-  const { adapter, platform, date, rounds, tuned, engines } = report;
+  const report = await readReport(join(RESULTS, file));
+  const { adapter, tuned, training } = report;
+  const facts = formatFacts(report, `; webgpu-conv ${tuned ? "tuned by measuring" : "not tuned"}`);
+  const image = `![GFLOP/s of each engine, by layer and pass](benchmarks/${file.replace(/json$/, "svg")})`;
+  const parts = [`## ${adapter}`, facts, image, formatMeans(report), formatTable(report), ...formatRemarks(report)];
+  const trained = training ? ["### Training", formatFacts(training, ""), formatTraining(training)] : [];
+  return [...parts, ...trained].join("\n\n");
+}
+
+function formatFacts({ adapter, platform, date, rounds, engines }: PeerReport | TrainingReport, more: string): string {
   const versions = Object.entries(engines).map(([engine, version]) => `${engine} ${version}`);
-  const facts = [
+  return [
     `- Adapter: ${adapter}`,
     `- In: ${platform}`,
     `- Engines: ${versions.join(", ")}`,
-    `- Date: ${date}; medians of ${rounds} rounds; webgpu-conv ${tuned ? "tuned by measuring" : "not tuned"}`,
+    `- Date: ${date}; medians of ${rounds} rounds${more}`,
   ].join("\n");
-  const image = `![GFLOP/s of each engine, by layer and pass](benchmarks/${file.replace(/json$/, "svg")})`;
-  const parts = [`## ${adapter}`, facts, image, formatMeans(report), formatTable(report), ...formatRemarks(report)];
-  return parts.join("\n\n");
 }

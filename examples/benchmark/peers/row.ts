@@ -1,5 +1,6 @@
 /** What a run found, as it is written to JSON. */
 import type { Pass } from "./layers.js";
+import type { TrainingReport } from "./training/row.js";
 
 export interface Row {
   readonly layer: string;
@@ -30,4 +31,19 @@ export interface PeerReport {
   /** Versions by name. */
   readonly engines: Readonly<Record<string, string>>;
   readonly rows: readonly Row[];
+  /** Of a run of its own, maybe on another day. */
+  readonly training?: TrainingReport;
+}
+
+/** What a run measured; undefined where it left that out. */
+export interface Results {
+  readonly layers: PeerReport | undefined;
+  readonly training: TrainingReport | undefined;
+}
+
+/** What was not measured stays as it was; undefined where layers never were. */
+export function mergeReports(before: PeerReport | undefined, { layers, training }: Results): PeerReport | undefined {
+  const base = layers ?? before;
+  const latest = training ?? before?.training;
+  return base && { ...base, ...(latest && { training: latest }) };
 }

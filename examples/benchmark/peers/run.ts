@@ -1,4 +1,4 @@
-/** Goes through layers and passes, and tells what was found. */
+/** Goes through layers and passes, then through networks, and tells what was found. */
 import { writeFile } from "node:fs/promises";
 import { makeFilter } from "../commandLine.js";
 import { startProgress } from "../progress.js";
@@ -10,22 +10,33 @@ import { type Host, openHost } from "./host/host.js";
 import { LAYERS, PASSES } from "./layers.js";
 import type { PeerReport, Row } from "./row.js";
 import { formatReport } from "./table.js";
+import { chooseNetworks, measureNetworks } from "./training/run.js";
+import { formatTraining } from "./training/table.js";
 
 /** Gives the exit code: 1 when this engine failed anywhere. */
 export async function run(chosen: Arguments): Promise<number> {
-  const matches = makeFilter(chosen.filter);
-  const tasks = LAYERS.flatMap((layer) => PASSES.map((pass) => ({ layer, pass, rounds: chosen.rounds }))).filter(
-    ({ layer, pass }) => matches(`${layer.name} ${pass}`),
-  );
-  if (tasks.length === 0) {
-    console.error(`no layer or pass matches --filter ${JSON.stringify(chosen.filter)}`);
+  const { filter, only, json } = chosen;
+  const tasks = only === "training" ? [] : chooseTasks(chosen);
+  const networks = only === "layers" ? [] : chooseNetworks(filter);
+  if (tasks.length + networks.length === 0) {
+    console.error(`no layer, pass or network matches --filter ${JSON.stringify(filter)}`);
     return 1;
   }
-  const report = await measureAll(chosen, tasks);
-  console.log(formatReport(report));
-  if (chosen.json !== undefined) await writeFile(chosen.json, `${JSON.stringify(report, undefined, 2)}\n`);
-  if (chosen.writeDocs) await writeDocs(report, chosen.device);
-  return report.rows.some(({ engine, verdict }) => engine === OWN_ENGINE && verdict !== "pass") ? 1 : 0;
+  const layers = tasks.length > 0 ? await measureAll(chosen, tasks) : undefined;
+  if (layers) console.log(formatReport(layers));
+  const training = networks.length > 0 ? await measureNetworks(networks, chosen) : undefined;
+  if (training) console.log(formatTraining(training));
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ ...layers, training }, undefined, 2)}\n`);
+  if (chosen.writeDocs) await writeDocs({ layers, training }, chosen.device);
+  const rows = [...(layers?.rows ?? []), ...(training?.rows ?? [])];
+  return rows.some(({ engine, verdict }) => engine === OWN_ENGINE && verdict !== "pass") ? 1 : 0;
+}
+
+function chooseTasks({ filter, rounds }: Arguments): Task[] {
+  const matches = makeFilter(filter);
+  return LAYERS.flatMap((layer) => PASSES.map((pass) => ({ layer, pass, rounds }))).filter(({ layer, pass }) =>
+    matches(`${layer.name} ${pass}`),
+  );
 }
 
 async function measureAll({ device, tune, rounds }: Arguments, tasks: readonly Task[]): Promise<PeerReport> {

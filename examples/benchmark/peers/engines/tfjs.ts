@@ -5,18 +5,21 @@ import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { type LayerCase, type PeerEngine, permute, type PreparedPass, preparedPass } from "../engine.js";
 import type { Pass } from "../layers.js";
 
-const NCHW_TO_NHWC = [0, 2, 3, 1] as const;
+export const NCHW_TO_NHWC = [0, 2, 3, 1] as const;
 const NHWC_TO_NCHW = [0, 3, 1, 2] as const;
 /** [out, in, kh, kw] to [kh, kw, in, out]. */
-const OIHW_TO_HWIO = [2, 3, 1, 0] as const;
-const HWIO_TO_OIHW = [3, 2, 0, 1] as const;
+export const OIHW_TO_HWIO = [2, 3, 1, 0] as const;
+export const HWIO_TO_OIHW = [3, 2, 0, 1] as const;
 /** A depthwise filter is [kh, kw, channels, 1]; w is [channels, 1, kh, kw]. */
 const OIHW_TO_HWOI = [2, 3, 0, 1] as const;
 const HWOI_TO_OIHW = [2, 3, 0, 1] as const;
 
 const BACKEND = "webgpu";
 
-export async function openTfjs(adapter: GPUAdapter): Promise<PeerEngine> {
+/** A backend with a device of its own, and what the device says; the library works on that backend from then on. */
+export async function openBackend(
+  adapter: GPUAdapter,
+): Promise<{ readonly backend: WebGPUBackend; readonly errors: string[] }> {
   // As the backend's own factory does it, but for features that convolutions don't use.
   const { limits } = adapter;
   const device = await adapter.requestDevice({
@@ -35,11 +38,30 @@ export async function openTfjs(adapter: GPUAdapter): Promise<PeerEngine> {
   tf.removeBackend(BACKEND);
   tf.registerBackend(BACKEND, () => backend);
   await tf.setBackend(BACKEND);
+  return { backend, errors };
+}
+
+export async function openTfjs(adapter: GPUAdapter): Promise<PeerEngine> {
+  const { backend, errors } = await openBackend(adapter);
   return {
     name: "tfjs-webgpu",
     version: tf.version_core,
     prepare: (layerCase, pass) => Promise.resolve(prepare(backend, errors, layerCase, pass)),
   };
+}
+
+/**
+ * Submits all recorded work and waits for it.
+ *
+ * @param errors what the device says; emptied here
+ */
+export async function submitAll(backend: WebGPUBackend, errors: string[]): Promise<void> {
+  // What submitQueue takes for granted.
+  backend.ensureCommandEncoderReady();
+  backend.endComputePassEncoder();
+  backend.submitQueue();
+  await backend.queue.onSubmittedWorkDone();
+  if (errors.length > 0) throw new Error(errors.splice(0)[0]);
 }
 
 /** @param errors what the device says; emptied here */
@@ -53,14 +75,7 @@ function prepare(backend: WebGPUBackend, errors: string[], layerCase: LayerCase,
   const backOrder = pass !== "weightGradient" ? NHWC_TO_NCHW : depthwise ? HWOI_TO_OIHW : HWIO_TO_OIHW;
   return preparedPass({
     enqueue: makeCall(layerCase, depthwise, x, filter, dy)[pass],
-    finish: async () => {
-      // What submitQueue takes for granted.
-      backend.ensureCommandEncoderReady();
-      backend.endComputePassEncoder();
-      backend.submitQueue();
-      await backend.queue.onSubmittedWorkDone();
-      if (errors.length > 0) throw new Error(errors.splice(0)[0]);
-    },
+    finish: () => submitAll(backend, errors),
     read: async (result) => permute((await result.data()) as Float32Array, result.shape, backOrder),
     release: (result) => result.dispose(),
     close: () => tf.dispose([x, filter, dy]),

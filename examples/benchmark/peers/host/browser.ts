@@ -5,6 +5,8 @@ import { createServer, type ViteDevServer } from "vite";
 import { chromiumLaunchOptions } from "../../../../test/support/chromium.js";
 import type { Bench, Opened, Task } from "../bench.js";
 import type { Row } from "../row.js";
+import type { TrainingTask } from "../training/measure.js";
+import type { TrainingRow } from "../training/row.js";
 import type { Host } from "./host.js";
 import { repository, VITE } from "./vite.js";
 
@@ -40,6 +42,7 @@ export async function openBrowser(device: BrowserDevice, tune: boolean): Promise
     platform: `headless Chromium ${browser.version()}`,
     opened,
     measure: (task) => measure(page, task),
+    train: (task) => train(page, task),
     close: async () => {
       await browser.close();
       await server.close();
@@ -68,5 +71,12 @@ async function measure(page: Page, task: Task): Promise<Row[]> {
   return await page.evaluate(async (given) => {
     if (!window.bench) throw new Error("the page has lost its engines");
     return await window.bench.measure(given);
+  }, task);
+}
+
+async function train(page: Page, task: TrainingTask): Promise<TrainingRow[]> {
+  return await page.evaluate(async (given) => {
+    if (!window.bench) throw new Error("the page has lost its engines");
+    return await window.bench.train(given);
   }, task);
 }

@@ -26,6 +26,7 @@ export async function openLavapipe(tune: boolean): Promise<Host> {
     platform: `Node ${process.version}, Dawn of webgpu ${dawn.version}`,
     opened: bench.opened,
     measure: (task) => bench.measure(task),
+    train: (task) => bench.train(task),
     close: () => server.close(),
   };
 }

@@ -2,6 +2,8 @@
 import type { Opened, Task } from "../bench.js";
 import type { Device } from "../commandLine.js";
 import type { Row } from "../row.js";
+import type { TrainingTask } from "../training/measure.js";
+import type { TrainingRow } from "../training/row.js";
 
 export interface Host {
   /** In words, with versions. */
@@ -9,6 +11,8 @@ export interface Host {
   readonly opened: Opened;
   /** Rejects where the host itself broke: then it is of no use any more. */
   measure(task: Task): Promise<Row[]>;
+  /** Likewise. Of a host that has just been opened. */
+  train(task: TrainingTask): Promise<TrainingRow[]>;
   close(): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ export const VITE: InlineConfig = {
   logLevel: "error",
   resolve: {
     alias: {
+      "webgpu-conv/nn": join(repository, "dist/nn.js"),
       "webgpu-conv/reference": join(repository, "dist/reference.js"),
       "webgpu-conv": join(repository, "dist/index.js"),
     },
