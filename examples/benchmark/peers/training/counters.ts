@@ -74,14 +74,14 @@ export async function countDispatches(work: () => Promise<unknown>): Promise<Map
   return counts;
 }
 
-export interface Encoding {
+export interface Submissions {
   /** From the making of an encoder to the call of `submit`. */
   encodeMs: number;
   submitMs: number;
 }
 
 /** Adds up what encoding and submitting take, until it is restored. */
-export function timeSubmissions(sums: Encoding): () => void {
+export function timeSubmissions(sums: Submissions): () => void {
   let begun = 0;
   const restore = [
     around(GPUDevice.prototype, "createCommandEncoder", (_device, create, parameters) => {

@@ -60,8 +60,11 @@ export function compareNetwork(rows: readonly TrainingRow[]): string | undefined
     parts.push(`${share.toFixed(0)} % of tfjs' dispatches`);
   }
   if (own.host) {
-    const cost = (MICROSECONDS * own.host.recordMs) / own.host.dispatches;
-    parts.push(`${cost.toFixed(2)} microseconds of the host's time to record a dispatch`);
+    const { recordMs, encodeMs, dispatches } = own.host;
+    const perDispatch = (ms: number): string => ((MICROSECONDS * ms) / dispatches).toFixed(2);
+    parts.push(
+      `${perDispatch(recordMs)} microseconds of the host's time to record a dispatch, ${perDispatch(encodeMs)} to encode it`,
+    );
   }
   return parts.join("; ");
 }

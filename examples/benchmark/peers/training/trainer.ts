@@ -22,11 +22,13 @@ export interface Trainer {
   close(): void;
 }
 
-/** Of one step, medians. */
+/** Of one step, medians of milliseconds. */
 export interface HostCost {
   readonly dispatches: number;
-  /** Until the device has all of it, without {@link submitMs}. */
+  /** The engine's own, within the call that runs a recorded step. */
   readonly recordMs: number;
-  /** Within WebGPU's `queue.submit`. */
+  /** WebGPU's encoding and the engine's calls of it, from the making of encoders to the calls of `submit`. */
+  readonly encodeMs: number;
+  /** Within `queue.submit`. */
   readonly submitMs: number;
 }
