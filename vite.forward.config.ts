@@ -9,5 +9,5 @@ import { wgsl } from "./build/wgslPlugin.js";
  */
 export default defineConfig({
   plugins: [wgsl(import.meta.dirname), pureModules()],
-  build: library("dist/forward", { index: "src/forward.ts" }, { groups: [{ name: "forward", tags: ["$initial"] }] }),
+  build: library("dist/forward", { index: "src/forward.ts" }, [{ name: "forward", tags: ["$initial"] }]),
 });

@@ -7,8 +7,8 @@ import { type LoadedKernel, makeKernel } from "../src/kernels/kernel.js";
 import { findFormulas, withoutFormulas } from "./lazyText.js";
 import { groupShared, referToShared, sharedModule, type SharedText } from "./sharedText.js";
 
-const SHARED_MODULE = "\0webgpu-conv/wgsl/shared";
-const FORMULAS_MODULE = "\0webgpu-conv/wgsl/formulas";
+export const SHARED_MODULE = "\0webgpu-conv/wgsl/shared";
+export const FORMULAS_MODULE = "\0webgpu-conv/wgsl/formulas";
 /** Loads it, for whichever kernel. */
 const LOAD_FORMULAS_MODULE = "\0webgpu-conv/wgsl/loadFormulas";
 /** Followed by the kernel's name. */

@@ -1,17 +1,21 @@
 /** How the library is built: modules for pages and for Node, not minified, which a page's bundler does. */
 import type { BuildOptions, Plugin, Rolldown } from "vite";
+import { KERNEL_FILES } from "./kernelFiles.js";
 
 /**
  * @param entries source files by the names of what is made of them
- * @param codeSplitting of what is loaded at once; as the bundler thinks best when absent
+ * @param groups files of what is loaded at once
  */
 export function library(
   outDir: string,
   entries: Readonly<Record<string, string>>,
-  codeSplitting?: Rolldown.OutputOptions["codeSplitting"],
+  groups: readonly Rolldown.CodeSplittingGroup[],
 ): BuildOptions {
   // Names without hashes: the package has a version, and a page's bundler adds its own.
-  const output: Rolldown.OutputOptions = { chunkFileNames: "[name].js", ...(codeSplitting && { codeSplitting }) };
+  const output: Rolldown.OutputOptions = {
+    chunkFileNames: "[name].js",
+    codeSplitting: { groups: [...KERNEL_FILES, ...groups] },
+  };
   return {
     target: "es2022",
     outDir,
@@ -41,10 +45,10 @@ export function inFewFiles(
   entry: string,
   name: string,
   apart: Readonly<Record<string, readonly string[]>>,
-): NonNullable<Exclude<Rolldown.OutputOptions["codeSplitting"], boolean>> {
+): readonly Rolldown.CodeSplittingGroup[] {
   const files = Object.entries(apart);
   let own: ReadonlySet<string> | undefined;
-  const groups = [...files, [name, [entry]] as const].map(([file, roots], i) => {
+  return [...files, [name, [entry]] as const].map(([file, roots], i) => {
     let loaded: ReadonlySet<string> | undefined;
     const fileOf: Rolldown.CodeSplittingNameFunction = (id, modules) => {
       own ??= loadedBy([entry], modules);
@@ -53,7 +57,6 @@ export function inFewFiles(
     };
     return { name: fileOf, priority: files.length - i };
   });
-  return { groups };
 }
 
 /**

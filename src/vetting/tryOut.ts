@@ -1,4 +1,4 @@
-/** Tries a plan's kernels on a small problem of integers, beside the reference. Loaded when a kernel is first used. */
+/** Tries a plan's kernels on a small problem of integers, beside the reference. */
 import type { RoleStorages } from "../backend/backend.js";
 import { entriesOf } from "../base/entries.js";
 import { ConvError } from "../base/errors.js";

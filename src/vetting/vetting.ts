@@ -5,12 +5,12 @@
  */
 import type { KernelFault } from "../backend/kernelFault.js";
 import { DeviceError, textOf } from "../base/errors.js";
-import { loadLazily } from "../base/lazy.js";
 import type { Trial, TrialGround, Vetting } from "../gpu/pipelines/trial.js";
 import type { SolverPlan } from "../planning/solver.js";
 import type { ConvOperation } from "../problem/operation.js";
 import { shortKey, textKeys } from "./keys.js";
 import { type Failure, failureOf, type Outcome, type TrialLimits } from "./outcome.js";
+import { lossOf, tryOut } from "./tryOut.js";
 import type { Verdicts } from "./verdicts.js";
 
 /** How long a device may take to say that it is lost, after a failure: on a busy machine, seconds. */
@@ -124,18 +124,12 @@ export class KernelVetting implements Vetting {
   ): Promise<Outcome> {
     const platform = this.#platform;
     try {
-      const { tryOut, lossOf } = await loadLazily("what tries kernels", () => import("./tryOut.js"));
-      try {
-        return await tryOut(operation, plan, ground, { platform, ...this.#limits });
-      } catch (error) {
-        if (error instanceof DeviceError)
-          this.#suspect(ground.device, keys, (loss) => lossOf(operation, plan, platform, loss));
-        throw error;
-      }
+      return await tryOut(operation, plan, ground, { platform, ...this.#limits });
     } catch (error) {
-      // There was no memory for it, say, or the page is offline. All else is a mistake of ours.
-      if (!(error instanceof DeviceError))
-        this.#verdicts.warn(`kernels of ${plan.solver} were not tried: ${textOf(error)}`);
+      // There was no memory for it, say. All else is a mistake of ours.
+      if (error instanceof DeviceError)
+        this.#suspect(ground.device, keys, (loss) => lossOf(operation, plan, platform, loss));
+      else this.#verdicts.warn(`kernels of ${plan.solver} were not tried: ${textOf(error)}`);
       return "undecided";
     }
   }

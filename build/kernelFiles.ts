@@ -1,0 +1,29 @@
+/**
+ * Which kernels' texts are one file. Apart, each compresses by itself, and texts are much alike; together, a page loads what it
+ * does not run. So they are together where what runs one runs the others.
+ */
+import type { Rolldown } from "vite";
+import { FORMULAS_MODULE, SHARED_MODULE, TEXT_MODULE } from "./kernelModules.js";
+
+/** By the names of the files. */
+const TOGETHER: Readonly<Record<string, readonly string[]>> = {
+  winograd: ["winograd_filter", "winograd_source", "winograd_result"],
+  scalar_tile: ["scalar_tile", "pack_columns"],
+  scalar_tile_weight_gradient: ["scalar_tile_weight_gradient", "pack_positions"],
+  // Of what is trained to classify, as most networks are: 3 kB less. Others load 3 kB more than they run.
+  training: ["cross_entropy", "cross_entropy_gradient", "max_pool_gradient", "begin_update", "update_parameters"],
+};
+
+const FILES: ReadonlyMap<string, string> = new Map(
+  Object.entries(TOGETHER).flatMap(([file, kernels]) => kernels.map((name) => [TEXT_MODULE + name, file])),
+);
+/** What texts share. */
+const SHARED: ReadonlyMap<string, string> = new Map([
+  [SHARED_MODULE, "shared"],
+  [FORMULAS_MODULE, "formulas"],
+]);
+
+/** The bundler's groups. What texts share would be in the first file that imports it, had it no group before them. */
+export const KERNEL_FILES: readonly Rolldown.CodeSplittingGroup[] = [SHARED, FILES].map((files, i) => {
+  return { name: (id) => files.get(id), priority: 100 - i };
+});
