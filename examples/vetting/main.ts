@@ -53,11 +53,12 @@ for (const { origin, batch, inChannels, outChannels, kernel, extent, options } o
   }
 }
 
-/** A line of percentiles. */
+/** A line of the mean and of percentiles. */
 function summary(what: string, milliseconds: readonly number[]): string {
   const sorted = [...milliseconds].sort((a, b) => a - b);
   const at = (share: number): string => (sorted[Math.floor(share * (sorted.length - 1))] ?? 0).toFixed(1);
-  return `${String(sorted.length)} ${what}: median ${at(0.5)} ms, 95 in 100 within ${at(0.95)} ms, most ${at(1)} ms`;
+  const mean = (sorted.reduce((sum, one) => sum + one, 0) / sorted.length).toFixed(1);
+  return `${String(sorted.length)} ${what}: mean ${mean} ms, median ${at(0.5)}, 95 in 100 within ${at(0.95)}, most ${at(1)}`;
 }
 
 console.log(`\n${summary("plans", times)}\n${summary("kernels", timesOfKernels)}`);
