@@ -10,6 +10,8 @@ const TOGETHER: Readonly<Record<string, readonly string[]>> = {
   winograd: ["winograd_filter", "winograd_source", "winograd_result"],
   scalar_tile: ["scalar_tile", "pack_columns"],
   scalar_tile_weight_gradient: ["scalar_tile_weight_gradient", "pack_positions"],
+  norm_statistics: ["norm_statistics", "merge_statistics"],
+  norm_gradient: ["norm_gradient_sums", "combine_norm_sums", "normalize_gradient"],
   // Of what is trained to classify, as most networks are: 3 kB less. Others load 3 kB more than they run.
   training: ["cross_entropy", "cross_entropy_gradient", "max_pool_gradient", "begin_update", "update_parameters"],
 };
