@@ -6,7 +6,7 @@ import type { Rolldown } from "vite";
 import { FORMULAS_MODULE, SHARED_MODULE, TEXT_MODULE } from "./kernelModules.js";
 
 /** By the names of the files. */
-const TOGETHER: Readonly<Record<string, readonly string[]>> = {
+export const TOGETHER: Readonly<Record<string, readonly string[]>> = {
   winograd: ["winograd_filter", "winograd_source", "winograd_result"],
   scalar_tile: ["scalar_tile", "pack_columns"],
   scalar_tile_weight_gradient: ["scalar_tile_weight_gradient", "pack_positions"],

@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { TOGETHER } from "../../build/kernelFiles.js";
 import { findFormulas, withoutFormulas } from "../../build/lazyText.js";
 import { groupShared, referToShared, sharedModule, splitDeclarations } from "../../build/sharedText.js";
 import { buildKernel, buildKernels, readShaders } from "../../build/wgslPlugin.js";
@@ -208,6 +209,13 @@ describe("text that kernels share", () => {
       [add, other, struct].map((text, i) => `export const shared${String(i)} = ${JSON.stringify(text)};\n`).join(""),
     );
   });
+});
+
+test("texts that are one file are of kernels, each in one", () => {
+  const kernels = Object.values(TOGETHER).flat();
+  const known = KERNEL_FILES.map((file) => basename(file, ".wgsl"));
+  expect(kernels.filter((name) => !known.includes(name))).toEqual([]);
+  expect(new Set(kernels).size).toBe(kernels.length);
 });
 
 test("both branches of a declaration under a condition are one piece of text", () => {
