@@ -22,7 +22,7 @@ export interface Trainer {
   close(): void;
 }
 
-/** Of one step, medians of milliseconds. */
+/** Of one step, milliseconds. */
 export interface HostCost {
   readonly dispatches: number;
   /** The engine's own, within the call that runs a recorded step. */
