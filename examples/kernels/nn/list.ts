@@ -75,6 +75,12 @@ const LAYOUTS = [
   ["channels-last", LAST],
 ] as const;
 
+/** Its last. */
+const LATE = [
+  ["channels-first", [32, 512, 7, 7]],
+  ["channels-last", [32, 7, 7, 512]],
+] as const;
+
 export const NETWORK_CASES: readonly NetworkCase[] = [
   { name: "add, relu", run: both((a, b) => add(a, b, { activation: "relu" }), MAPS, MAPS) },
   { name: "mul by channel", run: both((a, b) => mul(a, b), MAPS, [64]) },
@@ -123,6 +129,25 @@ export const NETWORK_CASES: readonly NetworkCase[] = [
     ),
   },
   { name: "instanceNorm", run: both((x) => instanceNorm(x), MAPS) },
+  ...LATE.map(([layout, shape]): NetworkCase => ({
+    name: `groupNorm of 32, residual, silu, 7x7, ${layout}`,
+    run: both(
+      (x, residual, weight, bias) => groupNorm(x, 32, { residual, weight, bias, activation: "silu", layout }),
+      shape,
+      shape,
+      [512],
+      [512],
+    ),
+  })),
+  ...LATE.map(([layout, shape]): NetworkCase => ({
+    name: `batchNorm, relu, in training, 7x7, ${layout}`,
+    run: both(
+      (x, weight, bias) => batchNorm(x, { weight, bias, training: true, activation: "relu", layout }),
+      shape,
+      [512],
+      [512],
+    ),
+  })),
   { name: "layerNorm", run: both((x, weight, bias) => layerNorm(x, [768], { weight, bias }), TOKENS, [768], [768]) },
   {
     name: "foldBatchNorm",

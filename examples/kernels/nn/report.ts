@@ -25,7 +25,7 @@ export interface NetworkRow {
   readonly dispatches: readonly PlannedDispatch[];
   /** Bytes that its dispatches read and write, each buffer once a dispatch: caches hold what a dispatch reads again. */
   readonly movedBytes: number;
-  /** Of every operand and result, each once; of what it changes in place, twice. */
+  /** Of every operand and result, each once; of what it changes in place, and of gradients whose norm decides, twice. */
   readonly leastBytes: number;
   readonly compiled: ReadonlyMap<string, Compiled>;
 }
@@ -61,8 +61,23 @@ function movedBytes(
   }, 0);
 }
 
-function leastBytes({ operands, results, updates = [] }: TensorOperation): number {
-  const all = [...Object.values(operands), ...Object.values(results), ...updates.map((name) => operands[name])];
+/** What an update reads before it may begin: all gradients, for their norm. */
+function readBefore({ operands, updates = [] }: TensorOperation, dispatches: readonly Dispatch[]): TensorSpec[] {
+  if (updates.length === 0) return [];
+  const read = dispatches
+    .filter(({ kernel }) => kernel.name === "sum_squares")
+    .flatMap((step) => Object.values(step.bindings));
+  return Object.entries(operands).flatMap(([name, spec]) => (read.includes(named(name)) ? [spec] : []));
+}
+
+function leastBytes(operation: TensorOperation, dispatches: readonly Dispatch[]): number {
+  const { operands, results, updates = [] } = operation;
+  const all = [
+    ...Object.values(operands),
+    ...Object.values(results),
+    ...updates.map((name) => operands[name]),
+    ...readBefore(operation, dispatches),
+  ];
   return all.reduce((sum, spec) => sum + bytesOf(spec), 0);
 }
 
@@ -89,7 +104,7 @@ export async function planNetworkRows(
         operation: operation.name,
         dispatches,
         movedBytes: movedBytes(operation, plan.dispatches, scratch),
-        leastBytes: leastBytes(operation),
+        leastBytes: leastBytes(operation, plan.dispatches),
         compiled: await compile(dispatches),
       });
     }
@@ -161,7 +176,7 @@ export function networkDocument(models: ReadonlyMap<string, readonly NetworkRow[
     "Made by `npm run kernels -- --nn --docs`: what operations of `webgpu-conv/nn` are planned as, float32, and what the compilers of real\nGPUs make of their kernels. Nothing is run. `npm run kernels -- --nn --model navi21 --filter pool` tells those of one.\n",
     list,
     "Columns: *moved / least* is the bytes of what each dispatch reads and writes, each buffer once a dispatch, beside those of every operand\nand result once. A model's cell has the most registers of the operation's kernels; the fewest waves a SIMD (w), where the driver tells;\nand registers spilled and filled (s), where there are any.\n",
-    "Norms by the values' own statistics read these twice, forward and in their gradients: 1.5 and 1.67 are the fewest without keeping a set\nin workgroup memory. Layer norm's gradient sums rows and channels in a pass each. Clipping by the norm reads gradients once more.\n",
+    "Norms by the values' own statistics read these once where a workgroup holds a set in its registers. Elsewhere they read them twice, and\n1.5 and 1.67 are the fewest: channels of large batches, and sets of which few channels lie together. Sums of layer norm's rows for weight\nand bias are written in parts, 1 for 16 rows. Clipping by the norm reads gradients twice, since no update may begin before all are\nread: the least counts them so.\n",
     networkTable(models),
   ].join("\n");
 }

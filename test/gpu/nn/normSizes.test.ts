@@ -1,62 +1,9 @@
 /** Normalisations of sizes that are split among workgroups, of float16, with NaN; and what they refuse. */
-import type { Engine, Tensor } from "webgpu-conv";
-import { batchNorm, groupNorm, instanceNorm, layerNorm, type NormOptions, Tape } from "webgpu-conv/nn";
+import type { Tensor } from "webgpu-conv";
+import { batchNorm, groupNorm, instanceNorm, layerNorm } from "webgpu-conv/nn";
 import { describe, expect } from "vitest";
-import { Random, reals } from "../../support/data.js";
 import { gpuTest } from "../../support/gpuTest.js";
-import { expectClose } from "../../support/nn/checkGradients.js";
-import { makeFloat64Engine } from "../../support/nn/float64Engine.js";
-
-type Norm = (x: Tensor, options: NormOptions) => Tensor;
-
-/** Result and gradients of x, weight, bias and residual. */
-const NAMES = ["y", "dx", "dw", "db", "dr"] as const;
-
-/** Compares a normalisation, and its gradients, with float64. */
-async function compare(
-  engine: Engine,
-  shape: readonly number[],
-  parameters: readonly number[],
-  norm: Norm,
-  { dtype = "float32", tolerance = 2e-5 }: { dtype?: "float32" | "float16"; tolerance?: number } = {},
-): Promise<void> {
-  const random = new Random(3);
-  const size = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);
-  const like = (extents: readonly number[], type: "float32" | "float16" = dtype): Tensor =>
-    engine.tensor(reals(random, size(extents)), extents, { dtype: type });
-  const made = [
-    like(shape),
-    like(parameters, "float32"),
-    like(parameters, "float32"),
-    like(shape),
-    like(shape),
-  ] as const;
-  // As they were stored.
-  const values = await Promise.all(made.map((tensor) => tensor.data()));
-  const results = run(engine, norm, made);
-  const exact = makeFloat64Engine();
-  const expected = run(
-    exact.engine,
-    norm,
-    values.map((own, i) => exact.tensor(own, made[i].shape)) as unknown as typeof made,
-  );
-  for (const [i, name] of NAMES.entries()) {
-    expect(results[i].dtype).toBe(name === "dw" || name === "db" ? "float32" : dtype);
-    expectClose(await results[i].data(), exact.values(expected[i]), tolerance, `${name} of [${shape.join(", ")}]`);
-  }
-  for (const tensor of [...made, ...results]) tensor.dispose();
-  exact.engine.dispose();
-}
-
-function run(
-  engine: Engine,
-  norm: Norm,
-  [x, weight, bias, residual, upstream]: readonly [Tensor, Tensor, Tensor, Tensor, Tensor],
-): Tensor[] {
-  const tape = new Tape(engine);
-  const y = tape.run(() => norm(x, { weight, bias, residual, activation: "leaky-relu" }));
-  return [y, ...tape.gradients(y, [x, weight, bias, residual], { upstream })];
-}
+import { compareNorm as compare, type Norm } from "../../support/nn/compareNorm.js";
 
 const batch =
   (layout: "channels-first" | "channels-last"): Norm =>

@@ -5,23 +5,15 @@ import { named, type TensorOperation } from "../../../planning/tensorOperation.j
 import { NO_ACTIVATION } from "../../../problem/activation.js";
 import { makeOperation } from "../../core/operation.js";
 import { type CombinedSums, combineNormSums } from "./combineNormSums.js";
-import { type Norm, operandsOf, parameterSpec, statisticsSpec } from "./forward.js";
 import type { GradientTerms } from "./gradientTerms.js";
+import { type Norm, type NormGradients, operandsOf, parameterSpec, statisticsSpec } from "./norm.js";
 import { normalizeGradient } from "./normalizeGradient.js";
+import { normalizeSetsGradient } from "./normalizeSetsGradient.js";
 import { normGradientsOnHost, statisticsOnHost } from "./normOnHost.js";
 import { normGradientSums, SUM_BLOCK } from "./normGradientSums.js";
 import { inSets, membersOf, type NormShape, setsOf } from "./normShape.js";
 import { runningStatistics } from "./runningStatistics.js";
 import { walkSets } from "./setWalk.js";
-
-/** Which gradients are made: results by these names, in this order. */
-export interface NormGradients {
-  readonly dx: boolean;
-  readonly weightGradient: boolean;
-  readonly biasGradient: boolean;
-  /** dy before the activation. */
-  readonly residualGradient: boolean;
-}
 
 export function normGradientOperation(norm: Norm, wanted: NormGradients): TensorOperation {
   const { name, shape, x, activation, eps, statistics } = norm;
@@ -38,7 +30,12 @@ export function normGradientOperation(norm: Norm, wanted: NormGradients): Tensor
       ...(evaluates ? { runningMean, runningVar } : { statistics: statisticsSpec(norm) }),
     },
     results: Object.fromEntries(Object.entries(all).filter(([result]) => wanted[result as keyof NormGradients])),
-    solvers: [{ name: "sums", plan: (capabilities) => new GradientPlan(norm, wanted, capabilities).plan() }],
+    solvers: [
+      ...(evaluates
+        ? []
+        : [{ name: "one-read", plan: (device: Capabilities) => normalizeSetsGradient(norm, wanted, device) }]),
+      { name: "sums", plan: (device: Capabilities) => new GradientPlan(norm, wanted, device).plan() },
+    ],
     compute(values) {
       const pairs = evaluates ? statisticsOnHost(values.runningMean, values.runningVar, eps) : values.statistics;
       return normGradientsOnHost(values, pairs, shape, activation, evaluates ? undefined : membersOf(shape));

@@ -20,7 +20,7 @@ export interface CombinedSums {
 }
 
 export function combineNormSums(
-  { splits, sets: cells }: SetWalk,
+  { splits, sets: cells }: Pick<SetWalk, "splits" | "sets">,
   combined: CombinedSums,
   partials: BindingSource,
   capabilities: Capabilities,

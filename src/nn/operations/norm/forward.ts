@@ -1,45 +1,13 @@
 /** The forward pass of normalisations as an operation. */
-import { named, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
-import type { ActivationSpec } from "../../../problem/activation.js";
+import type { Capabilities } from "../../../planning/capabilities.js";
+import { named, type TensorOperation } from "../../../planning/tensorOperation.js";
 import { makeOperation } from "../../core/operation.js";
+import { type Norm, operandsOf, statisticsSpec } from "./norm.js";
 import { normalize } from "./normalize.js";
+import { normalizeSets } from "./normalizeSets.js";
 import { momentsOnHost, normalizeOnHost, statisticsOnHost } from "./normOnHost.js";
-import { type NormParts, type NormShape, setsOf } from "./normShape.js";
+import { setsOf } from "./normShape.js";
 import { normStatistics } from "./normStatistics.js";
-
-/** A normalisation of a tensor. */
-export interface Norm {
-  readonly name: string;
-  readonly shape: NormShape;
-  readonly x: TensorSpec;
-  readonly parts: NormParts;
-  /** Of weight and bias: as many values as there are channels. */
-  readonly parameterShape: readonly number[];
-  readonly activation: ActivationSpec;
-  readonly eps: number;
-  /** "running": by running statistics; "updated": by those of the values, which update running ones; else by those of the values. */
-  readonly statistics: "own" | "updated" | "running";
-  readonly momentum: number;
-}
-
-/** Weight, bias, running mean and running variance. */
-export const parameterSpec = ({ parameterShape: shape }: Norm): TensorSpec => ({ shape, dtype: "float32" });
-
-/** Pairs of numbers a set. */
-export const statisticsSpec = ({ shape }: Norm): TensorSpec => ({ shape: [setsOf(shape), 2], dtype: "float32" });
-
-/** What both passes read: x, and what there is of weight, bias, residual and running statistics. */
-export function operandsOf(norm: Norm): Record<string, TensorSpec> {
-  const { x, parts, statistics } = norm;
-  const parameter = parameterSpec(norm);
-  return {
-    x,
-    ...(parts.weight ? { weight: parameter } : {}),
-    ...(parts.bias ? { bias: parameter } : {}),
-    ...(parts.residual ? { residual: x } : {}),
-    ...(statistics === "own" ? {} : { runningMean: parameter, runningVar: parameter }),
-  };
-}
 
 /** Results: y, and the statistics that gradients read, where they are those of the values. */
 export function normOperation(norm: Norm): TensorOperation {
@@ -56,6 +24,7 @@ export function normOperation(norm: Norm): TensorOperation {
     ...(evaluates || isPointwise ? {} : { reach: "everything" }),
     ...(updates ? { updates: ["runningMean", "runningVar"] } : {}),
     solvers: [
+      ...(evaluates ? [] : [{ name: "one-read", plan: (device: Capabilities) => normalizeSets(norm, device) }]),
       {
         name: evaluates ? "one-pass" : "two-pass",
         plan(capabilities) {

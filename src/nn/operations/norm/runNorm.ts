@@ -7,8 +7,9 @@ import { requireSameShape } from "../../../problem/shapes.js";
 import { requireTensor, type Tensor } from "../../../tensor/tensor.js";
 import { requireDType, runOperation, showShape, specOf } from "../../core/operation.js";
 import { recordStep, tapeOf } from "../../tape/step.js";
-import { normGradientOperation, type NormGradients } from "./backward.js";
-import { type Norm, normOperation } from "./forward.js";
+import { normGradientOperation } from "./backward.js";
+import { normOperation } from "./forward.js";
+import type { Norm, NormGradients } from "./norm.js";
 import type { NormShape } from "./normShape.js";
 
 /** Options of every normalisation. */
