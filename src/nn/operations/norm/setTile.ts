@@ -16,7 +16,7 @@ const GPU_THREADS = 256;
 const LEAST_KEPT = 4;
 /** Units that a thread keeps of each operand at most: the kernel's text has that many copies of what is done with one. */
 const MOST_KEPT = 16;
-/** Registers of a thread, wherever there are more: more threads hide each other's waits better. */
+/** Registers of a GPU's thread, wherever there are more: more threads hide each other's waits better. */
 const MOST_REGISTERS = 80;
 
 export interface SetTile {
@@ -139,11 +139,13 @@ function lanesFor(
     ? Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX)
     : least;
   for (const threads of THREADS.filter((count) => count >= least && count <= most)) {
-    const registers = workgroupMemoryPays ? Math.min(threadRegisters, device.registers / threads) : Infinity;
+    const registers = workgroupMemoryPays
+      ? Math.min(MOST_REGISTERS, threadRegisters, device.registers / threads)
+      : Infinity;
     const fits = (channels: number, kept: number): boolean => {
       const taken = ofWidth + channels * (ofChannel + kept * ofElement);
       const needed = ofThread + width * taken + channels * kept * ofUnit;
-      return channels * kept <= MOST_KEPT && needed <= Math.min(MOST_REGISTERS, registers);
+      return channels * kept <= MOST_KEPT && needed <= registers;
     };
     const ofSet = Math.floor(threads / beside);
     let keptChannels = Math.ceil(channelUnits / ofSet);
