@@ -12,7 +12,7 @@
 import package::common::normalization::CHANNELS_LAST;
 
 // What a thread contributes to sums over a set.
-alias Sums = f32; // @specialize
+alias Sums = vec2f; // @specialize
 
 const SAMPLE_LANES: u32 = 1u; // @specialize
 const CHANNEL_LANES: u32 = 1u; // @specialize

@@ -12,7 +12,7 @@ import package::common::moments::{Moments, writeStatistics};
 import package::common::normalization::{CHANNELS_LAST, HAS_WEIGHT, invertedDeviation};
 import package::common::set_tile::{
   GATHERERS, groupTilesOf, KEPT, KEPT_CHANNELS, KEPT_POSITIONS, POSITION_LANES, SAMPLE_LANES, SET_THREADS, SPAN,
-  sumAmong, threadOf, THREADS, unitAt
+  sumAmong, Sums, threadOf, THREADS, unitAt
 };
 
 // A unit as it is stored, and in float32. Condition VECTORS: four elements.
@@ -41,6 +41,12 @@ struct Geometry {
 fn totalOf(numbers: Numbers) -> f32 {
   @if(VECTORS) return (numbers.x + numbers.y) + (numbers.z + numbers.w);
   @else return numbers;
+}
+
+// Of sums alike. Condition SCALAR_SUMS: they are but one.
+fn oneOf(sums: Sums) -> f32 {
+  @if(SCALAR_SUMS) return sums;
+  @else return sums.x;
 }
 
 fn firstPart(numbers: Numbers) -> f32 {
@@ -100,7 +106,7 @@ fn main(
       sum += select(0.0, totalOf(kept[i * KEPT_POSITIONS + j]), inside);
     }
   }
-  let mean = sumAmong(sum, own.place, own.base, SET_THREADS, GATHERERS) / geometry.members;
+  let mean = oneOf(sumAmong(Sums(sum), own.place, own.base, SET_THREADS, GATHERERS)) / geometry.members;
   var squares = 0.0;
   for (var i = 0u; i < KEPT_CHANNELS; i++) { // @unroll
     let channel = own.channel + i * SPAN;
@@ -111,7 +117,7 @@ fn main(
       squares += select(0.0, totalOf(deviations * deviations), inside);
     }
   }
-  let allSquares = sumAmong(squares, own.place, own.base, SET_THREADS, GATHERERS);
+  let allSquares = oneOf(sumAmong(Sums(squares), own.place, own.base, SET_THREADS, GATHERERS));
   if (isThere & (own.place == 0u)) {
     let moments = Moments(geometry.members, mean, allSquares);
     writeStatistics(sample * extents.y + own.group, moments, origin, geometry.eps, geometry.momentum);

@@ -57,10 +57,12 @@ function specialised({ name, code, constants, conditions }: LoadedKernel): Const
 }
 
 /** The types that go with these switches, for kernels that have them. */
-const typesOf = ({ aliases }: LoadedKernel, { VECTOR_RESULT, VECTORS }: ConstantValues): AliasTypes => ({
+const typesOf = ({ aliases }: LoadedKernel, { VECTOR_RESULT, VECTORS, SCALAR_SUMS }: ConstantValues): AliasTypes => ({
   ...(VECTOR_RESULT === true && { Result: "vec4f", Sum: "vec4f" }),
   ...(VECTORS === true && aliases.includes("Source") && { Source: "vec4f" }),
   ...(VECTORS === true && aliases.includes("Values") && { Values: "vec4f" }),
+  ...(VECTORS === true && aliases.includes("Numbers") && { Numbers: "vec4f" }),
+  ...(SCALAR_SUMS === true && { Sums: "f32" }),
 });
 
 gpuTest("there are kernels", () => {

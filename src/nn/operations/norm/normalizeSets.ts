@@ -31,6 +31,7 @@ export function normalizeSets(norm: Norm, capabilities: Capabilities): Steps | R
       HAS_RUNNING: updates,
       WIDTH: width,
       VECTORS: width === 4,
+      SCALAR_SUMS: true,
     },
     types: {
       Values: valuesType(elementOf(x.dtype, capabilities), width),
