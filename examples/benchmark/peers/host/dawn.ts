@@ -8,12 +8,15 @@ import type { openBench } from "../bench.js";
 import type { Host } from "./host.js";
 import { VITE } from "./vite.js";
 
+/** Once a process: Dawn does not bear a second instance beside the first. */
+let provided: Promise<void> | undefined;
+
 export async function openLavapipe(tune: boolean): Promise<Host> {
   const found = findLavapipe();
   if ("missing" in found) throw new Error(found.missing);
   // The Vulkan loader reads them when Dawn is loaded.
   Object.assign(process.env, { XDG_RUNTIME_DIR: tmpdir(), ...found.environment });
-  await provideWebGpu();
+  await (provided ??= provideWebGpu());
   const server = await createServer({
     ...VITE,
     server: { middlewareMode: true, hmr: false, watch: null },
