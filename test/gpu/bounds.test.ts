@@ -24,7 +24,7 @@ import {
   takeAll,
   uploadOperands,
 } from "../support/operations.js";
-import { isOwn } from "../support/turns.js";
+import { isOwn, waysInTurn } from "../support/turns.js";
 
 const SEED = 7;
 
@@ -69,16 +69,16 @@ async function expectWithinBound(
   const values = makeValues(problem, SEED, reals);
   const tensors = uploadOperands(engine, operations, values);
   const found = await Promise.all(
-    operations.flatMap((operation) => {
+    operations.flatMap((operation, i) => {
       const [expected] = expectedResults(operation, values);
       const [plainBound] = boundsOf(operation, values);
       // Each solver by its default, and Winograd's tiles all.
-      const candidates = candidatesOf(operation, capabilities).filter(({ solver, config }, i, all) => {
+      const candidates = candidatesOf(operation, capabilities).filter(({ solver, config }, _, all) => {
         if (!wanted(solver.name)) return false;
-        return "tile" in config || all.findIndex((other) => other.solver === solver) === i;
+        return "tile" in config || all.find((other) => other.solver === solver)?.config === config;
       });
       expect(candidates.length, operationName(operation)).toBeGreaterThan(0);
-      return candidates.map(async ({ solver: { name }, config }) => {
+      return waysInTurn(candidates, i, capabilities).map(async ({ solver: { name }, config }) => {
         const bound = "tile" in config ? winogradBoundOf(operation, values, config.tile) : plainBound;
         const [actual] = await takeAll(runOnEngine(engine, operation, conv.options, tensors, { name, config }));
         const mismatch = boundMismatch(actual, expected, bound);

@@ -11,7 +11,7 @@ import { hash } from "./sample.js";
 const OWN_PARITY = __CONV_VARIANT__ === "plain" ? 0 : 1;
 
 /** Of this many runs one takes a case of those that compile another plan of the same kernels. */
-const RUNS_BETWEEN = 4;
+const RUNS_BETWEEN = 6;
 
 const draw = (what: string, seed: string, many: number): number =>
   new Random(hash(`${what}\n${seed}`)).integer(0, many - 1);
@@ -24,12 +24,27 @@ export const partOf = (seed: string, many: number): number | undefined =>
 export const isOwn = (index: number, { deviceClass }: Pick<Capabilities, "deviceClass">): boolean =>
   deviceClass !== "software" || index % 2 === OWN_PARITY;
 
-/** Whether this platform runs case `index` in this run: where that is one of all platforms, of four that follow each other on it one. */
+/** Whether this platform runs case `index` in this run: where that is one of all platforms, of six that follow each other on it one. */
 export function isInTurn(index: number, capabilities: Pick<Capabilities, "deviceClass">): boolean {
   const part = partOf(__CONV_TURNS__, RUNS_BETWEEN);
   const isTaken =
     part === undefined || capabilities.deviceClass !== "software" || Math.floor(index / 2) % RUNS_BETWEEN === part;
   return isOwn(index, capabilities) && isTaken;
+}
+
+/**
+ * Which of the ways to do case `index` this run takes: where that is one of all platforms, every other one on software, and of the next
+ * case those that it leaves out here.
+ */
+export function waysInTurn<T>(
+  ways: readonly T[],
+  index: number,
+  { deviceClass }: Pick<Capabilities, "deviceClass">,
+  seed = __CONV_TURNS__,
+): readonly T[] {
+  const part = partOf(seed, 2);
+  if (part === undefined || deviceClass !== "software") return ways;
+  return ways.filter((_, i) => (index + i) % 2 === part);
 }
 
 /** Files of a device that both platforms load. Those that divide their cases by themselves are not dealt. */
@@ -42,7 +57,7 @@ const DEALT = /^test\/(gpu\/(?!deviceClasses|infinities)|properties\/(?!space))(
 const ALIKE: readonly (readonly [runs: number, tests: RegExp])[] = [
   [4, /^test\/gpu\/(grids|parts\.node|scalarGradients|specialValues)\./],
   [4, /^test\/unit\/plans\.test\.ts > (on a |strides, )/],
-  [2, /^test\/gpu\/load\.node\./],
+  [4, /^test\/gpu\/load\.node\./],
   [2, /^test\/gpu\/exact\.test\.ts > every tuning candidate /],
   [2, /^test\/gpu\/largeTensors\.node\.test\.ts > a class of GPUs /],
   [2, /^test\/gpu\/longSums\.test\.ts > sums whose blocks are added up in the result/],

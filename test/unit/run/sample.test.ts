@@ -1,7 +1,7 @@
 /** The short run's sample: which tests of a group it takes. And whose turn a test is in a whole run of all platforms. */
 import { describe, expect, test } from "vitest";
 import { mostOf, sampleOf, takesGroup } from "../../support/sample.js";
-import { partOf, turnOf } from "../../support/turns.js";
+import { partOf, turnOf, waysInTurn } from "../../support/turns.js";
 
 const ITEMS = Array.from({ length: 10 }, (_, i) => i);
 
@@ -78,6 +78,17 @@ describe("a whole run of all platforms on software devices", () => {
         turnOf({ fullName: `test/gpu/exact.test.ts > 3x3, ${variant}`, index: 3 }, seed) === undefined;
       expect([takes(own), takes(other)]).toEqual([true, false]);
     }
+  });
+
+  test("takes every other way to do a case, the others the next time and of the next case; all on a GPU, or of one platform", () => {
+    const ways = ["a", "b", "c", "d", "e"];
+    const software = { deviceClass: "software" } as const;
+    const halves = ["a,c,e", "b,d"];
+    const taken = (index: number, seed: string): string => waysInTurn(ways, index, software, seed).join();
+    expect(new Set(days.map((seed) => taken(0, seed)))).toEqual(new Set(halves));
+    for (const seed of days) expect(new Set([taken(0, seed), taken(1, seed)])).toEqual(new Set(halves));
+    expect(waysInTurn(ways, 0, { deviceClass: "nvidia" }, days[0])).toEqual(ways);
+    expect(waysInTurn(ways, 0, software, "")).toEqual(ways);
   });
 
   test("takes a part of the cases of a test that are alike, each about equally often; a run of one platform takes all", () => {
