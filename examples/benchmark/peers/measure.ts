@@ -41,8 +41,10 @@ export async function measurePass(
   pass: Pass,
   rounds: number,
 ): Promise<Row[]> {
-  const expected = referencePass(layerCase.problem, pass, layerCase);
-  const bound = errorBound(layerCase.problem, pass, layerCase);
+  const { problem, x, w, dy } = layerCase;
+  const operands = { x, w, dy };
+  const expected = referencePass(problem, pass, operands);
+  const bound = errorBound(problem, pass, operands);
   const check = (actual: Float32Array): Comparison => compare(actual, expected, bound);
   const all: Prepared[] = [];
   for (const engine of engines) all.push(await prepare(engine, layerCase, pass, check));
