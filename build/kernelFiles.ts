@@ -12,6 +12,12 @@ export const TOGETHER: Readonly<Record<string, readonly string[]>> = {
   scalar_tile_weight_gradient: ["scalar_tile_weight_gradient", "pack_positions"],
   norm_statistics: ["norm_statistics", "merge_statistics"],
   norm_gradient: ["norm_gradient_sums", "combine_norm_sums", "normalize_gradient"],
+  // A page of one layer loads 2 kB more than it runs; one of a network, whose layers differ, 3 to 4 kB less.
+  tiles: ["vector_tile", "register_tile", "unfold"],
+  gemm: ["tap_gemm", "implicit_gemm", "pack_weights"],
+  tiles_weight_gradient: ["register_tile_weight_gradient", "rolling_window_weight_gradient"],
+  // What weight gradients end with, and what sums once more along an edge where weights are not known to be finite.
+  weight_gradient_ends: ["reduce_partials", "direct"],
   // Of what is trained to classify, as most networks are: 3 kB less. Others load 3 kB more than they run.
   training: ["cross_entropy", "cross_entropy_gradient", "max_pool_gradient", "begin_update", "update_parameters"],
 };
