@@ -1,5 +1,5 @@
 /**
- * `webgpu-conv/io`: weights from and to files.
+ * `webgpu-conv/io`: weights and networks from files, weights to files.
  *
  * ```ts
  * const { tensors } = await readSafetensors(await file.arrayBuffer(), file.name);
@@ -9,5 +9,8 @@
  */
 export type { ByteSource } from "../base/byteReader.js";
 export { FileError } from "../base/fileError.js";
+export type * from "./graph.js";
 export { readSafetensors, type SafeTensors, streamSafetensors, writeSafetensors } from "./safetensors.js";
 export { floatTensor, floatValues, type SafeDType, type SafeTensor } from "./safeTensor.js";
+export { readLayersModel } from "./tfjs/layersModel.js";
+export type { ShardSource } from "./tfjs/manifest.js";

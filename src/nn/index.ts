@@ -165,6 +165,9 @@ export {
   type StateTensors,
 } from "./modules/state.js";
 
+// Networks from files.
+export { type LoadedModel, loadModel, type LoadModelOptions } from "./imported/loadModel.js";
+
 // What a network is made of.
 export {
   type ExplainedLayer,

@@ -1,0 +1,202 @@
+/**
+ * A network as a file has it, in this library's words: operations, each after those whose results it reads. Readers of files write it,
+ * `loadModel` makes modules of it.
+ */
+import type { Activation } from "../problem/activation.js";
+import type { Layout } from "../problem/layout.js";
+import type { Hyperparameters, Padding, PerAxis, TransposedSize } from "../problem/options.js";
+import type { Rank } from "../problem/problem.js";
+import type { SafeTensor } from "./safeTensor.js";
+
+export interface Graph {
+  /** What messages call the file. */
+  readonly file: string;
+  readonly inputs: readonly GraphInput[];
+  /** Names of the values that it computes. */
+  readonly outputs: readonly string[];
+  /** In an order in which each comes after those whose values it reads. None is there in vain. */
+  readonly nodes: readonly GraphNode[];
+  /** By name, F32, in PyTorch's layouts: filters `[out, in / groups, ...kernel]`, those of linear layers `[out, in]`. */
+  readonly weights: ReadonlyMap<string, SafeTensor>;
+}
+
+export interface GraphInput {
+  readonly name: string;
+  /** Extents; undefined where any will do. */
+  readonly shape: readonly (number | undefined)[];
+}
+
+/** What all operations have. */
+interface NodeBase {
+  /** The layer's, in the file: modules and messages have it. */
+  readonly name: string;
+  /** Its kind, as the file calls it: "Conv2D". */
+  readonly kind: string;
+  /** The name of the value that it computes. */
+  readonly output: string;
+}
+
+/** Applied to a result: one that takes numbers alone. */
+export type PlainActivation = Exclude<Activation<never>, { readonly name: "prelu" }>;
+
+/** A value that is computed, by name. */
+type Value = string;
+/** A weight, by name. */
+type Weight = string;
+
+/** Of `convNd`, or of `convTransposeNd`, with their options. */
+export interface ConvolutionNode extends NodeBase {
+  readonly op: "convolution";
+  readonly rank: Rank;
+  readonly transposed: boolean;
+  readonly x: Value;
+  readonly weight: Weight;
+  readonly bias?: Weight;
+  readonly options: Omit<Hyperparameters, "weightLayout"> & Pick<TransposedSize, "outputPadding">;
+  readonly activation?: PlainActivation;
+}
+
+export interface LinearNode extends NodeBase {
+  readonly op: "linear";
+  readonly x: Value;
+  readonly weight: Weight;
+  readonly bias?: Weight;
+  readonly activation?: PlainActivation;
+}
+
+export interface ActivationNode extends NodeBase {
+  readonly op: "activation";
+  readonly x: Value;
+  /** A prelu's slopes are a weight. */
+  readonly activation: PlainActivation | { readonly name: "prelu"; readonly slope: Weight };
+  readonly layout: Layout;
+}
+
+/** By running statistics. */
+export interface BatchNormNode extends NodeBase {
+  readonly op: "batchNorm";
+  readonly x: Value;
+  readonly mean: Weight;
+  readonly variance: Weight;
+  readonly weight?: Weight;
+  readonly bias?: Weight;
+  readonly eps: number;
+  readonly layout: Layout;
+  readonly activation?: PlainActivation;
+}
+
+export interface ArithmeticNode extends NodeBase {
+  readonly op: "arithmetic";
+  readonly how: "add" | "sub" | "mul";
+  readonly a: Value;
+  readonly b: Value;
+  readonly layout: Layout;
+  readonly activation?: PlainActivation;
+}
+
+export interface ConcatNode extends NodeBase {
+  readonly op: "concat";
+  readonly parts: readonly Value[];
+  readonly axis: number;
+}
+
+export interface PoolNode extends NodeBase {
+  readonly op: "pool";
+  readonly how: "max" | "average";
+  readonly rank: Rank;
+  readonly x: Value;
+  readonly options: {
+    readonly kernel: PerAxis;
+    readonly stride: PerAxis;
+    readonly padding: Padding;
+    readonly layout: Layout;
+  };
+}
+
+/** Over all positions. */
+export interface GlobalPoolNode extends NodeBase {
+  readonly op: "globalPool";
+  readonly how: "max" | "average";
+  readonly x: Value;
+  readonly layout: Layout;
+  /** Whether the result is `[N, C]`. */
+  readonly flat: boolean;
+}
+
+export interface ResizeNode extends NodeBase {
+  readonly op: "interpolate";
+  readonly x: Value;
+  readonly options: {
+    readonly scaleFactor: PerAxis;
+    readonly mode: "nearest" | "linear" | "bilinear";
+    readonly layout: Layout;
+  };
+}
+
+/** With zeros; where it is negative it crops. */
+export interface PadNode extends NodeBase {
+  readonly op: "pad";
+  readonly x: Value;
+  readonly padding: readonly (readonly [number, number])[];
+  readonly layout: Layout;
+}
+
+export interface SoftmaxNode extends NodeBase {
+  readonly op: "softmax";
+  readonly x: Value;
+  readonly axis: number;
+}
+
+/** Row-major, in another shape: of a sample. */
+export interface ReshapeNode extends NodeBase {
+  readonly op: "reshape";
+  readonly x: Value;
+  /** One of them may be -1. */
+  readonly shape: readonly number[];
+}
+
+export type GraphNode =
+  | ConvolutionNode
+  | LinearNode
+  | ActivationNode
+  | BatchNormNode
+  | ArithmeticNode
+  | ConcatNode
+  | PoolNode
+  | GlobalPoolNode
+  | ResizeNode
+  | PadNode
+  | SoftmaxNode
+  | ReshapeNode;
+
+/** The values that an operation reads. */
+export function valuesOf(node: GraphNode): readonly string[] {
+  switch (node.op) {
+    case "arithmetic":
+      return [node.a, node.b];
+    case "concat":
+      return node.parts;
+    default:
+      return [node.x];
+  }
+}
+
+/** The weights that an operation reads, by the names that PyTorch's modules have for them. */
+export function weightsOf(node: GraphNode): Readonly<Record<string, string>> {
+  switch (node.op) {
+    case "convolution":
+    case "linear":
+      return given({ weight: node.weight, bias: node.bias });
+    case "batchNorm":
+      return given({ weight: node.weight, bias: node.bias, running_mean: node.mean, running_var: node.variance });
+    case "activation":
+      return typeof node.activation === "object" && node.activation.name === "prelu"
+        ? { weight: node.activation.slope }
+        : {};
+    default:
+      return {};
+  }
+}
+
+const given = (names: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(names).flatMap(([role, name]) => (name === undefined ? [] : [[role, name]])));

@@ -1,0 +1,154 @@
+/** Layers models of TensorFlow.js, which Keras' converters write: model.json, and files of weights beside it. */
+import { ByteReader, type ByteSource } from "../../base/byteReader.js";
+import { FileError } from "../../base/fileError.js";
+import { show, textOf } from "../../base/errors.js";
+import type { Graph, GraphInput, GraphNode } from "../graph.js";
+import type { SafeTensor } from "../safeTensor.js";
+import { isRecord, Place } from "./json.js";
+import { LayerReader } from "./layer.js";
+import { LAYERS } from "./layers.js";
+import { readManifest, type ShardSource } from "./manifest.js";
+import { INPUT, type KerasLayer, readTopology, type Topology, valueName } from "./topology.js";
+
+/** What a model.json may have at most: weights are in other files. */
+const MOST_JSON_BYTES = 64 * 2 ** 20;
+
+/**
+ * Reads a layers model of TensorFlow.js. Its weights are float32, or quantised to float16, uint8 or uint16.
+ *
+ * ```ts
+ * const graph = await readLayersModel(await file("model.json"), (path) => file(path));
+ * const model = loadModel(engine, graph); // of webgpu-conv/nn
+ * ```
+ *
+ * @param source model.json
+ * @param shard gives a file of weights by the name that model.json has for it
+ * @param file what messages call model.json
+ * @throws FileError for a torn or damaged file, and for layers and options that are not among those that are supported: with their name,
+ *   and what is
+ */
+export async function readLayersModel(source: ByteSource, shard: ShardSource, file = "model.json"): Promise<Graph> {
+  const place = new Place(file);
+  const json = await readJson(source, file);
+  if (!isRecord(json))
+    throw place.error(`holds ${show(json)}; expected an object with modelTopology and weightsManifest`);
+  if (json.format === "graph-model")
+    throw place.error('has format "graph-model"; expected "layers-model", which keeps the network\'s layers');
+  const topology = readTopology(json.modelTopology, place);
+  const order = inOrder(topology, place);
+  for (const { layer } of order) requireKnown(layer, place);
+  return makeGraph(topology, order, await readManifest(json.weightsManifest, shard, place), file, place);
+}
+
+async function readJson(source: ByteSource, file: string): Promise<unknown> {
+  const reader = await ByteReader.open(source, file);
+  try {
+    const bytes = await reader.take(MOST_JSON_BYTES + 1);
+    if (bytes.length > MOST_JSON_BYTES)
+      throw new FileError(
+        file,
+        MOST_JSON_BYTES,
+        `has more than ${String(MOST_JSON_BYTES)} bytes; expected a model's layers`,
+      );
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+  } catch (cause) {
+    if (cause instanceof FileError) throw cause;
+    throw new FileError(file, 0, `is not JSON: ${textOf(cause)}`, { cause });
+  } finally {
+    await reader.close();
+  }
+}
+
+/** A call of a layer. */
+interface LayerCall {
+  readonly layer: KerasLayer;
+  readonly call: number;
+}
+
+/** Calls that the outputs need, each after those that it reads. */
+function inOrder({ layers, outputs }: Topology, place: Place): LayerCall[] {
+  const order: LayerCall[] = [];
+  const state = new Map<string, "open" | "done">();
+  // Without recursion: a file may nest as deep as it likes.
+  const stack = [...outputs].reverse().map((reference) => ({ ...reference, leaves: false }));
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    const layer = layers.get(next.layer);
+    if (!layer) throw place.error(`reads ${show(next.layer)}, which is none of its layers`);
+    const value = valueName(next);
+    if (next.leaves) {
+      state.set(value, "done");
+      order.push({ layer, call: next.call });
+    } else if (state.get(value) === "open") {
+      throw place.error(`has a loop through layer ${show(layer.name)} (${layer.kind})`);
+    } else if (!state.has(value)) {
+      state.set(value, "open");
+      stack.push({ ...next, leaves: true });
+      const inputs = layer.calls[next.call] ?? [];
+      for (const input of [...inputs].reverse()) stack.push({ ...input, leaves: false });
+    }
+  }
+  return order;
+}
+
+function requireKnown({ name, kind }: KerasLayer, place: Place): void {
+  if (kind !== INPUT && !Object.hasOwn(LAYERS, kind))
+    throw place.error(
+      `layer ${show(name)} is a ${kind}, which is not supported; expected one of ${Object.keys(LAYERS).join(", ")}`,
+    );
+}
+
+function makeGraph(
+  { layers, inputs, outputs }: Topology,
+  order: readonly LayerCall[],
+  stored: ReadonlyMap<string, SafeTensor>,
+  file: string,
+  place: Place,
+): Graph {
+  const nodes: GraphNode[] = [];
+  const weights = new Map<string, SafeTensor>();
+  /** Values of layers that do nothing are those that they read. */
+  const sameAs = new Map<string, string>();
+  const resolved = (value: string): string => sameAs.get(value) ?? value;
+  for (const { layer, call } of order) {
+    const { name, kind, config, calls } = layer;
+    if (kind === INPUT) continue;
+    const own = place.within(`layer ${show(name)} (${kind})`);
+    const read = (calls[call] ?? []).map((reference) => resolved(valueName(reference)));
+    const parts = LAYERS[kind](new LayerReader(name, config, own, read, stored, weights));
+    const output = valueName({ layer: name, call });
+    if (!parts) {
+      if (read.length !== 1) throw own.error(`has ${String(read.length)} inputs; expected one`);
+      sameAs.set(output, read[0]);
+      continue;
+    }
+    parts.forEach((part, i) => {
+      const isLast = i === parts.length - 1;
+      const before = inner(output, i - 1);
+      const node = { ...part, name, kind, output: isLast ? output : inner(output, i) } as GraphNode;
+      nodes.push(i === 0 ? node : withInput(node, before));
+    });
+  }
+  return {
+    file,
+    inputs: inputs.map((name) => ({ name, shape: inputShape(layers.get(name)) })),
+    outputs: outputs.map((reference) => resolved(valueName(reference))),
+    nodes,
+    weights,
+  };
+}
+
+/** A value within a layer of several operations. */
+const inner = (output: string, i: number): string => `${output}/${String(i)}`;
+
+/** The operation with the value before it where it has none named. */
+function withInput(node: GraphNode, before: string): GraphNode {
+  if (node.op === "arithmetic") return node.a === "" ? { ...node, a: before } : node;
+  return node.op === "concat" || node.x !== "" ? node : { ...node, x: before };
+}
+
+/** With the batch, where the file tells. */
+function inputShape(layer: KerasLayer | undefined): GraphInput["shape"] {
+  const shape = layer?.config.batch_input_shape ?? layer?.config.batchInputShape;
+  if (!Array.isArray(shape)) return [];
+  return shape.map((extent: unknown) => (typeof extent === "number" ? extent : undefined));
+}

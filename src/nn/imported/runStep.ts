@@ -1,0 +1,173 @@
+/** Runs an operation of a graph, with what is fused into it. */
+import type { Engine } from "../../api/engine.js";
+import { require, show } from "../../base/errors.js";
+import type { ActivationNode, ConvolutionNode, GraphNode, LinearNode, PlainActivation } from "../../io/graph.js";
+import { makeProblem } from "../../problem/problem.js";
+import { makeTransposedProblem } from "../../problem/transposed.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import { activate } from "../operations/activate.js";
+import { add, mul, sub } from "../operations/arithmetic.js";
+import { batchNorm } from "../operations/batchNorm.js";
+import { concat } from "../operations/concat.js";
+import { linear } from "../operations/linear.js";
+import { avgPool1d, avgPool2d, avgPool3d } from "../operations/pooling/averagePool.js";
+import { globalAveragePool, globalMaxPool } from "../operations/pooling/globalPool.js";
+import { maxPool1d, maxPool2d, maxPool3d } from "../operations/pooling/maxPool.js";
+import { flatten, reshape } from "../operations/reshape.js";
+import { interpolate } from "../operations/resizing/interpolate.js";
+import { pad } from "../operations/resizing/pad.js";
+import { softmax } from "../operations/softmax/index.js";
+import type { FusedStep } from "./fuse.js";
+
+/** What an operation runs on. */
+export interface StepContext {
+  readonly engine: Engine;
+  readonly value: (name: string) => Tensor;
+  readonly weight: (name: string) => Tensor;
+  /** Whether batch norms go by the batch's own statistics. */
+  readonly training: boolean;
+}
+
+/** A new tensor. */
+export function runStep({ node, residual, activation = "none" }: FusedStep, context: StepContext): Tensor {
+  const { value, weight } = context;
+  switch (node.op) {
+    case "convolution":
+    case "linear":
+      return runProduct(
+        node,
+        residual && { tensor: value(residual.value), layout: residual.layout },
+        activation,
+        context,
+      );
+    case "activation": {
+      const { activation: own, layout } = node;
+      const activated = isPrelu(own) ? ({ name: "prelu", slope: weight(own.slope) } as const) : own;
+      return activate(value(node.x), activated, { layout });
+    }
+    case "batchNorm":
+      return batchNorm(value(node.x), {
+        runningMean: weight(node.mean),
+        runningVar: weight(node.variance),
+        ...(node.weight !== undefined && { weight: weight(node.weight) }),
+        ...(node.bias !== undefined && { bias: weight(node.bias) }),
+        eps: node.eps,
+        layout: node.layout,
+        training: context.training,
+        activation,
+      });
+    case "arithmetic": {
+      const [a, b] = [value(node.a), value(node.b)];
+      if (node.how === "add") return add(a, b, { layout: node.layout, activation });
+      return (node.how === "sub" ? sub : mul)(a, b, { layout: node.layout });
+    }
+    default:
+      return runPlain(node, value);
+  }
+}
+
+type PlainNode = Exclude<GraphNode, { op: "convolution" | "linear" | "activation" | "batchNorm" | "arithmetic" }>;
+
+/** What has neither weights nor anything fused. */
+function runPlain(node: PlainNode, value: StepContext["value"]): Tensor {
+  switch (node.op) {
+    case "concat":
+      return node.parts.length === 1 ? same(value(node.parts[0])) : concat(node.parts.map(value), node.axis);
+    case "pool": {
+      const at = node.rank - 1;
+      if (node.how === "max") return [maxPool1d, maxPool2d, maxPool3d][at](value(node.x), node.options);
+      // As TensorFlow and ONNX have it: padding does not count.
+      return [avgPool1d, avgPool2d, avgPool3d][at](value(node.x), { ...node.options, countIncludePad: false });
+    }
+    case "globalPool": {
+      const y = (node.how === "max" ? globalMaxPool : globalAveragePool)(value(node.x), { layout: node.layout });
+      if (!node.flat) return y;
+      const flat = flatten(y);
+      y.dispose();
+      return flat;
+    }
+    case "interpolate": {
+      const { scaleFactor, mode, layout } = node.options;
+      return interpolate(value(node.x), { scaleFactor, mode, layout });
+    }
+    case "pad":
+      return pad(value(node.x), { padding: node.padding, layout: node.layout });
+    case "softmax":
+      return softmax(value(node.x), node.axis);
+    case "reshape": {
+      const x = value(node.x);
+      return reshape(x, [x.shape[0], ...node.shape]);
+    }
+  }
+}
+
+const isPrelu = (
+  activation: ActivationNode["activation"],
+): activation is Exclude<ActivationNode["activation"], PlainActivation> =>
+  typeof activation === "object" && activation.name === "prelu";
+
+const same = (x: Tensor): Tensor => reshape(x, x.shape);
+
+interface Residual {
+  readonly tensor: Tensor;
+  readonly layout: "channels-first" | "channels-last";
+}
+
+/** The sum is part of the pass where it has the shape of the result; else it follows, and the activation with it. */
+function runProduct(
+  node: ConvolutionNode | LinearNode,
+  residual: Residual | undefined,
+  activation: PlainActivation,
+  context: StepContext,
+): Tensor {
+  const x = context.value(node.x);
+  if (!residual) return multiply(node, x, { activation }, context);
+  const { tensor, layout } = residual;
+  const shape = resultShape(node, x, context.weight(node.weight));
+  if (shape.length === tensor.shape.length && shape.every((extent, axis) => extent === tensor.shape[axis]))
+    return multiply(node, x, { residual: tensor, activation }, context);
+  const z = multiply(node, x, {}, context);
+  const y = add(z, tensor, { layout, activation });
+  z.dispose();
+  return y;
+}
+
+function resultShape(node: ConvolutionNode | LinearNode, x: Tensor, w: Tensor): readonly number[] {
+  if (node.op === "linear") return [...x.shape.slice(0, -1), w.shape[0]];
+  const { rank, options, transposed } = node;
+  return transposed
+    ? makeTransposedProblem(rank, x.shape, w.shape, options).inputShape
+    : makeProblem(rank, x.shape, w.shape, options).outputShape;
+}
+
+interface Fused {
+  readonly residual?: Tensor;
+  readonly activation?: PlainActivation;
+}
+
+function multiply(
+  node: ConvolutionNode | LinearNode,
+  x: Tensor,
+  fused: Fused,
+  { engine, weight }: StepContext,
+): Tensor {
+  const w = weight(node.weight);
+  const more = { ...fused, ...(node.bias !== undefined && { bias: weight(node.bias) }) };
+  if (node.op === "linear") return linear(x, w, more);
+  const { rank, transposed, options } = node;
+  const call = { ...options, ...more };
+  if (transposed) {
+    if (rank === 1) return engine.convTranspose1d(x, w, call);
+    return rank === 2 ? engine.convTranspose2d(x, w, call) : engine.convTranspose3d(x, w, call);
+  }
+  if (rank === 1) return engine.conv1d(x, w, call);
+  return rank === 2 ? engine.conv2d(x, w, call) : engine.conv3d(x, w, call);
+}
+
+/** A value of a run, by name. */
+export function valueOf(values: ReadonlyMap<string, Tensor>, name: string): Tensor {
+  const tensor = values.get(name);
+  require(tensor !== undefined, () =>
+    `there is no value ${show(name)} yet; expected the layer within its network's forward`);
+  return tensor;
+}

@@ -1,0 +1,358 @@
+/** Networks from files of TensorFlow.js: what they compute, by TensorFlow's rules; what is fused; training; errors. */
+import type { Engine, Tensor } from "webgpu-conv";
+import { readLayersModel } from "webgpu-conv/io";
+import {
+  disposeModule,
+  explainNetwork,
+  type LoadedModel,
+  loadModel,
+  type LoadModelOptions,
+  mean,
+  parametersOf,
+  setTraining,
+  sgd,
+  stateOf,
+  Tape,
+} from "webgpu-conv/nn";
+import { describe, expect } from "vitest";
+import { gpuTest } from "../../support/gpuTest.js";
+import {
+  added,
+  concatenated,
+  conv2d,
+  depthwise2d,
+  KerasModel,
+  mapped,
+  pool2d,
+  randomVolume,
+  repeated,
+  shardsOf,
+  textBytes,
+  transposed2d,
+  type Volume,
+} from "../../support/io/kerasModel.js";
+
+async function load(
+  engine: Engine,
+  keras: KerasModel,
+  outputs: readonly string[],
+  options: LoadModelOptions = {},
+): Promise<LoadedModel> {
+  const graph = await readLayersModel(textBytes(keras.json(outputs)), shardsOf(keras.bytes()));
+  return loadModel(engine, graph, options);
+}
+
+const upload = (engine: Engine, { values, height, width, channels }: Volume): Tensor =>
+  engine.tensor(Float32Array.from(values), [1, height, width, channels]);
+
+/** Sums of a few hundred products of numbers within 1: float32 keeps five digits of their largest. */
+function expectClose(actual: Float32Array, { values }: Volume): void {
+  expect(actual.length).toBe(values.length);
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+  const worst = values.reduce((most, value, at) => Math.max(most, Math.abs(value - actual[at])), 0);
+  expect(worst / largest).toBeLessThan(1e-5);
+}
+
+async function expectRuns(engine: Engine, keras: KerasModel, output: string, x: Volume, y: Volume): Promise<void> {
+  const model = await load(engine, keras, [output]);
+  using input = upload(engine, x);
+  using result = model.forward(input);
+  expect(result.shape).toEqual([1, y.height, y.width, y.channels]);
+  expectClose(await result.data(), y);
+  disposeModule(model);
+}
+
+const relu = (x: Volume): Volume => mapped(x, (value) => Math.max(value, 0));
+const withBias = (x: Volume, bias: ArrayLike<number>): Volume => mapped(x, (value, channel) => value + bias[channel]);
+
+describe("layers", () => {
+  gpuTest("convolutions, each kind of padding, stride and dilation, in groups", async ({ bare: engine }) => {
+    const x = randomVolume(1, 9, 8, 6);
+    for (const { stride, dilation, same, groups } of [
+      { stride: 1, dilation: 1, same: true, groups: 1 },
+      { stride: 2, dilation: 1, same: true, groups: 2 },
+      { stride: 3, dilation: 1, same: false, groups: 1 },
+      { stride: 1, dilation: 2, same: true, groups: 3 },
+    ]) {
+      const keras = new KerasModel(2, [null, null, null, 6]).add(
+        "Conv2D",
+        "c",
+        ["in"],
+        {
+          strides: [stride, stride],
+          dilation_rate: [dilation, dilation],
+          padding: same ? "same" : "valid",
+          groups,
+          activation: "relu",
+        },
+        { kernel: [3, 2, 6 / groups, 12], bias: [12] },
+      );
+      const y = conv2d(x, keras.weight("c/kernel"), { kernel: [3, 2], stride, dilation, same }, 12, groups);
+      await expectRuns(engine, keras, "c", x, relu(withBias(y, keras.weight("c/bias"))));
+    }
+  });
+
+  gpuTest("depthwise and separable ones", async ({ bare: engine }) => {
+    const x = randomVolume(3, 7, 10, 5);
+    const keras = new KerasModel(4, [null, null, null, 5])
+      .add(
+        "DepthwiseConv2D",
+        "d",
+        ["in"],
+        { strides: [2, 2], padding: "same", depth_multiplier: 2, use_bias: false },
+        { depthwise_kernel: [3, 3, 5, 2] },
+      )
+      .add(
+        "SeparableConv2D",
+        "s",
+        ["d"],
+        { padding: "valid", activation: "tanh" },
+        { depthwise_kernel: [2, 2, 10, 1], pointwise_kernel: [1, 1, 10, 4], bias: [4] },
+      );
+    const d = depthwise2d(x, keras.weight("d/depthwise_kernel"), { kernel: [3, 3], stride: 2 }, 2);
+    const within = depthwise2d(d, keras.weight("s/depthwise_kernel"), { kernel: [2, 2], same: false }, 1);
+    const s = conv2d(within, keras.weight("s/pointwise_kernel"), { kernel: [1, 1] }, 4);
+    await expectRuns(engine, keras, "s", x, mapped(withBias(s, keras.weight("s/bias")), Math.tanh));
+  });
+
+  gpuTest(
+    "transposed ones, whose filters are larger, as large and smaller than the stride",
+    async ({ bare: engine }) => {
+      const x = randomVolume(5, 4, 5, 3);
+      for (const [kernel, stride, same] of [
+        [3, 1, true],
+        [3, 2, true],
+        [4, 2, true],
+        [2, 2, true],
+        [1, 3, true],
+        [3, 2, false],
+        [1, 2, false],
+      ] as const) {
+        const config = { kernel_size: [kernel, kernel], strides: [stride, stride], padding: same ? "same" : "valid" };
+        const weights = { kernel: [kernel, kernel, 4, 3], bias: [4] };
+        const keras = new KerasModel(6).add("Conv2DTranspose", "t", ["in"], config, weights);
+        const y = transposed2d(x, keras.weight("t/kernel"), { kernel: [kernel, kernel], stride, same }, 4);
+        await expectRuns(engine, keras, "t", x, withBias(y, keras.weight("t/bias")));
+      }
+    },
+  );
+
+  gpuTest("pooling, padding, cropping, repeating, concatenating, adding, activations", async ({ bare: engine }) => {
+    const x = randomVolume(7, 9, 7, 3);
+    const windows = { pool_size: [3, 3], strides: [2, 2], padding: "same" };
+    const filters = { kernel: [3, 3] as const, stride: 2 };
+    const keras = new KerasModel(8)
+      .add("MaxPooling2D", "max", ["in"], windows)
+      .add("AveragePooling2D", "mean", ["in"], windows)
+      .add("Concatenate", "both", ["max", "mean"], { axis: -1 })
+      .add("LeakyReLU", "leaky", ["both"], { alpha: 0.25 })
+      .add("ReLU", "low", ["both"], { max_value: 0.5 })
+      .add("Dropout", "gone", ["low"], { rate: 0.5 })
+      .add("Add", "sum", ["leaky", "gone", "both"])
+      .add("UpSampling2D", "large", ["sum"], { size: [2, 2], interpolation: "nearest" })
+      .add("ZeroPadding2D", "padded", ["large"], {
+        padding: [
+          [1, 2],
+          [0, 3],
+        ],
+      })
+      .add("Cropping2D", "cropped", ["padded"], {
+        cropping: [
+          [1, 2],
+          [0, 3],
+        ],
+      });
+    const both = concatenated([pool2d(x, filters, "max"), pool2d(x, filters, "average")]);
+    const leaky = mapped(both, (value) => (value > 0 ? value : 0.25 * value));
+    const low = mapped(both, (value) => Math.min(Math.max(value, 0), 0.5));
+    await expectRuns(engine, keras, "cropped", x, repeated(added(added(leaky, low), both), 2));
+  });
+
+  gpuTest("a classifier: global pooling, a linear layer, softmax", async ({ bare: engine }) => {
+    const x = randomVolume(9, 5, 6, 3);
+    const keras = new KerasModel(10)
+      .add("GlobalAveragePooling2D", "means", ["in"])
+      .add("Dense", "classes", ["means"], { activation: "softmax" }, { kernel: [3, 4], bias: [4] });
+    const model = await load(engine, keras, ["classes"]);
+    using input = upload(engine, x);
+    using y = model.forward(input);
+    const sums = [0, 1, 2].map((c) => x.values.reduce((sum, value, at) => (at % 3 === c ? sum + value : sum), 0) / 30);
+    const logits = [0, 1, 2, 3].map((out) => {
+      const kernel = keras.weight("classes/kernel");
+      return sums.reduce((sum, value, c) => sum + value * kernel[c * 4 + out], keras.weight("classes/bias")[out]);
+    });
+    const whole = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    expect(y.shape).toEqual([1, 4]);
+    expect(Array.from(await y.data())).toEqual(
+      logits.map((logit) => expect.closeTo(Math.exp(logit) / whole, 6) as number),
+    );
+    disposeModule(model);
+  });
+});
+
+/** A residual block with norms, whose second convolution is read once. */
+const block = (): KerasModel =>
+  new KerasModel(11)
+    .add("Conv2D", "first", ["in"], { padding: "same", use_bias: false }, { kernel: [3, 3, 3, 8] })
+    .add("BatchNormalization", "norm", ["first"], { axis: [3], epsilon: 1e-3 }, NORM)
+    .add("Activation", "act", ["norm"], { activation: "relu" })
+    .add("Conv2D", "second", ["act"], { padding: "same" }, { kernel: [3, 3, 8, 8], bias: [8] })
+    .add("Add", "sum", ["act", "second"])
+    .add("Activation", "out", ["sum"], { activation: "relu" });
+const NORM = { gamma: [8], beta: [8], moving_mean: [8], moving_variance: [8] };
+
+function blockOf(keras: KerasModel, x: Volume): Volume {
+  const [gamma, beta, mean, variance] = Object.keys(NORM).map((name) => keras.weight(`norm/${name}`));
+  const norm = mapped(conv2d(x, keras.weight("first/kernel"), { kernel: [3, 3] }, 8), (value, c) => {
+    return ((value - mean[c]) / Math.sqrt(variance[c] + 1e-3)) * gamma[c] + beta[c];
+  });
+  const act = relu(norm);
+  const second = withBias(
+    conv2d(act, keras.weight("second/kernel"), { kernel: [3, 3] }, 8),
+    keras.weight("second/bias"),
+  );
+  return relu(added(act, second));
+}
+
+describe("a network", () => {
+  gpuTest(
+    "runs a norm, a sum and activations in two passes, or with norms of their own; any size",
+    async ({ bare: engine }) => {
+      for (const [foldNorms, passes] of [
+        [true, 2],
+        [false, 3],
+      ] as const) {
+        const keras = block();
+        const model = await load(engine, keras, ["out"], { foldNorms });
+        const { layers } = explainNetwork(model, [1, 6, 7, 3]);
+        expect(layers.flatMap(({ operations }) => operations)).toHaveLength(passes);
+        for (const [height, width] of [
+          [6, 7],
+          [11, 5],
+          [1, 1],
+        ]) {
+          const x = randomVolume(12, height, width, 3);
+          using input = upload(engine, x);
+          using y = model.forward(input);
+          expectClose(await y.data(), blockOf(keras, x));
+        }
+        expect(Object.keys(stateOf(model))).toContain("second.weight");
+        disposeModule(model);
+      }
+    },
+  );
+
+  gpuTest("adds of another shape than the result's are not part of the pass", async ({ bare: engine }) => {
+    const x = randomVolume(13, 4, 5, 3);
+    const keras = new KerasModel(14)
+      .add("GlobalAveragePooling2D", "means", ["in"], { keepdims: true })
+      .add("Conv2D", "c", ["in"], {}, { kernel: [1, 1, 3, 3], bias: [3] })
+      .add("Add", "sum", ["means", "c"]);
+    const c = withBias(conv2d(x, keras.weight("c/kernel"), { kernel: [1, 1] }, 3), keras.weight("c/bias"));
+    const means = [0, 1, 2].map((at) => x.values.reduce((sum, value, i) => (i % 3 === at ? sum + value : sum), 0) / 20);
+    await expectRuns(engine, keras, "sum", x, withBias(c, means));
+  });
+
+  gpuTest("layers that are called twice share their weights; several results", async ({ bare: engine }) => {
+    const keras = new KerasModel(15, [null, null, null, 4]).add(
+      "Conv2D",
+      "c",
+      ["in"],
+      { padding: "same" },
+      { kernel: [3, 3, 4, 4], bias: [4] },
+    );
+    const [c] = keras.layers.splice(1);
+    keras.layers.push({ ...c, inbound_nodes: [[["in", 0, 0, {}]], [["c", 0, 0, {}]]] });
+    keras.add("Add", "sum", ["in", "c"]);
+    const json = keras.json(["sum"]);
+    const config = (json.modelTopology as { model_config: { config: Record<string, unknown> } }).model_config.config;
+    config.output_layers = [
+      ["sum", 0, 0],
+      ["c", 1, 0],
+    ];
+    const model = loadModel(engine, await readLayersModel(textBytes(json), shardsOf(keras.bytes())));
+    const x = randomVolume(16, 5, 5, 4);
+    const convolve = (volume: Volume): Volume =>
+      withBias(conv2d(volume, keras.weight("c/kernel"), { kernel: [3, 3] }, 4), keras.weight("c/bias"));
+    using input = upload(engine, x);
+    const results = model.run({ in: input });
+    expect(Object.keys(results)).toEqual(["sum", "c:1"]);
+    expectClose(await results.sum.data(), added(x, convolve(x)));
+    expectClose(await results["c:1"].data(), convolve(convolve(x)));
+    for (const tensor of Object.values(results)) tensor.dispose();
+    expect(Object.keys(parametersOf(model))).toEqual(["c.weight", "c.bias"]);
+    expect(() => model.forward(input)).toThrow(
+      'has the inputs ["in"] and the outputs ["sum", "c:1"]; expected one of each',
+    );
+    disposeModule(model);
+  });
+
+  gpuTest(
+    "is trained: its loss falls; norms by the batch's statistics where they were kept",
+    async ({ bare: engine }) => {
+      const model = await load(engine, block(), ["out"], { foldNorms: false });
+      setTraining(model, true);
+      const optimizer = sgd(engine, parametersOf(model), { lr: 0.05 });
+      using input = upload(engine, randomVolume(17, 6, 6, 3));
+      const losses: number[] = [];
+      for (let step = 0; step < 4; step++) {
+        using tape = new Tape(engine);
+        using loss = tape.run(() => mean(model.forward(input)));
+        const gradients = tape.gradients(loss, parametersOf(model));
+        optimizer.step(gradients);
+        for (const gradient of Object.values(gradients)) gradient.dispose();
+        losses.push((await loss.data())[0]);
+      }
+      for (const [step, loss] of losses.slice(1).entries()) expect(loss).toBeLessThan(losses[step]);
+      optimizer.dispose();
+      disposeModule(model);
+    },
+  );
+
+  gpuTest("in float16", async ({ bare: engine }) => {
+    const keras = block();
+    const model = await load(engine, keras, ["out"], { dtype: "float16" });
+    const x = randomVolume(18, 6, 6, 3);
+    using input = engine.tensor(Float32Array.from(x.values), [1, 6, 6, 3], { dtype: "float16" });
+    using y = model.forward(input);
+    const expected = blockOf(keras, x).values;
+    const actual = await y.data();
+    const largest = Math.max(...expected);
+    // Two layers of 27 and 72 products of numbers with 11 bits.
+    expect(Math.max(...expected.map((value, at) => Math.abs(value - actual[at]))) / largest).toBeLessThan(5e-3);
+    disposeModule(model);
+  });
+
+  gpuTest("refuses other inputs, and goes on; leaves nothing behind", async ({ bare: engine }) => {
+    const keras = block();
+    const model = await load(engine, keras, ["out"]);
+    const before = engine.memory();
+    using wrong = engine.tensor(new Float32Array(32), [1, 4, 4, 2]);
+    using flat = engine.tensor(new Float32Array(48), [1, 48]);
+    expect(() => model.forward(wrong)).toThrow('input "in" has shape [1, 4, 4, 2]; expected [any, any, any, 3]');
+    expect(() => model.forward(flat)).toThrow('input "in" has shape [1, 48]');
+    expect(() => model.run({})).toThrow('inputs has []; expected ["in"]');
+    expect(() => model.run({ in: wrong, other: wrong })).toThrow('inputs has ["in", "other"]; expected ["in"]');
+    const x = randomVolume(19, 4, 4, 3);
+    using input = upload(engine, x);
+    using y = model.forward(input);
+    expectClose(await y.data(), blockOf(keras, x));
+    // Those of this test: two inputs, one that fits, and the result.
+    expect(engine.memory().liveTensors).toBe(before.liveTensors + 4);
+    disposeModule(model);
+  });
+
+  gpuTest("a layer in its middle that does not fit leaves nothing behind", async ({ bare: engine }) => {
+    const keras = new KerasModel(20)
+      .add("Conv2D", "c", ["in"], {}, { kernel: [1, 1, 3, 3], bias: [3] })
+      .add("Conv2D", "d", ["c"], {}, { kernel: [5, 5, 3, 3], bias: [3] });
+    keras.add("Concatenate", "both", ["c", "d"]);
+    const model = await load(engine, keras, ["both"]);
+    using input = engine.tensor(new Float32Array(48), [1, 4, 4, 3]);
+    const { liveTensors } = engine.memory();
+    expect(() => model.forward(input)).toThrow("in layer d: the output would be empty along height");
+    expect(() => model.children.both.forward(input)).toThrow('in layer both: there is no value "d" yet');
+    expect(engine.memory().liveTensors).toBe(liveTensors);
+    disposeModule(model);
+  });
+});
