@@ -136,6 +136,8 @@ async function finished(operation: ConvOperation, inputs: Inputs, sums: Float64A
     return sum + (bias ? bias[Math.floor(i / step) % bias.length] : 0) + (residual ? residual[i] : 0);
   });
   if (activation.name === "none") return before;
+  // Without the formulas of others, as in a kernel.
+  if (activation.name === "relu") return before.map((value) => Math.max(value, 0));
   const { activate } = await loadFormulas();
   const slopeAt = slopesOf(operation, inputs);
   return before.map((value, i) => activate(value, activation, slopeAt(i)));

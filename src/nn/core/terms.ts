@@ -34,5 +34,8 @@ export type Term = keyof typeof FORMULAS;
 
 export const formulaOf = (term: Term): Formula => FORMULAS[term];
 
+/** The constant TERM of a sum, without the table of all terms. */
+export const SUM_CODE = 1;
+
 /** The constant TERM. */
 export const termCode = (term: Term): number => Object.keys(FORMULAS).indexOf(term);

@@ -6,14 +6,14 @@ import type { DType } from "../../problem/dtype.js";
 import { product } from "../../problem/geometry.js";
 import type { Layout } from "../../problem/layout.js";
 import { dispatch } from "../../planning/solver.js";
-import { named, type TensorOperation } from "../../planning/tensorOperation.js";
+import { named, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
 import { activationConstants } from "../../solvers/shared/constants.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { axesOf, axisUniforms, merged, offsetsOn } from "../core/broadcast.js";
 import { elementOf, workgroupsFor } from "../core/elements.js";
-import { makeOperation, runOne } from "../core/operation.js";
+import { makeOperation, runOne, specOf } from "../core/operation.js";
 import { operandParts, operandsOf, type ScaledTerm, specsOf, termOnHost } from "../core/operands.js";
-import { termCode } from "../core/terms.js";
+import { SUM_CODE, termCode } from "../core/terms.js";
 
 /** What is computed of each element. */
 export interface Elementwise extends ScaledTerm {
@@ -80,4 +80,60 @@ export function elementwise(parts: Elementwise): TensorOperation {
       };
     },
   });
+}
+
+/**
+ * `a + b` of tensors of one shape, by the same kernel and unrecorded: what gradients are added by. A page that trains needs no other
+ * arithmetic, and does without what broadcasts, reduces and activates.
+ */
+export function sumOfTwo(a: Tensor, b: Tensor): Tensor {
+  const [first, second] = [specOf(a, "a"), specOf(b, "b")];
+  const elements = a.size;
+  const none = [0, 0, 0, 0];
+  const operation = makeOperation({
+    name: "add",
+    options: {},
+    operands: { a: first, b: second },
+    results: { y: first },
+    solvers: [
+      {
+        name: "elementwise",
+        plan(capabilities) {
+          const typeOf = ({ dtype }: TensorSpec): string => elementOf(dtype, capabilities);
+          const step = dispatch(kernel, {
+            constants: {
+              ...activationConstants({ activation: NO_ACTIVATION }),
+              TERM: SUM_CODE,
+              AXES: 1,
+              OPERANDS: 2,
+              NUMBERS: 0,
+            },
+            types: { First: typeOf(first), Second: typeOf(second), Third: "f32", Fourth: "f32", Result: typeOf(first) },
+            uniforms: {
+              elements,
+              scale: 1,
+              delta: 0,
+              numbers: none,
+              extents: [1, 1, 1],
+              steps0: [1, 1, 0, 0],
+              steps1: none,
+              steps2: none,
+              steps3: none,
+            },
+            bindings: {
+              firstOperand: named("a"),
+              secondOperand: named("b"),
+              thirdOperand: "unused",
+              fourthOperand: "unused",
+              result: named("y"),
+            },
+            workgroups: workgroupsFor(elements, capabilities),
+          });
+          return { dispatches: [step], scratchBytes: {} };
+        },
+      },
+    ],
+    compute: (values) => ({ y: Float64Array.from(values.a, (value, i) => value + values.b[i]) }),
+  });
+  return runOne(operation, { a, b });
 }

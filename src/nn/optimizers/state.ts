@@ -2,11 +2,9 @@
 import { require, show } from "../../base/errors.js";
 import { requireTensor, type Tensor } from "../../tensor/tensor.js";
 import { contextOf, requireDType, showShape } from "../core/operation.js";
-import { split } from "../operations/concat.js";
-import { reshape } from "../operations/reshape.js";
 import type { Bank } from "./banks.js";
 import { PROGRESS } from "./rule.js";
-import { type Part, writeSlices } from "./writeSlices.js";
+import { type Part, readSlices, writeSlices } from "./slices.js";
 
 export interface OptimizerState {
   readonly name: "sgd" | "adam" | "adamw";
@@ -42,15 +40,12 @@ function wholes(progress: Tensor, states: readonly Tensor[], banks: readonly Ban
 }
 
 export function stateOf(progress: Tensor, states: readonly Tensor[], banks: readonly Bank[]): Record<string, Tensor> {
-  const tensors: Record<string, Tensor> = {};
-  for (const [whole, entries] of wholes(progress, states, banks)) {
-    const sizes = entries.map(({ size }) => size);
-    const rest = whole.size - sizes.reduce((sum, size) => sum + size, 0);
-    const parts = split(whole, rest > 0 ? [...sizes, rest] : sizes, 0);
-    for (const [i, { name, shape }] of entries.entries()) tensors[name] = reshape(parts[i], shape);
-    for (const part of parts) part.dispose();
-  }
-  return tensors;
+  const tensors = wholes(progress, states, banks).flatMap(([whole, entries]) => {
+    let end = 0;
+    const places = entries.map(({ shape, size }) => ({ shape, place: (end += size) - size }));
+    return readSlices(whole, places).map((tensor, i) => [entries[i].name, tensor] as const);
+  });
+  return Object.fromEntries(tensors);
 }
 
 /** Checks a state. Calling what it returns writes it to the optimizer's tensors. */

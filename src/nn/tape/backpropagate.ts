@@ -1,6 +1,6 @@
 /** Backpropagation: from the last step to the first. What is no longer needed gives its memory back at once. */
 import type { Tensor } from "../../tensor/tensor.js";
-import { add } from "../operations/arithmetic.js";
+import { sumOfTwo } from "../operations/elementwise.js";
 import type { Gradient, Step } from "./step.js";
 
 /** Gradients by tensor. Several tensors may have the same one: its memory goes with the last of them. */
@@ -15,7 +15,7 @@ class Gradients {
   /** A gradient that flows to a tensor, beside what flows there already. */
   add(tensor: Tensor, gradient: Tensor): void {
     const before = this.#of.get(tensor);
-    this.#of.set(tensor, before ? add(before, gradient) : gradient);
+    this.#of.set(tensor, before ? sumOfTwo(before, gradient) : gradient);
     this.hold(this.#of.get(tensor));
     if (before) this.release(before);
   }

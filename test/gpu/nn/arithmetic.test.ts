@@ -107,6 +107,26 @@ describe("arithmetic", () => {
     }
   });
 
+  gpuTest("is what a tape adds gradients by, bit for bit", async ({ bare: engine }) => {
+    const random = new Random(3);
+    const reals = (): number[] => Array.from({ length: 333 }, () => 2 * random.next() - 1);
+    for (const dtype of ["float32", "float16"] as const) {
+      const [x, w, dy] = [0, 1, 2].map(() => engine.tensor(reals(), [333], { dtype }));
+      using tape = new Tape(engine);
+      using y = tape.run(() => {
+        using product = mul(x, w);
+        using third = div(x, 3);
+        return add(product, third);
+      });
+      const { x: gradient } = tape.gradients(y, { x }, { upstream: dy });
+      using ofProduct = mul(dy, w);
+      using ofThird = div(dy, 3);
+      using expected = add(ofThird, ofProduct);
+      expect(await gradient.data()).toEqual(await expected.data());
+      for (const tensor of [x, w, dy, gradient]) tensor.dispose();
+    }
+  });
+
   gpuTest("errors", ({ bare: engine }) => {
     using a = engine.tensor([1, 2, 3], [1, 3]);
     using b = engine.tensor([1, 2], [2]);
