@@ -3,7 +3,7 @@
  * the 3x3 layer works on those, another 1x1 layer makes them many again. What came in is added, through a 1x1 layer where its shape
  * is another one.
  */
-import { add, defineModule, layers, type Module } from "webgpu-conv/nn";
+import { convNorm, defineModule, layers, type Module } from "webgpu-conv/nn";
 
 /** Channels of a block's result for one of its 3x3 layer. */
 const EXPANSION = 4;
@@ -35,13 +35,12 @@ function bottleneck(init: layers.Init, inputs: number, width: number, stride: nu
           layers.conv2d(init, inputs, outputs, { kernel: 1, stride, bias: false }),
           layers.batchNorm(init, outputs),
         ]);
-  const body = { conv1, bn1, conv2, bn2, conv3, bn3 };
   return defineModule({
     kind: `bottleneck, width ${String(width)}`,
-    children: { ...body, ...(downsample && { downsample }) },
+    children: { conv1, bn1, conv2, bn2, conv3, bn3, ...(downsample && { downsample }) },
     forward(x) {
-      const learned = Object.values(body).reduce((tensor, layer) => layer.forward(tensor), x);
-      return add(learned, downsample ? downsample.forward(x) : x, { activation: "relu" });
+      const inner = convNorm(conv2, bn2, convNorm(conv1, bn1, x));
+      return convNorm(conv3, bn3, inner, { residual: downsample ? downsample.forward(x) : x, activation: "relu" });
     },
   });
 }

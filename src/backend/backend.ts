@@ -180,7 +180,10 @@ export interface CoreBackend<Storage extends TensorStorage = TensorStorage> {
 
 /** What a whole engine needs. */
 export interface Backend<Storage extends TensorStorage = TensorStorage> extends CoreBackend<Storage> {
-  /** Records an operation that names its tensors; the results are new storages, in its order. */
+  /**
+   * Records an operation that names its tensors; the results are new storages, in its order. Those of an operation that is kept may
+   * be of an earlier call; to release them is harmless.
+   */
   runTensors(operation: TensorOperation, operands: Readonly<Record<string, Storage>>): Storage[];
   /** Undefined on the CPU. */
   readonly interop: Interop<Storage> | undefined;

@@ -104,6 +104,7 @@ export class CoreGpuBackend implements CoreBackend<GpuStorage> {
 
   release(storage: GpuStorage): void {
     const { packed, memory } = this.parts;
+    if (storage.kept) return;
     storage.released = true;
     packed.forget(storage);
     memory.release(storage.pooled);

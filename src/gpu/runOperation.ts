@@ -74,7 +74,7 @@ export function packWeights(
   const { recorder, memory, labels, packed } = parts;
   const { packing } = prepared;
   if (!packing || !weights) return undefined;
-  return packed.use(weights, packing, (form) => {
+  return packed.use([weights], packing, (form) => {
     const buffers = { ...operandBuffers };
     for (const [name, { pooled }] of form.storages) buffers[name] = pooled;
     const between: PooledBuffer[] = [];

@@ -1,5 +1,6 @@
 /** Runs operations that name their tensors themselves (planning/tensorOperation.ts). */
 import { entriesOf } from "../base/entries.js";
+import type { Form } from "../planning/packing.js";
 import type { BindingSource, SolverPlan } from "../planning/solver.js";
 import { product } from "../problem/geometry.js";
 import { named, selectTensorSolver, type TensorOperation, type TensorSpec } from "../planning/tensorOperation.js";
@@ -7,28 +8,38 @@ import type { PooledBuffer } from "./device/bufferPool.js";
 import { bytesOfValues, type GpuStorage } from "./device/storage.js";
 import type { DeviceParts } from "./parts.js";
 import type { OperationBuffers, PreparedPlan } from "./pipelines/prepared.js";
+import type { PackedForm } from "./recording/batch.js";
 import { acquireScratch } from "./runOperation.js";
 
 /**
  * Records an operation.
  *
  * @param operands by name, as the operation has them
- * @returns new storages, in the order of its results
+ * @param form of an operation that is kept: its results
+ * @returns storages in the order of its results; new ones, where they are not a form's
  */
 export function runTensorOperation(
   parts: DeviceParts,
   operation: TensorOperation,
   operands: Readonly<Record<string, GpuStorage>>,
+  form?: PackedForm,
 ): GpuStorage[] {
-  const { life, recorder, memory, capabilities, pieces, unused } = parts;
+  const { life, recorder, memory, packed, capabilities, pieces, unused } = parts;
   life.require();
   const reads = Object.values(operands);
   for (const storage of reads) {
     recorder.requireUsable(storage);
     pieces?.requireBindable(storage, capabilities, operation.name);
   }
-  for (const spec of Object.values(operation.results)) {
+  const results = Object.entries(operation.results);
+  for (const [, spec] of results) {
     pieces?.requireBindable({ ...spec, bytes: bytesOf(spec) }, capabilities, operation.name);
+  }
+  if (operation.isKept && !form) {
+    const tensors = Object.fromEntries(results.map(([name, spec]) => [named(name), spec]));
+    const made: Form = { key: operation.key, packed: tensors, keptFrom: 1 };
+    const kept = packed.use(reads, made, (own) => void runTensorOperation(parts, operation, operands, own));
+    if (kept) return [...kept.storages.values()];
   }
   const prepared = prepare(parts, operation);
   const buffers: OperationBuffers = { unused };
@@ -37,18 +48,22 @@ export function runTensorOperation(
   const writes: GpuStorage[] = [];
   try {
     acquireScratch(parts, prepared.scratch, buffers, taken);
-    for (const [name, { shape, dtype }] of Object.entries(operation.results)) {
-      const storage = memory.allocate(shape, dtype, "device");
+    for (const [name, { shape, dtype }] of results) {
+      const storage = form?.storages.get(named(name)) ?? memory.allocate(shape, dtype, "device");
+      // Forms of a form are of what it was.
+      storage.version++;
       writes.push(storage);
       buffers[named(name)] = storage.pooled;
     }
   } catch (error) {
+    // Of a form nothing fails once its tensors are listed.
     for (const pooled of [...taken, ...writes.map((storage) => storage.pooled)]) memory.release(pooled);
     throw error;
   }
   const updates = (operation.updates ?? []).map((name) => operands[name]);
   recorder.open.batch.expect(unused);
-  recorder.record({ reads, writes, updates, dispatches: prepared.bind(buffers), label: prepared.label });
+  const { label } = prepared;
+  recorder.record({ reads, writes, updates, dispatches: prepared.bind(buffers), label, packs: form });
   for (const pooled of taken) memory.release(pooled);
   return writes;
 }

@@ -144,6 +144,7 @@ export { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.j
 
 // Modules.
 export * as layers from "./modules/index.js";
+export { convNorm, type ConvNormOptions } from "./modules/convNorm.js";
 export {
   defineModule,
   disposeModule,

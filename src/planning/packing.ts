@@ -1,17 +1,24 @@
 /**
  * Packing: the steps of a plan that read only weights, such as the transform of Winograd's filters. Their results change only
- * when the weights do, so they can be kept for later operations.
+ * when the weights do, so they can be kept for later operations. Operations that are kept (planning/tensorOperation.ts) likewise.
  */
 import { entriesOf } from "../base/entries.js";
 import { dataKey } from "../base/keys.js";
-import type { BindingSource, Dispatch, Scratch, SolverPlan } from "./solver.js";
+import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
+import type { BindingSource, Dispatch, NamedTensor, Scratch, ScratchName, SolverPlan } from "./solver.js";
+import type { TensorSpec } from "./tensorOperation.js";
 
-export interface Packing {
+/** What is made of weights, by name. */
+export interface Form {
   /** Equal for two plans that pack the same weights into the same bytes and keep the same of them. */
   readonly key: string;
+  readonly packed: Readonly<Partial<Record<ScratchName | NamedTensor, TensorSpec>>>;
+  /** From which use of the same values on it is kept. */
+  readonly keptFrom: number;
+}
+
+export interface Packing extends Form {
   readonly steps: readonly Dispatch[];
-  /** Names and bytes of what they write for the other steps of the plan. */
-  readonly packed: Scratch;
   /** Likewise of what they write for one another. */
   readonly between: Scratch;
 }
@@ -39,11 +46,14 @@ export function packingOf({ dispatches, scratchBytes }: SolverPlan): Packing | u
   const others = dispatches.filter((step) => !steps.includes(step));
   if (others.some((step) => sourcesOf(step, "read_write").some((source) => written.has(source)))) return undefined;
   const readByOthers = new Set(others.flatMap((step) => sourcesOf(step, "read")));
-  const chosen = (wanted: boolean): Scratch =>
-    Object.fromEntries(
-      entriesOf(scratchBytes).filter(([name]) => written.has(name) && readByOthers.has(name) === wanted),
-    );
-  const packed = chosen(true);
+  const chosen = (wanted: boolean): [ScratchName, number][] =>
+    entriesOf(scratchBytes).filter(([name]) => written.has(name) && readByOthers.has(name) === wanted);
+  const packed = Object.fromEntries(
+    chosen(true).map(([name, bytes]) => [
+      name,
+      { shape: [bytes / BYTES_PER_ELEMENT.float32], dtype: "float32" } as const,
+    ]),
+  );
   const key = dataKey([packed, steps.map((step) => ({ ...step, kernel: step.kernel.name, milliseconds: 0 }))]);
-  return { key, steps, packed, between: chosen(false) };
+  return { key, steps, packed, keptFrom: 2, between: Object.fromEntries(chosen(false)) };
 }

@@ -43,6 +43,8 @@ export interface TensorOperation {
   readonly reach?: Reach | "everything";
   /** Operands whose values it replaces. None when absent. */
   readonly updates?: readonly string[];
+  /** Whether its results are kept, and it runs again only after an operand's values were replaced. It updates none then. */
+  readonly isKept?: true;
   /** In order of preference. The last one refuses nothing. */
   readonly solvers: readonly TensorSolver[];
   /**

@@ -4,6 +4,7 @@ import { sgd } from "webgpu-conv/nn";
 import { forward, inputGradient, makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
+import { countKernels } from "../support/countKernels.js";
 import { Random, smallIntegers } from "../support/data.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 
@@ -27,27 +28,6 @@ interface Layer extends Disposable {
   readonly run: () => Tensor;
   /** The result's values, and how many kernels it took. */
   readonly measure: () => Promise<{ values: number[]; kernels: number }>;
-}
-
-/** Counts the kernels that the device is told to start until `stop` is called. */
-function countKernels(device: GPUDevice): { readonly started: () => number; readonly stop: () => void } {
-  let count = 0;
-  const original = device.createCommandEncoder.bind(device);
-  device.createCommandEncoder = (descriptor) => {
-    const encoder = original(descriptor);
-    const begin = encoder.beginComputePass.bind(encoder);
-    encoder.beginComputePass = (passDescriptor) => {
-      const pass = begin(passDescriptor);
-      const dispatch = pass.dispatchWorkgroups.bind(pass);
-      pass.dispatchWorkgroups = (...workgroups) => {
-        count++;
-        dispatch(...workgroups);
-      };
-      return pass;
-    };
-    return encoder;
-  };
-  return { started: () => count, stop: () => void (device.createCommandEncoder = original) };
 }
 
 async function makeLayer(shared: Engine, options: { readonly poolBytes?: number } = {}): Promise<Layer> {

@@ -24,8 +24,10 @@ export interface GpuStorage extends TensorStorage {
   version: number;
   /** Whether the caller has the buffer, and may change the values unseen. */
   exposed: boolean;
-  /** Whether the host wrote the values, and saw that all are finite. */
+  /** Whether the host wrote the values, and saw that all are finite; or they were made of such as are. */
   finite: boolean;
+  /** Whether the memory is kept as a form of other tensors (recording/packedWeights.ts), whoever gives it back. */
+  kept: boolean;
 }
 
 const WORD_BYTES = 4;
@@ -50,6 +52,7 @@ export function makeStorage(pooled: PooledBuffer, dtype: DType, shape: readonly 
     version: 0,
     exposed: pooled.borrowed,
     finite: false,
+    kept: false,
   };
 }
 

@@ -1,6 +1,6 @@
 /** What the recorder collects: operations on the device, writes from the host, and copies out. */
 import type { DeviceError } from "../../base/errors.js";
-import type { ScratchName } from "../../planning/solver.js";
+import type { NamedTensor, ScratchName } from "../../planning/solver.js";
 import type { Allocation } from "../device/allocation.js";
 import type { BufferPool, PooledBuffer } from "../device/bufferPool.js";
 import type { PipelineEntry } from "../pipelines/pipelineCache.js";
@@ -16,8 +16,8 @@ export interface RecordedOperation {
   readonly updates?: readonly GpuStorage[];
   /** Of a piece of one that changes tensors in place: all dispatches. Where one cannot run, none of the pieces does. */
   readonly all?: readonly RecordedDispatch[];
-  /** The form that it packs, where it does nothing else. It then runs again only after the weights changed. */
-  readonly packs?: PackedForm;
+  /** The form that it packs, where it does nothing else. It then runs again only after what it reads changed. */
+  readonly packs?: PackedForm | undefined;
   /** In a sequence: what to dispatch in runs for which these weights may be infinite. `dispatches` leaves repairs out. */
   readonly repaired?: { readonly weights: GpuStorage; readonly dispatches: readonly RecordedDispatch[] };
   /** The name of its debug group, where profilers are to show one. */
@@ -35,17 +35,21 @@ export interface RecordedOperation {
 
 type EncodeCopies = (encoder: GPUCommandEncoder) => void;
 
-/** Weights in the form that a plan's kernels read, and the version of the weights that it is of. */
+/** Weights, or several tensors, in the form that later operations read, and the version of these that it is of. */
 export interface PackedForm {
-  readonly weights: GpuStorage;
-  readonly storages: ReadonlyMap<ScratchName, GpuStorage>;
+  readonly sources: readonly GpuStorage[];
+  readonly storages: ReadonlyMap<ScratchName | NamedTensor, GpuStorage>;
   /** The version that was packed last; undefined before the first time. */
   version: number | undefined;
 }
 
-/** Whether the form is of the weights' current values. */
-export function isCurrent({ weights, storages, version }: PackedForm): boolean {
-  if (weights.exposed || version !== weights.version) return false;
+/** Grows whenever the values of one of them are replaced. */
+export const versionOf = (sources: readonly GpuStorage[]): number =>
+  sources.reduce((sum, { version }) => sum + version, 0);
+
+/** Whether the form is of the current values. */
+export function isCurrent({ sources, storages, version }: PackedForm): boolean {
+  if (sources.some(({ exposed }) => exposed) || version !== versionOf(sources)) return false;
   for (const storage of storages.values()) if (storage.error ?? storage.pooled.error) return false;
   return true;
 }

@@ -1,25 +1,25 @@
 /**
- * Weights in the form that a plan's kernels read, kept from call to call until their values change.
+ * Weights in the form that a plan's kernels read, kept from call to call until their values change; and the results of operations
+ * that are kept, which are forms of all their operands.
  *
- * A form is kept from the second use of the same values on: weights that change with every step of training take no memory for
+ * A packing is kept from the second use of the same values on: weights that change with every step of training take no memory for
  * it. There is a budget, and the form that was unused for longest goes first. A sequence has forms of its own, from its first
  * run on. Values in a buffer that the caller has may change unseen: they are packed each time.
  */
 import { entriesOf } from "../../base/entries.js";
-import { BYTES_PER_ELEMENT } from "../../problem/dtype.js";
-import type { Packing } from "../../planning/packing.js";
-import { type Batch, isCurrent, type PackedForm } from "./batch.js";
-import { errorOf, type GpuStorage } from "../device/storage.js";
+import { product } from "../../problem/geometry.js";
+import type { Form } from "../../planning/packing.js";
+import { type Batch, isCurrent, type PackedForm, versionOf } from "./batch.js";
+import { bytesOfValues, errorOf, type GpuStorage } from "../device/storage.js";
 import type { DeviceMemory } from "./memory.js";
 import type { Recorder } from "./recorder.js";
 
-/** The use of the same values from which on a form is kept. */
-const USES_BEFORE_KEEPING = 2;
 /** After so many uses of others a form may make room. A network has fewer layers. */
 const USES_UNTIL_STALE = 256;
 
-/** One way of packing one tensor. */
+/** One way of packing. */
 interface Entry {
+  readonly sources: readonly GpuStorage[];
   /** The version that was last asked for, and how often. */
   version: number;
   uses: number;
@@ -63,13 +63,15 @@ export class PackedWeights {
    * @param pack called where the form is of older values: it must record the packing
    * @returns undefined where the operation packs for itself
    */
-  use(weights: GpuStorage, packing: Packing, pack: (form: PackedForm) => void): PackedForm | undefined {
+  use(sources: readonly GpuStorage[], given: Form, pack: (form: PackedForm) => void): PackedForm | undefined {
+    // Memory stands for the tensors after the first.
+    const key = sources.slice(1).reduce((all, { pooled }) => `${all} ${String(pooled.id)}`, given.key);
     const sequence = this.#recorder.open.sequence;
-    if (sequence) return this.#useInSequence(sequence, weights, packing, pack);
-    if (weights.exposed) return undefined;
+    if (sequence) return this.#useInSequence(sequence, sources, key, given, pack);
+    if (sources.some(({ exposed }) => exposed)) return undefined;
     // A caller's encoder reads the values that the weights have when the caller submits it.
     if (!this.#recorder.open.isForQueue) return undefined;
-    const form = this.#formOf(this.#entryOf(weights, packing), weights, packing);
+    const form = this.#formOf(this.#entryOf(sources, key), given);
     if (form && !isCurrent(form)) pack(form);
     return form;
   }
@@ -79,48 +81,68 @@ export class PackedWeights {
     for (const form of this.#forms) form.version = undefined;
   }
 
-  /** Gives back the forms of weights that were disposed of, or that the caller may change unseen from now on. */
-  forget(weights: GpuStorage): void {
-    for (const entry of this.#entries.get(weights)?.values() ?? []) this.#drop(entry);
-    this.#entries.delete(weights);
+  /** Gives back the forms of tensors that were disposed of, or that the caller may change unseen from now on. */
+  forget(source: GpuStorage): void {
+    for (const [key, entry] of this.#entries.get(source) ?? []) {
+      this.#drop(entry);
+      for (const other of entry.sources) this.#entries.get(other)?.delete(key);
+    }
+    this.#entries.delete(source);
   }
 
   /** A sequence that changes weights in place packs them once more before it reads them again. */
-  #useInSequence(sequence: Batch, weights: GpuStorage, packing: Packing, pack: (form: PackedForm) => void): PackedForm {
-    const { version } = weights;
+  #useInSequence(
+    sequence: Batch,
+    sources: readonly GpuStorage[],
+    key: string,
+    given: Form,
+    pack: (form: PackedForm) => void,
+  ): PackedForm {
+    const version = versionOf(sources);
     const forms = getOrInsert(this.#ofSequences, sequence, () => new Map<GpuStorage, Map<string, SequenceEntry>>());
-    const ofWeights = getOrInsert(forms, weights, () => new Map<string, SequenceEntry>());
-    const known = ofWeights.get(packing.key);
+    const ofFirst = getOrInsert(forms, sources[0], () => new Map<string, SequenceEntry>());
+    let known = ofFirst.get(key);
+    // Its memory may serve another tensor by now.
+    if (known?.form.sources.some((source, i) => source !== sources[i])) known = undefined;
     if (known?.version === version) return known.form;
-    const form = known?.form ?? this.#makeSequenceForm(weights, packing);
-    ofWeights.set(packing.key, { form, version });
+    const form = known?.form ?? this.#makeSequenceForm(sources, given);
+    ofFirst.set(key, { form, version });
     pack(form);
     return form;
   }
 
-  #makeSequenceForm(weights: GpuStorage, packing: Packing): PackedForm {
-    const form = this.#makeForm(weights, packing);
+  #makeSequenceForm(sources: readonly GpuStorage[], given: Form): PackedForm {
+    const form = this.#makeForm(sources, given);
     for (const { pooled } of form.storages.values()) this.#recorder.memory.releaseWithBatch(pooled);
     this.#recorder.memory.afterBatch(() => this.#forms.delete(form));
     return form;
   }
 
-  #entryOf(weights: GpuStorage, packing: Packing): Entry {
-    const { version } = weights;
-    const ofWeights = getOrInsert(this.#entries, weights, () => new Map<string, Entry>());
-    const entry = getOrInsert(ofWeights, packing.key, () => ({ version, uses: 0, lastUse: 0, form: undefined }));
+  #entryOf(sources: readonly GpuStorage[], key: string): Entry {
+    const version = versionOf(sources);
+    const made: Entry = { sources, version, uses: 0, lastUse: 0, form: undefined };
+    const [entry] = sources.map((source) => {
+      return getOrInsert(
+        getOrInsert(this.#entries, source, () => new Map<string, Entry>()),
+        key,
+        () => made,
+      );
+    });
     if (entry.version !== version) Object.assign(entry, { version, uses: 0 });
     entry.uses++;
     entry.lastUse = this.#uses++;
     return entry;
   }
 
-  #formOf(entry: Entry, weights: GpuStorage, packing: Packing): PackedForm | undefined {
+  #formOf(entry: Entry, given: Form): PackedForm | undefined {
     const failed = [...(entry.form?.storages.values() ?? [])].some((storage) => errorOf(storage) !== undefined);
     if (failed) this.#drop(entry);
     if (!entry.form) {
-      if (entry.uses < USES_BEFORE_KEEPING) return undefined;
-      const bytes = entriesOf(packing.packed).reduce((sum, [, size]) => sum + size, 0);
+      if (entry.uses < given.keptFrom) return undefined;
+      const bytes = entriesOf(given.packed).reduce(
+        (sum, [, { shape, dtype }]) => sum + bytesOfValues(product(shape), dtype),
+        0,
+      );
       if (bytes > this.#capBytes) return undefined;
       for (const oldest of this.#kept) {
         if (this.#keptBytes + bytes <= this.#capBytes) break;
@@ -128,7 +150,7 @@ export class PackedWeights {
         if (this.#uses - oldest.lastUse < USES_UNTIL_STALE) return undefined;
         this.#drop(oldest);
       }
-      entry.form = this.#makeForm(weights, packing);
+      entry.form = this.#makeForm(entry.sources, given);
       this.#keptBytes += bytesOf(entry.form);
     }
     this.#kept.delete(entry);
@@ -136,12 +158,14 @@ export class PackedWeights {
     return entry.form;
   }
 
-  #makeForm(weights: GpuStorage, packing: Packing): PackedForm {
-    const storages = entriesOf(packing.packed).map(([name, bytes]) => {
+  #makeForm(sources: readonly GpuStorage[], { packed }: Form): PackedForm {
+    const storages = entriesOf(packed).map(([name, { shape, dtype }]) => {
       // Memory that the open batch is done with will not do: a sequence would write over it in its next run.
-      return [name, this.#memory.allocate([bytes / BYTES_PER_ELEMENT.float32], "float32", "host")] as const;
+      const storage = this.#memory.allocate(shape, dtype, "host");
+      storage.kept = true;
+      return [name, storage] as const;
     });
-    const form = { weights, storages: new Map(storages), version: undefined };
+    const form = { sources, storages: new Map(storages), version: undefined };
     this.#forms.add(form);
     return form;
   }
@@ -149,7 +173,11 @@ export class PackedWeights {
   #drop(entry: Entry): void {
     if (!entry.form) return;
     this.#keptBytes -= bytesOf(entry.form);
-    for (const { pooled } of entry.form.storages.values()) this.#memory.release(pooled);
+    for (const storage of entry.form.storages.values()) {
+      // Folded weights have forms of their own.
+      this.forget(storage);
+      this.#memory.release(storage.pooled);
+    }
     this.#forms.delete(entry.form);
     entry.form = undefined;
     this.#kept.delete(entry);

@@ -7,13 +7,13 @@
 import { type DeviceError, TensorError } from "../../base/errors.js";
 import type { StoredValues } from "../../problem/dtype.js";
 import type { Allocation } from "../device/allocation.js";
-import type { RecordedOperation } from "./batch.js";
+import { type RecordedOperation, versionOf } from "./batch.js";
 import type { BufferPool } from "../device/bufferPool.js";
 import { disposedError } from "../device/deviceErrors.js";
 import { DeviceMemory } from "./memory.js";
 import { OpenBatch } from "./openBatch.js";
 import type { BatchTiming } from "./segments.js";
-import { areFinite, type GpuStorage } from "../device/storage.js";
+import { areFinite, type GpuStorage, isKnownFinite } from "../device/storage.js";
 import type { Pace } from "./pace.js";
 import { SubmitQueue, type Waiting } from "./submitQueue.js";
 
@@ -51,14 +51,15 @@ export class Recorder {
     const { packs, writes, updates = [] } = operation;
     const { batch, isForQueue, knows } = this.open;
     batch.operations.push(operation);
-    for (const storage of writes) storage.finite = false;
+    const finite = packs?.sources.every(isKnownFinite) ?? false;
+    for (const storage of writes) storage.finite = finite;
     for (const storage of updates) {
       storage.version++;
       // Until a sequence has run its tensors have the values of before. A caller's encoder may be submitted at any time.
       if (!knows) storage.unsubmitted = batch;
     }
     if (!isForQueue) for (const storage of writes) storage.unsubmitted = batch;
-    else if (packs) packs.version = packs.weights.version;
+    else if (packs) packs.version = versionOf(packs.sources);
     batch.await(operation);
     this.#submitIfLarge();
   }

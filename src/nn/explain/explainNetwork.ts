@@ -25,6 +25,8 @@ export interface ExplainedLayer {
   readonly receptiveField: readonly number[] | undefined;
   /** Of what it computes: kept for the gradients in training. */
   readonly bytes: number;
+  /** The path of the layer in whose pass it runs; undefined where it has one of its own. */
+  readonly fusedInto: string | undefined;
   readonly operations: readonly TracedOperation[];
 }
 
@@ -100,6 +102,7 @@ function explainLayer(
     multiplyAdds: sum(({ multiplyAdds }) => multiplyAdds),
     receptiveField: last.receptiveField,
     bytes: sum(({ bytes }) => bytes),
+    fusedInto: last.fusedInto,
     operations,
   };
 }
@@ -129,7 +132,7 @@ class Explained implements NetworkExplanation {
   toString(): string {
     const rows = this.layers.map((layer) => [
       layer.path || "(network)",
-      layer.kind,
+      layer.fusedInto === undefined ? layer.kind : `${layer.kind}, in ${layer.fusedInto}`,
       layer.shape.join(" x "),
       grouped(layer.weights),
       grouped(layer.multiplyAdds),

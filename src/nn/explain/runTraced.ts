@@ -19,7 +19,13 @@ export interface TracedStep {
 class TraceTape implements StepTape {
   readonly isRecomputing = false;
   readonly #layers: string[] = [];
+  readonly #steps: TracedStep[];
   #draws = 0;
+
+  /** @param steps what ran so far */
+  constructor(steps: TracedStep[]) {
+    this.#steps = steps;
+  }
 
   get path(): string {
     return this.#layers.filter((name) => name !== "").join(".");
@@ -31,6 +37,22 @@ class TraceTape implements StepTape {
 
   leave(): void {
     this.#layers.pop();
+  }
+
+  absorb(layer: { readonly name: string }, { shape }: Tensor): void {
+    const before = this.#steps.at(-1);
+    this.enter(layer);
+    const operation = {
+      name: "fused",
+      shapes: [shape],
+      bytes: 0,
+      multiplyAdds: 0,
+      receptiveField: before?.operation.receptiveField,
+      plan: undefined,
+      fusedInto: before?.operation.fusedInto ?? before?.path ?? "",
+    };
+    this.#steps.push({ path: this.path, operation });
+    this.leave();
   }
 
   runCall(call: Call, shapes: readonly (readonly number[])[] | undefined, run: Run): Tensor[] {
@@ -65,7 +87,7 @@ export function runTraced(like: Tensor, input: TensorSpec, compute: (x: Tensor) 
     "a tape or a sequence is being recorded; expected to explain before it, or after");
   const { backend, lifetimes } = core;
   const steps: TracedStep[] = [];
-  const tape = new TraceTape();
+  const tape = new TraceTape(steps);
   const trace = new TraceBackend(backend, (operation) => steps.push({ path: tape.path, operation }));
   const scope = new Scope(undefined);
   core.backend = trace.asBackend();

@@ -19,8 +19,10 @@ export interface TracedOperation {
   readonly multiplyAdds: number;
   /** Positions of the network's input, along each spatial axis, that a result is computed from; none where that is all of them. */
   readonly receptiveField: readonly number[] | undefined;
-  /** On the engine's device; undefined on the CPU. */
+  /** On the engine's device; undefined on the CPU, and of what runs in another layer's pass. */
   readonly plan: SolverPlan | undefined;
+  /** The path of the layer in whose pass it runs; absent where it has one of its own. */
+  readonly fusedInto?: string;
 }
 
 class TracedStorage implements TensorStorage {
@@ -96,6 +98,8 @@ export class TraceBackend {
   #runTensors(operation: TensorOperation, operands: Readonly<Record<string, TensorStorage>>): TensorStorage[] {
     const specs = Object.values(operation.results);
     const storages = specs.map((spec) => new TracedStorage(spec));
+    // It is no part of a pass.
+    if (operation.isKept) return storages;
     const { capabilities } = this.#inner;
     this.#onOperation({
       name: operation.name,

@@ -1,7 +1,6 @@
 /** Convolutional layers. */
 import { require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
-import type { Activation } from "../../calls/options.js";
 import { requireInteger } from "../../problem/geometry.js";
 import type { Layout } from "../../problem/layout.js";
 import { type Padding, type PerAxis, readPerAxis, type TransposedSize } from "../../problem/options.js";
@@ -10,8 +9,9 @@ import type { Rank } from "../../problem/problem.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { without } from "../../planning/solver.js";
 import { biasUniform, heUniform } from "../initialisers.js";
+import type { ConvolutionParts, PlainActivation, Tail } from "./fusion.js";
 import { type Init, parameter, requireInit } from "./layer.js";
-import { defineModule, type Module } from "./module.js";
+import { makeModule, type Module } from "./module.js";
 
 /** Options of a convolutional layer, beside its numbers of channels. Meanings are `engine.conv2d`'s. */
 export interface ConvLayerOptions {
@@ -26,7 +26,7 @@ export interface ConvLayerOptions {
   /** Whether there is a bias. True when absent. */
   readonly bias?: boolean;
   /** Applied to the result, in the same pass. None when absent. */
-  readonly activation?: Exclude<Activation<never>, { readonly name: "prelu" }>;
+  readonly activation?: PlainActivation;
 }
 
 const KEYS = {
@@ -77,16 +77,19 @@ function convLayer(rank: Rank, init: Init, inChannels: number, outChannels: numb
   requireOptions(options, CONV_OPTIONS);
   const shape = weightShape(rank, init, [outChannels, inChannels], options);
   const { engine } = init;
-  const { weight, bias } = parametersFor(init, shape, options.bias === false ? 0 : outChannels);
-  const call = { ...without(options, "kernel", "bias"), ...(bias && { bias }) };
-  return defineModule({
-    kind: describe(`conv${String(rank)}d`, shape, options),
-    parameters: bias ? { weight, bias } : { weight },
-    forward(x) {
-      if (rank === 1) return engine.conv1d(x, weight, call);
-      return rank === 2 ? engine.conv2d(x, weight, call) : engine.conv3d(x, weight, call);
+  const weights = parametersFor(init, shape, options.bias === false ? 0 : outChannels);
+  const call = without(options, "kernel", "bias");
+  const kind = describe(`conv${String(rank)}d`, shape, options);
+  return layerOf(
+    kind,
+    options,
+    { ...weights, rank, outChannels, transposed: undefined },
+    (x, { weight, bias }, tail) => {
+      const own = { ...call, ...tail, ...(bias && { bias }) };
+      if (rank === 1) return engine.conv1d(x, weight, own);
+      return rank === 2 ? engine.conv2d(x, weight, own) : engine.conv3d(x, weight, own);
     },
-  });
+  );
 }
 
 function transposedLayer(
@@ -99,16 +102,30 @@ function transposedLayer(
   requireOptions(options, TRANSPOSED_OPTIONS);
   const shape = weightShape(rank, init, [inChannels, outChannels], options);
   const { engine } = init;
-  const { weight, bias } = parametersFor(init, shape, options.bias === false ? 0 : outChannels);
-  const call = { ...without(options, "kernel", "bias"), ...(bias && { bias }) };
-  return defineModule({
-    kind: describe(`convTranspose${String(rank)}d`, shape, options),
-    parameters: bias ? { weight, bias } : { weight },
-    forward(x) {
-      if (rank === 1) return engine.convTranspose1d(x, weight, call);
-      return rank === 2 ? engine.convTranspose2d(x, weight, call) : engine.convTranspose3d(x, weight, call);
-    },
+  const weights = parametersFor(init, shape, options.bias === false ? 0 : outChannels);
+  const call = without(options, "kernel", "bias");
+  const kind = describe(`convTranspose${String(rank)}d`, shape, options);
+  const parts = { ...weights, rank, outChannels, transposed: options.groups ?? 1 };
+  return layerOf(kind, options, parts, (x, { weight, bias }, tail) => {
+    const own = { ...call, ...tail, ...(bias && { bias }) };
+    if (rank === 1) return engine.convTranspose1d(x, weight, own);
+    return rank === 2 ? engine.convTranspose2d(x, weight, own) : engine.convTranspose3d(x, weight, own);
   });
+}
+
+function layerOf(
+  kind: string,
+  { activation, layout = "channels-first" }: ConvLayerOptions,
+  parts: Omit<ConvolutionParts, "runWith" | "layout">,
+  runWith: ConvolutionParts["runWith"],
+): Module {
+  const { weight, bias } = parts;
+  const run = (x: Tensor, tail: Tail = {}): Tensor => runWith(x, parts, tail);
+  const isPlain = activation === undefined || activation === "none";
+  return makeModule(
+    { kind, parameters: bias ? { weight, bias } : { weight }, forward: (x) => run(x) },
+    isPlain ? { run, convolution: { ...parts, layout, runWith } } : undefined,
+  );
 }
 
 /** `[first, second / groups, ...kernel]` */

@@ -1,17 +1,18 @@
 /** Linear layers. */
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
-import type { Activation } from "../../calls/options.js";
 import { requireInteger } from "../../problem/geometry.js";
 import { biasUniform, heUniform } from "../initialisers.js";
 import { linear as product } from "../operations/linear.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import type { PlainActivation, Tail } from "./fusion.js";
 import { type Init, parameter, requireInit } from "./layer.js";
-import { defineModule, type Module } from "./module.js";
+import { makeModule, type Module } from "./module.js";
 
 export interface LinearLayerOptions {
   /** Whether there is a bias. True when absent. */
   readonly bias?: boolean;
   /** Applied to the result, in the same pass. None when absent. */
-  readonly activation?: Exclude<Activation<never>, { readonly name: "prelu" }>;
+  readonly activation?: PlainActivation;
 }
 const OPTIONS = optionKeys<LinearLayerOptions>({ bias: 1, activation: 1 }, { boolean: "bias", string: "activation" });
 
@@ -30,9 +31,13 @@ export function linear(init: Init, inputs: number, outputs: number, options: Lin
     options.bias === false ? undefined : parameter(init, biasUniform(outputs, shape, init.random), [outputs]);
   const { activation } = options;
   const call = { ...(bias && { bias }), ...(activation !== undefined && { activation }) };
-  return defineModule({
-    kind: `linear${activation === undefined ? "" : `, ${typeof activation === "string" ? activation : activation.name}`}`,
-    parameters: bias ? { weight, bias } : { weight },
-    forward: (x) => product(x, weight, call),
-  });
+  const run = (x: Tensor, tail: Tail = {}): Tensor => product(x, weight, { ...call, ...tail });
+  return makeModule(
+    {
+      kind: `linear${activation === undefined ? "" : `, ${typeof activation === "string" ? activation : activation.name}`}`,
+      parameters: bias ? { weight, bias } : { weight },
+      forward: (x) => run(x),
+    },
+    { run: activation === undefined ? run : undefined },
+  );
 }

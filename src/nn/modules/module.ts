@@ -3,6 +3,7 @@ import { ConvError, require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { requireTensor, type Tensor } from "../../tensor/tensor.js";
 import { tapeOf } from "../tape/step.js";
+import type { Fusion } from "./fusion.js";
 
 /** A layer, or a network of layers. {@link defineModule} makes one. */
 export interface Module {
@@ -26,6 +27,8 @@ export interface Module {
    * @throws ArgumentError, with the path of the layer: "in layer layer1.0.conv1: ...".
    */
   forward(x: Tensor): Tensor;
+  /** How it shares a pass with its neighbours, which calls no `forward`; of the library's own layers. */
+  readonly fusion?: Fusion<Module> | undefined;
 }
 
 /** What a module is made from. */
@@ -63,6 +66,11 @@ export function requireModule(name: string, value: unknown): asserts value is Mo
  * to the engine's scope.
  */
 export function defineModule(parts: ModuleParts): Module {
+  return makeModule(parts, undefined);
+}
+
+/** A layer that may share a pass with its neighbours. */
+export function makeModule(parts: ModuleParts, fusion: Fusion<Module> | undefined): Module {
   requireOptions(parts, PARTS, "module");
   const { kind, parameters = {}, buffers = {}, children = {}, forward } = parts;
   require(typeof forward === "function", () => `forward is ${show(forward)}; expected a function of a tensor`);
@@ -77,22 +85,28 @@ export function defineModule(parts: ModuleParts): Module {
     children,
     training: true,
     frozen: false,
+    fusion,
     forward(x) {
-      requireTensor("x", x);
-      const tape = tapeOf(x);
-      tape?.enter(this);
-      try {
-        const y = forward(x, this);
-        requireTensor(`the result of ${kind}`, y);
-        return y;
-      } catch (error) {
-        if (error instanceof ConvError) error.message = inLayer(this.name, error.message);
-        throw error;
-      } finally {
-        tape?.leave();
-      }
+      return runAs(this, x, () => forward(x, this));
     },
   };
+}
+
+/** Computes a module's result: what is recorded is the module's, and errors name it. */
+export function runAs(module: Module, x: Tensor, compute: () => Tensor): Tensor {
+  requireTensor("x", x);
+  const tape = tapeOf(x);
+  tape?.enter(module);
+  try {
+    const y = compute();
+    requireTensor(`the result of ${module.kind}`, y);
+    return y;
+  } catch (error) {
+    if (error instanceof ConvError) error.message = inLayer(module.name, error.message);
+    throw error;
+  } finally {
+    tape?.leave();
+  }
 }
 
 const IN_LAYER = "in layer ";

@@ -1,20 +1,21 @@
 /** Layers that normalise. */
 import { require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
-import type { Activation } from "../../calls/options.js";
 import { requireInteger } from "../../problem/geometry.js";
 import type { Layout } from "../../problem/layout.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { batchNorm as normalizeBatch } from "../operations/batchNorm.js";
 import { groupNorm as normalizeGroups } from "../operations/groupNorm.js";
+import { runBoth, runFolded } from "./convNorm.js";
+import type { PlainActivation, Tail } from "./fusion.js";
 import { type Init, parameter, requireInit } from "./layer.js";
-import { defineModule, type Module } from "./module.js";
+import { makeModule, type Module } from "./module.js";
 
 export interface NormLayerOptions {
   /** Added to the variance, 1e-5 when absent. */
   readonly eps?: number;
   /** Applied to the result, in the same pass. None when absent. */
-  readonly activation?: Exclude<Activation<never>, { readonly name: "prelu" }>;
+  readonly activation?: PlainActivation;
   /** "channels-first" when absent. */
   readonly layout?: Layout;
 }
@@ -39,15 +40,26 @@ export function batchNorm(init: Init, channels: number, options: BatchNormLayerO
   const { weight, bias } = affine(init, channels);
   const buffers = { running_mean: constant(init, channels, 0), running_var: constant(init, channels, 1) };
   const { running_mean: runningMean, running_var: runningVar } = buffers;
-  return defineModule({
-    kind: "batchNorm",
-    parameters: { weight, bias },
-    buffers,
-    forward(x, { training, frozen }) {
-      return normalizeBatch(x, { weight, bias, runningMean, runningVar, training: training && !frozen, ...options });
+  const { eps = 1e-5, activation, layout = "channels-first" } = options;
+  const values = { weight, bias, runningMean, runningVar };
+  const byBatch = ({ training, frozen }: Module): boolean => training && !frozen;
+  const run = (x: Tensor, tail: Tail, self: Module): Tensor =>
+    normalizeBatch(x, { ...values, training: byBatch(self), ...options, ...tail });
+  return makeModule(
+    { kind: "batchNorm", parameters: { weight, bias }, buffers, forward: (x, self) => run(x, {}, self) },
+    {
+      run: isPlain(activation) ? run : undefined,
+      runBehind(layer, x, tail, self) {
+        const isFolded = !byBatch(self) && layer.fusion?.convolution?.layout === layout;
+        const own = activation === undefined || isPlain(activation) ? tail : { activation };
+        const y = isFolded ? runFolded(layer, self, { ...values, eps }, x, own) : undefined;
+        return y ?? runBoth(layer, self, x, tail);
+      },
     },
-  });
+  );
 }
+
+const isPlain = (activation: PlainActivation | undefined): boolean => activation === undefined || activation === "none";
 
 /** Group norm: each sample by itself, its channels in so many groups. `weight` begins as ones, `bias` as zeros. */
 export function groupNorm(init: Init, groups: number, channels: number, options: NormLayerOptions = {}): Module {
@@ -59,11 +71,11 @@ export function groupNorm(init: Init, groups: number, channels: number, options:
     return `channels is ${show(channels)}; expected a multiple of groups = ${String(groups)}`;
   });
   const { weight, bias } = affine(init, channels);
-  return defineModule({
-    kind: `groupNorm, ${String(groups)} groups`,
-    parameters: { weight, bias },
-    forward: (x) => normalizeGroups(x, groups, { weight, bias, ...options }),
-  });
+  const run = (x: Tensor, tail: Tail = {}): Tensor => normalizeGroups(x, groups, { weight, bias, ...options, ...tail });
+  return makeModule(
+    { kind: `groupNorm, ${String(groups)} groups`, parameters: { weight, bias }, forward: (x) => run(x) },
+    { run: isPlain(options.activation) ? run : undefined },
+  );
 }
 
 const affine = (init: Init, channels: number): { readonly weight: Tensor; readonly bias: Tensor } => ({

@@ -1,7 +1,6 @@
 /** Layers without parameters. */
 import { require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
-import type { Activation } from "../../calls/options.js";
 import { readActivation } from "../../problem/activation.js";
 import type { Layout } from "../../problem/layout.js";
 import { activate } from "../operations/activate.js";
@@ -10,14 +9,16 @@ import { globalAveragePool } from "../operations/pooling/globalPool.js";
 import { maxPool2d, type MaxPoolOptions } from "../operations/pooling/maxPool.js";
 import { flatten as flattenTensor } from "../operations/reshape.js";
 import { interpolate, type InterpolateOptions } from "../operations/resizing/interpolate.js";
-import { defineModule, type Module } from "./module.js";
+import type { PlainActivation } from "./fusion.js";
+import { defineModule, makeModule, type Module } from "./module.js";
 
-type Plain = Exclude<Activation<never>, { readonly name: "prelu" }>;
-
-/** An activation on its own: `activation("silu")`. That of a layer before it costs no pass: its option `activation`. */
-export function activation(name: Plain): Module {
+/**
+ * An activation on its own: `activation("silu")`. Behind a layer in `sequential` it costs no pass, as that layer's option `activation`
+ * does not.
+ */
+export function activation(name: PlainActivation): Module {
   require((name as unknown) !== undefined, () => 'activation is undefined; expected one by name: "relu"');
-  return defineModule({ kind: readActivation(name).name, forward: (x) => activate(x, name) });
+  return makeModule({ kind: readActivation(name).name, forward: (x) => activate(x, name) }, { isActivation: name });
 }
 
 export const relu = (): Module => activation("relu");

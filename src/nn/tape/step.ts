@@ -42,6 +42,8 @@ export interface StepTape extends CallTape {
   /** What is recorded from here on is a layer's, until {@link leave}. */
   enter(layer: { readonly name: string }): void;
   leave(): void;
+  /** Of a tape that records no gradients, but what runs: a layer was part of the pass that made y. */
+  absorb?(layer: { readonly name: string }, y: Tensor): void;
 }
 
 /** The tape that records what is computed from a tensor; undefined while none does. */
