@@ -5,6 +5,7 @@
 import type { Activation } from "../problem/activation.js";
 import type { Layout } from "../problem/layout.js";
 import type { Hyperparameters, Padding, PerAxis, TransposedSize } from "../problem/options.js";
+import type { PaddingMode } from "../problem/padding.js";
 import type { Rank } from "../problem/problem.js";
 import type { SafeTensor } from "./safeTensor.js";
 
@@ -43,6 +44,8 @@ export type PlainActivation = Exclude<Activation<never>, { readonly name: "prelu
 type Value = string;
 /** A weight, by name. */
 type Weight = string;
+/** What arithmetic takes: a value, a number for all elements, or a weight that is broadcast to the other operand. */
+export type Operand = Value | number | { readonly weight: Weight };
 
 /** Of `convNd`, or of `convTransposeNd`, with their options. */
 export interface ConvolutionNode extends NodeBase {
@@ -87,9 +90,9 @@ export interface BatchNormNode extends NodeBase {
 
 export interface ArithmeticNode extends NodeBase {
   readonly op: "arithmetic";
-  readonly how: "add" | "sub" | "mul";
-  readonly a: Value;
-  readonly b: Value;
+  readonly how: "add" | "sub" | "mul" | "div";
+  readonly a: Operand;
+  readonly b: Operand;
   readonly layout: Layout;
   readonly activation?: PlainActivation;
 }
@@ -110,7 +113,12 @@ export interface PoolNode extends NodeBase {
     readonly stride: PerAxis;
     readonly padding: Padding;
     readonly layout: Layout;
+    readonly ceilMode?: boolean;
   };
+  /** Of largest values. 1 when absent. */
+  readonly dilation?: PerAxis;
+  /** Whether means count the padding's zeros. Not when absent. */
+  readonly countIncludePad?: boolean;
 }
 
 /** Over all positions. */
@@ -127,17 +135,51 @@ export interface ResizeNode extends NodeBase {
   readonly op: "interpolate";
   readonly x: Value;
   readonly options: {
-    readonly scaleFactor: PerAxis;
-    readonly mode: "nearest" | "linear" | "bilinear";
+    /** Either this or `size`. */
+    readonly scaleFactor?: readonly number[];
+    readonly size?: readonly number[];
+    readonly mode: "nearest" | "linear" | "bilinear" | "trilinear";
+    readonly coordinates?: "half-pixel" | "pytorch-half-pixel" | "align-corners" | "asymmetric";
+    readonly rounding?: "floor" | "ceil" | "prefer-floor" | "prefer-ceil";
     readonly layout: Layout;
   };
 }
 
-/** With zeros; where it is negative it crops. */
+/** Where it is negative it crops. */
 export interface PadNode extends NodeBase {
   readonly op: "pad";
   readonly x: Value;
   readonly padding: readonly (readonly [number, number])[];
+  /** "zeros", or `value` in their place, when absent. */
+  readonly paddingMode?: PaddingMode;
+  readonly value?: number;
+  readonly layout: Layout;
+}
+
+/** Channels into space. */
+export interface PixelShuffleNode extends NodeBase {
+  readonly op: "pixelShuffle";
+  readonly x: Value;
+  readonly factor: number;
+  readonly channelOrder: "CRD" | "DCR";
+  readonly layout: Layout;
+}
+
+/** Indices from `start` to `end`, without `end`, along an axis; negative ones count from the end, `undefined` is the end. */
+export interface SliceNode extends NodeBase {
+  readonly op: "slice";
+  readonly x: Value;
+  readonly axis: number;
+  readonly start: number;
+  readonly end: number | undefined;
+}
+
+export interface InstanceNormNode extends NodeBase {
+  readonly op: "instanceNorm";
+  readonly x: Value;
+  readonly weight: Weight;
+  readonly bias: Weight;
+  readonly eps: number;
   readonly layout: Layout;
 }
 
@@ -166,6 +208,9 @@ export type GraphNode =
   | GlobalPoolNode
   | ResizeNode
   | PadNode
+  | PixelShuffleNode
+  | SliceNode
+  | InstanceNormNode
   | SoftmaxNode
   | ReshapeNode;
 
@@ -173,7 +218,7 @@ export type GraphNode =
 export function valuesOf(node: GraphNode): readonly string[] {
   switch (node.op) {
     case "arithmetic":
-      return [node.a, node.b];
+      return [node.a, node.b].filter((operand) => typeof operand === "string");
     case "concat":
       return node.parts;
     default:
@@ -186,6 +231,7 @@ export function weightsOf(node: GraphNode): Readonly<Record<string, string>> {
   switch (node.op) {
     case "convolution":
     case "linear":
+    case "instanceNorm":
       return given({ weight: node.weight, bias: node.bias });
     case "batchNorm":
       return given({ weight: node.weight, bias: node.bias, running_mean: node.mean, running_var: node.variance });
@@ -193,10 +239,14 @@ export function weightsOf(node: GraphNode): Readonly<Record<string, string>> {
       return typeof node.activation === "object" && node.activation.name === "prelu"
         ? { weight: node.activation.slope }
         : {};
+    case "arithmetic":
+      return given({ weight: weightIn(node.a) ?? weightIn(node.b) });
     default:
       return {};
   }
 }
+
+const weightIn = (operand: Operand): string | undefined => (typeof operand === "object" ? operand.weight : undefined);
 
 const given = (names: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(names).flatMap(([role, name]) => (name === undefined ? [] : [[role, name]])));

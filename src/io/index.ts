@@ -12,5 +12,6 @@ export { FileError } from "../base/fileError.js";
 export type * from "./graph.js";
 export { readSafetensors, type SafeTensors, streamSafetensors, writeSafetensors } from "./safetensors.js";
 export { floatTensor, floatValues, type SafeDType, type SafeTensor } from "./safeTensor.js";
+export { readOnnx } from "./onnx/readOnnx.js";
 export { readLayersModel } from "./tfjs/layersModel.js";
 export type { ShardSource } from "./tfjs/manifest.js";

@@ -1,26 +1,41 @@
-/** Batch norms by running statistics, folded into the convolutions and linear layers before them. */
-import type { BatchNormNode, ConvolutionNode, Graph, GraphNode, LinearNode } from "../../io/graph.js";
+/** Batch norms, and constants that are multiplied and added, as part of the convolutions and linear layers before them. */
+import type { ArithmeticNode, BatchNormNode, ConvolutionNode, Graph, GraphNode, LinearNode } from "../../io/graph.js";
 import { floatTensor, floatValues, type SafeTensor } from "../../io/safeTensor.js";
 import { readersOf } from "./readers.js";
 
 type Product = ConvolutionNode | LinearNode;
+type Weights = Map<string, SafeTensor>;
+
+/** `factor * x + offset` of each channel. */
+interface Affine {
+  readonly factor: (channel: number) => number;
+  readonly offset: (channel: number) => number;
+}
 
 /**
- * The graph with fewer operations: of a convolution, or a linear layer, whose result a batch norm alone reads, filters and bias do both:
- * `weight * factor` and `(bias - mean) * factor + norm.bias` for `factor = norm.weight / sqrt(variance + eps)` (Jacob et al., 2018), in
- * float64. Weights that several operations share stay as they are.
+ * The graph with fewer operations: of a convolution, or a linear layer, whose result is read by a batch norm or by arithmetic with
+ * constants of each channel alone, filters and bias do both: `weight * factor` and `bias * factor + offset`, in float64. A norm has
+ * `factor = weight / sqrt(variance + eps)` and `offset = bias - mean * factor` (Jacob et al., 2018). Weights that several operations share
+ * stay as they are.
  */
 export function foldNorms(graph: Graph): Graph {
   const readers = readersOf(graph);
   const uses = new Map<string, number>();
-  for (const node of graph.nodes) if (isProduct(node)) uses.set(node.weight, (uses.get(node.weight) ?? 0) + 1);
+  for (const node of graph.nodes)
+    if (isProduct(node)) for (const name of [node.weight, node.bias ?? ""]) uses.set(name, (uses.get(name) ?? 0) + 1);
   const weights = new Map(graph.weights);
+  // Biases that folding made are nobody else's.
+  const isOwn = ({ weight, bias = "" }: Product): boolean =>
+    uses.get(weight) === 1 && (bias === "" || (uses.get(bias) ?? 1) === 1);
   const products = new Map<string, Product>();
   const nodes: GraphNode[] = [];
   for (const node of graph.nodes) {
-    const before = node.op === "batchNorm" && readers.get(node.x) === 1 ? products.get(node.x) : undefined;
-    if (node.op === "batchNorm" && before && before.activation === undefined && uses.get(before.weight) === 1) {
-      const folded = fold(before, node, weights);
+    const x = affineInput(node);
+    const before = x !== undefined && readers.get(x) === 1 ? products.get(x) : undefined;
+    const affine =
+      before && before.activation === undefined && isOwn(before) ? affineOf(node, before, weights) : undefined;
+    if (before && affine) {
+      const folded = fold(before, node, affine, weights);
       nodes[nodes.indexOf(before)] = folded;
       products.set(folded.output, folded);
     } else {
@@ -33,30 +48,80 @@ export function foldNorms(graph: Graph): Graph {
 
 const isProduct = (node: GraphNode): node is Product => node.op === "convolution" || node.op === "linear";
 
-function fold(product: Product, norm: BatchNormNode, weights: Map<string, SafeTensor>): Product {
-  const valuesOf = (name: string | undefined, missing: number): ((channel: number) => number) => {
-    const tensor = name === undefined ? undefined : weights.get(name);
-    const values = tensor && floatValues(tensor);
-    return (channel) => values?.[channel] ?? missing;
-  };
-  const [mean, variance] = [valuesOf(norm.mean, 0), valuesOf(norm.variance, 1)];
-  const [gamma, beta] = [valuesOf(norm.weight, 1), valuesOf(norm.bias, 0)];
-  const bias = valuesOf(product.bias, 0);
+/** What it is an affine function of, if it is one. */
+function affineInput(node: GraphNode): string | undefined {
+  if (node.op === "batchNorm") return node.x;
+  if (node.op !== "arithmetic") return undefined;
+  const { a, b } = node;
+  if (typeof a === "string") return typeof b === "string" ? undefined : a;
+  return typeof b === "string" && node.how !== "div" ? b : undefined;
+}
+
+function affineOf(node: GraphNode, product: Product, weights: Weights): Affine | undefined {
+  if (node.op === "batchNorm") return normOf(node, weights);
+  return node.op === "arithmetic" ? arithmeticOf(node, product, weights) : undefined;
+}
+
+function normOf(norm: BatchNormNode, weights: Weights): Affine {
+  const [mean, variance] = [valuesOf(norm.mean, 0, weights), valuesOf(norm.variance, 1, weights)];
+  const [gamma, beta] = [valuesOf(norm.weight, 1, weights), valuesOf(norm.bias, 0, weights)];
   const factor = (channel: number): number => gamma(channel) / Math.sqrt(variance(channel) + norm.eps);
+  return { factor, offset: (channel) => beta(channel) - mean(channel) * factor(channel) };
+}
+
+function arithmeticOf({ how, a, b }: ArithmeticNode, product: Product, weights: Weights): Affine | undefined {
+  const isFirst = typeof a === "string";
+  const constant = isFirst ? b : a;
+  if (typeof constant === "string") return undefined;
+  const value = typeof constant === "number" ? () => constant : channelValues(constant.weight, product, weights);
+  if (!value) return undefined;
+  const one = (): number => 1;
+  const zero = (): number => 0;
+  switch (how) {
+    case "add":
+      return { factor: one, offset: value };
+    case "sub":
+      return isFirst ? { factor: one, offset: (c) => -value(c) } : { factor: () => -1, offset: value };
+    case "mul":
+      return { factor: value, offset: zero };
+    case "div":
+      return { factor: (c) => 1 / value(c), offset: zero };
+  }
+}
+
+function valuesOf(name: string | undefined, missing: number, weights: Weights): (channel: number) => number {
+  const tensor = name === undefined ? undefined : weights.get(name);
+  const values = tensor && floatValues(tensor);
+  return (channel) => values?.[channel] ?? missing;
+}
+
+/** A weight's value of a channel of the result, where it has one a channel and is the same at all positions. */
+function channelValues(name: string, product: Product, weights: Weights): ((channel: number) => number) | undefined {
+  const tensor = weights.get(name);
+  if (!tensor) return undefined;
+  const { shape } = tensor;
+  // From the last axis on: positions come behind channels that come first.
+  const behind = product.op === "linear" || product.options.layout === "channels-last" ? 0 : product.rank;
+  const channelAxis = shape.length - 1 - behind;
+  const [channels] = outChannels(product, weights.get(product.weight)?.shape ?? []);
+  const fits = shape.every((extent, axis) => extent === (axis === channelAxis ? channels : 1));
+  return fits && channelAxis >= 0 ? valuesOf(name, 0, weights) : undefined;
+}
+
+function fold(product: Product, node: GraphNode, { factor, offset }: Affine, weights: Weights): Product {
   const filters = weights.get(product.weight);
   if (!filters) throw new Error(`there is no weight ${product.weight}`);
   const { shape } = filters;
   const values = floatValues(filters);
   const [channels, channelOf] = outChannels(product, shape);
+  const bias = valuesOf(product.bias, 0, weights);
+  const biases = Float32Array.from({ length: channels }, (_, c) => bias(c) * factor(c) + offset(c));
   for (let i = 0; i < values.length; i++) values[i] *= factor(channelOf(i));
-  const biases = Float32Array.from({ length: channels }, (_, channel) => {
-    return (bias(channel) - mean(channel)) * factor(channel) + beta(channel);
-  });
-  const biasName = product.bias ?? product.weight.replace(/weight$/, "bias");
+  const biasName = product.bias ?? `${product.weight.replace(/\.weight$/, "")}.bias`;
   weights.set(product.weight, floatTensor(values, shape));
   weights.set(biasName, floatTensor(biases, [channels]));
-  const { activation, output } = norm;
-  return { ...product, bias: biasName, output, ...(activation !== undefined && { activation }) };
+  const activation = "activation" in node && node.op !== "activation" ? node.activation : undefined;
+  return { ...product, bias: biasName, output: node.output, ...(activation !== undefined && { activation }) };
 }
 
 /** How many there are, and that of a weight. Those of transposed convolutions are on the second axis, within each group of inputs. */

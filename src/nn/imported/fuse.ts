@@ -47,6 +47,7 @@ interface Fused {
 function withSum(node: GraphNode, stepBefore: StepBefore): Fused | undefined {
   if (node.op !== "arithmetic" || node.how !== "add" || node.a === node.b) return undefined;
   const { a, b, layout, activation, output } = node;
+  if (typeof a !== "string" || typeof b !== "string") return undefined;
   for (const [before, value] of [
     [b, a],
     [a, b],
@@ -76,6 +77,7 @@ const appliesActivation = (node: GraphNode): boolean =>
   node.op === "convolution" ||
   node.op === "linear" ||
   node.op === "batchNorm" ||
+  node.op === "instanceNorm" ||
   (node.op === "arithmetic" && node.how === "add");
 
 /** All that a step reads. */

@@ -10,13 +10,15 @@ import { coreOf, showShape } from "../core/operation.js";
 import { defineModule, type Module } from "../modules/module.js";
 import { foldNorms } from "./fold.js";
 import { type FusedStep, fuseSteps, readBy } from "./fuse.js";
+import { namePatterns } from "./patterns.js";
 import { runStep, valueOf } from "./runStep.js";
 
 export interface LoadModelOptions {
   /** Of the weights, and of what the model takes: "float32" when absent. */
   readonly dtype?: DType;
   /**
-   * Whether batch norms become part of the layers before them: quicker, and no longer there to be trained. True when absent.
+   * Whether batch norms, and constants that are multiplied and added, become part of the layers before them: quicker, and no longer there
+   * to be trained. True when absent.
    */
   readonly foldNorms?: boolean;
 }
@@ -53,7 +55,8 @@ export function loadModel(engine: Engine, graph: Graph, options: LoadModelOption
   const dtype = readDType(options.dtype);
   const { foldNorms: folds = true } = options;
   require(typeof folds === "boolean", () => `foldNorms is ${show(folds)}; expected true or false`);
-  const planned = folds ? foldNorms(graph) : graph;
+  const named = namePatterns(graph);
+  const planned = folds ? foldNorms(named) : named;
   const steps = fuseSteps(planned);
   const weights = new Map<string, Tensor>();
   const weight = (name: string): Tensor => {

@@ -1,15 +1,24 @@
 /** Runs an operation of a graph, with what is fused into it. */
 import type { Engine } from "../../api/engine.js";
 import { require, show } from "../../base/errors.js";
-import type { ActivationNode, ConvolutionNode, GraphNode, LinearNode, PlainActivation } from "../../io/graph.js";
+import type {
+  ActivationNode,
+  ConvolutionNode,
+  GraphNode,
+  LinearNode,
+  Operand,
+  PlainActivation,
+} from "../../io/graph.js";
 import { makeProblem } from "../../problem/problem.js";
 import { makeTransposedProblem } from "../../problem/transposed.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { activate } from "../operations/activate.js";
-import { add, mul, sub } from "../operations/arithmetic.js";
+import { add, div, mul, sub } from "../operations/arithmetic.js";
 import { batchNorm } from "../operations/batchNorm.js";
-import { concat } from "../operations/concat.js";
+import { concat, slice } from "../operations/concat.js";
+import { instanceNorm } from "../operations/groupNorm.js";
 import { linear } from "../operations/linear.js";
+import { pixelShuffle } from "../operations/pixelShuffle.js";
 import { avgPool1d, avgPool2d, avgPool3d } from "../operations/pooling/averagePool.js";
 import { globalAveragePool, globalMaxPool } from "../operations/pooling/globalPool.js";
 import { maxPool1d, maxPool2d, maxPool3d } from "../operations/pooling/maxPool.js";
@@ -57,16 +66,31 @@ export function runStep({ node, residual, activation = "none" }: FusedStep, cont
         activation,
       });
     case "arithmetic": {
-      const [a, b] = [value(node.a), value(node.b)];
+      const operand = (one: Operand): Tensor | number => {
+        if (typeof one === "number") return one;
+        return typeof one === "string" ? value(one) : weight(one.weight);
+      };
+      const [a, b] = [operand(node.a), operand(node.b)];
       if (node.how === "add") return add(a, b, { layout: node.layout, activation });
-      return (node.how === "sub" ? sub : mul)(a, b, { layout: node.layout });
+      return { sub, mul, div }[node.how](a, b, { layout: node.layout });
     }
+    case "instanceNorm":
+      return instanceNorm(value(node.x), {
+        weight: weight(node.weight),
+        bias: weight(node.bias),
+        eps: node.eps,
+        layout: node.layout,
+        activation,
+      });
     default:
       return runPlain(node, value);
   }
 }
 
-type PlainNode = Exclude<GraphNode, { op: "convolution" | "linear" | "activation" | "batchNorm" | "arithmetic" }>;
+type PlainNode = Exclude<
+  GraphNode,
+  { op: "convolution" | "linear" | "activation" | "batchNorm" | "arithmetic" | "instanceNorm" }
+>;
 
 /** What has neither weights nor anything fused. */
 function runPlain(node: PlainNode, value: StepContext["value"]): Tensor {
@@ -75,9 +99,13 @@ function runPlain(node: PlainNode, value: StepContext["value"]): Tensor {
       return node.parts.length === 1 ? same(value(node.parts[0])) : concat(node.parts.map(value), node.axis);
     case "pool": {
       const at = node.rank - 1;
-      if (node.how === "max") return [maxPool1d, maxPool2d, maxPool3d][at](value(node.x), node.options);
-      // As TensorFlow and ONNX have it: padding does not count.
-      return [avgPool1d, avgPool2d, avgPool3d][at](value(node.x), { ...node.options, countIncludePad: false });
+      const { dilation, countIncludePad = false, options } = node;
+      if (node.how === "average")
+        return [avgPool1d, avgPool2d, avgPool3d][at](value(node.x), { ...options, countIncludePad });
+      return [maxPool1d, maxPool2d, maxPool3d][at](value(node.x), {
+        ...options,
+        ...(dilation !== undefined && { dilation }),
+      });
     }
     case "globalPool": {
       const y = (node.how === "max" ? globalMaxPool : globalAveragePool)(value(node.x), { layout: node.layout });
@@ -86,12 +114,22 @@ function runPlain(node: PlainNode, value: StepContext["value"]): Tensor {
       y.dispose();
       return flat;
     }
-    case "interpolate": {
-      const { scaleFactor, mode, layout } = node.options;
-      return interpolate(value(node.x), { scaleFactor, mode, layout });
+    case "interpolate":
+      return interpolate(value(node.x), node.options);
+    case "pad": {
+      const { x, padding, paddingMode = "zeros", value: beyond = 0, layout } = node;
+      return pad(value(x), { padding, paddingMode, value: beyond, layout });
     }
-    case "pad":
-      return pad(value(node.x), { padding: node.padding, layout: node.layout });
+    case "pixelShuffle": {
+      const { x, factor, channelOrder, layout } = node;
+      return pixelShuffle(value(x), factor, { channelOrder, layout });
+    }
+    case "slice": {
+      const x = value(node.x);
+      const extent = x.shape[node.axis < 0 ? node.axis + x.shape.length : node.axis];
+      const index = (at: number): number => Math.min(Math.max(at < 0 ? at + extent : at, 0), extent);
+      return slice(x, index(node.start), index(node.end ?? extent), node.axis);
+    }
     case "softmax":
       return softmax(value(node.x), node.axis);
     case "reshape": {

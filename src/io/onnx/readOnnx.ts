@@ -1,0 +1,166 @@
+/** Networks in ONNX's format. */
+import { ByteReader, type ByteSource } from "../../base/byteReader.js";
+import { FileError } from "../../base/fileError.js";
+import { show } from "../../base/errors.js";
+import type { Graph, GraphNode } from "../graph.js";
+import type { SafeTensor } from "../safeTensor.js";
+import { type Constant, type OnnxModel, type OnnxNode, readModel } from "./model.js";
+import { NodeReader } from "./node.js";
+import { BEFORE, type NodeParts, type Operator, OPERATORS } from "./operators.js";
+
+/** ONNX's own operators have no domain, or this one. */
+const OWN_DOMAINS = ["", "ai.onnx"];
+const CONSTANT = "Constant";
+
+/** Protocol buffers have no more. */
+const MOST_BYTES = 2 ** 31;
+
+/**
+ * Reads a network in ONNX's format: its nodes as operations, channels first, its initialisers and constants as weights.
+ *
+ * ```ts
+ * const model = loadModel(engine, await readOnnx(await file.arrayBuffer(), file.name)); // of webgpu-conv/nn
+ * ```
+ *
+ * @param file what messages call the file
+ * @throws FileError for a torn or damaged file, with the byte, and for operators and attributes that are not among those that are
+ *   supported: with the node, and what is
+ */
+export async function readOnnx(source: ByteSource, file = "model.onnx"): Promise<Graph> {
+  const reader = await ByteReader.open(source, file);
+  try {
+    return makeGraph(readModel(await reader.take(MOST_BYTES), file), file);
+  } finally {
+    await reader.close();
+  }
+}
+
+function makeGraph(model: OnnxModel, file: string): Graph {
+  const constants = new Map(model.initialisers);
+  for (const node of model.nodes)
+    if (node.kind === CONSTANT) constants.set(node.outputs[0] ?? "", constantOf(node, file));
+  const order = inOrder(model, constants, file);
+  for (const node of order) requireKnown(node, file);
+  const nodes: GraphNode[] = [];
+  const weights = new Map<string, SafeTensor>();
+  /** Values that a node only passes on. */
+  const sameAs = new Map<string, string>();
+  const resolved = (name: string): string => sameAs.get(name) ?? name;
+  for (const node of order) {
+    const inputs = node.inputs.map(resolved);
+    const reader = new NodeReader({ ...node, inputs }, model.opset, constants, weights, file);
+    const operator = OPERATORS[node.kind];
+    reader.requireKnown(operator.attributes);
+    add(node, operator, reader, nodes, sameAs);
+  }
+  for (const name of model.outputs)
+    if (constants.has(resolved(name)))
+      throw new FileError(file, 0, `has the constant ${show(name)} as a result; expected one that is computed`);
+  return {
+    file,
+    inputs: model.inputs.map(({ name, shape }) => ({ name, shape })),
+    outputs: model.outputs.map(resolved),
+    nodes,
+    weights,
+  };
+}
+
+/** The operations of a node: one after the other, or each of a result. */
+function add(
+  node: OnnxNode,
+  operator: Operator,
+  reader: NodeReader,
+  nodes: GraphNode[],
+  sameAs: Map<string, string>,
+): void {
+  const { name, kind, outputs } = node;
+  if (operator.results) {
+    const parts = operator.results(reader);
+    if (parts.length !== outputs.length)
+      throw reader.error(`has ${String(outputs.length)} results; expected ${String(parts.length)}`);
+    parts.forEach((part, i) => nodes.push({ ...part, name, kind, output: outputs[i] }));
+    return;
+  }
+  if (outputs.slice(1).some((output) => output !== ""))
+    throw reader.error(`has ${String(outputs.length)} results; expected one`);
+  const computed = operator.read(reader);
+  if ("same" in computed) {
+    sameAs.set(outputs[0], computed.same);
+    return;
+  }
+  computed.forEach((part, i) => {
+    const output = i === computed.length - 1 ? outputs[0] : within(outputs[0], i);
+    nodes.push({ ...(i === 0 ? part : after(part, within(outputs[0], i - 1))), name, kind, output });
+  });
+}
+
+/** A value within a node of several operations. */
+const within = (output: string, i: number): string => `${output}/${String(i)}`;
+
+/** The operation with the value before it in the place of {@link BEFORE}. */
+function after(part: NodeParts, before: string): NodeParts {
+  if (part.op === "arithmetic") return part.a === BEFORE ? { ...part, a: before } : part;
+  return part.op === "concat" || part.x !== BEFORE ? part : { ...part, x: before };
+}
+
+function constantOf(node: OnnxNode, file: string): Constant {
+  const { attributes, name } = node;
+  const { tensor } = attributes.get("value") ?? {};
+  if (tensor) return tensor;
+  const [float, integer] = [attributes.get("value_float")?.float, attributes.get("value_int")?.integer];
+  const [floats, integers] = [attributes.get("value_floats")?.floats, attributes.get("value_ints")?.integers];
+  if (float !== undefined) return { shape: [], values: Float32Array.of(float) };
+  if (integer !== undefined) return { shape: [], values: Float64Array.of(integer) };
+  if (floats) return { shape: [floats.length], values: Float32Array.from(floats) };
+  if (integers) return { shape: [integers.length], values: Float64Array.from(integers) };
+  throw new FileError(
+    file,
+    0,
+    `node ${show(name)} (${CONSTANT}) has ${show([...attributes.keys()])}; expected value, of numbers`,
+  );
+}
+
+function requireKnown({ name, kind, domain }: OnnxNode, file: string): void {
+  if (!OWN_DOMAINS.includes(domain) || !Object.hasOwn(OPERATORS, kind)) {
+    const full = OWN_DOMAINS.includes(domain) ? kind : `${domain}.${kind}`;
+    throw new FileError(
+      file,
+      0,
+      `node ${show(name)} is a ${full}, which is not supported; expected one of ${Object.keys(OPERATORS).join(", ")}`,
+    );
+  }
+}
+
+/** The nodes that the results need, each after those that it reads. */
+function inOrder(
+  { nodes, inputs, outputs }: OnnxModel,
+  constants: ReadonlyMap<string, Constant>,
+  file: string,
+): OnnxNode[] {
+  const makers = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  const given = new Set(inputs.map(({ name }) => name));
+  if (outputs.length === 0) throw new FileError(file, 0, "has no results; expected at least one");
+  const order: OnnxNode[] = [];
+  const state = new Map<OnnxNode, "open" | "done">();
+  // Without recursion: a file may nest as deep as it likes.
+  const stack = [...outputs].reverse().map((value) => ({ value, leaves: false }));
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    const { value, leaves } = next;
+    if (value === "" || given.has(value) || constants.has(value)) continue;
+    const node = makers.get(value);
+    if (!node) throw new FileError(file, 0, `reads ${show(value)}, which no node computes`);
+    if (leaves) {
+      state.set(node, "done");
+      order.push(node);
+    } else if (state.get(node) === "open") {
+      throw new FileError(file, 0, `has a loop through node ${show(node.name)} (${node.kind})`);
+    } else if (!state.has(node)) {
+      state.set(node, "open");
+      stack.push(
+        { value, leaves: true },
+        ...[...node.inputs].reverse().map((input) => ({ value: input, leaves: false })),
+      );
+    }
+  }
+  return order;
+}
