@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { inFewFiles, library, namespaceFile } from "./build/library.js";
+import { folderByFolder } from "./build/moduleOrder.js";
 import { pureModules } from "./build/pureModules.js";
 import { wgsl } from "./build/wgslPlugin.js";
 import { FLOAT16_VARIABLE } from "./test/run/commandLine.js";
@@ -184,7 +185,12 @@ function projects(): TestProjectInlineConfiguration[] {
  * in Chromium and Deno too.
  */
 export default defineConfig({
-  plugins: [wgsl(root), pureModules(), namespaceFile(resolve(root, "src/nn/modules/index.ts"), "layers.js")],
+  plugins: [
+    wgsl(root),
+    pureModules(),
+    namespaceFile(resolve(root, "src/nn/modules/index.ts"), "layers.js"),
+    folderByFolder(resolve(root, "src"), resolve(root, "src/index.ts")),
+  ],
   build: library(
     "dist",
     {
