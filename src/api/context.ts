@@ -58,8 +58,12 @@ export class Context<Core extends ForwardCore = EngineCore> {
 
   /** A tensor of another shape on the memory of `tensor`, which lives as long as either of them. */
   view(tensor: Tensor, shape: readonly number[]): Tensor {
-    const storage = this.storageOf(tensor);
-    return this.#own(this.core.lifetimes.share(shape, storage), storage);
+    return this.share(shape, this.storageOf(tensor));
+  }
+
+  /** A tensor on memory that other tensors have, or on a part of it. */
+  share(shape: readonly number[], part: TensorStorage): Tensor {
+    return this.#own(this.core.lifetimes.share(shape, part), part);
   }
 
   #own(hold: Hold, storage: TensorStorage): Tensor {

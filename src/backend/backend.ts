@@ -19,6 +19,25 @@ export interface TensorStorage {
   readonly bytes: number;
   /** What the bytes mean where they are an image's pixels; undefined where they are values of `dtype`. */
   readonly pixels?: Pixels | undefined;
+  /** Of a part: the storage whose memory it is in. Absent of a whole. */
+  readonly whole?: TensorStorage | undefined;
+  /** Of a part: its first element in the whole. */
+  readonly begin?: number;
+}
+
+/** The storage whose memory a part is in; of a whole itself. That memory's values, errors and life are those of its parts. */
+export const memoryOf = <Storage extends { readonly whole?: Storage | undefined }>(storage: Storage): Storage =>
+  storage.whole ?? storage;
+
+/** Neighbouring elements of a tensor, as a tensor. */
+export interface Part {
+  /** Its first element in the tensor that it is taken of. Its byte is a multiple of 256, which every device can bind. */
+  readonly begin: number;
+  readonly shape: readonly number[];
+  /** The operation that it is the result of: "slice". */
+  readonly name: string;
+  /** Makes it on a device (gpu/device/storagePart.ts). It comes with who takes parts: pages that only convolve do without. */
+  readonly onDevice: (storage: TensorStorage, part: Part) => TensorStorage;
 }
 
 /** The device an engine runs on. */
@@ -185,6 +204,8 @@ export interface Backend<Storage extends TensorStorage = TensorStorage> extends 
    * be of an earlier call; to release them is harmless.
    */
   runTensors(operation: TensorOperation, operands: Readonly<Record<string, Storage>>): Storage[];
+  /** A part of a storage, without a copy. What it is in must live as long. */
+  view(storage: Storage, part: Part): Storage;
   /** Undefined on the CPU. */
   readonly interop: Interop<Storage> | undefined;
   /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be uploaded. */

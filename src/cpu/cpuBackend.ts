@@ -5,6 +5,8 @@ import {
   type BackendMemory,
   countSpecials,
   type DeviceLoss,
+  memoryOf,
+  type Part,
   type RoleStorages,
   type SpecialValues,
   type TensorStorage,
@@ -34,11 +36,14 @@ const NO_CONSTANTS = optionKeys({});
 class CpuStorage implements TensorStorage {
   readonly values: Float32Array<ArrayBuffer>;
   readonly dtype: DType;
+  readonly whole: CpuStorage | undefined;
+  readonly begin: number;
 
-  constructor(values: StoredValues, size: number, dtype: DType) {
-    this.values = new Float32Array(size);
+  constructor(values: Float32Array<ArrayBuffer>, dtype: DType, whole?: CpuStorage, begin = 0) {
+    this.values = values;
     this.dtype = dtype;
-    this.write(values);
+    this.whole = whole;
+    this.begin = begin;
   }
 
   write(values: StoredValues): void {
@@ -110,6 +115,11 @@ export class CpuBackend implements Backend<CpuStorage> {
     });
   }
 
+  view(storage: CpuStorage, { begin, shape }: Part): CpuStorage {
+    const values = storage.values.subarray(begin, begin + product(shape));
+    return new CpuStorage(values, storage.dtype, memoryOf(storage), storage.begin + begin);
+  }
+
   read(storage: CpuStorage): Promise<Float32Array<ArrayBuffer>> {
     return Promise.resolve(storage.values.slice());
   }
@@ -164,7 +174,8 @@ export class CpuBackend implements Backend<CpuStorage> {
   }
 
   #store(values: StoredValues, size: number, dtype: DType): CpuStorage {
-    const storage = new CpuStorage(values, size, dtype);
+    const storage = new CpuStorage(new Float32Array(size), dtype);
+    storage.write(values);
     this.#liveBytes += storage.bytes;
     return storage;
   }

@@ -1,5 +1,5 @@
 /** A WebGPU device as the backend of a whole engine: with images, clocks, and callers' buffers and encoders. */
-import { type Backend, countSpecials, type SpecialValues, type Timing } from "../backend/backend.js";
+import { type Backend, countSpecials, type Part, type SpecialValues, type Timing } from "../backend/backend.js";
 import type { Wait } from "../backend/wait.js";
 import { loadLazily } from "../base/lazy.js";
 import type { TensorOperation } from "../planning/tensorOperation.js";
@@ -27,6 +27,10 @@ export class GpuBackend extends CoreGpuBackend implements Backend<GpuStorage> {
 
   runTensors(operation: TensorOperation, operands: Readonly<Record<string, GpuStorage>>): GpuStorage[] {
     return runTensorOperation(this.parts, operation, operands);
+  }
+
+  view(storage: GpuStorage, part: Part): GpuStorage {
+    return part.onDevice(storage, part) as GpuStorage;
   }
 
   pixelOrder(image: ImageSource): PixelOrder {

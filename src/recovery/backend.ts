@@ -1,5 +1,5 @@
 /** The backend of a whole engine that gets over the loss of its device: images, sequences, and callers' buffers and encoders. */
-import type { Backend, Interop, Sequence, SpecialValues, Timing } from "../backend/backend.js";
+import type { Backend, Interop, Part, Sequence, SpecialValues, Timing } from "../backend/backend.js";
 import type { DrawTarget, Planes } from "../backend/draw.js";
 import { DeviceError, DeviceLostError } from "../base/errors.js";
 import type { GPUBuffer, GPUCommandEncoder } from "../base/webgpuTypes.js";
@@ -10,6 +10,7 @@ import { RecoveringCoreBackend } from "./coreBackend.js";
 import { Recipe } from "./recipe.js";
 import { RecoveringSequence, replay } from "./sequence.js";
 import { RecoverableStorage } from "./storage.js";
+import { RecoverablePart } from "./storagePart.js";
 
 export class RecoveringBackend extends RecoveringCoreBackend<Backend> implements Backend<RecoverableStorage> {
   readonly interop: Interop<RecoverableStorage> = {
@@ -35,6 +36,10 @@ export class RecoveringBackend extends RecoveringCoreBackend<Backend> implements
       },
     });
     return results;
+  }
+
+  view(storage: RecoverableStorage, part: Part): RecoverableStorage {
+    return new RecoverablePart(storage, part, (whole, own) => this.recoverer.inner.view(whole, own));
   }
 
   pixelOrder(image: ImageSource): PixelOrder {

@@ -1,11 +1,12 @@
 /** A backend that gets over the loss of its device. It has what forward passes need; {@link RecoveringBackend} adds the rest. */
-import type {
-  AdapterDescription,
-  BackendMemory,
-  CoreBackend,
-  DeviceLoss,
-  RoleStorages,
-  TensorStorage,
+import {
+  type AdapterDescription,
+  type BackendMemory,
+  type CoreBackend,
+  type DeviceLoss,
+  memoryOf,
+  type RoleStorages,
+  type TensorStorage,
 } from "../backend/backend.js";
 import type { KernelVerdicts } from "../backend/kernelFault.js";
 import type { Wait } from "../backend/wait.js";
@@ -19,7 +20,7 @@ import { type ConvOperation, resultRoles, shapeOfRole } from "../problem/operati
 import type { Selection } from "../solvers/choose.js";
 import { onDevice, type Recipe, type RunStep } from "./recipe.js";
 import { Recoverer } from "./recoverer.js";
-import { lostAmong, RecoverableStorage } from "./storage.js";
+import { bytesOf, lostAmong, RecoverableStorage } from "./storage.js";
 
 export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implements CoreBackend<RecoverableStorage> {
   protected readonly recoverer: Recoverer<Own>;
@@ -170,8 +171,10 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
     });
   }
 
-  async snapshot(storages: readonly RecoverableStorage[]): Promise<void> {
+  /** Of a part the whole is copied. */
+  async snapshot(given: readonly RecoverableStorage[]): Promise<void> {
     await this.recoverer.inOrder(async () => {
+      const storages = [...new Set(given.map(memoryOf))];
       const inners = storages.map((storage) => storage.withValues());
       const before = storages.map(({ version, copy }) => ({ version, copy }));
       // All are recorded before anything is awaited: the copies are of one moment.
@@ -191,12 +194,7 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
 
   async write(storage: RecoverableStorage, values: StoredValues): Promise<void> {
     await this.recoverer.inOrder(async () => {
-      storage.version++;
-      if (storage.keeps) {
-        storage.copy = bytesOf(values);
-        storage.isSnapshot = false;
-        if (storage.copiedVersion !== undefined) storage.copiedVersion = storage.version;
-      }
+      storage.noteWritten(values);
       try {
         await this.#write(storage, values);
       } catch (error) {
@@ -210,6 +208,8 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
 
   async #write(storage: RecoverableStorage, values: StoredValues): Promise<void> {
     const { inner } = storage;
+    // What is beside a part would still be lost.
+    if (!inner && storage.whole) storage.withValues();
     if (!inner) this.#upload(storage, values);
     // What is called next reads these values. Should the device be lost before they arrive, that sets the error again.
     storage.error = undefined;
@@ -263,10 +263,6 @@ export class RecoveringCoreBackend<Own extends CoreBackend = CoreBackend> implem
     this.recoverer.storages.add(storage);
     return storage;
   }
-}
-
-function bytesOf(values: StoredValues): ArrayBuffer {
-  return values.slice().buffer;
 }
 
 function bytesFrom(backend: CoreBackend, storage: TensorStorage): Promise<ArrayBuffer> {

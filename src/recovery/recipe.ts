@@ -1,5 +1,5 @@
 /** What a sequence records, so that it can be recorded once more on another device. */
-import type { TensorStorage } from "../backend/backend.js";
+import { memoryOf, type TensorStorage } from "../backend/backend.js";
 import type { AnyBackend, RecoverableStorage } from "./storage.js";
 
 /** An operation, on whichever device. */
@@ -48,7 +48,7 @@ export class Recipe {
   /** What it reads and does not make. */
   get operands(): ReadonlySet<RecoverableStorage> {
     const read = this.steps.flatMap((step) => ("run" in step ? Object.values(step.operands) : []));
-    return new Set(read.filter((storage) => !this.#made.has(storage)));
+    return new Set(read.map(memoryOf).filter((storage) => !this.#made.has(storage)));
   }
 
   /** What it makes and does not give back. */

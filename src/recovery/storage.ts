@@ -47,6 +47,8 @@ export class RecoverableStorage implements TensorStorage {
   error: Error | undefined;
   /** Whether the tensor was disposed of. */
   released = false;
+  readonly whole: RecoverableStorage | undefined;
+  readonly begin: number = 0;
   readonly #stack = stackHere();
 
   constructor(description: Description, inner?: TensorStorage) {
@@ -75,6 +77,19 @@ export class RecoverableStorage implements TensorStorage {
   /** The copy, where it is of the values that the device has now. */
   get currentCopy(): ArrayBuffer | undefined {
     return this.copiedVersion === this.version ? this.copy : undefined;
+  }
+
+  /** The host replaces the values. */
+  noteWritten(values: StoredValues): void {
+    this.version++;
+    if (this.keeps) this.keepWritten(bytesOf(values));
+  }
+
+  /** Bytes that the host wrote last are the copy from now on. */
+  keepWritten(copy: ArrayBuffer): void {
+    this.copy = copy;
+    this.isSnapshot = false;
+    if (this.copiedVersion !== undefined) this.copiedVersion = this.version;
   }
 
   /** What bytes of the host mean. The result is the caller's own. */
@@ -148,6 +163,10 @@ export class RecoverableStorage implements TensorStorage {
     const type = this.pixels ? "pixels" : dtype;
     return `the tensor of shape ${show([...shape])} in ${type}, ${what()}, made ${placeOf(this.#stack)}`;
   }
+}
+
+export function bytesOf(values: StoredValues): ArrayBuffer {
+  return values.slice().buffer;
 }
 
 /** Why one of them has no values; undefined where all have. */

@@ -1,5 +1,5 @@
 /** The tensors of an engine: which are live, which of them scopes dispose of, and which were dropped. */
-import type { TensorStorage } from "../backend/backend.js";
+import { memoryOf, type TensorStorage } from "../backend/backend.js";
 import type { DropWatch } from "./dropWatch.js";
 import type { Hold } from "./hold.js";
 import { Tensor } from "./tensor.js";
@@ -44,9 +44,10 @@ export class Lifetimes {
     return this.#live.size;
   }
 
-  /** A hold on memory that other tensors have. It is given back with the last of them. */
+  /** A hold on memory that other tensors have, all of it or a part. It is given back with the last of them. */
   share(shape: readonly number[], storage: TensorStorage): Hold {
-    this.#others.set(storage, (this.#others.get(storage) ?? 0) + 1);
+    const memory = memoryOf(storage);
+    this.#others.set(memory, (this.#others.get(memory) ?? 0) + 1);
     return this.hold(shape, storage);
   }
 
@@ -145,10 +146,11 @@ export class Lifetimes {
     if (hold.readers > 0) return;
     hold.storage = undefined;
     this.#live.delete(hold);
-    const others = this.#others.get(storage) ?? 0;
-    if (others > 1) this.#others.set(storage, others - 1);
-    else this.#others.delete(storage);
-    if (others === 0) this.#release(storage);
+    const memory = memoryOf(storage);
+    const others = this.#others.get(memory) ?? 0;
+    if (others > 1) this.#others.set(memory, others - 1);
+    else this.#others.delete(memory);
+    if (others === 0) this.#release(memory);
   }
 
   /** A reader is done. The memory goes with the last one, where the tensor was disposed of. */

@@ -28,6 +28,7 @@ export interface GpuStorage extends TensorStorage {
   finite: boolean;
   /** Whether the memory is kept as a form of other tensors (recording/packedWeights.ts), whoever gives it back. */
   kept: boolean;
+  readonly whole?: GpuStorage;
 }
 
 const WORD_BYTES = 4;

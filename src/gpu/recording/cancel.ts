@@ -1,4 +1,5 @@
 /** Calls work off that is recorded and not yet submitted. */
+import { memoryOf } from "../../backend/backend.js";
 import type { CancelError } from "../../base/errors.js";
 import type { Allocation } from "../device/allocation.js";
 import type { GpuStorage } from "../device/storage.js";
@@ -41,13 +42,13 @@ export function callOff(
 
 /** The operations that compute the storages, and what those read. */
 function neededFor(segments: readonly Segment[], storages: readonly GpuStorage[]): Set<RecordedOperation> {
-  const wanted = new Set(storages);
+  const wanted = new Set(storages.map(memoryOf));
   const needed = new Set<RecordedOperation>();
   for (const operation of segments.flatMap(({ operations }) => operations).reverse()) {
     const { writes, updates = [] } = operation;
-    if (![...writes, ...updates].some((storage) => wanted.has(storage))) continue;
+    if (![...writes, ...updates].some((storage) => wanted.has(memoryOf(storage)))) continue;
     needed.add(operation);
-    for (const storage of operation.reads) wanted.add(storage);
+    for (const storage of operation.reads) wanted.add(memoryOf(storage));
   }
   return needed;
 }

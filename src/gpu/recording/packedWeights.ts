@@ -68,7 +68,8 @@ export class PackedWeights {
     const key = sources.slice(1).reduce((all, { pooled }) => `${all} ${String(pooled.id)}`, given.key);
     const sequence = this.#recorder.open.sequence;
     if (sequence) return this.#useInSequence(sequence, sources, key, given, pack);
-    if (sources.some(({ exposed }) => exposed)) return undefined;
+    // A part is another storage each time that it is taken: nothing would find its form again.
+    if (sources.some(({ exposed, whole }) => exposed || whole)) return undefined;
     // A caller's encoder reads the values that the weights have when the caller submits it.
     if (!this.#recorder.open.isForQueue) return undefined;
     const form = this.#formOf(this.#entryOf(sources, key), given);

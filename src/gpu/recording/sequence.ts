@@ -1,5 +1,5 @@
 /** Operations that are recorded once and replayed. They are planned, compiled and bound once: a run costs only the encoding. */
-import type { Sequence } from "../../backend/backend.js";
+import { memoryOf, type Sequence } from "../../backend/backend.js";
 import { require, TensorError } from "../../base/errors.js";
 import { type Batch, isCurrent, type RecordedOperation } from "./batch.js";
 import { failStorage, type GpuStorage, isKnownFinite } from "../device/storage.js";
@@ -19,7 +19,7 @@ export class GpuSequence implements Sequence {
     this.#recorder = recorder;
     this.#batch = batch;
     this.#requireDevice = requireDevice;
-    const all = new Set(batch.operations.flatMap(({ reads, writes }) => [...reads, ...writes]));
+    const all = new Set(batch.operations.flatMap(({ reads, writes }) => [...reads, ...writes].map(memoryOf)));
     // What was made and disposed of while recording is the sequence's own.
     this.#lasting = [...all].filter(({ pooled, released }) => !(released && batch.acquired.has(pooled)));
   }

@@ -2,7 +2,7 @@
 import { Context, requireFits } from "../../api/context.js";
 import { Engine } from "../../api/engine.js";
 import { EngineCore } from "../../api/engineCore.js";
-import type { TensorStorage } from "../../backend/backend.js";
+import { memoryOf, type TensorStorage } from "../../backend/backend.js";
 import { tensorRefusal } from "../../backend/limits.js";
 import { require, show } from "../../base/errors.js";
 import { dataKey } from "../../base/keys.js";
@@ -80,8 +80,16 @@ export function runOperation(
     storages[name] = operand.storage(core, names[name] ?? name);
     core.operands?.add(operand);
   }
-  for (const updated of operation.updates ?? []) {
-    const twin = list.find(([name]) => name !== updated && storages[name] === storages[updated]);
+  const { updates = [] } = operation;
+  for (const updated of updates) {
+    const changed = storages[updated];
+    // A dispatch may change several parts of a buffer, but not change one and read another.
+    const twin = list.find(([name]) => {
+      const other = storages[name];
+      return (
+        name !== updated && (updates.includes(name) ? overlap(changed, other) : memoryOf(changed) === memoryOf(other))
+      );
+    });
     require(twin === undefined, () => {
       const [changed, other] = [updated, twin?.[0] ?? ""].map((name) => names[name] ?? name);
       return `${changed} and ${other} share memory; expected tensors apart, since ${operation.name} changes ${changed} in place`;
@@ -94,6 +102,13 @@ export function runOperation(
   const isEmpty = list.some(([, { size }]) => size === 0);
   const made = isEmpty ? ofNothing(context, operation) : core.backend.runTensors(operation, storages);
   return results.map(({ shape }, i) => context.adopt(shape, made[i]));
+}
+
+/** Whether two storages have elements in common. */
+export function overlap(one: TensorStorage, other: TensorStorage): boolean {
+  const { begin = 0 } = one;
+  const { begin: otherBegin = 0 } = other;
+  return memoryOf(one) === memoryOf(other) && begin < otherBegin + other.size && otherBegin < begin + one.size;
 }
 
 /** Runs an operation with one result. */

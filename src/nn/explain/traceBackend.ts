@@ -1,5 +1,5 @@
 /** A backend that computes nothing: operations are planned and counted, and tensors have no memory. */
-import type { Backend, RoleStorages, TensorStorage } from "../../backend/backend.js";
+import { type Backend, memoryOf, type Part, type RoleStorages, type TensorStorage } from "../../backend/backend.js";
 import type { SolverChoice } from "../../planning/choice.js";
 import type { SolverPlan } from "../../planning/solver.js";
 import { selectTensorSolver, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
@@ -29,8 +29,12 @@ class TracedStorage implements TensorStorage {
   readonly dtype: DType;
   readonly size: number;
   readonly bytes: number;
+  readonly whole: TensorStorage | undefined;
+  readonly begin: number;
 
-  constructor({ shape, dtype }: TensorSpec) {
+  constructor({ shape, dtype }: TensorSpec, whole?: TensorStorage, begin = 0) {
+    this.whole = whole;
+    this.begin = begin;
     this.dtype = dtype;
     this.size = product(shape);
     this.bytes = this.size * BYTES_PER_ELEMENT[dtype];
@@ -59,6 +63,7 @@ export class TraceBackend {
       upload: (_values: StoredValues, shape, dtype) => new TracedStorage({ shape, dtype }),
       run: (operation, operands, choice) => this.#run(operation, operands, choice),
       runTensors: (operation, operands) => this.#runTensors(operation, operands),
+      view: (storage, part) => this.#view(storage, part),
       release: (storage) => {
         if (!(storage instanceof TracedStorage)) this.#inner.release(storage);
       },
@@ -93,6 +98,21 @@ export class TraceBackend {
       plan: this.#inner.capabilities && this.#inner.select(operation, choice).plan,
     });
     return storages;
+  }
+
+  /** Nothing is dispatched, and no memory taken. */
+  #view(storage: TensorStorage, { begin, shape, name }: Part): TensorStorage {
+    const { dtype } = storage;
+    const view = new TracedStorage({ shape, dtype }, memoryOf(storage), (storage.begin ?? 0) + begin);
+    this.#onOperation({
+      name,
+      shapes: [shape],
+      bytes: 0,
+      multiplyAdds: 0,
+      receptiveField: this.#fields.after(undefined, [storage], [view]),
+      plan: this.#inner.capabilities && { solver: "view", config: {}, dispatches: [], scratchBytes: {} },
+    });
+    return view;
   }
 
   #runTensors(operation: TensorOperation, operands: Readonly<Record<string, TensorStorage>>): TensorStorage[] {

@@ -5,6 +5,7 @@ import { named, type TensorOperation, type TensorSpec } from "../../planning/ten
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { readAxis } from "../core/axes.js";
+import { canView, viewPart } from "./parts.js";
 import { makeOperation, requireDType, runOne, runOperation, showShape, specOf } from "../core/operation.js";
 import { recordStep } from "../tape/step.js";
 import { copySlice, copySliceOnHost, type Slice } from "./copySlice.js";
@@ -38,13 +39,18 @@ export function concat(tensors: readonly Tensor[], axis = 1): Tensor {
     inputs: tensors,
     outputs: [y],
     saved: [],
-    backward: ([dy]) => (dy ? runOperation(splitOperation(specOf(dy, "dy"), parts, along), { x: dy }) : []),
+    backward([dy], needed) {
+      if (!dy) return [];
+      const wanted = indicesOf(parts).filter((i) => needed[i]);
+      const taken = takeParts(dy, parts, along, wanted, "split");
+      return parts.map((_, i) => taken[wanted.indexOf(i)]);
+    },
   });
   return y;
 }
 
 /**
- * The tensor in parts along an axis.
+ * The tensor in parts along an axis. A part shares the memory of `x` where {@link slice} would.
  *
  * @param extents of the parts along the axis; their sum is the tensor's
  * @param axis 1 when absent
@@ -59,7 +65,7 @@ export function split(x: Tensor, extents: readonly number[], axis = 1): Tensor[]
   require(extents.every((extent) => Number.isSafeInteger(extent) && extent >= 1) && sum === spec.shape[along], () => {
     return `extents is ${show([...extents])}; expected integers of at least 1 whose sum is ${String(spec.shape[along])}, the extent of axis ${String(along)}`;
   });
-  const parts = runOperation(splitOperation(spec, extents, along), { x });
+  const parts = takeParts(x, extents, along, indicesOf(extents), "split");
   recordStep({
     name: "split",
     inputs: [x],
@@ -72,6 +78,10 @@ export function split(x: Tensor, extents: readonly number[], axis = 1): Tensor[]
 
 /**
  * A part of a tensor along an axis: the indices from `start` to `end`, without `end`.
+ *
+ * Where the part lies together in `x` (the extents before the axis are 1: a batch's samples, channels of one sample) and begins at a
+ * multiple of 256 bytes, and ends at one of 16 or with `x`, nothing is copied: the result shares the memory of `x`, which lives as long
+ * as either of them; what is written to one the other has, too. Elsewhere it is a copy.
  *
  * @param axis 1 when absent
  */
@@ -87,7 +97,7 @@ export function slice(x: Tensor, start: number, end: number, axis = 1): Tensor {
     return `start and end are ${show(start)} and ${show(end)}; expected integers with 0 <= start < end <= ${String(extent)}, the extent of axis ${String(along)}`;
   });
   const lengths = [start, end - start, extent - end];
-  const y = runOne(splitOperation(spec, lengths, along, [1]), { x });
+  const [y] = takeParts(x, lengths, along, [1], "slice");
   recordStep({
     name: "slice",
     inputs: [x],
@@ -96,6 +106,22 @@ export function slice(x: Tensor, start: number, end: number, axis = 1): Tensor {
     backward: ([dy]) => [gradientOfParts([undefined, dy, undefined], spec, lengths, along)],
   });
   return y;
+}
+
+/** Of the parts of a tensor, of these extents along an axis, those of these indices: views where they can be. */
+function takeParts(
+  x: Tensor,
+  extents: readonly number[],
+  axis: number,
+  wanted: readonly number[],
+  name: string,
+): Tensor[] {
+  const spec = specOf(x, "x");
+  let before = 0;
+  const places = extents.map((extent) => ({ extent, before: (before += extent) - extent }));
+  const copied = wanted.filter((i) => !canView(spec, axis, places[i]));
+  const copies = copied.length > 0 ? runOperation(splitOperation(spec, extents, axis, copied), { x }) : [];
+  return wanted.map((i) => (copied.includes(i) ? copies[copied.indexOf(i)] : viewPart(x, axis, places[i], name)));
 }
 
 /** The gradient of the whole from those of its parts; where none flows to a part, zeros. */
@@ -113,6 +139,8 @@ function gradientOfParts(
   );
   return runOne(operation, Object.fromEntries(there));
 }
+
+const indicesOf = (list: readonly unknown[]): number[] => list.map((_, i) => i);
 
 /** Callers without types pass anything. */
 const operandName = (i: number): string => `x${String(i)}`;

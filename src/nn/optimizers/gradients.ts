@@ -1,4 +1,5 @@
 /** Gradients of several parameters together: their norm, clipping, sums over several batches. */
+import { memoryOf, type TensorStorage } from "../../backend/backend.js";
 import { require, show } from "../../base/errors.js";
 import { requireLimit } from "../../base/numbers.js";
 import { named, type Numbers, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
@@ -77,7 +78,7 @@ export function accumulate(sums: Tensors, gradients: Tensors): void {
   const pairs = into.map(([name, sum], i): AddPair => {
     const term = terms.get(name) ?? sum;
     requireLike(`gradients.${name}`, term, sum, `sums.${name}`);
-    const of = storages.get(term.storage(core, `gradients.${name}`));
+    const of = storages.get(memoryOf(term.storage(core, `gradients.${name}`)));
     require(of === undefined, () =>
       `gradients.${name} shares its memory with sums.${String(of)}; expected memory of its own`);
     const pair = { ...specOf(sum, `sums.${name}`), sum: operandName(i), term: `term${String(i)}` };
@@ -103,10 +104,13 @@ function changeable(what: string, gradients: Tensors): Entry[] {
   const [[firstName, first]] = entries;
   requireNoTape(what, first);
   const { core } = contextOf(first, `gradients.${firstName}`);
-  const seen = new Set<unknown>();
+  const seen: TensorStorage[] = [];
   return entries.filter(([name, tensor]) => {
     const storage = tensor.storage(core, `gradients.${name}`);
-    return !seen.has(storage) && seen.add(storage);
+    const { size, begin } = storage;
+    const isNew = !seen.some((one) => memoryOf(one) === memoryOf(storage) && one.size === size && one.begin === begin);
+    if (isNew) seen.push(storage);
+    return isNew;
   });
 }
 

@@ -1,6 +1,7 @@
 /** Optimizer: changes parameters by their gradients, on the device. */
 import type { Context } from "../../api/context.js";
 import type { Engine } from "../../api/engine.js";
+import { memoryOf } from "../../backend/backend.js";
 import { DISPOSE } from "../../base/dispose.js";
 import { require, show } from "../../base/errors.js";
 import { requireFinite, requireNumber } from "../../base/numbers.js";
@@ -117,7 +118,7 @@ export class Optimizer implements Disposable {
     for (const [i, state] of this.#states.entries()) if (state.size > 0) operands[stateName(i)] = state;
     for (const [i, [name, parameter]] of [...parameters].entries()) {
       const [full, gradient] = given[i];
-      const of = own.get(gradient.storage(core, full));
+      const of = own.get(memoryOf(gradient.storage(core, full)));
       require(of === undefined, () => {
         return `${full} shares its memory with parameters.${String(of)}; expected memory of its own`;
       });

@@ -1,9 +1,9 @@
 /** Parameters of an optimizer and the gradients that belong to them, by name. */
 import { require, show } from "../../base/errors.js";
 import { nearest } from "../../base/spelling.js";
-import type { TensorStorage } from "../../backend/backend.js";
+import { memoryOf, type TensorStorage } from "../../backend/backend.js";
 import { requireTensor, Tensor, type TensorOwner } from "../../tensor/tensor.js";
-import { requireDType, showShape, specOf } from "../core/operation.js";
+import { overlap, requireDType, showShape, specOf } from "../core/operation.js";
 import type { Tensors } from "../tape/tape.js";
 
 /** Tensors in a list or by name, by name; that of a list is the index. Throws where there are none. */
@@ -22,22 +22,26 @@ export function namedTensors(what: string, tensors: Tensors): [string, Tensor][]
   return entries;
 }
 
-/** The memory of each tensor of an engine. Throws where two share it: what changes in place would change twice. */
+/**
+ * The memory of tensors of an engine, with the first one's name. Throws where two have elements in common: what changes in place would
+ * change twice.
+ */
 export function requireApart(
   core: TensorOwner,
   what: string,
   entries: readonly (readonly [string, Tensor])[],
 ): Map<TensorStorage, string> {
-  const names = new Map<TensorStorage, string>();
+  const known = new Map<TensorStorage, (readonly [string, TensorStorage])[]>();
   for (const [name, tensor] of entries) {
     const storage = tensor.storage(core, `${what}.${name}`);
-    const before = names.get(storage);
+    const others = known.get(memoryOf(storage)) ?? [];
+    const before = others.find(([, other]) => overlap(storage, other))?.[0];
     require(before === undefined, () => {
       return `${what}.${name} and ${what}.${String(before)} share their memory; expected each tensor once`;
     });
-    names.set(storage, name);
+    known.set(memoryOf(storage), [...others, [name, storage]]);
   }
-  return names;
+  return new Map([...known].map(([memory, [[name]]]) => [memory, name]));
 }
 
 /** Which of the names these stand for: names themselves, or what is before a dot in them. Throws for one that is neither. */

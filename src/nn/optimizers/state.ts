@@ -1,4 +1,5 @@
 /** What an optimizer keeps, as tensors by name: for checkpoints. */
+import { memoryOf } from "../../backend/backend.js";
 import { require, show } from "../../base/errors.js";
 import { requireTensor, type Tensor } from "../../tensor/tensor.js";
 import { contextOf, requireDType, showShape } from "../core/operation.js";
@@ -60,7 +61,7 @@ export function readState(
   });
   const given = new Map(Object.entries(tensors));
   const { core } = contextOf(progress, "progress");
-  const own = new Set([progress, ...states].map((tensor) => tensor.storage(core, "the optimizer's state")));
+  const own = new Set([progress, ...states].map((tensor) => memoryOf(tensor.storage(core, "the optimizer's state"))));
   const writes = wholes(progress, states, banks).map(([whole, entries]) => {
     let place = 0;
     const parts = entries.map(({ name, shape, size }): Part => {
@@ -73,7 +74,7 @@ export function readState(
         return `${full} has shape ${showShape(tensor.shape)}; expected ${showShape(shape)}`;
       });
       requireDType(full, tensor, "float32", "state() gives it");
-      require(!own.has(tensor.storage(core, full)), () =>
+      require(!own.has(memoryOf(tensor.storage(core, full))), () =>
         `${full} is the optimizer's own memory; expected a copy of it, as state() gives`);
       given.delete(name);
       place += size;
