@@ -61,10 +61,10 @@ const PASS: WinogradPass = {
   filters: "filters back",
 };
 
-export const winogradWeightGradient: Solver<Omit<WinogradConfig, "threads" | "placesPerThread">> = {
+export const winogradWeightGradient: Solver<Omit<WinogradConfig, "threads" | "placesPerThread" | "fusedChannels">> = {
   name: "winograd",
   directions: ["weightGradient"],
-  knobs: without(WINOGRAD_KNOBS, "threads", "placesPerThread"),
+  knobs: without(WINOGRAD_KNOBS, "threads", "placesPerThread", "fusedChannels"),
   configs: (operation, capabilities) => winogradConfigs(PASS, operation, capabilities),
   isExact,
 
