@@ -139,12 +139,7 @@ function shapeOf({ dispatches, config, solver }: SolverPlan): string {
   const isWinograd = solver === "winograd";
   const nameOf = ({ constants }: Dispatch) => tileOf(constants) ?? (isWinograd ? scalarTileOf(constants) : undefined);
   const tile = dispatches.map(nameOf).find((name) => name !== undefined);
-  const fused = config.fusedChannels as number | undefined;
-  const parts = [
-    isWinograd ? `F(${String(config.tile)})` : "",
-    fused === undefined ? "" : `fused ${String(fused)}`,
-    tile ?? "",
-  ].filter((part) => part !== "");
+  const parts = [isWinograd ? `F(${String(config.tile)})` : "", tile ?? ""].filter((part) => part !== "");
   if (parts.length > 0) return parts.join(" ");
   const knobs = Object.entries(config).filter(([name]) => name !== "threads");
   return knobs.map(([name, value]) => `${name.replace("PerThread", "")} ${String(value)}`).join(" ");

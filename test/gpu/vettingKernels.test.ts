@@ -15,8 +15,6 @@ interface Layer {
   readonly stride?: number;
   readonly dtype?: "float16";
   readonly layout?: "channels-last";
-  /** The solver's, where it is not the default. */
-  readonly config?: Readonly<Record<string, number>>;
 }
 
 /** Larger than a trial, so that it is of another size than the layer. */
@@ -33,7 +31,6 @@ const FORWARD: readonly (readonly [solver: string, layer: Layer])[] = [
   ["strip", DEPTHWISE],
   ["rolling-window", DEPTHWISE],
   ["winograd", DENSE],
-  ["winograd", { ...DENSE, config: { tile: 2, fusedChannels: 4 } }],
 ];
 const GRADIENTS: readonly (readonly [solver: string, layer: Layer])[] = [
   ["direct", FIRST],
@@ -53,9 +50,8 @@ const CASES: readonly (readonly [operation: OperationName, solver: string, layer
 
 /** Runs the operation of a layer; its result. */
 function run(engine: Engine, operation: OperationName, solver: string, layer: Layer): Tensor {
-  const { input, weight, groups = 1, stride = 1, dtype = "float32", layout, config } = layer;
-  const choice = config ? { name: solver, config } : solver;
-  const options = { padding: 1, groups, stride, solver: choice, ...(layout && { layout }) };
+  const { input, weight, groups = 1, stride = 1, dtype = "float32", layout } = layer;
+  const options = { padding: 1, groups, stride, solver, ...(layout && { layout }) };
   const { outputShape } = makeProblem(2, input, weight, { padding: 1, groups, stride });
   const tensorOf = (shape: readonly number[], seed: number): Tensor =>
     engine.tensor(
@@ -83,7 +79,7 @@ function run(engine: Engine, operation: OperationName, solver: string, layer: La
 
 describe("a trial", () => {
   for (const [operation, solver, layer] of CASES) {
-    const words = `${operation} by ${solver}${layer.dtype ? ` in ${layer.dtype}` : ""}${layer.config ? " in one kernel" : ""}`;
+    const words = `${operation} by ${solver}${layer.dtype ? ` in ${layer.dtype}` : ""}`;
     gpuTest(`passes and fails each kernel of ${words} as it should`, async ({ engine: shared }) => {
       const used = new Set<string>();
       const outcomeWith = async (broken: readonly string[]): Promise<string> => {

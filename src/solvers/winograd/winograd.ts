@@ -10,27 +10,16 @@
  *     filter    - G g G^T -> P * P values +   K source channels
  *                                                                 P = tile + kernel - 1
  *
- * Patches and filters are transformed to memory, the products are a grouped 1x1 convolution by another solver, and their sums are
- * transformed to results. On GPUs that is tap GEMM or scalar tiles, whichever is predicted to be quicker; filters are written as it
- * reads them. Tiles go in chunks, which take turns in scratch memory of a bounded size: it stays in a GPU's last cache where that is
- * large. Filters are transformed once for all chunks. Or one kernel does all but the filters (winogradFused.ts).
- *
- * F(2x2, 3x3) takes 16 multiply-adds where 36 are due, F(4x4, 3x3) 36 where 144
+ * Not fused: patches and filters are transformed to memory, the products are a grouped 1x1 convolution by another solver,
+ * and their sums are transformed to results. On GPUs that is tap GEMM or scalar tiles, whichever is predicted to be quicker; filters are
+ * written as it reads them. Tiles go in chunks, which take turns in scratch memory of a bounded size: it stays in a
+ * GPU's last cache where that is large. Filters are transformed once for all chunks. F(2x2, 3x3) takes 16 multiply-adds where 36 are due, F(4x4, 3x3) 36 where 144
  * are, F(2x2, 5x5) 36 where 100 are. In exchange rounding errors grow with the patch: webgpu-conv/reference's
  * `winogradErrorBound` says how far. An infinity or NaN in a source spreads to all results of its tile.
  */
 import { type ConvOperation, elementsOf, NOTHING_FUSED, operandRoles, resultRoles } from "../../problem/operation.js";
 import { makeProblem } from "../../problem/problem.js";
-import type { Capabilities } from "../../planning/capabilities.js";
-import {
-  type Dispatch,
-  isRefusal,
-  listed,
-  type Refusal,
-  type Solver,
-  type Steps,
-  without,
-} from "../../planning/solver.js";
+import { type Dispatch, isRefusal, listed, type Solver } from "../../planning/solver.js";
 import type { ColumnTile } from "../scalarTile/packColumns.js";
 import { borderDispatches } from "../passes/borderInputGradient.js";
 import { gatherProduct, tapGemm } from "../implicitGemm/tapGemm.js";
@@ -58,7 +47,6 @@ import {
 import { unsharedRefusal } from "../shared/constants.js";
 import { describeGather } from "../shared/gather.js";
 import { transformedFilters } from "./winogradFilter.js";
-import { fusedDispatch, fusedRefusal, fusedTile, rankedFused } from "./winogradFused.js";
 import { resultDispatch } from "./winogradResult.js";
 import { sourceDispatch } from "./winogradSource.js";
 
@@ -87,7 +75,6 @@ const PASS: WinogradPass = {
     },
     { channels: resultChannels, elements: elementsOf(operation, resultRoles(operation)) },
   ],
-  fused: rankedFused,
   gemm: listed(tapGemm),
   scalar: listed({
     ...scalarTile,
@@ -114,8 +101,6 @@ export const winograd: Solver<WinogradConfig> = {
     const refused = unsharedRefusal(operation.problem) ?? shapeRefusal(operation, config);
     if (refused !== undefined) return { refused };
     const tiling = describeTiling(operation, config.tile);
-    if (config.fusedChannels !== undefined)
-      return planFused(operation, tiling, config, config.fusedChannels, capabilities);
     const unable = chunkRefusal(tiling, config);
     if (unable !== undefined) return { refused: unable };
     const { chunkTiles, chunks } = cutTiles(tiling, config, capabilities);
@@ -149,30 +134,6 @@ export const winograd: Solver<WinogradConfig> = {
     };
   },
 };
-
-/** The plan of one kernel behind the filters' transform. */
-function planFused(
-  operation: ConvOperation,
-  tiling: Tiling,
-  config: WinogradConfig,
-  fusedChannels: number,
-  capabilities: Capabilities,
-): Steps | Refusal {
-  const [unfused] = Object.keys(without(config, "tile", "fusedChannels"));
-  const refused =
-    (unfused as string | undefined) === undefined
-      ? fusedRefusal(operation, tiling, fusedChannels, capabilities)
-      : `${unfused} is a knob of tiles that are not fused; expected no such knob beside fusedChannels`;
-  if (refused !== undefined) return { refused };
-  const filters = transformedFilters(operation, tiling, config, fusedTile(fusedChannels), capabilities);
-  const dispatches = [
-    filters.dispatch,
-    fusedDispatch(operation, tiling, config, fusedChannels, capabilities),
-    ...borderDispatches(operation, capabilities),
-  ];
-  const scratchBytes = { "winograd filters": filters.bytes };
-  return { dispatches, scratchBytes, neededMultiplyAdds: neededMultiplyAdds(operation, tiling, config) };
-}
 
 /** How filters lie for the product: as a scalar tile reads them, or row by row. */
 const filterTile = (tile: ProductConfig): ColumnTile =>

@@ -12,7 +12,6 @@ import { BYTES_PER_ELEMENT } from "../../problem/dtype.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import { type BindingSource, isRefusal, type ListedSolver, type Refusal, type Steps } from "../../planning/solver.js";
 import type { KnownOfProduct } from "../scalarTile/scalarChoice.js";
-import type { rankedFused } from "./winogradFused.js";
 import { unsharedRefusal } from "../shared/constants.js";
 import {
   BYTES,
@@ -51,8 +50,6 @@ export interface WinogradPass {
     capabilities: Capabilities,
     known?: KnownOfProduct,
   ) => readonly RankedProduct[];
-  /** Ways to compute it in one kernel, the fastest first; absent where there are none. */
-  readonly fused?: typeof rankedFused;
   /** Implicit GEMM; scalar tiles, where they can; and others for the product where neither should be taken, in their order. */
   readonly gemm: ListedSolver;
   readonly scalar?: ListedSolver;
@@ -166,13 +163,13 @@ function predict(
   operation: ConvOperation,
   { tile }: WinogradConfig,
   capabilities: Capabilities,
-): readonly Predicted[] {
+): Predicted | undefined {
   const { device } = policyOf(capabilities);
   const tiling = pass.tilingOf(operation, tile);
   const { chunkTiles, chunks } = cutTiles(tiling, {}, capabilities);
   const cached = staysCached(tiling, chunkTiles, device);
   const products = rankedProducts(pass, operation, tiling, chunkTiles, capabilities);
-  if (products.length === 0) return [];
+  if (products.length === 0) return undefined;
   const { products: elements, sumsInParts } = tiling;
   /** Of threads that each move as many elements of scratch memory, and some bytes of a tensor together. */
   const clocksOf = (threads: number, moved: number, tensorBytes: number): number => {
@@ -191,9 +188,11 @@ function predict(
   const each = transforms.reduce((sum, clocks) => sum + clocks, products[0].clocks + adding);
   const back = sumsInParts ? clocksOf(filters, elements, tensorBytes(filters * operation.problem.taps)) : 0;
   const launches = chunks.length * (transforms.length + (isAdded ? 2 : launchesOf(products[0].config)));
-  const microseconds =
-    (chunks.length * each + back) / device.megahertz + (launches + Number(sumsInParts)) * device.launchMicroseconds;
-  return [{ configs: candidatesOf(products).map(({ config }) => ({ tile, ...config })), microseconds }];
+  return {
+    configs: candidatesOf(products).map(({ config }) => ({ tile, ...config })),
+    microseconds:
+      (chunks.length * each + back) / device.megahertz + (launches + Number(sumsInParts)) * device.launchMicroseconds,
+  };
 }
 
 /** The F of a layer by predicted time, the fastest first; none where times are not predicted. */
@@ -205,24 +204,8 @@ function predictTimes(operation: ConvOperation, capabilities: Capabilities, pass
   if (!policy.workgroupMemoryPays || unsharedRefusal(operation.problem) !== undefined) return [];
   return tileConfigs(operation, tilingOf, policy)
     .filter((config) => shapeRefusal(operation, config) === undefined)
-    .flatMap((config) => [
-      ...predictFused(pass, operation, config, capabilities),
-      ...predict(pass, operation, config, capabilities),
-    ])
+    .flatMap((config) => predict(pass, operation, config, capabilities) ?? [])
     .sort((one, other) => one.microseconds - other.microseconds);
-}
-
-function predictFused(
-  pass: WinogradPass,
-  operation: ConvOperation,
-  { tile }: WinogradConfig,
-  capabilities: Capabilities,
-): readonly Predicted[] {
-  const ways = pass.fused?.(operation, pass.tilingOf(operation, tile), capabilities) ?? [];
-  if (ways.length === 0) return [];
-  const { megahertz, launchMicroseconds } = policyOf(capabilities).device;
-  const configs = ways.map(({ fusedChannels }) => ({ tile, fusedChannels }));
-  return [{ configs, microseconds: ways[0].clocks / megahertz + launchMicroseconds }];
 }
 
 /** Candidates, the default first. */

@@ -21,11 +21,6 @@ export interface WinogradConfig extends Partial<SplitTile>, Partial<ScalarTileCo
    * fewer dispatches; each takes scratch memory.
    */
   readonly chunkTiles?: number;
-  /**
-   * Source channels that one kernel loads, transforms and multiplies at a time; the layer is not computed in one kernel when absent.
-   * More take fewer barriers, more workgroup memory and more registers. Of F(2x2, 3x3) alone, and without knobs of a product.
-   */
-  readonly fusedChannels?: number;
 }
 
 /** The tile of a product: in workgroup memory, or scalar. */
@@ -42,7 +37,6 @@ export const isScalar = (config: ProductConfig): config is Partial<ScalarTileCon
 export const WINOGRAD_KNOBS: Knobs<WinogradConfig> = {
   tile: true,
   chunkTiles: false,
-  fusedChannels: false,
   splitK: false,
   ...(Object.fromEntries(Object.keys(TILE_KNOBS).map((name) => [name, false])) as Record<keyof WorkgroupTile, false>),
   threads: false,
@@ -50,8 +44,7 @@ export const WINOGRAD_KNOBS: Knobs<WinogradConfig> = {
 };
 
 /** The knobs of the product that a configuration sets. */
-export const productConfig = (config: WinogradConfig): ProductConfig =>
-  without(config, "tile", "chunkTiles", "fusedChannels");
+export const productConfig = (config: WinogradConfig): ProductConfig => without(config, "tile", "chunkTiles");
 
 export const THREADS = 64;
 export const BYTES = 4;

@@ -61,10 +61,10 @@ const PASS: WinogradPass = {
   filters: "filters back",
 };
 
-export const winogradWeightGradient: Solver<Omit<WinogradConfig, "threads" | "placesPerThread" | "fusedChannels">> = {
+export const winogradWeightGradient: Solver<Omit<WinogradConfig, "threads" | "placesPerThread">> = {
   name: "winograd",
   directions: ["weightGradient"],
-  knobs: without(WINOGRAD_KNOBS, "threads", "placesPerThread", "fusedChannels"),
+  knobs: without(WINOGRAD_KNOBS, "threads", "placesPerThread"),
   configs: (operation, capabilities) => winogradConfigs(PASS, operation, capabilities),
   isExact,
 

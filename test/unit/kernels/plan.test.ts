@@ -69,8 +69,6 @@ describe("plans", () => {
       (await planCase(caseOf(filter, 1), DESCRIBED, choice)).shape;
     const winograd = { name: "winograd", config: { tile: 2 } };
     expect(await shapeOf("VGG-16 128>128 forward", winograd)).toMatch(/^F\(2\) \d+x\d+x\d+$/);
-    const fused = { name: "winograd", config: { tile: 2, fusedChannels: 8 } };
-    expect(await shapeOf("VGG-16 128>128 forward", fused)).toBe("F(2) fused 8");
     const product = { threads: 32, mPerThread: 8, placesPerThread: 1, unroll: 4 };
     const scalar = { name: "winograd", config: { tile: 4, ...product } };
     expect(await shapeOf("VGG-16 128>128 forward", scalar)).toBe("F(4) m 8 places 1 unroll 4");
