@@ -55,7 +55,6 @@ export class Recorder {
     for (const storage of writes) storage.finite = finite;
     for (const storage of updates) {
       storage.version++;
-      storage.finite = false;
       // Until a sequence has run its tensors have the values of before. A caller's encoder may be submitted at any time.
       if (!knows) storage.unsubmitted = batch;
     }
