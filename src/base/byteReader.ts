@@ -181,7 +181,8 @@ export class ByteReader {
   }
 }
 
-function join(pieces: readonly Bytes[], length: number): Uint8Array<ArrayBuffer> {
+/** One after the other, `length` bytes in all, in memory of their own. */
+export function join(pieces: readonly Bytes[], length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const piece of pieces) {

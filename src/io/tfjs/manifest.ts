@@ -1,5 +1,5 @@
 /** The weights of a tfjs model: a manifest says which tensors lie one after the other in which files. */
-import { ByteReader, type ByteSource } from "../../base/byteReader.js";
+import { ByteReader, type ByteSource, join } from "../../base/byteReader.js";
 import { FileError, grouped } from "../../base/fileError.js";
 import { show } from "../../base/errors.js";
 import { decodeHalves } from "../../base/half.js";
@@ -124,7 +124,7 @@ class Shards {
       length += piece.length;
       if (length < count) await this.#leave(reader, count - length, name);
     }
-    return pieces.length === 1 ? pieces[0] : joined(pieces, length);
+    return pieces.length === 1 ? pieces[0] : join(pieces, length);
   }
 
   /** Throws where there is more than was taken. */
@@ -162,14 +162,4 @@ class Shards {
       );
     await this.close();
   }
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
