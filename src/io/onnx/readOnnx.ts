@@ -2,11 +2,14 @@
 import { ByteReader, type ByteSource } from "../../base/byteReader.js";
 import { FileError } from "../../base/fileError.js";
 import { show } from "../../base/errors.js";
+import { chained } from "../chain.js";
 import type { Graph, GraphNode } from "../graph.js";
+import { inOrder } from "../inOrder.js";
 import type { SafeTensor } from "../safeTensor.js";
 import { type Constant, type OnnxModel, type OnnxNode, readModel } from "./model.js";
 import { NodeReader } from "./node.js";
-import { BEFORE, type NodeParts, type Operator, OPERATORS } from "./operators.js";
+import { OPERATORS } from "./operators/index.js";
+import type { Operator } from "./operators/operator.js";
 
 /** ONNX's own operators have no domain, or this one. */
 const OWN_DOMAINS = ["", "ai.onnx"];
@@ -39,7 +42,7 @@ function makeGraph(model: OnnxModel, file: string): Graph {
   const constants = new Map(model.initialisers);
   for (const node of model.nodes)
     if (node.kind === CONSTANT) constants.set(node.outputs[0] ?? "", constantOf(node, file));
-  const order = inOrder(model, constants, file);
+  const order = neededNodes(model, constants, file);
   for (const node of order) requireKnown(node, file);
   const nodes: GraphNode[] = [];
   const weights = new Map<string, SafeTensor>();
@@ -88,19 +91,7 @@ function add(
     sameAs.set(outputs[0], computed.same);
     return;
   }
-  computed.forEach((part, i) => {
-    const output = i === computed.length - 1 ? outputs[0] : within(outputs[0], i);
-    nodes.push({ ...(i === 0 ? part : after(part, within(outputs[0], i - 1))), name, kind, output });
-  });
-}
-
-/** A value within a node of several operations. */
-const within = (output: string, i: number): string => `${output}/${String(i)}`;
-
-/** The operation with the value before it in the place of {@link BEFORE}. */
-function after(part: NodeParts, before: string): NodeParts {
-  if (part.op === "arithmetic") return part.a === BEFORE ? { ...part, a: before } : part;
-  return part.op === "concat" || part.x !== BEFORE ? part : { ...part, x: before };
+  nodes.push(...chained(computed, node, outputs[0]));
 }
 
 function constantOf(node: OnnxNode, file: string): Constant {
@@ -131,36 +122,27 @@ function requireKnown({ name, kind, domain }: OnnxNode, file: string): void {
   }
 }
 
-/** The nodes that the results need, each after those that it reads. */
-function inOrder(
+/** The nodes that the results need. */
+function neededNodes(
   { nodes, inputs, outputs }: OnnxModel,
   constants: ReadonlyMap<string, Constant>,
   file: string,
 ): OnnxNode[] {
+  if (outputs.length === 0) throw new FileError(file, 0, "has no results; expected at least one");
   const makers = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
   const given = new Set(inputs.map(({ name }) => name));
-  if (outputs.length === 0) throw new FileError(file, 0, "has no results; expected at least one");
-  const order: OnnxNode[] = [];
-  const state = new Map<OnnxNode, "open" | "done">();
-  // Without recursion: a file may nest as deep as it likes.
-  const stack = [...outputs].reverse().map((value) => ({ value, leaves: false }));
-  for (let next = stack.pop(); next; next = stack.pop()) {
-    const { value, leaves } = next;
-    if (value === "" || given.has(value) || constants.has(value)) continue;
-    const node = makers.get(value);
-    if (!node) throw new FileError(file, 0, `reads ${show(value)}, which no node computes`);
-    if (leaves) {
-      state.set(node, "done");
-      order.push(node);
-    } else if (state.get(node) === "open") {
-      throw new FileError(file, 0, `has a loop through node ${show(node.name)} (${node.kind})`);
-    } else if (!state.has(node)) {
-      state.set(node, "open");
-      stack.push(
-        { value, leaves: true },
-        ...[...node.inputs].reverse().map((input) => ({ value: input, leaves: false })),
-      );
-    }
-  }
-  return order;
+  /** What computes these; an input that is left out has no name. */
+  const makersOf = (values: readonly string[]): OnnxNode[] =>
+    values.flatMap((value) => {
+      if (value === "" || given.has(value) || constants.has(value)) return [];
+      const node = makers.get(value);
+      if (!node) throw new FileError(file, 0, `reads ${show(value)}, which no node computes`);
+      return [node];
+    });
+  return inOrder(
+    makersOf(outputs),
+    (node) => node,
+    (node) => makersOf(node.inputs),
+    ({ name, kind }) => new FileError(file, 0, `has a loop through node ${show(name)} (${kind})`),
+  );
 }

@@ -2,13 +2,15 @@
 import { ByteReader, type ByteSource } from "../../base/byteReader.js";
 import { FileError } from "../../base/fileError.js";
 import { show, textOf } from "../../base/errors.js";
+import { chained } from "../chain.js";
 import type { Graph, GraphInput, GraphNode } from "../graph.js";
+import { inOrder } from "../inOrder.js";
 import type { SafeTensor } from "../safeTensor.js";
 import { isRecord, Place } from "./json.js";
 import { LayerReader } from "./layer.js";
-import { LAYERS } from "./layers.js";
+import { LAYERS } from "./layers/index.js";
 import { readManifest, type ShardSource } from "./manifest.js";
-import { INPUT, type KerasLayer, readTopology, type Topology, valueName } from "./topology.js";
+import { INPUT, type KerasLayer, readTopology, type Reference, type Topology, valueName } from "./topology.js";
 
 /** What a model.json may have at most: weights are in other files. */
 const MOST_JSON_BYTES = 64 * 2 ** 20;
@@ -35,7 +37,7 @@ export async function readLayersModel(source: ByteSource, shard: ShardSource, fi
   if (json.format === "graph-model")
     throw place.error('has format "graph-model"; expected "layers-model", which keeps the network\'s layers');
   const topology = readTopology(json.modelTopology, place);
-  const order = inOrder(topology, place);
+  const order = neededCalls(topology, place);
   for (const { layer } of order) requireKnown(layer, place);
   return makeGraph(topology, order, await readManifest(json.weightsManifest, shard, place), file, place);
 }
@@ -65,29 +67,19 @@ interface LayerCall {
   readonly call: number;
 }
 
-/** Calls that the outputs need, each after those that it reads. */
-function inOrder({ layers, outputs }: Topology, place: Place): LayerCall[] {
-  const order: LayerCall[] = [];
-  const state = new Map<string, "open" | "done">();
-  // Without recursion: a file may nest as deep as it likes.
-  const stack = [...outputs].reverse().map((reference) => ({ ...reference, leaves: false }));
-  for (let next = stack.pop(); next; next = stack.pop()) {
-    const layer = layers.get(next.layer);
-    if (!layer) throw place.error(`reads ${show(next.layer)}, which is none of its layers`);
-    const value = valueName(next);
-    if (next.leaves) {
-      state.set(value, "done");
-      order.push({ layer, call: next.call });
-    } else if (state.get(value) === "open") {
-      throw place.error(`has a loop through layer ${show(layer.name)} (${layer.kind})`);
-    } else if (!state.has(value)) {
-      state.set(value, "open");
-      stack.push({ ...next, leaves: true });
-      const inputs = layer.calls[next.call] ?? [];
-      for (const input of [...inputs].reverse()) stack.push({ ...input, leaves: false });
-    }
-  }
-  return order;
+/** Calls that the outputs need. */
+function neededCalls({ layers, outputs }: Topology, place: Place): LayerCall[] {
+  const callOf = (reference: Reference): LayerCall => {
+    const layer = layers.get(reference.layer);
+    if (!layer) throw place.error(`reads ${show(reference.layer)}, which is none of its layers`);
+    return { layer, call: reference.call };
+  };
+  return inOrder(
+    outputs.map(callOf),
+    ({ layer, call }) => valueName({ layer: layer.name, call }),
+    ({ layer, call }) => (layer.calls[call] ?? []).map(callOf),
+    ({ layer: { name, kind } }) => place.error(`has a loop through layer ${show(name)} (${kind})`),
+  );
 }
 
 function requireKnown({ name, kind }: KerasLayer, place: Place): void {
@@ -121,12 +113,7 @@ function makeGraph(
       sameAs.set(output, read[0]);
       continue;
     }
-    parts.forEach((part, i) => {
-      const isLast = i === parts.length - 1;
-      const before = inner(output, i - 1);
-      const node = { ...part, name, kind, output: isLast ? output : inner(output, i) } as GraphNode;
-      nodes.push(i === 0 ? node : withInput(node, before));
-    });
+    nodes.push(...chained(parts, layer, output));
   }
   return {
     file,
@@ -135,15 +122,6 @@ function makeGraph(
     nodes,
     weights,
   };
-}
-
-/** A value within a layer of several operations. */
-const inner = (output: string, i: number): string => `${output}/${String(i)}`;
-
-/** The operation with the value before it where it has none named. */
-function withInput(node: GraphNode, before: string): GraphNode {
-  if (node.op === "arithmetic") return node.a === "" ? { ...node, a: before } : node;
-  return node.op === "concat" || node.x !== "" ? node : { ...node, x: before };
 }
 
 /** With the batch, where the file tells. */

@@ -3,7 +3,7 @@ import { show } from "../../base/errors.js";
 import { fieldOf, isRecord, isText, type Json, listField, type Place } from "./json.js";
 
 /** A layer's result: of which of its calls. */
-interface Reference {
+export interface Reference {
   readonly layer: string;
   readonly call: number;
 }

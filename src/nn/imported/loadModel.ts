@@ -26,7 +26,7 @@ const OPTIONS = optionKeys<LoadModelOptions>({ dtype: 1, foldNorms: 1 }, { strin
 
 /** A network from a file. Its layers have the file's names: `children.conv1`, and `parametersOf(model)["conv1.weight"]`. */
 export interface LoadedModel extends Module {
-  /** What it takes, with extents where the file has them: any size that goes with the others' is taken. */
+  /** What it takes. Extents that the file leaves open may be of whatever size the layers take. */
   readonly inputs: readonly GraphInput[];
   /** Names of its results. */
   readonly outputs: readonly string[];

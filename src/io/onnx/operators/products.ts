@@ -1,0 +1,117 @@
+/** ONNX's convolutions and matrix products. */
+import { show } from "../../../base/errors.js";
+import type { Rank } from "../../../problem/problem.js";
+import type { ConvolutionNode } from "../../graph.js";
+import { halvesOf } from "../../transposedPads.js";
+import type { NodeReader } from "../node.js";
+import { LAYOUT, type Operator, padsOf, rankOf } from "./operator.js";
+
+const CONV = ["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];
+
+const conv: Operator = {
+  attributes: CONV,
+  read(node) {
+    const rank = rankOf(node, node.constant(1).shape.length - 2);
+    return [
+      {
+        op: "convolution",
+        rank,
+        transposed: false,
+        x: node.value(0),
+        weight: node.weight(1),
+        ...(node.has(2) && { bias: node.weight(2) }),
+        options: {
+          stride: node.integers("strides") ?? 1,
+          padding: padsOf(node, rank),
+          dilation: node.integers("dilations") ?? 1,
+          groups: node.integer("group", 1),
+          ...LAYOUT,
+        },
+      },
+    ];
+  },
+};
+
+const convTranspose: Operator = {
+  attributes: [...CONV, "output_padding", "output_shape"],
+  read(node) {
+    const rank = rankOf(node, node.constant(1).shape.length - 2);
+    if (node.integers("output_shape")) throw node.error("has an output_shape; expected pads and output_padding");
+    return [
+      {
+        op: "convolution",
+        rank,
+        transposed: true,
+        x: node.value(0),
+        weight: node.weight(1),
+        ...(node.has(2) && { bias: node.weight(2) }),
+        options: {
+          groups: node.integer("group", 1),
+          ...transposedPads(node, rank),
+          ...LAYOUT,
+        },
+      },
+    ];
+  },
+};
+
+/** Pads as they are, or such that there are `stride` results for each value: the odd one behind (SAME_UPPER) or before (SAME_LOWER). */
+function transposedPads(node: NodeReader, rank: Rank): Omit<ConvolutionNode["options"], "groups" | "layout"> {
+  const of = (name: string, missing: number): readonly number[] =>
+    node.integers(name) ?? new Array<number>(rank).fill(missing);
+  const [stride, dilation, extra] = [of("strides", 1), of("dilations", 1), of("output_padding", 0)];
+  const common = { stride, dilation };
+  const padding = padsOf(node, rank);
+  if (padding !== "same" && padding !== "same-lower") return { ...common, padding, outputPadding: extra };
+  const kernel = node.constant(1).shape.slice(2);
+  const excess = kernel.map((taps, axis) => dilation[axis] * (taps - 1) + 1 + extra[axis] - stride[axis]);
+  return {
+    ...common,
+    padding: excess.map((most) => halvesOf(most, padding === "same" ? "behind" : "before")),
+    outputPadding: extra.map((rows, axis) => rows + Math.max(-excess[axis], 0)),
+  };
+}
+
+/** `alpha * A' * B' + beta * C`. */
+const gemm: Operator = {
+  attributes: ["alpha", "beta", "transA", "transB"],
+  read(node) {
+    const [alpha, beta] = [node.float("alpha", 1), node.float("beta", 1)];
+    if (node.integer("transA", 0) !== 0 || alpha !== 1 || beta !== 1)
+      throw node.error(
+        `has transA ${String(node.integer("transA", 0))}, alpha ${String(alpha)} and beta ${String(beta)}; expected 0, 1 and 1`,
+      );
+    return [
+      {
+        op: "linear",
+        x: node.value(0),
+        weight: matrix(node, node.integer("transB", 0) === 0),
+        ...(node.has(2) && { bias: node.weight(2, ({ values }) => ({ shape: [values.length], values })) }),
+      },
+    ];
+  },
+};
+
+const matMul: Operator = {
+  attributes: [],
+  read: (node) => [{ op: "linear", x: node.value(0), weight: matrix(node, true) }],
+};
+
+/** The second factor as `[out, in]`, which is how the file has it, or the other way round. */
+function matrix(node: NodeReader, isTransposed: boolean): string {
+  return node.weight(1, (constant) => {
+    const { shape, values } = constant;
+    if (shape.length !== 2) throw node.error(`has a matrix of shape ${show([...shape])}; expected two axes`);
+    if (!isTransposed) return constant;
+    const [inputs, outputs] = shape;
+    const turned = Float32Array.from(values, (_, i) => values[(i % inputs) * outputs + Math.floor(i / inputs)]);
+    return { shape: [outputs, inputs], values: turned };
+  });
+}
+
+export const PRODUCTS: Readonly<Record<string, Operator>> = {
+  Conv: conv,
+  ConvTranspose: convTranspose,
+  Gemm: gemm,
+  MatMul: matMul,
+};

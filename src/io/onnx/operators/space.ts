@@ -1,0 +1,154 @@
+/** ONNX's pooling, resizing and padding. */
+import { show } from "../../../base/errors.js";
+import { LAYOUT, type Operator, padsOf, pairsOf, rankOf } from "./operator.js";
+
+const POOL = ["auto_pad", "ceil_mode", "kernel_shape", "pads", "strides", "dilations"];
+
+const pool = (how: "max" | "average"): Operator => ({
+  attributes: [...POOL, ...(how === "max" ? ["storage_order"] : ["count_include_pad"])],
+  read(node) {
+    const kernel = node.integers("kernel_shape");
+    if (!kernel) throw node.error("has no kernel_shape; expected the window's extents");
+    const rank = rankOf(node, kernel.length);
+    const dilation = node.integers("dilations") ?? 1;
+    if (how === "average" && dilation !== 1 && dilation.some((distance) => distance !== 1))
+      throw node.error(`has dilations ${show([...dilation])}; expected 1`);
+    return [
+      {
+        op: "pool",
+        how,
+        rank,
+        x: node.value(0),
+        options: {
+          kernel,
+          stride: node.integers("strides") ?? 1,
+          padding: padsOf(node, rank),
+          ceilMode: node.integer("ceil_mode", 0) !== 0,
+          ...LAYOUT,
+        },
+        ...(how === "max" ? { dilation } : { countIncludePad: node.integer("count_include_pad", 0) !== 0 }),
+      },
+    ];
+  },
+});
+
+const globalPool = (how: "max" | "average"): Operator => ({
+  attributes: [],
+  read: (node) => [{ op: "globalPool", how, x: node.value(0), flat: false, ...LAYOUT }],
+});
+
+/** Over all positions of `[N, C, H, W]`: axes are an input from version 18 on. */
+const reduceMean: Operator = {
+  attributes: ["axes", "keepdims", "noop_with_empty_axes"],
+  read(node) {
+    const axes = node.numbers(1) ?? node.integers("axes") ?? [];
+    const sorted = axes.map((axis) => (axis < 0 ? axis + 4 : axis)).sort((a, b) => a - b);
+    if (show(sorted) !== "[2, 3]")
+      throw node.error(`has axes ${show([...axes])}; expected [2, 3], the rows and columns of [N, C, H, W]`);
+    return [{ op: "globalPool", how: "average", x: node.value(0), flat: node.integer("keepdims", 1) === 0, ...LAYOUT }];
+  },
+};
+
+const COORDINATES = {
+  half_pixel: "half-pixel",
+  pytorch_half_pixel: "pytorch-half-pixel",
+  align_corners: "align-corners",
+  asymmetric: "asymmetric",
+} as const;
+const ROUNDINGS = {
+  round_prefer_floor: "prefer-floor",
+  round_prefer_ceil: "prefer-ceil",
+  floor: "floor",
+  ceil: "ceil",
+} as const;
+const LINEAR = ["linear", "bilinear", "trilinear"] as const;
+
+const resize: Operator = {
+  attributes: [
+    "coordinate_transformation_mode",
+    "mode",
+    "nearest_mode",
+    "cubic_coeff_a",
+    "exclude_outside",
+    "extrapolation_value",
+    "antialias",
+    "keep_aspect_ratio_policy",
+  ],
+  read(node) {
+    if (node.integer("antialias", 0) !== 0) throw node.error("has antialias 1; expected 0");
+    if (node.attribute("axes")) throw node.error("has axes; expected scales or sizes of all of them");
+    const [scales, sizes] = [node.numbers(2), node.numbers(3)];
+    const given = sizes?.length ? sizes : scales;
+    if (!given?.length) throw node.error("has neither scales nor sizes; expected one of them, constant");
+    const rank = rankOf(node, given.length - 2);
+    if (!sizes?.length && (given[0] !== 1 || given[1] !== 1))
+      throw node.error(`has scales ${show([...given])}; expected 1 of samples and channels`);
+    const isLinear = node.oneOf("mode", "nearest", { nearest: false, linear: true });
+    const spatial = given.slice(2);
+    const common = {
+      ...(sizes?.length ? { size: spatial } : { scaleFactor: spatial }),
+      coordinates: node.oneOf("coordinate_transformation_mode", "half_pixel", COORDINATES),
+      ...LAYOUT,
+    };
+    const rounding = node.oneOf("nearest_mode", "round_prefer_floor", ROUNDINGS);
+    return [
+      {
+        op: "interpolate",
+        x: node.value(0),
+        options: isLinear ? { ...common, mode: LINEAR[rank - 1] } : { ...common, mode: "nearest", rounding },
+      },
+    ];
+  },
+};
+
+const depthToSpace: Operator = {
+  attributes: ["blocksize", "mode"],
+  read: (node) => [
+    {
+      op: "pixelShuffle",
+      x: node.value(0),
+      factor: node.integer("blocksize", 0),
+      channelOrder: node.oneOf("mode", "DCR", { DCR: "DCR", CRD: "CRD" }),
+      ...LAYOUT,
+    },
+  ],
+};
+
+/** Extents and the value beyond are inputs from version 11 on. */
+const pad: Operator = {
+  attributes: ["mode", "pads", "value"],
+  read(node) {
+    const pads = node.numbers(1) ?? node.integers("pads") ?? [];
+    if (node.has(3)) throw node.error("has axes; expected pads of all of them");
+    const rank = rankOf(node, pads.length / 2 - 2);
+    const pairs = pairsOf(node, pads, rank + 2);
+    if (pairs.slice(0, 2).some(([begin, end]) => begin !== 0 || end !== 0))
+      throw node.error(`has pads ${show([...pads])}; expected none of samples and channels`);
+    return [
+      {
+        op: "pad",
+        x: node.value(0),
+        padding: pairs.slice(2),
+        paddingMode: node.oneOf("mode", "constant", {
+          constant: "zeros",
+          reflect: "reflect",
+          edge: "replicate",
+          wrap: "circular",
+        } as const),
+        value: node.scalar(2) ?? node.float("value", 0),
+        ...LAYOUT,
+      },
+    ];
+  },
+};
+
+export const SPACE: Readonly<Record<string, Operator>> = {
+  MaxPool: pool("max"),
+  AveragePool: pool("average"),
+  GlobalAveragePool: globalPool("average"),
+  GlobalMaxPool: globalPool("max"),
+  ReduceMean: reduceMean,
+  Resize: resize,
+  DepthToSpace: depthToSpace,
+  Pad: pad,
+};
