@@ -1,9 +1,7 @@
 /** Tape: records what is computed, and computes gradients from the end to the beginning. */
-import { Context } from "../../api/context.js";
 import type { Engine } from "../../api/engine.js";
 import type { EngineCore } from "../../api/engineCore.js";
 import { requireRun } from "../../api/recording.js";
-import { memoryOf, type TensorStorage } from "../../backend/backend.js";
 import { DISPOSE } from "../../base/dispose.js";
 import { require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
@@ -11,11 +9,11 @@ import type { Call, Run } from "../../calls/calls.js";
 import { Scope } from "../../tensor/lifetimes.js";
 import { requireTensor, Tensor } from "../../tensor/tensor.js";
 import { requireSameShape } from "../../problem/shapes.js";
-import { coreOf, overlap, showShape } from "../core/operation.js";
-import { sumOfTwo } from "../operations/elementwise.js";
+import { coreOf, showShape } from "../core/operation.js";
 import { fullLike } from "../operations/fill.js";
 import { backpropagate } from "./backpropagate.js";
 import { runRecorded, type Shapes } from "./convolutionSteps.js";
+import { ownGradients } from "./ownGradients.js";
 import { Reads } from "./reads.js";
 import type { Gradient, Step, StepTape } from "./step.js";
 
@@ -218,7 +216,7 @@ export class Tape implements StepTape {
     this.#steps = [];
     this.#core.readsDropped = true;
     try {
-      return this.#ownGradients(this.#passBack(steps, [of, seed], parameters), parameters, upstream);
+      return ownGradients(this.#core, this.#passBack(steps, [of, seed], parameters), parameters, upstream);
     } finally {
       this.#core.readsDropped = false;
     }
@@ -236,31 +234,6 @@ export class Tape implements StepTape {
     } finally {
       this.#reads.end(left);
     }
-  }
-
-  /** Each the caller's alone. */
-  #ownGradients(gradients: readonly Gradient[], parameters: readonly Tensor[], upstream: Gradient): Tensor[] {
-    const given = new Set<Gradient>([upstream]);
-    const storages = new Map<TensorStorage, TensorStorage[]>();
-    /** Whether it has some of the elements of another, which is larger or smaller. Notes it. */
-    const isPart = (gradient: Tensor): boolean => {
-      const storage = gradient.storage(this.#core, "a gradient");
-      const others = storages.get(memoryOf(storage)) ?? [];
-      storages.set(memoryOf(storage), [...others, storage]);
-      return others.some((other) => other.size !== storage.size && overlap(other, storage));
-    };
-    if (upstream) isPart(upstream);
-    return gradients.map((gradient, i) => {
-      if (!gradient) return fullLike(parameters[i], 0);
-      const isTaken = given.has(gradient);
-      // Who changes one in place would change a part of the other.
-      given.add(gradient);
-      if (isTaken) return new Context(this.#core).view(gradient, gradient.shape);
-      if (!isPart(gradient)) return gradient;
-      // A sum with -0 has the same bits.
-      using nothing = fullLike(gradient, -0);
-      return sumOfTwo(gradient, nothing);
-    });
   }
 
   #recompute(compute: () => Tensor): Segment {
