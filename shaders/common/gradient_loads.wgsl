@@ -24,7 +24,9 @@ const VECTOR_GRADIENT: bool = false; // @specialize
 // Every tap of every position meets the input, and K is a multiple of TILE_K.
 const WHOLE: bool = false; // @specialize
 const CHANNEL_FASTEST: bool = false; // @specialize
-// Condition VECTOR_INPUT: a pointwise layer with input positions like these. Four of K are loaded at once for one n.
+// Condition VECTOR_INPUT: a pointwise layer with input positions like these, and B_LOADS a multiple of four. Four of K
+// are loaded at once for one n, for four neighbours along N one after the other: a thread then writes whole vectors.
+// (Threads may not write components of one vector each: WGSL lets such a write write the vector.)
 // Condition CHANNEL_VECTORS: with CHANNEL_FASTEST, the input channels of a position lie in whole vectors. Four of N are
 // loaded at once for one k. Condition M_VECTORS: likewise output channels, four of M for one k.
 
@@ -32,6 +34,8 @@ const BLOCK_TILES: u32 = max(1u, BLOCK_TERMS / TILE_K);
 const BLOCK_K: u32 = BLOCK_TILES * TILE_K;
 // Patches that a thread takes from: one for each vector on condition VECTOR_INPUT, otherwise four. As many as either.
 const N_LOADED: u32 = B_LOADS + 3u;
+// Vectors of the patches that a thread keeps in workgroup memory at once: four on condition VECTOR_INPUT.
+const B_TOGETHER: u32 = 1u; // @specialize
 // The place of what does not exist.
 const NOWHERE: u32 = 0xffffffffu;
 
@@ -167,9 +171,14 @@ fn firstOfB(thread: u32) -> vec2<u32> {
   return select(alongK, alongN, CHANNEL_FASTEST);
 }
 
+// On condition VECTOR_INPUT, of vector `i`: which four of K, then which four of N. It is of one of the latter.
+fn slotOfB(thread: u32, i: u32) -> u32 {
+  return thread + i / 4u * THREADS;
+}
+
 // The patches that a thread loads: of vector `i`, or where there are four of N the first four.
 fn patchAt(thread: u32, i: u32) -> vec2<u32> {
-  @if(VECTOR_INPUT) return patches[((thread + i * THREADS) / TILE_K_VECTORS) % TILE_N];
+  @if(VECTOR_INPUT) return patches[(slotOfB(thread, i) / TILE_K_VECTORS * 4u + i % 4u) % TILE_N];
   @else return patches[(firstOfB(thread).x + i) % TILE_N];
 }
 
@@ -185,8 +194,7 @@ fn lookUp(thread: u32) -> array<vec2<u32>, N_LOADED> {
 fn loadInputs(loaded: array<vec2<u32>, N_LOADED>, firstK: u32, thread: u32, i: u32) -> vec4<Held> {
   var values: vec4<Held>;
   @if(VECTOR_INPUT) {
-    let slot = thread + i * THREADS;
-    let found = inputPlaces[firstK + (slot % TILE_K_VECTORS) * 4u];
+    let found = inputPlaces[firstK + (slotOfB(thread, i) % TILE_K_VECTORS) * 4u];
     let taken = loaded[i];
     values = vec4<Held>(valuesOf(inputVectors[(found.x + taken.x) / 4u]));
     values = select(vec4<Held>(), values, WHOLE || found.y != 0u);
@@ -208,15 +216,16 @@ fn loadInputs(loaded: array<vec2<u32>, N_LOADED>, firstK: u32, thread: u32, i: u
   return values;
 }
 
-fn keepB(thread: u32, i: u32, values: vec4<Held>) {
+// Group `i` of the vectors that a thread loads of the patches.
+fn keepB(thread: u32, i: u32, values: array<vec4<Held>, B_TOGETHER>) {
   @if(VECTOR_INPUT) {
     let slot = thread + i * THREADS;
-    let n = slot / TILE_K_VECTORS;
     for (var j = 0u; j < 4u; j++) { // @unroll
-      tileB[((slot % TILE_K_VECTORS) * 4u + j) * PITCH + n / 4u][n % 4u] = values[j];
+      let along = vec4<Held>(values[0][j], values[1][j], values[2][j], values[3][j]);
+      tileB[((slot % TILE_K_VECTORS) * 4u + j) * PITCH + slot / TILE_K_VECTORS] = along;
     }
   } @else {
     let first = firstOfB(thread);
-    tileB[(first.y + i * B_STEP) * PITCH + first.x / 4u] = values;
+    tileB[(first.y + i * B_STEP) * PITCH + first.x / 4u] = values[0];
   }
 }

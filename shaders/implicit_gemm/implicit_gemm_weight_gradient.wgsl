@@ -11,8 +11,8 @@
 // Dispatch: splitK x groups x tilesN x tilesM workgroups, folded.
 import package::common::epilogue::HAS_BIAS;
 import package::common::gradient_loads::{
-  channelPlaces, findPatch, findPlaces, firstOfA, geometry, keepB, loadGradients, loadInputs, lookUp, BLOCK_K,
-  BLOCK_TILES, N_LOADED
+  channelPlaces, findPatch, findPlaces, firstOfA, geometry, keepB, loadGradients, loadInputs, lookUp, B_TOGETHER,
+  BLOCK_K, BLOCK_TILES, N_LOADED
 };
 import package::common::grid::workgroupIndex;
 import package::common::product_tile::{
@@ -128,9 +128,12 @@ fn main(
       }
       @if(KEEPS_PLACES) let taken = loaded;
       @else let taken = lookUp(thread);
-      for (var i = 0u; i < B_LOADS; i++) { // @unroll
-        @if(AHEAD) let values = inputs[i];
-        @else let values = loadInputs(taken, firstK, thread, i);
+      for (var i = 0u; i < B_LOADS / B_TOGETHER; i++) { // @unroll
+        var values: array<vec4<Held>, B_TOGETHER>;
+        for (var j = 0u; j < B_TOGETHER; j++) { // @unroll
+          @if(AHEAD) values[j] = inputs[i * B_TOGETHER + j];
+          @else values[j] = loadInputs(taken, firstK, thread, i * B_TOGETHER + j);
+        }
         keepB(thread, i, values);
       }
       workgroupBarrier();

@@ -7,7 +7,7 @@ import { SOLVERS } from "../solvers/list.js";
 import { VERSION } from "../base/version.js";
 
 /** Choices of other revisions are ignored: raise it when a kernel's speed changes, or a solver's constants. */
-export const TUNING_REVISION = 11;
+export const TUNING_REVISION = 12;
 const FORMAT = "webgpu-conv tuning";
 
 /** The best candidate that was found for a bucket of problems on a device. */

@@ -45,7 +45,15 @@ const SCALAR_RESULTS: ReadonlySet<string> = new Set(["direct", "register_tile", 
  * device, or with types, stay.
  */
 function specialised({ name, code, constants, conditions }: LoadedKernel): ConstantValues {
-  const shape = { RANK: 2, STRIDE_HEIGHT: 2, STRIDE_WIDTH: 3, DILATION_HEIGHT: 3, DILATION_WIDTH: 2, ACTIVATION: 1 };
+  const shape = {
+    RANK: 2,
+    STRIDE_HEIGHT: 2,
+    STRIDE_WIDTH: 3,
+    DILATION_HEIGHT: 3,
+    DILATION_WIDTH: 2,
+    ACTIVATION: 1,
+    B_TOGETHER: 4,
+  };
   const own = Object.entries(shape).filter(([constant]) => constants.includes(constant));
   const needsMore = SCALAR_RESULTS.has(name) ? /^(SUBGROUP|HALVES|PACKED|VECTOR_)/ : /^(SUBGROUP|HALVES|PACKED)/;
   const switches = [...code.matchAll(/^const (\w+): bool = (true|false); \/\/ @specialize$/gm)];

@@ -55,6 +55,38 @@ test.each([
   expect(faultsOf(kernel)).toContain(`shaders/family/kernel.wgsl: ${fault}`);
 });
 
+const TILE = `const SIZE: u32 = 4u;
+fn twice(value: u32) -> u32 {
+  return 2u * value;
+}
+var<workgroup> tile: array<vec4<f32>, SIZE>;
+`;
+
+const writing = (statement: string): string =>
+  KERNEL.replace("{twice, SIZE}", "{twice, tile, SIZE}").replace("result.words[0]", `${statement};\n  result.words[0]`);
+
+const RACE = "is shared by threads, and a component of its vectors is written alone: write whole vectors";
+
+test.each(["tile[SIZE - 1u][twice(1u) % 4u] = 1.0", "tile[twice(2u)].y += 1.0", "tile[result.words[1]][2] = 0.0"])(
+  "a component of a shared vector, written alone: %s",
+  (statement) => {
+    expect(faultsOf(writing(statement), TILE)).toEqual([`shaders/family/kernel.wgsl: tile ${RACE}`]);
+  },
+);
+
+test("a shared vector that is no array", () => {
+  const whole = `${KERNEL}var<workgroup> start: vec4<u32>;\nfn more() {\n  start.x = 1u;\n}\n`;
+  expect(faultsOf(whole)).toContain(`shaders/family/kernel.wgsl: start ${RACE}`);
+});
+
+test.each([
+  "tile[0] = vec4<f32>()",
+  "var own = tile[0]; own.x = tile[1].y; own[1] = tile[2][3]",
+  "if (tile[1].x == 1.0) { tile[0] = tile[1]; }",
+])("whole vectors, a thread's own and what is read pass: %s", (statement) => {
+  expect(faultsOf(writing(statement), TILE)).toEqual([]);
+});
+
 test("what a shared part declares for nobody is found", () => {
   expect(faultsOf(KERNEL, `${COMMON}const OTHER: u32 = 1u;\n`)).toEqual([
     "shaders/common/parts.wgsl: OTHER is declared and not used",

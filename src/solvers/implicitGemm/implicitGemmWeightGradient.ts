@@ -25,6 +25,7 @@ import {
   TILE_KNOBS,
   tileConstants,
   tileDiscouraged,
+  tileLoads,
   tileM,
   tileMultiplyAdds,
   tileN,
@@ -74,6 +75,9 @@ const extraOf =
       PLACE_BYTES * blockK(tile) + CHANNEL_BYTES * tileM(tile) + patchBytes(operation) * tileN(tile) + TILE_BYTES,
     heldBytes: heldElement(operation, capabilities).heldBytes,
   });
+
+/** Vectors of K of the input that a thread turns into as many of N, which it writes whole. */
+const INPUTS_TOGETHER = 4;
 
 /** Of a thread, for a vector that it loads: as those of the gathering kernel. */
 const LOAD_INSTRUCTIONS = 25;
@@ -139,7 +143,11 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
     const inVectors = channelsFirst && problem.outputPositions % 4 === 0;
     const mVectors = loadsChannels(operation, config);
     const channelInputs = channelVectors(problem).input;
-    const inputInVectors = inVectors && isPointwise(problem) && hasTapBits(problem.paddingMode, problem.kernel);
+    const inputInVectors =
+      inVectors &&
+      isPointwise(problem) &&
+      hasTapBits(problem.paddingMode, problem.kernel) &&
+      tileLoads(config).b % INPUTS_TOGETHER === 0;
     const first = dispatch(kernel, {
       constants: {
         ...gradientConstants(operation),
@@ -149,6 +157,7 @@ export const implicitGemmWeightGradient: Solver<SplitTile> = {
         RANK: problem.rank,
         VECTOR_GRADIENT: inVectors || mVectors,
         VECTOR_INPUT: inputInVectors,
+        B_TOGETHER: inputInVectors ? INPUTS_TOGETHER : 1,
         CHANNEL_FASTEST: !channelsFirst,
         CHANNEL_VECTORS: channelInputs,
         RAGGED: k % tileK !== 0,
