@@ -10,6 +10,7 @@
 export type { ByteSource } from "../base/byteReader.js";
 export { FileError } from "../base/fileError.js";
 export type * from "./graph.js";
+export { type NpzOptions, type NpzTensors, readNpy, readNpz, streamNpz } from "./npz/readNpz.js";
 export { readSafetensors, type SafeTensors, streamSafetensors, writeSafetensors } from "./safetensors.js";
 export { floatTensor, floatValues, type SafeDType, type SafeTensor } from "./safeTensor.js";
 export { readOnnx } from "./onnx/readOnnx.js";

@@ -81,9 +81,10 @@ export function floatTensor(values: Float32Array, shape: readonly number[], dtyp
 }
 
 /**
- * A tensor's values as float32, in memory of their own: F32 bit for bit, F16 and BF16 exactly.
+ * A tensor's values as float32, in memory of their own: F32 bit for bit, F16 and BF16 exactly, F64 rounded to the nearest with ties to
+ * even (IEEE 754; beyond float32's range infinity), as numpy's and PyTorch's conversions do.
  *
- * @throws ArgumentError for other types, which float32 does not hold, and for bytes that do not fit the shape
+ * @throws ArgumentError for other types, whole numbers among them, and for bytes that do not fit the shape
  */
 export function floatValues(tensor: SafeTensor): Float32Array<ArrayBuffer> {
   requireTensor("values", tensor);
@@ -91,8 +92,9 @@ export function floatValues(tensor: SafeTensor): Float32Array<ArrayBuffer> {
   // A copy begins at a multiple of an element, wherever the bytes begin.
   const { buffer } = new Uint8Array(bytes);
   if (dtype === "F32") return new Float32Array(buffer);
+  if (dtype === "F64") return Float32Array.from(new Float64Array(buffer));
   require(dtype === "F16" || dtype === "BF16", () =>
-    `a tensor of shape ${show(shape)} has dtype ${dtype}; expected F32, F16 or BF16 where float32 values are wanted`);
+    `a tensor of shape ${show(shape)} has dtype ${dtype}; expected F32, F16, BF16 or F64 where float32 values are wanted`);
   const halves = new Uint16Array(buffer);
   const values = new Float32Array(halves.length);
   if (dtype === "F16") decodeHalves(halves, values);

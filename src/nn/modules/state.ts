@@ -31,14 +31,14 @@ const PASSED_OVER = /(^|\.)num_batches_tracked$/;
 
 /**
  * Gives a network's parameters and buffers the values of others, by name: PyTorch's `load_state_dict`. Values are converted to the
- * types that the network has: float32 exactly, float16 by rounding to the nearest. PyTorch's `num_batches_tracked` is passed over.
+ * types that the network has: float32 exactly, float16, and float64 of files, by rounding to the nearest. PyTorch's `num_batches_tracked` is passed over.
  *
  * ```ts
  * const { tensors } = await readSafetensors(await file.arrayBuffer(), file.name);
  * await loadState(net, tensors);
  * ```
  *
- * @param tensors with the shapes that the network has; F32, F16 and BF16 of files, float32 and float16 of any engine. They stay the
+ * @param tensors with the shapes that the network has; F32, F16, BF16 and F64 of files, float32 and float16 of any engine. They stay the
  *   caller's
  * @returns where names differ, with `strict: false`; else nothing does
  * @throws ArgumentError that lists missing and unexpected names and wrong shapes and types, before anything is written; with
@@ -119,11 +119,11 @@ function entriesOf(tensors: StateTensors): Map<string, SafeTensor | Tensor> {
 
 /** What keeps a tensor from taking another's values. */
 function mismatch(name: string, source: SafeTensor | Tensor, target: Tensor): string[] {
-  const isFloat = Tensor.isTensor(source) || ["F32", "F16", "BF16"].includes(source.dtype);
+  const isFloat = Tensor.isTensor(source) || ["F32", "F16", "BF16", "F64"].includes(source.dtype);
   const [has, expected] = [showShape(source.shape), showShape(target.shape)];
   return [
     ...(has === expected ? [] : [`has ${show(name)} of shape ${has}, expected ${expected}`]),
-    ...(isFloat ? [] : [`has ${show(name)} as ${source.dtype}, expected F32, F16 or BF16`]),
+    ...(isFloat ? [] : [`has ${show(name)} as ${source.dtype}, expected F32, F16, BF16 or F64`]),
   ];
 }
 

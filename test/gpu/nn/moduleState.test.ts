@@ -131,7 +131,7 @@ describe("a network's state", () => {
     gone.dispose();
     const many = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`x${String(i)}`, ones([1])]));
     for (const [tensors, message] of [
-      [leftOut(changed, "").set("fc.bias", integers), 'it has "fc.bias" as I32, expected F32, F16 or BF16'],
+      [leftOut(changed, "").set("fc.bias", integers), 'it has "fc.bias" as I32, expected F32, F16, BF16 or F64'],
       [new Map<string, SafeTensor | Tensor>(changed).set("fc.bias", gone), "fc.bias of shape [3] was disposed"],
       [{ ...Object.fromEntries(changed), ...many }, '"x6", "x7" and 2 more'],
       [{ "fc.bias": 1 }, "fc.bias"],

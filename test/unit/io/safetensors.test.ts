@@ -115,7 +115,7 @@ describe("values", () => {
 
   test("of other types are refused, and shapes that do not fit", () => {
     const count: SafeTensor = { dtype: "I64", shape: [], bytes: new Uint8Array(8) };
-    expect(() => floatValues(count)).toThrow("a tensor of shape [] has dtype I64; expected F32, F16 or BF16");
+    expect(() => floatValues(count)).toThrow("a tensor of shape [] has dtype I64; expected F32, F16, BF16 or F64");
     expect(() => floatTensor(new Float32Array(3), [2, 2])).toThrow("shape [2, 2] has 4 elements; there are 3 values");
     expect(() => floatTensor(Int32Array.of(1, 2) as never, [2])).toThrow(
       "values is Int32Array; expected a Float32Array",

@@ -1,5 +1,5 @@
 /** safetensors files that are wrong: what writing refuses, errors with offsets, mutations, and memory. */
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   FileError,
   floatTensor,
@@ -9,6 +9,7 @@ import {
   writeSafetensors,
 } from "webgpu-conv/io";
 import { Random } from "webgpu-conv/nn";
+import { allocations } from "../../support/allocations.js";
 import { safetensorsFile } from "../../support/safetensorsFile.js";
 
 const ENTRY = '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}';
@@ -161,24 +162,6 @@ describe("a wrong file says what and where", () => {
     }
   });
 });
-
-/** The lengths of arrays of bytes that are made meanwhile. */
-async function allocations(run: () => Promise<void>): Promise<readonly number[]> {
-  const sizes: number[] = [];
-  const recording = new Proxy(Uint8Array, {
-    construct(constructor, given: [unknown]) {
-      if (typeof given[0] === "number") sizes.push(given[0]);
-      return Reflect.construct(constructor, given) as object;
-    },
-  });
-  vi.stubGlobal("Uint8Array", recording);
-  try {
-    await run();
-  } finally {
-    vi.unstubAllGlobals();
-  }
-  return sizes;
-}
 
 describe("mutations of a file", () => {
   const tensors = new Map([
