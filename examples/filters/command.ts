@@ -4,6 +4,7 @@ import { ConvError, type Engine } from "webgpu-conv";
 import { activationMap, RULE_IN_WORDS } from "./activationMap.js";
 import { parseArguments, USAGE, UsageError } from "./arguments.js";
 import { contactSheet } from "./contactSheet.js";
+import { EXIT, Interrupted, untilInterrupted } from "./endings.js";
 import { FILTERS } from "./filterBank.js";
 import { progressBar } from "./progressBar.js";
 import {
@@ -20,14 +21,6 @@ import { type BankResult, runBank } from "./runBank.js";
 
 const OWN_PICTURE = join(import.meta.dirname, "picture.png");
 const BYTES_PER_VALUE = 4;
-
-/** What the process exits with; 130 is a shell's number for Ctrl-C. */
-export const EXIT = { fine: 0, wrongResult: 1, couldNotRun: 2, interrupted: 130 } as const;
-
-/** Ctrl-C was pressed. */
-class Interrupted extends Error {
-  override readonly name = "Interrupted";
-}
 
 /** Runs the command line `words` and gives the exit status; what the user can mend is told, not thrown. */
 export async function run(words: readonly string[], makeEngine: () => Promise<Engine>): Promise<number> {
@@ -71,18 +64,6 @@ async function filterPicture(words: readonly string[], makeEngine: () => Promise
   report(picture, result);
   await writeMaps(picture, result, out);
   return result.verdict.pass ? EXIT.fine : EXIT.wrongResult;
-}
-
-/** Runs `work` with a signal that Ctrl-C aborts. */
-async function untilInterrupted<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-  const controller = new AbortController();
-  const onInterrupt = (): void => controller.abort(new Interrupted());
-  process.once("SIGINT", onInterrupt);
-  try {
-    return await work(controller.signal);
-  } finally {
-    process.off("SIGINT", onInterrupt);
-  }
 }
 
 /** @param mostBytes what the device can hold of all responses together */
