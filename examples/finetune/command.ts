@@ -6,6 +6,7 @@ import { CommanderError } from "commander";
 import { ConvError, type Engine } from "webgpu-conv";
 import { readSafetensors } from "webgpu-conv/io";
 import { disposeModule, explainNetwork, loadState, type Module, saveState } from "webgpu-conv/nn";
+import { EXIT, Interrupted, untilInterrupted } from "../filters/endings.js";
 import { PictureError } from "../filters/pictureFile.js";
 import { type Arguments, parseArguments } from "./arguments.js";
 import { MaterialError } from "./materialError.js";
@@ -14,10 +15,7 @@ import { type Pair, pairOf, requireRoom, spreadPatches } from "./pairs.js";
 import { CHANNELS } from "./photograph.js";
 import { enlarge, enlargeBicubic, psnr } from "./quality.js";
 import { type Check, checksTable, lossPlot, mean, type Outcome, outcomesTable } from "./report.js";
-import { fineTune } from "./training.js";
-
-/** What the process exits with. */
-export const EXIT = { fine: 0, wrongResult: 1, couldNotRun: 2 } as const;
+import { fineTune, type FineTuning } from "./training.js";
 
 /** Patches along each side of a held-out photograph. */
 const SPREAD = 4;
@@ -31,6 +29,10 @@ export async function run(words: readonly string[], makeEngine: () => Promise<En
   } catch (error) {
     // Commander has told already, and says what to exit with: 0 for help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.couldNotRun;
+    if (error instanceof Interrupted) {
+      console.error("\ninterrupted: no weights are written");
+      return EXIT.interrupted;
+    }
     if (!(error instanceof Error)) throw error;
     // A file's error has a code.
     const isTheUsers =
@@ -99,7 +101,7 @@ async function train(
     hideCursor: true,
     clearOnComplete: false,
   });
-  const training = fineTune({
+  const plan: FineTuning = {
     ...{ engine, network, pairs, steps, batch, extent, lr, seed, every },
     async onCheck(done, losses) {
       const [learned, quality] = await qualities(engine, network, [learnedPatches, patches]);
@@ -110,9 +112,9 @@ async function train(
       else bar.update(done, shown);
     },
     onStep: (done, loss) => bar.update(done, { loss: loss.toFixed(1) }),
-  });
+  };
   // The terminal's cursor comes back where training fails, too.
-  const losses = await training.finally(() => bar.stop());
+  const losses = await untilInterrupted((signal) => fineTune(plan, signal)).finally(() => bar.stop());
   return { checks, losses };
 }
 

@@ -23,8 +23,11 @@ export interface FineTuning {
   readonly onStep: (steps: number, loss: number) => void;
 }
 
-/** @returns the loss of each step */
-export async function fineTune(plan: FineTuning): Promise<number[]> {
+/**
+ * @param signal ends it before the next step, by what it is aborted with
+ * @returns the loss of each step
+ */
+export async function fineTune(plan: FineTuning, signal?: AbortSignal): Promise<number[]> {
   const { engine, network, pairs, steps, batch, extent, seed, lr, every, onCheck, onStep } = plan;
   const parameters = parametersOf(network, { trainable: true });
   using optimizer = adam(engine, parameters, { lr });
@@ -46,6 +49,7 @@ export async function fineTune(plan: FineTuning): Promise<number[]> {
   });
   await onCheck(0, losses);
   while (step.steps < steps) {
+    signal?.throwIfAborted();
     optimizer.lr = rate(step.steps);
     // A stream of random numbers for each step: what it draws does not depend on those before it.
     const random = new Random(seed, [step.steps, 0]);

@@ -120,6 +120,8 @@ describe("the command", () => {
   let folder: string;
   let lines: string[];
   let given: string[];
+  /** Those of the test's own process. */
+  const listeners = process.listenerCount("SIGINT");
 
   /** A layers model that copies each pixel four times along each side, but for small numbers that are drawn. */
   function writeModel(): string {
@@ -240,6 +242,16 @@ describe("the command", () => {
     const words = ["--steps", "1", "--lr", "1e-30", "--out", join(folder, "same.safetensors")];
     expect(await run([...given, ...words], createEngine)).toBe(1);
     expect(lines.join("\n")).toMatch(/held-out patches are NOT nearer than before/);
+  });
+
+  test("Ctrl-C ends it before the next step, with the status of a shell's", async () => {
+    const out = join(folder, "interrupted.safetensors");
+    const interrupted = run([...given, "--steps", "100000", "--every", "1", "--out", out], createEngine);
+    await vi.waitUntil(() => process.listenerCount("SIGINT") > listeners, { timeout: 60_000 });
+    process.emit("SIGINT");
+    expect(await interrupted).toBe(130);
+    expect(lines.join("\n")).toMatch(/interrupted: no weights are written/);
+    expect(existsSync(out)).toBe(false);
   });
 
   test("has defaults, and its help tells them", async () => {
