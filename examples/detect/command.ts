@@ -13,15 +13,19 @@ import { drawBoxes } from "./drawBoxes.js";
 import { findBoxes } from "./findBoxes.js";
 import { prepareInput } from "./input.js";
 import { differenceOf, MOST_RELATIVE, runOnnxRuntime } from "./onnxRuntime.js";
+import { InstallError } from "./packages.js";
 import { boxTable, differenceWords, linesWords, timesWords } from "./report.js";
 import { drawTextPicture, type TextPicture } from "./textPicture.js";
 
 /** What the command needs of its surroundings. */
 export interface Surroundings {
   readonly makeEngine: () => Promise<Engine>;
-  /** The path of the network's file; installs what is missing. */
+  /** The path of the network's file; installs what is missing, or throws an InstallError. */
   readonly findNetwork: () => string;
 }
+
+/** What the user can mend, or the device does not allow. */
+const KNOWN = [UsageError, PictureError, InstallError, ConvError];
 
 /** Runs the command line `words` and gives the exit status; what the user can mend is told, not thrown. */
 export async function run(words: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -32,7 +36,7 @@ export async function run(words: readonly string[], surroundings: Surroundings):
       console.error("\ninterrupted: what was not yet computed is called off");
       return EXIT.interrupted;
     }
-    if (!(error instanceof UsageError || error instanceof PictureError || error instanceof ConvError)) throw error;
+    if (!(error instanceof Error && KNOWN.some((kind) => error instanceof kind))) throw error;
     console.error(`${error.name}: ${error.message}`);
     if (error instanceof UsageError) console.error(USAGE);
     return EXIT.couldNotRun;

@@ -3,13 +3,8 @@
  * with 1 when lines are missed or results differ from onnxruntime-web's, with 2 when it could not run, with 130 when Ctrl-C ended it.
  */
 import { createEngine } from "webgpu-conv/node";
-import { installPackages } from "../packages/install.js";
 import { run } from "./command.js";
-import { NETWORK_FILE, PACKAGES } from "./packages.js";
+import { findNetwork } from "./packages.js";
 
-const findNetwork = (): string => {
-  installPackages(PACKAGES, "the detector and onnxruntime-web");
-  return NETWORK_FILE;
-};
 // Dawn and onnxruntime-web keep the process alive.
 process.exit(await run(process.argv.slice(2), { makeEngine: createEngine, findNetwork }));

@@ -7,7 +7,7 @@ import { createEngine } from "test-engine";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Engine } from "webgpu-conv";
 import { run } from "../../../examples/detect/command.js";
-import { NETWORK_FILE } from "../../../examples/detect/packages.js";
+import { findNetwork, NETWORK_FILE } from "../../../examples/detect/packages.js";
 import { onnxFile } from "../../support/io/onnxFile.js";
 
 /** Bright pixels are text: a sigmoid of 12 times the sum of normalised colours. */
@@ -107,7 +107,7 @@ describe("with a network of one layer", () => {
   });
 });
 
-describe("what cannot run exits with 2, and nothing is installed for it", () => {
+describe("what cannot run exits with 2, before a device is looked for", () => {
   const neither = {
     makeEngine: () => Promise.reject(new Error("an engine was made")),
     findNetwork: () => {
@@ -121,6 +121,15 @@ describe("what cannot run exits with 2, and nothing is installed for it", () => 
   ])("%j", async (words, message) => {
     expect(await run(words, neither)).toBe(2);
     expect(told.join("\n")).toContain(message);
+  });
+
+  test("packages that npm cannot install", async () => {
+    const offline = (): string =>
+      findNetwork(() => {
+        throw new Error("Command failed: npm ci");
+      });
+    expect(await run([], { ...neither, findNetwork: offline })).toBe(2);
+    expect(told.join("\n")).toMatch(/InstallError: npm could not install .*expected its registry within reach, once/);
   });
 
   test("but --help is no error", async () => {

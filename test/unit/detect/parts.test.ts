@@ -104,7 +104,22 @@ describe("boxes of a map", () => {
   });
 
   test.each<[string, readonly number[][], number]>([
-    ["0.3 itself is no text", [[20, 20, 50, 30, 0.3]], 0],
+    [
+      "what is around a line at 0.29 is no text",
+      [
+        [10, 10, 60, 40, 0.29],
+        [20, 20, 50, 30, 1],
+      ],
+      1,
+    ],
+    [
+      "at 0.31 it is, and the mean is below 0.6",
+      [
+        [10, 10, 60, 40, 0.31],
+        [20, 20, 50, 30, 1],
+      ],
+      0,
+    ],
     ["a mean below 0.6 is none", [[20, 20, 50, 30, 0.59]], 0],
     ["a mean above is one", [[20, 20, 50, 30, 0.61]], 1],
     ["two rows are too few", [[20, 20, 50, 22, 1]], 0],
