@@ -62,6 +62,8 @@ export interface ConvolutionNode extends NodeBase {
 export interface LinearNode extends NodeBase {
   readonly op: "linear";
   readonly x: Value;
+  /** How many axes x has, where the file tells. */
+  readonly axes?: number;
   readonly weight: Weight;
   readonly bias?: Weight;
   readonly activation?: PlainActivation;
@@ -73,6 +75,8 @@ export interface ActivationNode extends NodeBase {
   /** A prelu's slopes are a weight. */
   readonly activation: PlainActivation | { readonly name: "prelu"; readonly slope: Weight };
   readonly layout: Layout;
+  /** How many axes x must have, where the slopes' place depends on that. */
+  readonly axes?: number;
 }
 
 /** By running statistics. */
@@ -129,6 +133,8 @@ export interface GlobalPoolNode extends NodeBase {
   readonly layout: Layout;
   /** Whether the result is `[N, C]`. */
   readonly flat: boolean;
+  /** How many axes x must have, where the file names those of positions. */
+  readonly axes?: number;
 }
 
 export interface ResizeNode extends NodeBase {
@@ -170,6 +176,8 @@ export interface SliceNode extends NodeBase {
   readonly op: "slice";
   readonly x: Value;
   readonly axis: number;
+  /** In the place of both: one of so many equal parts, of which the last may be smaller. */
+  readonly part?: { readonly index: number; readonly of: number };
   readonly start: number;
   readonly end: number | undefined;
 }
@@ -187,6 +195,8 @@ export interface SoftmaxNode extends NodeBase {
   readonly op: "softmax";
   readonly x: Value;
   readonly axis: number;
+  /** Whether over that axis and all behind it together. */
+  readonly isFlattened?: boolean;
 }
 
 /** Row-major, in another shape: of a sample. */

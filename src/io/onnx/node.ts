@@ -63,12 +63,15 @@ export class NodeReader {
     return numbers?.[0];
   }
 
-  /** A constant as a weight of the graph, under its own name. */
+  /** A constant as a weight of the graph, under its own name; where another node makes another weight of it, with this node's result's. */
   weight(i: number, change: (constant: Constant) => Constant = (constant) => constant): string {
     const name = this.#input(i);
     const { shape, values } = change(this.constant(i));
-    this.#weights.set(name, floatTensor(Float32Array.from(values), shape));
-    return name;
+    const tensor = floatTensor(Float32Array.from(values), shape);
+    const known = this.#weights.get(name);
+    const own = known && !isSame(known, tensor) ? `${name}/${this.node.outputs[0] ?? ""}` : name;
+    this.#weights.set(own, tensor);
+    return own;
   }
 
   /** What arithmetic takes: of a constant of one element its number. */
@@ -127,6 +130,11 @@ export class NodeReader {
     return name;
   }
 }
+
+const isSame = (a: SafeTensor, b: SafeTensor): boolean =>
+  a.shape.length === b.shape.length &&
+  a.shape.every((extent, axis) => extent === b.shape[axis]) &&
+  a.bytes.every((byte, i) => byte === b.bytes[i]);
 
 /** An affine function of x between 0 and 1, ONNX's HardSigmoid; that with a slope of 1/6 and 1/2 at 0 is PyTorch's. */
 export const isHardSigmoid = (alpha: number, beta: number): boolean => Math.abs(alpha - 1 / 6) < 1e-6 && beta === 0.5;

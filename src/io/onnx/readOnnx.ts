@@ -59,10 +59,14 @@ function makeGraph(model: OnnxModel, file: string): Graph {
   for (const name of model.outputs)
     if (constants.has(resolved(name)))
       throw new FileError(file, 0, `has the constant ${show(name)} as a result; expected one that is computed`);
+  // A result that is only passed on has its own name, too.
+  for (const name of model.outputs)
+    if (resolved(name) !== name)
+      nodes.push({ op: "concat", parts: [resolved(name)], axis: 0, name, kind: "Identity", output: name });
   return {
     file,
     inputs: model.inputs.map(({ name, shape }) => ({ name, shape })),
-    outputs: model.outputs.map(resolved),
+    outputs: model.outputs,
     nodes,
     weights,
   };

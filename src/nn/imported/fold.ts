@@ -58,9 +58,13 @@ function affineInput(node: GraphNode): string | undefined {
 }
 
 function affineOf(node: GraphNode, product: Product, weights: Weights): Affine | undefined {
-  if (node.op === "batchNorm") return normOf(node, weights);
+  if (node.op === "batchNorm") return hasItsChannels(node, product) ? normOf(node, weights) : undefined;
   return node.op === "arithmetic" ? arithmeticOf(node, product, weights) : undefined;
 }
+
+/** Whether the norm's channels are the product's: those of linear layers are the last axis, which is the second one of two. */
+const hasItsChannels = (norm: BatchNormNode, product: Product): boolean =>
+  product.op === "convolution" || norm.layout === "channels-last" || product.axes === 2;
 
 function normOf(norm: BatchNormNode, weights: Weights): Affine {
   const [mean, variance] = [valuesOf(norm.mean, 0, weights), valuesOf(norm.variance, 1, weights)];

@@ -50,7 +50,8 @@ export function runStep({ node, residual, activation = "none" }: FusedStep, cont
         context,
       );
     case "activation": {
-      const { activation: own, layout } = node;
+      const { activation: own, layout, axes } = node;
+      requireAxes(value(node.x), axes);
       const activated = isPrelu(own) ? ({ name: "prelu", slope: weight(own.slope) } as const) : own;
       return activate(value(node.x), activated, { layout });
     }
@@ -108,6 +109,7 @@ function runPlain(node: PlainNode, value: StepContext["value"]): Tensor {
       });
     }
     case "globalPool": {
+      requireAxes(value(node.x), node.axes);
       const y = (node.how === "max" ? globalMaxPool : globalAveragePool)(value(node.x), { layout: node.layout });
       if (!node.flat) return y;
       const flat = flatten(y);
@@ -128,15 +130,39 @@ function runPlain(node: PlainNode, value: StepContext["value"]): Tensor {
       const x = value(node.x);
       const extent = x.shape[node.axis < 0 ? node.axis + x.shape.length : node.axis];
       const index = (at: number): number => Math.min(Math.max(at < 0 ? at + extent : at, 0), extent);
+      if (node.part) {
+        const size = Math.ceil(extent / node.part.of);
+        return slice(x, node.part.index * size, index((node.part.index + 1) * size), node.axis);
+      }
       return slice(x, index(node.start), index(node.end ?? extent), node.axis);
     }
     case "softmax":
-      return softmax(value(node.x), node.axis);
+      return node.isFlattened === true ? softmaxFrom(value(node.x), node.axis) : softmax(value(node.x), node.axis);
     case "reshape": {
       const x = value(node.x);
       return reshape(x, [x.shape[0], ...node.shape]);
     }
   }
+}
+
+/** Over an axis and all behind it. */
+function softmaxFrom(x: Tensor, axis: number): Tensor {
+  const { shape } = x;
+  const first = axis < 0 ? axis + shape.length : axis;
+  if (first === shape.length - 1) return softmax(x, first);
+  const before = shape.slice(0, first).reduce((product, extent) => product * extent, 1);
+  const rows = reshape(x, [before, -1]);
+  const y = softmax(rows, 1);
+  rows.dispose();
+  const shaped = reshape(y, shape);
+  y.dispose();
+  return shaped;
+}
+
+function requireAxes(x: Tensor, axes: number | undefined): void {
+  require(axes === undefined || x.shape.length === axes, () => {
+    return `x has shape ${show([...x.shape])}; expected ${String(axes)} axes, for which the file is written`;
+  });
 }
 
 const isPrelu = (

@@ -54,8 +54,17 @@ function writeTensor(spec: TensorSpec & { readonly name: string }, pbf: PbfWrite
   else pbf.writePackedVarint(dtype === "int64" ? 7 : 5, values);
 }
 
+/** AttributeProto.AttributeType. */
+function attributeType(value: AttributeValue): number {
+  if (typeof value === "number") return 2;
+  if (typeof value === "string") return 3;
+  if ("float" in value) return 1;
+  return "tensor" in value ? 4 : 7;
+}
+
 function writeAttribute([name, value]: readonly [string, AttributeValue], pbf: PbfWriter): void {
   pbf.writeStringField(1, name);
+  pbf.writeVarintField(20, attributeType(value));
   if (typeof value === "number") pbf.writeVarintField(3, value);
   else if (typeof value === "string") pbf.writeBytesField(4, new TextEncoder().encode(value));
   else if ("float" in value) pbf.writeFloatField(2, value.float);
@@ -77,7 +86,8 @@ function writeExtent(extent: number | string, pbf: PbfWriter): void {
   else pbf.writeStringField(2, extent);
 }
 
-function writeValue([name, shape]: readonly [string, readonly (number | string)[]], pbf: PbfWriter): void {
+/** @param value a name, and a shape where it is known */
+function writeValue([name, shape]: readonly [string, readonly (number | string)[] | undefined], pbf: PbfWriter): void {
   pbf.writeStringField(1, name);
   pbf.writeMessage(
     2,
@@ -86,6 +96,7 @@ function writeValue([name, shape]: readonly [string, readonly (number | string)[
         1,
         (__, tensor: PbfWriter) => {
           tensor.writeVarintField(1, TYPES.float32);
+          if (!shape) return;
           tensor.writeMessage(
             2,
             (___, dims: PbfWriter) => {
@@ -106,7 +117,7 @@ function writeGraph({ inputs, outputs, nodes, initialisers = {} }: ModelSpec, pb
   pbf.writeStringField(2, "graph");
   for (const [name, spec] of Object.entries(initialisers)) pbf.writeMessage(5, writeTensor, { ...spec, name });
   for (const input of Object.entries(inputs)) pbf.writeMessage(11, writeValue, input);
-  for (const output of outputs) pbf.writeMessage(12, writeValue, [output, []] as const);
+  for (const output of outputs) pbf.writeMessage(12, writeValue, [output, undefined] as const);
 }
 
 function writeOpset(version: number, pbf: PbfWriter): void {

@@ -44,14 +44,17 @@ const activation = (make: (node: NodeReader) => PlainActivation, attributes: rea
   read: (node) => [{ op: "activation", x: node.value(0), activation: make(node), ...LAYOUT }],
 });
 
-/** Bounds are inputs; attributes before version 11. */
-const clip: Operator = activation(
-  (node) => {
+/** Bounds are inputs; attributes before version 11. Without any it only passes on. */
+const clip: Operator = {
+  attributes: ["min", "max"],
+  read(node) {
     const [min, max] = [node.scalar(1) ?? node.attribute("min")?.float, node.scalar(2) ?? node.attribute("max")?.float];
-    return clamp(min, max);
+    const x = node.value(0);
+    return min === undefined && max === undefined
+      ? { same: x }
+      : [{ op: "activation", x, activation: clamp(min, max), ...LAYOUT }];
   },
-  ["min", "max"],
-);
+};
 
 const hardSigmoid: Operator = {
   attributes: ["alpha", "beta"],
@@ -66,16 +69,17 @@ const hardSigmoid: Operator = {
   },
 };
 
-/** A slope a channel, or one: of shape `[C, 1, 1]`, or with an axis for the batch. */
+/** A slope a channel, or one: of shape `[C, 1, 1]`, or with an axis for the batch. It lies along x's last axes, so x has as many. */
 const prelu: Operator = {
   attributes: [],
   read(node) {
-    const slope = node.weight(1, ({ shape, values }) => {
-      const rest = shape.filter((extent) => extent !== 1);
-      if (rest.length > 1) throw node.error(`has slopes of shape ${show([...shape])}; expected one a channel, or one`);
-      return { shape: [values.length], values };
-    });
-    return [{ op: "activation", x: node.value(0), activation: { name: "prelu", slope }, ...LAYOUT }];
+    const { shape } = node.constant(1);
+    const channels = shape.findIndex((extent) => extent !== 1);
+    if (shape.slice(channels + 1).some((extent) => extent !== 1) && channels >= 0)
+      throw node.error(`has slopes of shape ${show([...shape])}; expected one a channel, or one`);
+    const slope = node.weight(1, ({ values }) => ({ shape: [values.length], values }));
+    const axes = channels < 0 ? {} : { axes: shape.length - channels + 1 };
+    return [{ op: "activation", x: node.value(0), activation: { name: "prelu", slope }, ...axes, ...LAYOUT }];
   },
 };
 
@@ -84,10 +88,13 @@ const arithmetic = (how: "add" | "sub" | "mul" | "div"): Operator => ({
   read: (node) => [{ op: "arithmetic", how, a: node.operand(0), b: node.operand(1), ...LAYOUT }],
 });
 
-/** Before version 13 it went over all axes from `axis` on, which is the same where that is the last. */
+/** Before version 13 it went over all axes from `axis` on. */
 const softmax: Operator = {
   attributes: ["axis"],
-  read: (node) => [{ op: "softmax", x: node.value(0), axis: node.integer("axis", node.opset < 13 ? 1 : -1) }],
+  read(node) {
+    const isFlattened = node.opset < 13;
+    return [{ op: "softmax", x: node.value(0), axis: node.integer("axis", isFlattened ? 1 : -1), isFlattened }];
+  },
 };
 
 export const ELEMENTWISE: Readonly<Record<string, Operator>> = {

@@ -72,39 +72,50 @@ function transposedPads(node: NodeReader, rank: Rank): Omit<ConvolutionNode["opt
   };
 }
 
-/** `alpha * A' * B' + beta * C`. */
+/** `alpha * A * B' + beta * C`, of matrices: factors become the weights'. */
 const gemm: Operator = {
   attributes: ["alpha", "beta", "transA", "transB"],
   read(node) {
     const [alpha, beta] = [node.float("alpha", 1), node.float("beta", 1)];
-    if (node.integer("transA", 0) !== 0 || alpha !== 1 || beta !== 1)
-      throw node.error(
-        `has transA ${String(node.integer("transA", 0))}, alpha ${String(alpha)} and beta ${String(beta)}; expected 0, 1 and 1`,
-      );
+    if (node.integer("transA", 0) !== 0) throw node.error("has transA 1; expected 0");
+    const isTransposed = node.integer("transB", 0) === 0;
+    const weight = matrix(node, isTransposed, alpha);
+    const outputs = node.constant(1).shape[isTransposed ? 1 : 0];
     return [
-      {
-        op: "linear",
-        x: node.value(0),
-        weight: matrix(node, node.integer("transB", 0) === 0),
-        ...(node.has(2) && { bias: node.weight(2, ({ values }) => ({ shape: [values.length], values })) }),
-      },
+      { op: "linear", axes: 2, x: node.value(0), weight, ...(node.has(2) && { bias: biasOf(node, outputs, beta) }) },
     ];
   },
 };
+
+/** One a result, or one for all. */
+function biasOf(node: NodeReader, outputs: number, factor: number): string {
+  return node.weight(2, ({ shape, values }) => {
+    if (shape.slice(0, -1).some((extent) => extent !== 1) || (values.length !== 1 && values.length !== outputs))
+      throw node.error(
+        `has C of shape ${show([...shape])}; expected ${show([outputs])}, or one number: the same of each sample`,
+      );
+    const biases = Float32Array.from({ length: outputs }, (_, i) => factor * values[values.length === 1 ? 0 : i]);
+    return { shape: [outputs], values: biases };
+  });
+}
 
 const matMul: Operator = {
   attributes: [],
   read: (node) => [{ op: "linear", x: node.value(0), weight: matrix(node, true) }],
 };
 
-/** The second factor as `[out, in]`, which is how the file has it, or the other way round. */
-function matrix(node: NodeReader, isTransposed: boolean): string {
+/** The second factor as `[out, in]`, which is how the file has it, or the other way round; times a number. */
+function matrix(node: NodeReader, isTransposed: boolean, factor = 1): string {
   return node.weight(1, (constant) => {
     const { shape, values } = constant;
     if (shape.length !== 2) throw node.error(`has a matrix of shape ${show([...shape])}; expected two axes`);
-    if (!isTransposed) return constant;
+    if (!isTransposed)
+      return factor === 1 ? constant : { shape, values: Float32Array.from(values, (one) => factor * one) };
     const [inputs, outputs] = shape;
-    const turned = Float32Array.from(values, (_, i) => values[(i % inputs) * outputs + Math.floor(i / inputs)]);
+    const turned = Float32Array.from(
+      values,
+      (_, i) => factor * values[(i % inputs) * outputs + Math.floor(i / inputs)],
+    );
     return { shape: [outputs, inputs], values: turned };
   });
 }

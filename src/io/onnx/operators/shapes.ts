@@ -39,12 +39,18 @@ const flatten: Operator = {
   },
 };
 
-/** Along one axis or several, one after the other. Beyond 2^31 is the end. */
+/** Along one axis or several, one after the other: bounds are attributes before version 10. Beyond 2^31 is the end. */
 const slice: Operator = {
-  attributes: [],
+  attributes: ["starts", "ends", "axes"],
   read(node) {
-    const [starts, ends] = [node.numbers(1) ?? [], node.numbers(2) ?? []];
-    const axes = node.numbers(3) ?? starts.map((_, axis) => axis);
+    const [starts, ends, named] = (["starts", "ends", "axes"] as const).map(
+      (name, i) => node.numbers(i + 1) ?? node.integers(name),
+    );
+    if (!starts?.length || ends?.length !== starts.length)
+      throw node.error(`has starts ${show(starts)} and ends ${show(ends)}; expected as many of both`);
+    const axes = named ?? starts.map((_, axis) => axis);
+    if (axes.length !== starts.length)
+      throw node.error(`has axes ${show(axes)}; expected ${String(starts.length)}, one of each start`);
     const steps = node.numbers(4) ?? starts.map(() => 1);
     if (steps.some((step) => step !== 1)) throw node.error(`has steps ${show([...steps])}; expected 1`);
     return axes.map((axis, i) => ({
@@ -57,14 +63,18 @@ const slice: Operator = {
   },
 };
 
-/** Of extents that the file has. */
+/** Of extents that the file has, or equal ones. */
 const split: Operator = {
-  attributes: ["axis", "split"],
+  attributes: ["axis", "split", "num_outputs"],
   read: () => [],
   results(node) {
     const extents = node.numbers(1) ?? node.integers("split");
-    if (!extents) throw node.error("has no extents of its parts; expected them as a constant");
     const axis = node.integer("axis", 0);
+    if (!extents) {
+      const of = node.integer("num_outputs", node.node.outputs.length);
+      const whole = { op: "slice" as const, x: node.value(0), axis, start: 0, end: undefined };
+      return Array.from({ length: of }, (_, index) => ({ ...whole, part: { index, of } }));
+    }
     let start = 0;
     return extents.map((extent) => {
       const part = { op: "slice" as const, x: node.value(0), axis, start, end: start + extent };
@@ -78,6 +88,14 @@ const same = (attributes: readonly string[] = []): Operator => ({
   attributes,
   read: (node) => ({ same: node.node.inputs[0] ?? "" }),
 });
+
+const dropout: Operator = {
+  attributes: ["ratio", "seed"],
+  read(node) {
+    if (node.scalar(2)) throw node.error("has training_mode true; expected false");
+    return { same: node.value(0) };
+  },
+};
 
 /** Floating-point types are the engine's own. */
 const FLOATS = [1, 10, 11, 16];
@@ -109,6 +127,6 @@ export const SHAPES: Readonly<Record<string, Operator>> = {
   Flatten: flatten,
   Transpose: transpose,
   Identity: same(),
-  Dropout: same(["ratio", "seed"]),
+  Dropout: dropout,
   Cast: cast,
 };

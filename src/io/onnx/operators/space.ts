@@ -37,15 +37,19 @@ const globalPool = (how: "max" | "average"): Operator => ({
   read: (node) => [{ op: "globalPool", how, x: node.value(0), flat: false, ...LAYOUT }],
 });
 
-/** Over all positions of `[N, C, H, W]`: axes are an input from version 18 on. */
+/** Over all positions, of which there may be one axis to three: axes are an input from version 18 on. */
 const reduceMean: Operator = {
   attributes: ["axes", "keepdims", "noop_with_empty_axes"],
   read(node) {
     const axes = node.numbers(1) ?? node.integers("axes") ?? [];
-    const sorted = axes.map((axis) => (axis < 0 ? axis + 4 : axis)).sort((a, b) => a - b);
-    if (show(sorted) !== "[2, 3]")
-      throw node.error(`has axes ${show([...axes])}; expected [2, 3], the rows and columns of [N, C, H, W]`);
-    return [{ op: "globalPool", how: "average", x: node.value(0), flat: node.integer("keepdims", 1) === 0, ...LAYOUT }];
+    const rank = axes.length;
+    const sorted = axes.map((axis) => (axis < 0 ? axis + rank + 2 : axis)).sort((a, b) => a - b);
+    if (rank < 1 || rank > 3 || sorted.some((axis, i) => axis !== i + 2))
+      throw node.error(
+        `has axes ${show([...axes])}; expected those of all positions: [2, 3] are the rows and columns of [N, C, H, W]`,
+      );
+    const flat = node.integer("keepdims", 1) === 0;
+    return [{ op: "globalPool", how: "average", x: node.value(0), flat, axes: rank + 2, ...LAYOUT }];
   },
 };
 
@@ -73,11 +77,16 @@ const resize: Operator = {
     "extrapolation_value",
     "antialias",
     "keep_aspect_ratio_policy",
+    "axes",
   ],
   read(node) {
     if (node.integer("antialias", 0) !== 0) throw node.error("has antialias 1; expected 0");
     if (node.attribute("axes")) throw node.error("has axes; expected scales or sizes of all of them");
-    const [scales, sizes] = [node.numbers(2), node.numbers(3)];
+    node.oneOf("keep_aspect_ratio_policy", "stretch", { stretch: true });
+    // Version 10 had scales alone, and neither a choice of coordinates nor of roundings: ONNX's tests of it round down where there are
+    // more results, and up where there are fewer.
+    const isOld = node.opset < 11;
+    const [scales, sizes] = isOld ? [node.numbers(1), undefined] : [node.numbers(2), node.numbers(3)];
     const given = sizes?.length ? sizes : scales;
     if (!given?.length) throw node.error("has neither scales nor sizes; expected one of them, constant");
     const rank = rankOf(node, given.length - 2);
@@ -87,10 +96,14 @@ const resize: Operator = {
     const spatial = given.slice(2);
     const common = {
       ...(sizes?.length ? { size: spatial } : { scaleFactor: spatial }),
-      coordinates: node.oneOf("coordinate_transformation_mode", "half_pixel", COORDINATES),
+      coordinates: node.oneOf("coordinate_transformation_mode", isOld ? "asymmetric" : "half_pixel", COORDINATES),
       ...LAYOUT,
     };
-    const rounding = node.oneOf("nearest_mode", "round_prefer_floor", ROUNDINGS);
+    const isFewer = spatial.some((scale) => scale < 1);
+    if (isOld && isFewer && spatial.some((scale) => scale > 1) && !isLinear)
+      throw node.error(`has scales ${show([...given])} in version 10; expected all below 1, or none`);
+    const usual = !isOld ? "round_prefer_floor" : isFewer ? "ceil" : "floor";
+    const rounding = node.oneOf("nearest_mode", usual, ROUNDINGS);
     return [
       {
         op: "interpolate",
