@@ -31,6 +31,10 @@ describe("networks", () => {
     expect(weightsOf(named("Network in Network"))).toBe(weights + biases);
   });
 
+  test("esrgan-slim has the weights of the file that examples/finetune installs", () => {
+    expect(weightsOf(named("esrgan-slim"))).toBe(233_451);
+  });
+
   test("the glyph network is that of examples/train", async () => {
     const engine = await createEngine({ backend: "cpu" });
     const network = await glyphNetwork({ engine, random: new Random(1) });
@@ -47,7 +51,7 @@ describe("networks", () => {
   test("begin with the same values each time", () => {
     const [start, again] = [startOf(named("glyph")), startOf(named("glyph"))];
     expect(again).toEqual(start);
-    expect(Math.max(...start.labels)).toBeLessThan(10);
+    expect(Math.max(...start.target)).toBeLessThan(10);
   });
 
   test.each(NETWORKS)("$name compares parameters that it has, each of a name of its own", (network) => {

@@ -1,6 +1,21 @@
 /** A network's layers by `webgpu-conv/nn`, on any engine of it. */
 import type { Engine, Tensor } from "webgpu-conv";
-import { avgPool2d, batchNorm, flatten, globalAveragePool, linear, maxPool2d } from "webgpu-conv/nn";
+import {
+  adam,
+  add,
+  avgPool2d,
+  batchNorm,
+  concat,
+  crossEntropy,
+  flatten,
+  globalAveragePool,
+  interpolate,
+  linear,
+  maxPool2d,
+  mseLoss,
+  type Optimizer,
+  sgd,
+} from "webgpu-conv/nn";
 import type { Layer, Network, NormLayer, PoolLayer } from "./networks.js";
 import { normsOf, type Start, type Values } from "./start.js";
 
@@ -50,6 +65,12 @@ export function runner(engine: Engine, tensors: Tensors): (layers: readonly Laye
         return avgPool2d(x, windowOf(layer));
       case "residual":
         return norm(layer.norm, run(layer.body, x), run(layer.shortcut, x));
+      case "sum":
+        return add(x, run(layer.body, x));
+      case "concat":
+        return concat(layer.branches.map((branch) => run(branch, x)));
+      case "upsample":
+        return interpolate(x, { scaleFactor: layer.factor });
       case "globalAverage":
         return flatten(globalAveragePool(x));
       case "linear":
@@ -61,3 +82,11 @@ export function runner(engine: Engine, tensors: Tensors): (layers: readonly Laye
 }
 
 const windowOf = ({ kernel, stride, padding }: PoolLayer) => ({ kernel, stride, padding });
+
+export const lossOf = ({ loss }: Network, result: Tensor, target: Tensor): Tensor =>
+  loss.kind === "crossEntropy" ? crossEntropy(result, target) : mseLoss(result, target);
+
+export const optimizerOf = (engine: Engine, parameters: Tensors, { update }: Network): Optimizer =>
+  update.kind === "sgd"
+    ? sgd(engine, parameters, { lr: update.lr, momentum: update.momentum })
+    : adam(engine, parameters, { lr: update.lr, eps: update.eps });

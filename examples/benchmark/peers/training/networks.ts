@@ -48,17 +48,56 @@ export interface GlobalAverageLayer {
   readonly kind: "globalAverage";
 }
 
-export type Layer = ConvLayer | NormLayer | PoolLayer | ResidualLayer | LinearLayer | GlobalAverageLayer;
+/** `x + body(x)`. */
+export interface SumLayer {
+  readonly kind: "sum";
+  readonly body: readonly Layer[];
+}
 
-/** Handed to the page as JSON. Its last layer gives logits `[N, classes]`. */
+/** Channels of all branches, each of x, side by side; a branch without layers is x itself. */
+export interface ConcatLayer {
+  readonly kind: "concat";
+  readonly branches: readonly (readonly Layer[])[];
+}
+
+/** Each value `factor` times along both sides. */
+export interface UpsampleLayer {
+  readonly kind: "upsample";
+  readonly factor: number;
+}
+
+export type Layer =
+  | ConvLayer
+  | NormLayer
+  | PoolLayer
+  | ResidualLayer
+  | LinearLayer
+  | GlobalAverageLayer
+  | SumLayer
+  | ConcatLayer
+  | UpsampleLayer;
+
+/** Softmax cross-entropy of logits `[N, classes]` and labels, or the mean of squared differences to values of the result's shape. */
+export type Loss =
+  | { readonly kind: "crossEntropy"; readonly classes: number }
+  | { readonly kind: "meanSquares"; readonly shape: readonly [number, number, number, number] };
+
+/**
+ * Adam's betas are PyTorch's defaults. Where `eps` is small beside gradients, an update is little more than their signs, which the smallest
+ * error turns where a gradient is about 0.
+ */
+export type Update =
+  | { readonly kind: "sgd"; readonly lr: number; readonly momentum: number }
+  | { readonly kind: "adam"; readonly lr: number; readonly eps: number };
+
+/** Handed to the page as JSON. */
 export interface Network {
   readonly name: string;
   readonly layers: readonly Layer[];
   /** Of the batch, `[N, C, H, W]`. */
   readonly input: readonly [number, number, number, number];
-  readonly classes: number;
-  readonly lr: number;
-  readonly momentum: number;
+  readonly loss: Loss;
+  readonly update: Update;
   /** Names of parameters whose values are compared. */
   readonly compared: readonly string[];
 }
@@ -151,32 +190,64 @@ function networkInNetwork(classes: number): Layer[] {
   ];
 }
 
+/** That of examples/finetune, `@upscalerjs/esrgan-slim` 1.0.0: a residual dense network of two blocks. */
+function esrganSlim(): Layer[] {
+  const conv = (name: string, inChannels: number, filters: number, kernel: number, relu = false): Layer => ({
+    ...{ kind: "conv", name, inChannels, filters, kernel, stride: 1 },
+    ...{ padding: (kernel - 1) / 2, bias: true, relu },
+  });
+  const block = (n: number): Layer => ({
+    kind: "sum",
+    body: [{ kind: "concat", branches: [[], [conv(`F_${n}_1`, 64, 4, 3, true)]] }, conv(`LFF_${n}`, 68, 64, 1)],
+  });
+  const blocks: Layer[] = [block(1), { kind: "concat", branches: [[], [block(2)]] }];
+  return [
+    conv("F_m1", 3, 64, 3),
+    {
+      kind: "sum",
+      body: [conv("F_0", 64, 64, 3), ...blocks, conv("GFF_1", 128, 64, 1), conv("GFF_2", 64, 64, 3)],
+    },
+    conv("UPN1", 64, 64, 5, true),
+    conv("UPN2", 64, 32, 3, true),
+    conv("UPN3", 32, 48, 3),
+    { kind: "upsample", factor: 4 },
+    conv("SR", 48, 3, 3),
+  ];
+}
+
+const SGD: Update = { kind: "sgd", lr: 0.01, momentum: 0.9 };
+
 export const NETWORKS: readonly Network[] = [
   {
     name: "glyph network 28x28",
     layers: glyphNetwork(),
     input: [BATCH, 1, 28, 28],
-    classes: 10,
-    lr: 0.01,
-    momentum: 0.9,
+    loss: { kind: "crossEntropy", classes: 10 },
+    update: SGD,
     compared: ["conv1.weight", "conv4.bias", "fc.weight"],
   },
   {
     name: "ResNet-18 64x64",
     layers: resnet18(64, 1000),
     input: [BATCH, 3, 64, 64],
-    classes: 1000,
-    lr: 0.01,
-    momentum: 0.9,
+    loss: { kind: "crossEntropy", classes: 1000 },
+    update: SGD,
     compared: ["conv1.weight", "layer2.0.downsample.0.weight", "layer4.1.bn2.weight", "fc.bias"],
   },
   {
     name: "Network in Network 32x32",
     layers: networkInNetwork(10),
     input: [BATCH, 3, 32, 32],
-    classes: 10,
-    lr: 0.01,
-    momentum: 0.9,
+    loss: { kind: "crossEntropy", classes: 10 },
+    update: SGD,
     compared: ["conv1.weight", "cccp3.weight", "cccp6.bias"],
+  },
+  {
+    name: "esrgan-slim 12x12 to 48x48",
+    layers: esrganSlim(),
+    input: [BATCH, 3, 12, 12],
+    loss: { kind: "meanSquares", shape: [BATCH, 3, 48, 48] },
+    update: { kind: "adam", lr: 1e-4, eps: 0.01 },
+    compared: ["F_m1.weight", "F_1_1.weight", "GFF_1.weight", "UPN1.weight", "SR.bias"],
   },
 ];

@@ -1,6 +1,6 @@
 /** What every engine begins with: first values of all parameters, and a batch. */
 import { randomValues } from "../../random.js";
-import type { Layer, Network } from "./networks.js";
+import type { Layer, Loss, Network } from "./networks.js";
 
 export type Values = Float32Array<ArrayBuffer>;
 
@@ -16,7 +16,9 @@ export interface Parameter {
 export interface Start {
   readonly parameters: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Values }>;
   readonly x: Values;
-  readonly labels: readonly number[];
+  /** What the loss compares with: labels `[N]`, or values. */
+  readonly target: Values;
+  readonly targetShape: readonly number[];
 }
 
 /** Of all layers, in order. */
@@ -37,6 +39,10 @@ export function parametersOf(layers: readonly Layer[]): Parameter[] {
         return [constant(`${layer.name}.weight`, layer.channels, 1), constant(`${layer.name}.bias`, layer.channels, 0)];
       case "residual":
         return parametersOf([...layer.body, layer.norm, ...layer.shortcut]);
+      case "sum":
+        return parametersOf(layer.body);
+      case "concat":
+        return parametersOf(layer.branches.flat());
       default:
         return [];
     }
@@ -47,6 +53,8 @@ export function parametersOf(layers: readonly Layer[]): Parameter[] {
 export function normsOf(layers: readonly Layer[]): { readonly name: string; readonly channels: number }[] {
   return layers.flatMap((layer) => {
     if (layer.kind === "batchNorm") return [layer];
+    if (layer.kind === "sum") return normsOf(layer.body);
+    if (layer.kind === "concat") return normsOf(layer.branches.flat());
     return layer.kind === "residual" ? normsOf([...layer.body, layer.norm, ...layer.shortcut]) : [];
   });
 }
@@ -60,17 +68,20 @@ function filter(name: string, shape: readonly number[]): Parameter {
 }
 
 /** The same values in every run. */
-export function startOf({ layers, input, classes }: Network): Start {
+export function startOf({ layers, input, loss }: Network): Start {
   const parameters = parametersOf(layers).map(({ name, shape, bound, fill }, i) => {
     const size = sizeOf(shape);
     const values =
       bound === undefined ? new Float32Array(size).fill(fill) : randomValues(size, i + 2).map((value) => bound * value);
     return [name, { shape, values }] as const;
   });
-  const [batch] = input;
+  return { parameters: new Map(parameters), x: randomValues(sizeOf(input), 1), ...targetOf(loss, input[0]) };
+}
+
+function targetOf(loss: Loss, batch: number): Pick<Start, "target" | "targetShape"> {
+  if (loss.kind === "meanSquares") return { target: randomValues(sizeOf(loss.shape), 0), targetShape: loss.shape };
   // No label twice where there are more classes than samples.
-  const labels = Array.from({ length: batch }, (_, i) => (i * 7) % classes);
-  return { parameters: new Map(parameters), x: randomValues(sizeOf(input), 1), labels };
+  return { target: Float32Array.from({ length: batch }, (_, i) => (i * 7) % loss.classes), targetShape: [batch] };
 }
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);

@@ -12,7 +12,7 @@ import {
   tree,
   valueAndGrad,
 } from "@jax-js/jax";
-import type { Layer, Network, NormLayer, PoolLayer } from "../networks.js";
+import type { Layer, Network, NormLayer, PoolLayer, Update } from "../networks.js";
 import { normsOf, type Start } from "../start.js";
 import type { Trainer } from "../trainer.js";
 
@@ -29,7 +29,7 @@ export async function openJax(network: Network, start: Start): Promise<Trainer> 
   let parameters: Arrays = Object.fromEntries(
     made.map(([name, { values, shape }]) => [name, np.array(values, { shape: [...shape] })]),
   );
-  let momenta: Arrays = Object.fromEntries(made.map(([name, { shape }]) => [name, np.zeros([...shape])]));
+  let momenta = momentaOf(network.update, start);
   let statistics: Arrays = Object.fromEntries(
     normsOf(network.layers).flatMap(({ name, channels }) => [
       [`${name}.mean`, np.zeros([channels])],
@@ -44,9 +44,8 @@ export async function openJax(network: Network, start: Start): Promise<Trainer> 
     device: getWebGPUDevice(),
     step: () => {
       const x = np.array(start.x, { shape: [...network.input] });
-      const labels = np.array(Int32Array.from(start.labels), { dtype: np.int32 });
-      const [loss, ...updated] = compiled(parameters, momenta, statistics, x, labels);
-      [parameters, momenta, statistics] = updated;
+      const [loss, ...next] = compiled(parameters, momenta, statistics, x, targetOf(network, start));
+      [parameters, momenta, statistics] = next;
       pending.push(loss.data().then(([value]) => value));
       return Promise.resolve();
     },
@@ -64,29 +63,65 @@ export async function openJax(network: Network, start: Start): Promise<Trainer> 
   };
 }
 
-/** A function of parameters, momenta, statistics, x and labels, which uses them up: gives the loss and the first three anew. */
-function stepFunction({ layers, lr, momentum, classes }: Network) {
+/** Labels, or values. */
+const targetOf = ({ loss }: Network, { target, targetShape }: Start): JaxArray =>
+  loss.kind === "crossEntropy"
+    ? np.array(Int32Array.from(target), { dtype: np.int32 })
+    : np.array(target, { shape: [...targetShape] });
+
+/** Of SGD one a parameter; of Adam two, and the powers of its betas. */
+function momentaOf(update: Update, { parameters }: Start): Arrays {
+  const zeros = (suffix: string): Arrays =>
+    Object.fromEntries([...parameters].map(([name, { shape }]) => [name + suffix, np.zeros([...shape])]));
+  return update.kind === "sgd"
+    ? zeros("")
+    : { ...zeros(".first"), ...zeros(".second"), power1: np.ones([1]), power2: np.ones([1]) };
+}
+
+/** Uses all up. @returns parameters and momenta anew */
+function updated(update: Update, parameters: Arrays, momenta: Arrays, gradients: Arrays): [Arrays, Arrays] {
+  const names = Object.keys(parameters);
+  const [next, moved]: [Arrays, Arrays] = [{}, {}];
+  if (update.kind === "sgd") {
+    for (const name of names) {
+      moved[name] = momenta[name].mul(update.momentum).add(gradients[name]);
+      next[name] = parameters[name].sub(moved[name].ref.mul(update.lr));
+    }
+    return [next, moved];
+  }
+  const [beta1, beta2] = [0.9, 0.999];
+  moved.power1 = momenta.power1.mul(beta1);
+  moved.power2 = momenta.power2.mul(beta2);
+  for (const name of names) {
+    const [first, second] = [`${name}.first`, `${name}.second`];
+    moved[first] = momenta[first].mul(beta1).add(gradients[name].ref.mul(1 - beta1));
+    moved[second] = momenta[second].mul(beta2).add(np.square(gradients[name]).mul(1 - beta2));
+    const mean = moved[first].ref.div(moved.power1.ref.neg().add(1));
+    const deviation = np.sqrt(moved[second].ref.div(moved.power2.ref.neg().add(1))).add(update.eps);
+    next[name] = parameters[name].sub(mean.div(deviation).mul(update.lr));
+  }
+  return [next, moved];
+}
+
+/** A function of parameters, momenta, statistics, x and the target, which uses them up: gives the loss and the first three anew. */
+function stepFunction({ layers, loss: compared, update }: Network) {
   return (
     parameters: Arrays,
     momenta: Arrays,
     statistics: Arrays,
     x: JaxArray,
-    labels: JaxArray,
+    target: JaxArray,
   ): [JaxArray, Arrays, Arrays, Arrays] => {
     const loss = (current: Arrays): [JaxArray, Arrays] => {
       const moved: Arrays = {};
-      const logits = runner(current, statistics, moved)(layers, x);
-      const picked = nn.logSoftmax(logits).mul(nn.oneHot(labels, classes));
+      const result = runner(current, statistics, moved)(layers, x);
       tree.dispose(current);
+      if (compared.kind === "meanSquares") return [np.mean(np.square(result.sub(target))), moved];
+      const picked = nn.logSoftmax(result).mul(nn.oneHot(target, compared.classes));
       return [np.mean(np.sum(picked, -1)).neg(), moved];
     };
     const [[value, moved], gradients] = valueAndGrad(loss, { hasAux: true })(tree.ref(parameters));
-    const names = Object.keys(parameters);
-    const velocities = names.map((name) => momenta[name].mul(momentum).add(gradients[name]));
-    const updated = names.map((name, i) => parameters[name].sub(velocities[i].ref.mul(lr)));
-    const byName = (arrays: readonly JaxArray[]): Arrays =>
-      Object.fromEntries(names.map((name, i) => [name, arrays[i]]));
-    return [value, byName(updated), byName(velocities), moved];
+    return [value, ...updated(update, parameters, momenta, gradients), moved];
   };
 }
 
@@ -132,6 +167,15 @@ function runner(
         const shortcut = run(layer.shortcut, x.ref);
         return nn.relu(norm(layer.norm, run(layer.body, x)).add(shortcut));
       }
+      case "sum":
+        return run(layer.body, x.ref).add(x);
+      case "concat": {
+        const branches = layer.branches.map((branch) => run(branch, x.ref));
+        x.dispose();
+        return np.concatenate(branches, 1);
+      }
+      case "upsample":
+        return np.repeat(np.repeat(x, layer.factor, 2), layer.factor, 3);
       case "globalAverage":
         return np.mean(x, [2, 3]);
       case "linear": {

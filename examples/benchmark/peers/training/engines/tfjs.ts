@@ -1,8 +1,8 @@
-/** TensorFlow.js on its WebGPU backend: variables, `tf.train.momentum`, channels last. */
+/** TensorFlow.js on its WebGPU backend: variables, `tf.train`, channels last. */
 import * as tf from "@tensorflow/tfjs-core";
 import { permute } from "../../engine.js";
 import { HWIO_TO_OIHW, NCHW_TO_NHWC, OIHW_TO_HWIO, openBackend, submitAll } from "../../engines/tfjs.js";
-import type { Layer, Network, NormLayer } from "../networks.js";
+import type { Layer, Network, NormLayer, Update } from "../networks.js";
 import { normsOf, type Start, type Values } from "../start.js";
 import type { Trainer } from "../trainer.js";
 
@@ -27,9 +27,10 @@ export async function openTfjs(adapter: GPUAdapter, network: Network, start: Sta
     ]),
   );
   const run = runner({ ...variables, ...statistics });
-  const optimizer = tf.train.momentum(network.lr, network.momentum);
+  const optimizer = optimizerOf(network.update);
   const [batch, channels, height, width] = network.input;
   const pixels = permute(start.x, network.input, NCHW_TO_NHWC);
+  const lossOf = lossFunction(network, start);
   const learned = Object.values(variables);
   const losses: number[] = [];
   let pending: Promise<Float32Array>[] = [];
@@ -39,11 +40,9 @@ export async function openTfjs(adapter: GPUAdapter, network: Network, start: Sta
     step: () => {
       const loss = tf.tidy(() => {
         const x = tf.tensor4d(pixels, [batch, height, width, channels]);
-        const targets = tf.oneHot(tf.tensor1d([...start.labels], "int32"), network.classes);
-        const cost = (): tf.Scalar =>
-          tf.losses.softmaxCrossEntropy<tf.Tensor, tf.Scalar>(targets, run(network.layers, x));
-        const value = optimizer.minimize(cost, true, learned);
-        if (!value) throw new Error("tf.train.momentum gave no loss");
+        const compare = lossOf();
+        const value = optimizer.minimize(() => compare(run(network.layers, x)), true, learned);
+        if (!value) throw new Error("the optimizer gave no loss");
         return value;
       });
       pending.push(loss.data().then((values) => values as Float32Array));
@@ -67,6 +66,27 @@ export async function openTfjs(adapter: GPUAdapter, network: Network, start: Sta
       // The backend goes when the next is registered.
       tf.dispose([variables, statistics]);
     },
+  };
+}
+
+const optimizerOf = (update: Update): tf.Optimizer =>
+  update.kind === "sgd"
+    ? tf.train.momentum(update.lr, update.momentum)
+    : tf.train.adam(update.lr, 0.9, 0.999, update.eps);
+
+/** A function that uploads what a step compares with, and gives the loss of a result. */
+function lossFunction({ loss }: Network, { target }: Start): () => (result: tf.Tensor) => tf.Scalar {
+  if (loss.kind === "crossEntropy") {
+    return () => {
+      const targets = tf.oneHot(tf.tensor1d(Int32Array.from(target), "int32"), loss.classes);
+      return (result) => tf.losses.softmaxCrossEntropy<tf.Tensor, tf.Scalar>(targets, result);
+    };
+  }
+  const [batch, channels, height, width] = loss.shape;
+  const values = permute(target, loss.shape, NCHW_TO_NHWC);
+  return () => {
+    const targets = tf.tensor4d(values, [batch, height, width, channels]);
+    return (result) => tf.losses.meanSquaredError<tf.Tensor, tf.Scalar>(targets, result);
   };
 }
 
@@ -130,6 +150,17 @@ function runner(variables: Variables): (layers: readonly Layer[], x: tf.Tensor) 
         return tf.avgPool(x, layer.kernel, layer.stride, layer.padding);
       case "residual":
         return tf.relu(tf.add(norm(layer.norm, run(layer.body, x) as tf.Tensor4D), run(layer.shortcut, x)));
+      case "sum":
+        return tf.add(x, run(layer.body, x));
+      case "concat":
+        return tf.concat(
+          layer.branches.map((branch) => run(branch, x) as tf.Tensor4D),
+          3,
+        );
+      case "upsample": {
+        const [, height, width] = x.shape;
+        return tf.image.resizeNearestNeighbor(x, [height * layer.factor, width * layer.factor]);
+      }
       case "globalAverage":
         return tf.mean(x, [1, 2]);
       case "linear": {
