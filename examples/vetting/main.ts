@@ -1,19 +1,15 @@
 /**
  * What trials of kernels cost, `npm run vetting`: for the benchmark's layers, milliseconds of the host and the device from the start
- * of a trial to its verdict, its kernels compiled; of a plan, and of each of the kernels that it tries. `-- --filter ResNet` takes some.
+ * of a trial to its verdict, its kernels compiled; of a plan, and of each of the kernels that it tries. `-- --nn` takes the operations
+ * around convolutions in steps of training of examples/networks; `-- --filter ResNet` takes some.
  */
 import { createEngine } from "webgpu-conv/node";
-import { plainOperation } from "../../src/calls/calls.js";
 import { PipelineCache } from "../../src/gpu/pipelines/pipelineCache.js";
 import { readCapabilities } from "../../src/planning/capabilities.js";
-import type { Direction } from "../../src/problem/operation.js";
-import { makeProblem } from "../../src/problem/problem.js";
 import { select } from "../../src/solvers/select.js";
 import { textKeys } from "../../src/vetting/keys.js";
 import { tryOut } from "../../src/vetting/tryOut.js";
-import { LAYERS } from "../benchmark/layers.js";
-
-const DIRECTIONS: readonly Direction[] = ["forward", "inputGradient", "weightGradient"];
+import { ofLayers, ofNetworks } from "./candidates.js";
 
 const filterAt = process.argv.indexOf("--filter");
 const filter = filterAt < 0 ? "" : process.argv[filterAt + 1];
@@ -28,29 +24,25 @@ const times: number[] = [];
 const timesOfKernels: number[] = [];
 const tried = new Set<string>();
 let undecided = 0;
-for (const { origin, batch, inChannels, outChannels, kernel, extent, options } of LAYERS) {
-  if (!origin.includes(filter)) continue;
-  const weight = [outChannels, inChannels / options.groups, kernel, kernel];
-  const problem = makeProblem(2, [batch, inChannels, extent, extent], weight, options);
-  for (const direction of DIRECTIONS) {
-    const operation = plainOperation(direction, problem, { dtype: "float32" });
-    const { plan } = select(operation, capabilities);
-    const keys = textKeys(plan);
-    const key = keys.join();
-    if (tried.has(key)) continue;
-    tried.add(key);
-    // The first one waits for the compiler.
-    const first = await tryOut(operation, plan, ground, { platform: "" });
-    if (first !== "passed") undecided++;
-    if (typeof first === "object") console.log(first.fault.report);
-    const begin = performance.now();
-    await tryOut(operation, plan, ground, { platform: "" });
-    const milliseconds = performance.now() - begin;
-    times.push(milliseconds);
-    timesOfKernels.push(...keys.map(() => milliseconds / keys.length));
-    const kernels = `${String(keys.length)} kernels`;
-    console.log(`${milliseconds.toFixed(1).padStart(6)} ms  ${direction}, ${plan.solver}, ${kernels}, ${origin}`);
-  }
+for (const { operation, plan, origin } of process.argv.includes("--nn")
+  ? await ofNetworks(device)
+  : ofLayers(capabilities)) {
+  const keys = textKeys(plan);
+  const key = keys.join();
+  if (!origin.includes(filter) || tried.has(key)) continue;
+  tried.add(key);
+  // The first one waits for the compiler.
+  const first = await tryOut(operation, plan, ground, { platform: "" });
+  if (first !== "passed") undecided++;
+  if (typeof first === "object") console.log(first.fault.report);
+  const begin = performance.now();
+  await tryOut(operation, plan, ground, { platform: "" });
+  const milliseconds = performance.now() - begin;
+  times.push(milliseconds);
+  timesOfKernels.push(...keys.map(() => milliseconds / keys.length));
+  const kernels = `${String(keys.length)} kernels`;
+  const name = "direction" in operation ? operation.direction : operation.name;
+  console.log(`${milliseconds.toFixed(1).padStart(6)} ms  ${name}, ${plan.solver}, ${kernels}, ${origin}`);
 }
 
 /** A line of the mean and of percentiles. */

@@ -9,7 +9,11 @@ export default defineConfig({
   root: import.meta.dirname,
   plugins: [wgsl(root)],
   resolve: {
-    alias: { "webgpu-conv/node": resolve(root, "src/node.ts"), "webgpu-conv": resolve(root, "src/index.ts") },
+    alias: {
+      "webgpu-conv/node": resolve(root, "src/node.ts"),
+      "webgpu-conv/nn": resolve(root, "src/nn/index.ts"),
+      "webgpu-conv": resolve(root, "src/index.ts"),
+    },
   },
   build: {
     target: "node20",

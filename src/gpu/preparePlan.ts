@@ -5,7 +5,7 @@ import { type ConvOperation, keyOf } from "../problem/operation.js";
 import { withOperandsWidened } from "../solvers/passes/conversions.js";
 import type { DeviceParts } from "./parts.js";
 import type { PreparedPlan } from "./pipelines/prepared.js";
-import type { Trial } from "./pipelines/trial.js";
+import type { Trial, TriedOperation } from "./pipelines/trial.js";
 
 /** @param key `keyOf(operation)`, which says nothing of repairs */
 export function preparePlan(
@@ -43,7 +43,7 @@ export function preparePiece(parts: DeviceParts, operation: ConvOperation, isWid
 /** Begins the trial of a plan of the operation. What runs in pieces has one for each piece. */
 export function trialFor(
   { device, capabilities, pipelines, vetting, selectAny }: DeviceParts,
-  operation: ConvOperation,
+  operation: TriedOperation,
 ): (plan: SolverPlan) => Trial | undefined {
   return (plan) =>
     plan.pieces ? undefined : vetting?.trialOf(operation, plan, { device, capabilities, pipelines, select: selectAny });

@@ -72,8 +72,8 @@ export function untilPieceTried(
   return { trial, again };
 }
 
-/** What `make` gives; `failed` with an error where no other solver may do it, or none can. */
-function orError(
+/** What `make` gives, as an operation's replacement; `failed` with an error where no other solver may do it, or none can. */
+export function orError(
   { vetting }: DeviceParts,
   { error }: Trial,
   choice: SolverChoice | undefined,

@@ -8,7 +8,9 @@ import type { PooledBuffer } from "./device/bufferPool.js";
 import { bytesOfValues, type GpuStorage } from "./device/storage.js";
 import type { DeviceParts } from "./parts.js";
 import type { OperationBuffers, PreparedPlan } from "./pipelines/prepared.js";
-import type { PackedForm } from "./recording/batch.js";
+import { trialFor } from "./preparePlan.js";
+import type { Batch, PackedForm, RecordedOperation } from "./recording/batch.js";
+import { bindAgain, orError } from "./runAgain.js";
 import { acquireScratch } from "./runOperation.js";
 
 /**
@@ -63,14 +65,42 @@ export function runTensorOperation(
   const updates = (operation.updates ?? []).map((name) => operands[name]);
   recorder.open.batch.expect(unused);
   const { label } = prepared;
-  recorder.record({ reads, writes, updates, dispatches: prepared.bind(buffers), label, packs: form });
+  const recorded: RecordedOperation = {
+    reads,
+    writes,
+    updates,
+    dispatches: prepared.bind(buffers),
+    label,
+    packs: form,
+  };
+  recorder.record(untilTried(parts, operation, prepared, recorded, buffers));
   for (const pooled of taken) memory.release(pooled);
   return writes;
 }
 
+/** An operation as it is recorded: with what runs it again, should the trial of its kernels fail. */
+function untilTried(
+  parts: DeviceParts,
+  operation: TensorOperation,
+  { trial }: PreparedPlan,
+  recorded: RecordedOperation,
+  buffers: OperationBuffers,
+): RecordedOperation {
+  if (trial?.verdict !== "pending") return recorded;
+  const again = (batch: Batch): RecordedOperation =>
+    orError(parts, trial, undefined, recorded, () => {
+      const prepared = prepare(parts, operation);
+      const own = { ...buffers };
+      const dispatches = bindAgain(parts, prepared, own, batch);
+      return untilTried(parts, operation, prepared, { ...recorded, dispatches, label: prepared.label }, own);
+    });
+  return { ...recorded, trial, again };
+}
+
 const bytesOf = ({ shape, dtype }: TensorSpec): number => bytesOfValues(product(shape), dtype);
 
-function prepare({ plans, labels, capabilities, timedBy }: DeviceParts, operation: TensorOperation): PreparedPlan {
+function prepare(parts: DeviceParts, operation: TensorOperation): PreparedPlan {
+  const { plans, labels, capabilities, timedBy, vetting } = parts;
   const { name, operands, results, key } = operation;
   const specs = new Map(
     [...Object.entries(operands), ...Object.entries(results)].map(([tensor, spec]) => [named(tensor), spec] as const),
@@ -79,6 +109,6 @@ function prepare({ plans, labels, capabilities, timedBy }: DeviceParts, operatio
     const spec = specs.get(source as ReturnType<typeof named>);
     return spec ? bytesOf(spec) : 0;
   };
-  const plan = (): SolverPlan => timedBy(selectTensorSolver(operation, capabilities).plan, bytesOfBinding);
-  return plans.get(`${name} ${key}`, plan, () => undefined, labels && (() => name));
+  const plan = (): SolverPlan => timedBy(selectTensorSolver(operation, capabilities, vetting).plan, bytesOfBinding);
+  return plans.get(`${name} ${key}`, plan, trialFor(parts, operation), labels && (() => name));
 }

@@ -96,6 +96,12 @@ export interface PassedOver {
   readonly reason: string;
 }
 
+/** Knows plans whose kernels do not work on a device. */
+export interface FaultyPlans {
+  /** Why a plan is not to be used; undefined where it may be. */
+  refusal(plan: SolverPlan): string | undefined;
+}
+
 /** What a solver dispatches. `listed` adds its name and configuration. */
 export type Steps = Pick<SolverPlan, "dispatches" | "scratchBytes" | "neededMultiplyAdds" | "packsResults">;
 

@@ -2,10 +2,18 @@
  * Operations around convolution, which name their tensors themselves: what `webgpu-conv/nn` is made of. They are planned and
  * dispatched like convolutions: pure plans by solvers in a list, the first that does not refuse serves.
  */
-import { SolverError } from "../base/errors.js";
+import { DeviceError, SolverError } from "../base/errors.js";
 import type { DType } from "../problem/dtype.js";
 import type { Capabilities } from "./capabilities.js";
-import { isRefusal, type NamedTensor, type PassedOver, type Refusal, type SolverPlan, type Steps } from "./solver.js";
+import {
+  type FaultyPlans,
+  isRefusal,
+  type NamedTensor,
+  type PassedOver,
+  type Refusal,
+  type SolverPlan,
+  type Steps,
+} from "./solver.js";
 
 /** A tensor that an operation reads or makes. */
 export interface TensorSpec {
@@ -30,6 +38,9 @@ export interface Reach {
   readonly stride: readonly number[];
 }
 
+/** Another extent in the place of one; 1 stays. */
+export type Resize = (extent: number) => number;
+
 export interface TensorOperation {
   /** As PyTorch calls it, in this library's spelling: "maxPool2d". */
   readonly name: string;
@@ -47,6 +58,10 @@ export interface TensorOperation {
   readonly isKept?: true;
   /** In order of preference. The last one refuses nothing. */
   readonly solvers: readonly TensorSolver[];
+  /** The operation with other extents, on which its kernels are tried (vetting/tensorTwin.ts). When absent they are on its own. */
+  readonly resized?: (to: Resize) => TensorOperation;
+  /** What operands hold in trials, element by element, where not any small integers but 0 will do. */
+  readonly trialValues?: Readonly<Record<string, (element: number) => number>>;
   /**
    * The same on the host, in float64, from the stored values: those of the results, and of the operands that it updates, by name.
    * Written to be read, and sharing nothing with the kernels.
@@ -54,19 +69,35 @@ export interface TensorOperation {
   readonly compute: (operands: Readonly<Record<string, Numbers>>) => Readonly<Record<string, Numbers>>;
 }
 
-/** The plan of the first solver that does not refuse, and why those before it did. */
+/**
+ * The plan of the first solver that does not refuse, and why those before it did.
+ *
+ * @param faulty plans that are passed over, if any
+ * @throws SolverError where no solver can run it; DeviceError where none that can works.
+ */
 export function selectTensorSolver(
   { name, solvers }: TensorOperation,
   capabilities: Capabilities,
+  faulty?: FaultyPlans,
 ): { readonly plan: SolverPlan; readonly passedOver: readonly PassedOver[] } {
   const passedOver: PassedOver[] = [];
+  let isFaulty = false;
   for (const solver of solvers) {
-    const outcome = solver.plan(capabilities);
-    if (!isRefusal(outcome)) return { plan: { solver: solver.name, config: {}, ...outcome }, passedOver };
-    passedOver.push({ solver: solver.name, reason: outcome.refused });
+    const plan = planBy(solver, capabilities);
+    const reason = isRefusal(plan) ? plan.refused : faulty?.refusal(plan);
+    if (!isRefusal(plan) && reason === undefined) return { plan, passedOver };
+    isFaulty ||= !isRefusal(plan);
+    passedOver.push({ solver: solver.name, reason: reason ?? "" });
   }
   const reasons = passedOver.map(({ solver, reason }) => `${solver}: ${reason}`).join("; ");
+  if (isFaulty) throw new DeviceError(`no solver for ${name} works on this device: ${reasons}`);
   throw new SolverError(`no solver can run ${name} on this device: ${reasons}`);
+}
+
+/** A solver's plan, or its refusal. */
+export function planBy(solver: TensorSolver, capabilities: Capabilities): SolverPlan | Refusal {
+  const outcome = solver.plan(capabilities);
+  return isRefusal(outcome) ? outcome : { solver: solver.name, config: {}, ...outcome };
 }
 
 /** How a dispatch binds the tensor of that name. */

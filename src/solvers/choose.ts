@@ -6,6 +6,7 @@ import { type ConvOperation, sumsProducts } from "../problem/operation.js";
 import { isReplaceable, type SolverChoice } from "../planning/choice.js";
 import { requireOptions } from "../base/optionKeys.js";
 import {
+  type FaultyPlans,
   isRefusal,
   type ListedSolver,
   type PassedOver,
@@ -18,12 +19,6 @@ export interface Selection {
   readonly plan: SolverPlan;
   /** Solvers not chosen, in the order in which they were considered. */
   readonly passedOver: readonly PassedOver[];
-}
-
-/** Knows plans whose kernels do not work on a device. */
-export interface FaultyPlans {
-  /** Why a plan is not to be used; undefined where it may be. */
-  refusal(plan: SolverPlan): string | undefined;
 }
 
 /** Chooses as a call does. */

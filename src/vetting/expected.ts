@@ -4,10 +4,12 @@
  */
 import { loadLazily } from "../base/lazy.js";
 import { product } from "../problem/geometry.js";
-import { type ConvOperation, shapeOfRole } from "../problem/operation.js";
+import { type ConvOperation, shapeOfRole, type TensorRole } from "../problem/operation.js";
 import type { ConvProblem } from "../problem/problem.js";
 import { paddedSource } from "../reference/paddedSource.js";
-import type { Inputs } from "./report.js";
+
+/** Values by role. */
+export type Inputs = Readonly<Partial<Record<TensorRole, Float32Array>>>;
 
 const NOTHING = new Float32Array();
 

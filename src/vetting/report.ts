@@ -6,18 +6,15 @@ import { indent } from "../kernels/indent.js";
 import { loadKernel } from "../kernels/kernel.js";
 import { specialize } from "../kernels/specialize.js";
 import type { SolverPlan } from "../planning/solver.js";
-import { type ConvOperation, keyOf, shapeOfRole, type TensorRole } from "../problem/operation.js";
+import { keyOf } from "../problem/operation.js";
 import type { FaultReason, KernelFault } from "../backend/kernelFault.js";
-
-export type Inputs = Readonly<Partial<Record<TensorRole, Float32Array<ArrayBuffer>>>>;
+import type { TriedOperation } from "../gpu/pipelines/trial.js";
+import type { Experiment } from "./experiment.js";
 
 /** What was tried, and what came of it. */
-export interface Tried {
-  readonly operation: ConvOperation;
-  readonly plan: SolverPlan;
+export interface Tried extends Pick<Experiment, "operation" | "plan" | "inputs"> {
   readonly platform: string;
-  readonly inputs: Inputs;
-  readonly results?: { readonly role: TensorRole; readonly got: Float32Array; readonly expected: Float64Array };
+  readonly compared?: { readonly name: string; readonly got: Float32Array; readonly expected: Float64Array };
 }
 
 /** Values beyond these are left out: a report is to be read, and stored. */
@@ -25,12 +22,11 @@ const MOST_VALUES = 4096;
 
 export async function makeFault(tried: Tried, reason: FaultReason, message: string): Promise<KernelFault> {
   const { operation, plan, platform } = tried;
-  const { solver, config } = plan;
   return {
     adapter: platform,
-    solver,
-    config,
-    operation: labels.ofOperation(operation),
+    solver: solverOf(tried),
+    config: plan.config,
+    operation: inWords(operation),
     reason,
     message,
     report: await reportOf(tried, reason, message),
@@ -39,21 +35,24 @@ export async function makeFault(tried: Tried, reason: FaultReason, message: stri
 }
 
 async function reportOf(tried: Tried, reason: FaultReason, message: string): Promise<string> {
-  const { operation, plan, platform, inputs, results } = tried;
+  const { operation, plan, platform, inputs, compared } = tried;
   const facts = [
     ["adapter", platform],
     ["webgpu-conv", VERSION],
-    ["solver", `${plan.solver} ${JSON.stringify(plan.config)}`],
-    ["operation", `${labels.ofOperation(operation)} (${keyOf(operation)})`],
+    ["solver", `${solverOf(tried)} ${JSON.stringify(plan.config)}`],
+    ["operation", `${inWords(operation)} (${"direction" in operation ? keyOf(operation) : operation.key})`],
     [
       "dispatches",
       plan.dispatches.map(({ kernel, workgroups }) => `${kernel.name} ${workgroups.join("x")}`).join(", "),
     ],
   ];
-  const lists: (readonly [name: string, values: ArrayLike<number>])[] = entriesOf(inputs).map(([role, values]) => {
-    return [`${role} [${shapeOfRole(operation, role).join(", ")}]`, values] as const;
+  const lists: (readonly [name: string, values: ArrayLike<number>])[] = inputs.map(({ name, shape, values }) => {
+    return [`${name} [${shape.join(", ")}]`, values] as const;
   });
-  if (results) lists.push([`${results.role}, got`, results.got], [`${results.role}, expected`, results.expected]);
+  if (compared) {
+    const { name, got, expected } = compared;
+    lists.push([`${name}, got`, got], [`${name}, expected`, expected]);
+  }
   return [
     `# A kernel does not work: ${reason}`,
     message,
@@ -62,6 +61,17 @@ async function reportOf(tried: Tried, reason: FaultReason, message: string): Pro
     ...(await textsOf(plan)),
   ].join("\n\n");
 }
+
+/** With the operation's name, where that has solvers of its own. */
+const solverOf = ({ operation, plan }: Tried): string =>
+  "direction" in operation ? plan.solver : `${operation.name} ${plan.solver}`;
+
+const inWords = (operation: TriedOperation): string =>
+  "direction" in operation
+    ? labels.ofOperation(operation)
+    : `${operation.name} of ${entriesOf(operation.operands)
+        .map(([name, { shape, dtype }]) => `${name} [${shape.join(", ")}] ${dtype}`)
+        .join(", ")}`;
 
 function listed(values: ArrayLike<number>): string {
   const shown = Array.from({ length: Math.min(values.length, MOST_VALUES) }, (_, i) => String(values[i])).join(" ");

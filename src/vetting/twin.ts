@@ -6,11 +6,10 @@ import { type ConvProblem, makeProblem } from "../problem/problem.js";
 import { makeUnsharedProblem } from "../problem/unshared.js";
 import type { SolverPlan } from "../planning/solver.js";
 import { textKeys } from "./keys.js";
+import { shrink, smallest } from "./shrink.js";
 
 /** The most multiply-adds of a twin: milliseconds for the reference. */
 const MOST_MULTIPLY_ADDS = 18_000_000;
-/** Kernels know sizes by what divides them: a smaller size keeps its remainder by one of these, the smallest that will do. */
-const MODULI = [4, 16, 64, 256];
 
 /** What may be smaller. Positions are the output's. */
 interface Sizes {
@@ -86,51 +85,14 @@ export function twinOf(
     const twin = attempt(sizes, WANTED_MULTIPLY_ADDS);
     if (twin) return twin;
   }
-  const twins = ORDERS.map((names) => smallest(whole, names, attempt) ?? { operation, plan });
+  const twins = ORDERS.map((names) => smallest(whole, names, (name) => SMALLEST[name], attempt) ?? { operation, plan });
   const [least] = twins.sort((a, b) => workOf(a.operation) - workOf(b.operation));
   return workOf(least.operation) <= MOST_MULTIPLY_ADDS ? least : undefined;
-}
-
-/** One size after the other, each as far as it goes; undefined where none can be smaller. */
-function smallest(
-  whole: Sizes,
-  names: readonly (keyof Sizes)[],
-  attempt: (sizes: Sizes) => Twin | undefined,
-): Twin | undefined {
-  let sizes = whole;
-  let twin: Twin | undefined;
-  for (const name of names) {
-    for (const size of smallerSizes(whole[name], SMALLEST[name])) {
-      const smaller = attempt({ ...sizes, [name]: size });
-      if (!smaller) continue;
-      sizes = { ...sizes, [name]: size };
-      twin = smaller;
-      break;
-    }
-  }
-  return twin;
 }
 
 /** Multiply-adds, or values that are read. */
 const workOf = (operation: ConvOperation): number =>
   sumsProducts(operation) ? operation.problem.multiplyAdds : elementsOf(operation, operandRoles(operation));
-
-/** The smallest number from `least` on with the remainder of `size`; `size` itself where that is no larger. */
-function shrink(size: number, least: number, modulus: number): number {
-  const remainder = size % modulus;
-  return Math.min(size, remainder + modulus * Math.max(0, Math.ceil((least - remainder) / modulus)));
-}
-
-/** Sizes to be tried, the smallest first. */
-function smallerSizes(size: number, least: number): number[] {
-  const sizes = new Set<number>();
-  for (const modulus of MODULI) {
-    for (let from = least; from < size; from *= 4) sizes.add(shrink(size, from, modulus));
-  }
-  if (least < size) sizes.add(least);
-  sizes.delete(size);
-  return [...sizes].sort((a, b) => a - b);
-}
 
 /** The problem with other sizes; undefined where no such problem exists. */
 function resized(problem: ConvProblem, sizes: Sizes): ConvProblem | undefined {

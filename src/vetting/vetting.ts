@@ -5,9 +5,8 @@
  */
 import type { KernelFault } from "../backend/kernelFault.js";
 import { DeviceError, textOf } from "../base/errors.js";
-import type { Trial, TrialGround, Vetting } from "../gpu/pipelines/trial.js";
+import type { Trial, TrialGround, TriedOperation, Vetting } from "../gpu/pipelines/trial.js";
 import type { SolverPlan } from "../planning/solver.js";
-import type { ConvOperation } from "../problem/operation.js";
 import { shortKey, textKeys } from "./keys.js";
 import { type Failure, failureOf, type Outcome, type TrialLimits } from "./outcome.js";
 import { lossOf, tryOut } from "./tryOut.js";
@@ -59,7 +58,7 @@ export class KernelVetting implements Vetting {
     return fault && `it is set aside on this device (${fault.reason}): ${fault.message}`;
   }
 
-  trialOf(operation: ConvOperation, plan: SolverPlan, ground: TrialGround): Trial | undefined {
+  trialOf(operation: TriedOperation, plan: SolverPlan, ground: TrialGround): Trial | undefined {
     const keys = this.#keysOf(plan);
     if (keys.every((key) => this.#verdicts.hasPassed(key))) return undefined;
     const key = planKey(keys);
@@ -100,7 +99,7 @@ export class KernelVetting implements Vetting {
   }
 
   async #decide(
-    operation: ConvOperation,
+    operation: TriedOperation,
     plan: SolverPlan,
     ground: TrialGround,
     keys: readonly string[],
@@ -117,7 +116,7 @@ export class KernelVetting implements Vetting {
 
   /** Never rejects. */
   async #try(
-    operation: ConvOperation,
+    operation: TriedOperation,
     plan: SolverPlan,
     ground: TrialGround,
     keys: readonly string[],

@@ -1,5 +1,6 @@
 /** Kernels that never end, or take the device with them, are set aside like wrong ones. */
 import { Engine } from "webgpu-conv";
+import { instanceNorm } from "webgpu-conv/nn";
 import { forward, makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
@@ -71,6 +72,19 @@ describe("a kernel that never ends", () => {
     using again = engine.conv2d(x, w);
     expect([...(await again.data())]).toEqual(Y);
     expect(asked).toBe(before);
+  });
+
+  gpuTest("of a network, being compiled, is set aside", async ({ engine: shared }) => {
+    const real = deviceOf(shared);
+    const createComputePipelineAsync = (descriptor: GPUComputePipelineDescriptor): Promise<GPUComputePipeline> =>
+      descriptor.label === "normalize_sets" ? never() : real.createComputePipelineAsync(descriptor);
+    const engineWith = enginesWith(() => undefined);
+    using engine = engineWith(replacing(real, { createComputePipelineAsync }));
+    using x = engine.tensor(Float32Array.of(1, 3, 5, 7, 4, 2), [1, 3, 2]);
+    using y = instanceNorm(x, { eps: 0 });
+    expect(await y.data()).toEqual(Float32Array.of(-1, 1, -1, 1, 1, -1));
+    expect(engine.kernelFaults).toMatchObject([{ solver: "instanceNorm one-read", reason: "never finished" }]);
+    expect(engine.kernelFaults[0].message).toBe("compiling it did not end within 2 seconds");
   });
 
   /** A device whose buffers cannot be read while that holds. */

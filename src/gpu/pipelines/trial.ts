@@ -2,7 +2,8 @@
 import type { KernelVerdicts } from "../../backend/kernelFault.js";
 import type { DeviceError } from "../../base/errors.js";
 import type { Capabilities } from "../../planning/capabilities.js";
-import type { SolverPlan } from "../../planning/solver.js";
+import type { FaultyPlans, SolverPlan } from "../../planning/solver.js";
+import type { TensorOperation } from "../../planning/tensorOperation.js";
 import type { ConvOperation } from "../../problem/operation.js";
 import type { Select } from "../../solvers/choose.js";
 import type { PipelineCache } from "./pipelineCache.js";
@@ -24,13 +25,14 @@ export interface TrialGround {
   readonly select: Select;
 }
 
+/** What kernels are tried for. */
+export type TriedOperation = ConvOperation | TensorOperation;
+
 /** Tries kernels before their results are used, and knows those that failed. */
-export interface Vetting {
+export interface Vetting extends FaultyPlans {
   readonly verdicts: KernelVerdicts;
-  /** Why a plan is not to be used on this device; undefined where it may be. */
-  refusal(plan: SolverPlan): string | undefined;
   /** The trial of an operation's plan, begun where there was none; undefined where all of its kernels have passed. */
-  trialOf(operation: ConvOperation, plan: SolverPlan, ground: TrialGround): Trial | undefined;
+  trialOf(operation: TriedOperation, plan: SolverPlan, ground: TrialGround): Trial | undefined;
   /** No plan is left: kernels that failed for reasons that may pass are tried once more when they are asked for again. */
   relent(): void;
 }

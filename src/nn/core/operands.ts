@@ -1,11 +1,11 @@
 /** Up to four operands of a term, as operations and kernels have them (shaders/common/operands.wgsl). */
 import type { Capabilities } from "../../planning/capabilities.js";
 import { type BindingSource } from "../../planning/solver.js";
-import { named, type Numbers, type TensorSpec } from "../../planning/tensorOperation.js";
+import { named, type Numbers, type Resize, type TensorSpec } from "../../planning/tensorOperation.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { TermOperand } from "./broadcast.js";
 import { elementOf } from "./elements.js";
-import { specOf } from "./operation.js";
+import { resizedSpec, specOf } from "./operation.js";
 import { formulaOf, type Term } from "./terms.js";
 
 /** Names of a term's operands, in order. */
@@ -36,6 +36,18 @@ export function operandsOf(given: readonly (Tensor | number)[]): {
 export function specsOf(operands: readonly TermOperand[]): Readonly<Record<string, TensorSpec>> {
   return Object.fromEntries(operands.flatMap((one, i) => (typeof one === "number" ? [] : [[NAMES[i], one]])));
 }
+
+/** Of operands with other extents, and of numbers that neither overflow nor vanish, for trials. */
+export const resizedTerm = <Of extends ScaledTerm>(of: Of, to: Resize): Of => ({
+  ...of,
+  operands: of.operands.map((one) => (typeof one === "number" ? moderate(one) : resizedSpec(one, to))),
+  scale: moderate(of.scale ?? 1),
+  delta: moderate(of.delta ?? 0),
+});
+
+/** The number, or 3 of its sign where it is not from 1/8 to 8. */
+const moderate = (number: number): number =>
+  Math.abs(Math.log2(Math.abs(number))) <= 3 ? number : Math.sign(number) * 3 || 3;
 
 /** What the kernels of terms are given for their operands. */
 export function operandParts(operands: readonly TermOperand[], capabilities: Capabilities) {

@@ -6,10 +6,12 @@ import { memoryOf, type TensorStorage } from "../../backend/backend.js";
 import { tensorRefusal } from "../../backend/limits.js";
 import { require, show } from "../../base/errors.js";
 import { dataKey } from "../../base/keys.js";
-import type { TensorOperation, TensorSpec } from "../../planning/tensorOperation.js";
+import type { Resize, TensorOperation, TensorSpec } from "../../planning/tensorOperation.js";
 import { BYTES_PER_ELEMENT, type DType, encode } from "../../problem/dtype.js";
 import { product } from "../../problem/geometry.js";
 import { requireTensor, Tensor } from "../../tensor/tensor.js";
+import type { TriedTensors } from "../../vetting/experiment.js";
+import { tensorExperiment } from "../../vetting/tensorExperiment.js";
 import { portable } from "./conversions.js";
 
 /** An operation without its key. */
@@ -18,13 +20,14 @@ export interface OperationParts extends Omit<TensorOperation, "key"> {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-export function makeOperation({ options, ...parts }: OperationParts): TensorOperation {
+export function makeOperation({ options, ...parts }: OperationParts): TriedTensors {
   const { operands, results, updates, solvers } = parts;
-  return {
+  const operation: TensorOperation = {
     ...parts,
     key: dataKey([options, operands, results, updates]),
     solvers: solvers.map((solver) => portable(solver, parts)),
   };
+  return { ...operation, experiment: (plan, ground) => tensorExperiment(operation, plan, ground) };
 }
 
 /** The engine of a tensor, as operations work with it. Throws for a tensor of an engine that has none of them. */
@@ -53,6 +56,15 @@ export function specOf(tensor: Tensor, name: string): TensorSpec {
   });
   return { shape, dtype };
 }
+
+/** Likewise with other extents. */
+export const resizedSpec = (spec: TensorSpec, to: Resize): TensorSpec => ({
+  ...spec,
+  shape: spec.shape.map((extent) => to(extent)),
+});
+
+/** Values in trials of what a root is taken of, or labels: from 1 to 3. */
+export const positive = (element: number): number => 1 + (element % 3);
 
 /** Throws unless the tensor's values are of that type. */
 export function requireDType(name: string, tensor: Tensor, dtype: DType, like: string): void {

@@ -1,4 +1,5 @@
 /** Rows along an axis of a tensor, as kernels work on them (shaders/common/rows.wgsl). */
+import type { Resize } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import { powerOfTwo, THREADS } from "./elements.js";
 
@@ -17,6 +18,12 @@ export function rowsAlong(shape: readonly number[], axis: number): Rows {
   const extent = shape[axis];
   const inner = product(shape.slice(axis + 1));
   return { rows: product(shape.slice(0, axis)) * inner, extent, inner };
+}
+
+/** Rows with other extents, as `to` says. */
+export function resizedRows({ rows, extent, inner }: Rows, to: Resize): Rows {
+  const beside = to(inner);
+  return { rows: to(rows / inner) * beside, extent: to(extent), inner: beside };
 }
 
 /** How the threads of a workgroup lie along rows. */

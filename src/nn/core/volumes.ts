@@ -1,4 +1,5 @@
 /** Tensors of either layout as volumes: [outer, depth, height, width, inner], as shaders/common/volume.wgsl reads them. */
+import type { Resize } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import { type Layout, readLayout } from "../../problem/layout.js";
 import type { Rank } from "../../problem/problem.js";
@@ -31,13 +32,29 @@ export interface Volumes {
  */
 export function readVolumes(name: string, shape: readonly number[], rank: Rank, layout: Layout | undefined): Volumes {
   const order = readLayout(layout);
-  const { batch, channels, spatial, batched } = readActivationShape(name, shape, rank, order);
-  const isFirst = order === "channels-first";
-  const [outer, inner] = isFirst ? [batch * channels, 1] : [batch, channels];
-  return { rank, layout: order, batched, batch, channels, spatial, size: sizeOf(spatial), outer, inner };
+  return volumesOf({ rank, layout: order, ...readActivationShape(name, shape, rank, order) });
 }
 
-/** Likewise, with other extents. */
+function volumesOf({
+  rank,
+  layout,
+  batched,
+  batch,
+  channels,
+  spatial,
+}: Omit<Volumes, "size" | "outer" | "inner">): Volumes {
+  const [outer, inner] = layout === "channels-first" ? [batch * channels, 1] : [batch, channels];
+  return { rank, layout, batched, batch, channels, spatial, size: sizeOf(spatial), outer, inner };
+}
+
+/** Likewise, with batch and channels as `to` says. */
+export const resizedVolumes = (
+  volumes: Volumes,
+  to: Resize,
+  spatial = volumes.spatial.map((one) => to(one)),
+): Volumes => volumesOf({ ...volumes, batch: to(volumes.batch), channels: to(volumes.channels), spatial });
+
+/** Likewise, with other extents of space. */
 export function resized(volumes: Volumes, spatial: readonly number[]): Volumes {
   return { ...volumes, spatial, size: sizeOf(spatial) };
 }

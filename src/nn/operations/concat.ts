@@ -6,7 +6,15 @@ import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { readAxis } from "../core/axes.js";
 import { canView, viewPart } from "./parts.js";
-import { makeOperation, requireDType, runOne, runOperation, showShape, specOf } from "../core/operation.js";
+import {
+  makeOperation,
+  requireDType,
+  resizedSpec,
+  runOne,
+  runOperation,
+  showShape,
+  specOf,
+} from "../core/operation.js";
 import { recordStep } from "../tape/step.js";
 import { copySlice, copySliceOnHost, type Slice } from "./copySlice.js";
 
@@ -61,7 +69,7 @@ export function split(x: Tensor, extents: readonly number[], axis = 1): Tensor[]
   require(listOf(extents) !== undefined, () => {
     return `extents is ${show(extents)}; expected a list of the parts' extents along axis ${String(along)}: [${show(extents)}, ...]`;
   });
-  const sum = extents.reduce((total, extent) => total + extent, 0);
+  const sum = sumOf(extents);
   require(extents.every((extent) => Number.isSafeInteger(extent) && extent >= 1) && sum === spec.shape[along], () => {
     return `extents is ${show([...extents])}; expected integers of at least 1 whose sum is ${String(spec.shape[along])}, the extent of axis ${String(along)}`;
   });
@@ -142,6 +150,8 @@ function gradientOfParts(
 
 const indicesOf = (list: readonly unknown[]): number[] => list.map((_, i) => i);
 
+const sumOf = (extents: readonly number[]): number => extents.reduce((sum, extent) => sum + extent, 0);
+
 /** Callers without types pass anything. */
 const operandName = (i: number): string => `x${String(i)}`;
 
@@ -156,7 +166,7 @@ function slicesOf(
 ): { whole: number; slices: Slice[] } {
   const count = product(shape.slice(0, axis));
   const inner = product(shape.slice(axis + 1));
-  const whole = extents.reduce((sum, extent) => sum + extent, 0);
+  const whole = sumOf(extents);
   let before = 0;
   const slices = extents.map((extent) => {
     const run = extent * inner;
@@ -179,6 +189,12 @@ function concatOperation(parts: readonly TensorSpec[], axis: number, there: read
     options: { axis, extents, used },
     operands: Object.fromEntries(used.map((i) => [operandName(i), parts[i]])),
     results: { y },
+    resized: (to) =>
+      concatOperation(
+        parts.map((part) => resizedSpec(part, to)),
+        axis,
+        there,
+      ),
     solvers: [
       {
         name: "copy",
@@ -216,6 +232,11 @@ function splitOperation(
     options: { axis, extents, wanted },
     operands: { x },
     results: Object.fromEntries(results),
+    resized(to) {
+      const smaller = extents.map((extent) => to(extent));
+      const shape = withExtent(resizedSpec(x, to).shape, axis, sumOf(smaller));
+      return splitOperation({ ...x, shape }, smaller, axis, wanted);
+    },
     solvers: [
       {
         name: "copy",

@@ -11,8 +11,8 @@ import { activationConstants } from "../../solvers/shared/constants.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { axesOf, axisUniforms, merged, offsetsOn } from "../core/broadcast.js";
 import { elementOf, workgroupsFor } from "../core/elements.js";
-import { makeOperation, runOne, specOf } from "../core/operation.js";
-import { operandParts, operandsOf, type ScaledTerm, specsOf, termOnHost } from "../core/operands.js";
+import { makeOperation, resizedSpec, runOne, specOf } from "../core/operation.js";
+import { operandParts, operandsOf, resizedTerm, type ScaledTerm, specsOf, termOnHost } from "../core/operands.js";
 import { SUM_CODE, termCode } from "../core/terms.js";
 
 /** What is computed of each element. */
@@ -46,6 +46,7 @@ export function elementwise(parts: Elementwise): TensorOperation {
     options: { term, numbers, layout, scale, delta, activation },
     operands: specsOf(operands),
     results: { y: { shape, dtype } },
+    resized: (to) => elementwise({ ...resizedTerm(parts, to), shape: shape.map((extent) => to(extent)) }),
     solvers: [
       {
         name: "elementwise",
@@ -87,14 +88,18 @@ export function elementwise(parts: Elementwise): TensorOperation {
  * arithmetic, and does without what broadcasts, reduces and activates.
  */
 export function sumOfTwo(a: Tensor, b: Tensor): Tensor {
-  const [first, second] = [specOf(a, "a"), specOf(b, "b")];
-  const elements = a.size;
+  return runOne(sumOperation(specOf(a, "a"), specOf(b, "b")), { a, b });
+}
+
+function sumOperation(first: TensorSpec, second: TensorSpec): TensorOperation {
+  const elements = product(first.shape);
   const none = [0, 0, 0, 0];
-  const operation = makeOperation({
+  return makeOperation({
     name: "add",
     options: {},
     operands: { a: first, b: second },
     results: { y: first },
+    resized: (to) => sumOperation(resizedSpec(first, to), resizedSpec(second, to)),
     solvers: [
       {
         name: "elementwise",
@@ -135,5 +140,4 @@ export function sumOfTwo(a: Tensor, b: Tensor): Tensor {
     ],
     compute: (values) => ({ y: Float64Array.from(values.a, (value, i) => value + values.b[i]) }),
   });
-  return runOne(operation, { a, b });
 }

@@ -2,7 +2,7 @@
 import { named, type TensorSpec } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
-import { makeOperation, runOne, specOf } from "../core/operation.js";
+import { makeOperation, resizedSpec, runOne, specOf } from "../core/operation.js";
 import { copySlice } from "./copySlice.js";
 
 /** A tensor of that value in each element, of the same shape, type and engine as `x`. */
@@ -18,6 +18,7 @@ function fillOperation(x: TensorSpec, value: number): ReturnType<typeof makeOper
     options: { value },
     operands: { x },
     results: { y: x },
+    resized: (to) => fillOperation(resizedSpec(x, to), value),
     solvers: [
       {
         name: "fill",

@@ -113,6 +113,11 @@ function permuteOperation(
     operands: { x },
     results: { y: { shape, dtype: x.dtype } },
     ...(reach && { reach }),
+    resized(to) {
+      const smaller = view.map((extent) => to(extent));
+      const there = order.map((axis) => smaller[axis]);
+      return permuteOperation(name, { ...x, shape: smaller }, smaller, order, there);
+    },
     solvers: [
       {
         name: "copy",

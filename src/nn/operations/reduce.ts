@@ -10,7 +10,7 @@ import type { Tensor } from "../../tensor/tensor.js";
 import { type Axis, axesOf, axisUniforms, merged, offsetsOn } from "../core/broadcast.js";
 import { elementOf, powerOfTwo, THREADS } from "../core/elements.js";
 import { makeOperation, runOne } from "../core/operation.js";
-import { operandParts, operandsOf, type ScaledTerm, specsOf, termOnHost } from "../core/operands.js";
+import { operandParts, operandsOf, resizedTerm, type ScaledTerm, specsOf, termOnHost } from "../core/operands.js";
 import { termCode } from "../core/terms.js";
 
 /** What is summed. */
@@ -58,6 +58,10 @@ export function reduce(parts: Reduction): TensorOperation {
     operands: specsOf(operands),
     results: { y: { shape, dtype } },
     ...(over.some((axis) => axis > 1) ? { reach: "everything" } : {}),
+    resized(to) {
+      const [smaller, result] = [whole, shape].map((extents) => extents.map((extent) => to(extent)));
+      return reduce({ ...resizedTerm(parts, to), whole: smaller, shape: result });
+    },
     solvers: [{ name: "tree", plan: (capabilities) => planStages(parts, kept, summed, capabilities) }],
     compute(values) {
       const valueAt = termOnHost({ ...parts, scale: 1 }, values);

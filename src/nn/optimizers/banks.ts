@@ -1,6 +1,6 @@
 /** Where the state of parameters lies: side by side in a few tensors, so that a dispatch binds one for several parameters. */
 import type { DType } from "../../problem/dtype.js";
-import type { TensorSpec } from "../../planning/tensorOperation.js";
+import type { Resize, TensorSpec } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 
 /** A parameter that an optimizer changes. */
@@ -32,6 +32,19 @@ export const MASTER = "master";
 
 /** What every WebGPU device binds at once: 128 MiB of float32. */
 const MOST_ELEMENTS = 2 ** 25;
+
+/** Banks of as many parameters, with other extents. */
+export const resizedBanks = (banks: readonly Bank[], to: Resize): readonly Bank[] =>
+  banks.map((bank) => {
+    let place = 0;
+    const parameters = bank.parameters.map((parameter): Placed => {
+      const shape = parameter.shape.map((extent) => to(extent));
+      const size = product(shape);
+      place += bank.sections.length * size;
+      return { ...parameter, shape, size, place: place - bank.sections.length * size };
+    });
+    return { ...bank, parameters, size: place };
+  });
 
 /** Parameters in banks that any device can bind, as far as one parameter's state allows that. */
 export function inBanks(

@@ -5,7 +5,7 @@ import { requireLimit } from "../../base/numbers.js";
 import { named, type Numbers, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
-import { contextOf, makeOperation, runOne, runOperation, specOf } from "../core/operation.js";
+import { contextOf, makeOperation, positive, resizedSpec, runOne, runOperation, specOf } from "../core/operation.js";
 import { requireNoTape, tapeOf } from "../tape/step.js";
 import type { Tensors } from "../tape/tape.js";
 import { type AddSlot, addTensors } from "./addTensors.js";
@@ -125,6 +125,7 @@ function normOperation(specs: readonly TensorSpec[]): TensorOperation {
     options: {},
     operands: operandSpecs(specs),
     results: { norm: { shape: [1], dtype: "float32" } },
+    resized: (to) => normOperation(specs.map((spec) => resizedSpec(spec, to))),
     solvers: [{ name: "two-level", plan: (capabilities) => vectorNorm(slotsOf(specs), named("norm"), capabilities) }],
     compute: (values) => ({ norm: Float64Array.of(normOnHost(Object.values(values))) }),
   });
@@ -139,6 +140,12 @@ function adjustOperation(specs: readonly TensorSpec[], adjustment: Adjustment): 
     operands: { ...operandSpecs(specs), ...(kind === "clip" ? { norm } : {}) },
     results: {},
     updates: specs.map((_, i) => operandName(i)),
+    resized: (to) =>
+      adjustOperation(
+        specs.map((spec) => resizedSpec(spec, to)),
+        adjustment,
+      ),
+    trialValues: { norm: positive },
     solvers: [
       {
         name: "in-place",
@@ -173,6 +180,7 @@ function accumulateOperation(pairs: readonly AddPair[]): TensorOperation {
     ),
     results: {},
     updates: pairs.map(({ sum }) => sum),
+    resized: (to) => accumulateOperation(pairs.map((pair) => ({ ...pair, ...resizedSpec(pair, to) }))),
     solvers: [
       {
         name: "in-place",

@@ -1,5 +1,5 @@
 /** Tensors of float32 that lie in parts of another: written there, in place, and read from there. */
-import { named, type TensorOperation } from "../../planning/tensorOperation.js";
+import { named, type Resize, type TensorOperation } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { makeOperation, runOperation } from "../core/operation.js";
@@ -29,6 +29,17 @@ export const readSlices = (whole: Tensor, places: readonly Place[]): Tensor[] =>
 
 const partName = (i: number): string => `part${String(i)}`;
 
+/** The size of a tensor, and places in it, one after the other. */
+function resizedPlaces(places: readonly Place[], to: Resize): [size: number, places: readonly Place[]] {
+  let size = 0;
+  const smaller = places.map((one) => {
+    const shape = one.shape.map((extent) => to(extent));
+    size += product(shape);
+    return { shape, place: size - product(shape) };
+  });
+  return [size, smaller];
+}
+
 /** What both operations have. */
 function partsOf(size: number, places: readonly Place[]) {
   return {
@@ -55,6 +66,7 @@ function writeOperation(size: number, places: readonly Place[]): TensorOperation
     operands: { whole, ...parts },
     results: {},
     updates: ["whole"],
+    resized: (to) => writeOperation(...resizedPlaces(places, to)),
     solvers: [
       {
         name: "copy",
@@ -82,6 +94,7 @@ function readOperation(size: number, places: readonly Place[]): TensorOperation 
     options,
     operands: { whole },
     results: parts,
+    resized: (to) => readOperation(...resizedPlaces(places, to)),
     solvers: [
       {
         name: "copy",

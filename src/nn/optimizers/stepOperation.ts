@@ -1,8 +1,8 @@
 /** A step of an optimizer as one operation: all parameters and their state change in place. */
 import { fromHalfBits, toHalfBits } from "../../base/half.js";
 import { named, type Numbers, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
-import { makeOperation } from "../core/operation.js";
-import { MASTER, type Bank } from "./banks.js";
+import { makeOperation, positive } from "../core/operation.js";
+import { type Bank, MASTER, resizedBanks } from "./banks.js";
 import { beginUpdate } from "./beginUpdate.js";
 import { beginOnHost, type NormRule, PROGRESS, type Progress, type Rule, updateOnHost } from "./rule.js";
 import type { Slot } from "./slots.js";
@@ -40,6 +40,10 @@ export function stepOperation(rule: Rule & NormRule, banks: readonly Bank[]): Te
     ]),
     results: {},
     updates: ["progress", ...updates],
+    resized: (to) => stepOperation(rule, resizedBanks(banks, to)),
+    trialValues: Object.fromEntries(
+      ["rates", "progress", ...states.map(([name]) => name)].map((name) => [name, positive]),
+    ),
     solvers: [
       {
         name: "in-place",

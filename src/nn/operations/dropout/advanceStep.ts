@@ -2,7 +2,7 @@
 import kernel from "../../../../shaders/nn/advance_step.wgsl";
 import { dispatch } from "../../../planning/solver.js";
 import { named, type TensorOperation } from "../../../planning/tensorOperation.js";
-import { makeOperation } from "../../core/operation.js";
+import { makeOperation, positive } from "../../core/operation.js";
 import { readState, STATE_VALUES, stateValues, STEP_PLACE } from "./state.js";
 
 export function advanceStepOperation(): TensorOperation {
@@ -12,6 +12,7 @@ export function advanceStepOperation(): TensorOperation {
     operands: { state: { shape: [STATE_VALUES], dtype: "float32" } },
     results: {},
     updates: ["state"],
+    trialValues: { state: positive },
     solvers: [
       {
         name: "single",

@@ -4,7 +4,7 @@ import { dispatch, foldWorkgroups } from "../../../planning/solver.js";
 import { named, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
 import { product } from "../../../problem/geometry.js";
 import { elementOf } from "../../core/elements.js";
-import { makeOperation } from "../../core/operation.js";
+import { makeOperation, positive, resizedSpec } from "../../core/operation.js";
 import { Random } from "../../random.js";
 import { readState, STATE_VALUES } from "./state.js";
 
@@ -23,6 +23,8 @@ export function dropoutOperation(x: TensorSpec, p: number, draw: number): Tensor
     options: { p, draw },
     operands: { x, state },
     results: { y: x, used: state },
+    resized: (to) => dropoutOperation(resizedSpec(x, to), p, draw),
+    trialValues: { state: positive },
     solvers: [
       {
         name: "philox",

@@ -1,8 +1,8 @@
 /** Logits and what they are compared with, as the kernels of cross-entropy have them (shaders/common/class_rows.wgsl). */
-import { named, type Numbers, type TensorSpec } from "../../../planning/tensorOperation.js";
+import { named, type Numbers, type Resize, type TensorSpec } from "../../../planning/tensorOperation.js";
 import type { Capabilities } from "../../../planning/capabilities.js";
 import { elementOf } from "../../core/elements.js";
-import { lanesFor, placesOf, type Rows } from "../../core/rows.js";
+import { lanesFor, placesOf, resizedRows, type Rows } from "../../core/rows.js";
 
 /** How the losses of rows become one. */
 export const REDUCTIONS = ["mean", "sum", "none"] as const;
@@ -28,6 +28,26 @@ export const operandsFor = ({ logits, target, weight }: CrossEntropy): Readonly<
   target,
   ...(weight && { weight }),
 });
+
+/** The same with other extents, for trials. */
+export function resizedParts(parts: CrossEntropy, to: Resize): CrossEntropy {
+  const { logits, target, weight, isDistribution } = parts;
+  const rows = resizedRows(parts.rows, to);
+  const shape = [rows.rows, rows.extent];
+  return {
+    ...parts,
+    rows,
+    logits: { ...logits, shape },
+    target: { ...target, shape: isDistribution ? shape : [rows.rows] },
+    weight: weight && { ...weight, shape: [rows.extent] },
+  };
+}
+
+/** Labels, in trials. */
+export const labelIn =
+  ({ extent }: Rows) =>
+  (row: number): number =>
+    row % extent;
 
 /** What its kernels have in common. */
 export function classParts(parts: CrossEntropy, capabilities: Capabilities) {

@@ -5,7 +5,8 @@ import { named, type TensorOperation, type TensorSpec } from "../../../planning/
 import { BYTES_PER_ELEMENT } from "../../../problem/dtype.js";
 import { elementOf } from "../../core/elements.js";
 import { makeOperation } from "../../core/operation.js";
-import { lanesFor, placesOf, type Rows } from "../../core/rows.js";
+import { lanesFor, placesOf, resizedRows, type Rows } from "../../core/rows.js";
+import { labelIn } from "./classRows.js";
 import { finishMean } from "./finishMean.js";
 
 /** Workgroups whose counts are added up at most. */
@@ -24,6 +25,13 @@ export function countCorrectOperation(
     options: { along, ignoreIndex },
     operands,
     results: { right: one, counted: one },
+    resized(to) {
+      const its = resizedRows(along, to);
+      const [logits, labels] = [[its.rows, its.extent], [its.rows]];
+      const specs = { logits: { ...operands.logits, shape: logits }, labels: { ...operands.labels, shape: labels } };
+      return countCorrectOperation(specs, its, ignoreIndex);
+    },
+    trialValues: { labels: labelIn(along) },
     solvers: [
       {
         name: "rows",

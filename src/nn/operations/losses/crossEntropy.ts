@@ -4,8 +4,8 @@ import { type Dispatch, dispatch, foldWorkgroups, type Steps } from "../../../pl
 import { named, type TensorOperation } from "../../../planning/tensorOperation.js";
 import type { Capabilities } from "../../../planning/capabilities.js";
 import { BYTES_PER_ELEMENT } from "../../../problem/dtype.js";
-import { makeOperation } from "../../core/operation.js";
-import { classParts, type CrossEntropy, operandsFor, rowOnHost } from "./classRows.js";
+import { makeOperation, positive } from "../../core/operation.js";
+import { classParts, type CrossEntropy, labelIn, operandsFor, resizedParts, rowOnHost } from "./classRows.js";
 import { finishMean } from "./finishMean.js";
 
 /** Logits that one workgroup takes, where that saves the dispatch that sums workgroups. */
@@ -25,6 +25,8 @@ export function crossEntropyOperation(parts: CrossEntropy): TensorOperation {
       ...(reduction !== "none" && { count: { shape: [1], dtype: "float32" } }),
     },
     ...(reduction === "none" ? {} : { reach: "everything" }),
+    resized: (to) => crossEntropyOperation(resizedParts(parts, to)),
+    trialValues: { ...(!isDistribution && { target: labelIn(rows) }), weight: positive },
     solvers: [{ name: "rows", plan: (capabilities) => plan(parts, capabilities) }],
     compute(values) {
       const each = Array.from({ length: rows.rows }, (_, row) => {

@@ -3,8 +3,8 @@ import kernel from "../../../../shaders/nn/cross_entropy_gradient.wgsl";
 import { dispatch, foldWorkgroups } from "../../../planning/solver.js";
 import { named, type TensorOperation } from "../../../planning/tensorOperation.js";
 import { product } from "../../../problem/geometry.js";
-import { makeOperation } from "../../core/operation.js";
-import { classParts, type CrossEntropy, operandsFor, rowOnHost } from "./classRows.js";
+import { makeOperation, positive } from "../../core/operation.js";
+import { classParts, type CrossEntropy, labelIn, operandsFor, resizedParts, rowOnHost } from "./classRows.js";
 
 /** Reads the operands of the loss, its gradient "dloss" and the "count" that it was divided by. */
 export function crossEntropyGradient(parts: CrossEntropy): TensorOperation {
@@ -19,6 +19,8 @@ export function crossEntropyGradient(parts: CrossEntropy): TensorOperation {
       ...(isMean && { count: { shape: [1], dtype: "float32" } }),
     },
     results: { dx: logits },
+    resized: (to) => crossEntropyGradient(resizedParts(parts, to)),
+    trialValues: { ...(!isDistribution && { target: labelIn(rows) }), weight: positive, count: positive },
     solvers: [
       {
         name: "rows",

@@ -3,10 +3,10 @@ import type { Capabilities } from "../../../planning/capabilities.js";
 import type { BindingSource, Dispatch, Steps } from "../../../planning/solver.js";
 import { named, type TensorOperation } from "../../../planning/tensorOperation.js";
 import { NO_ACTIVATION } from "../../../problem/activation.js";
-import { makeOperation } from "../../core/operation.js";
+import { makeOperation, positive } from "../../core/operation.js";
 import { type CombinedSums, combineNormSums } from "./combineNormSums.js";
 import type { GradientTerms } from "./gradientTerms.js";
-import { type Norm, type NormGradients, operandsOf, parameterSpec, statisticsSpec } from "./norm.js";
+import { type Norm, type NormGradients, operandsOf, parameterSpec, resizedNorm, statisticsSpec } from "./norm.js";
 import { normalizeGradient } from "./normalizeGradient.js";
 import { normalizeSetsGradient } from "./normalizeSetsGradient.js";
 import { normGradientsOnHost, statisticsOnHost } from "./normOnHost.js";
@@ -30,6 +30,8 @@ export function normGradientOperation(norm: Norm, wanted: NormGradients): Tensor
       ...(evaluates ? { runningMean, runningVar } : { statistics: statisticsSpec(norm) }),
     },
     results: Object.fromEntries(Object.entries(all).filter(([result]) => wanted[result as keyof NormGradients])),
+    resized: (to) => normGradientOperation(resizedNorm(norm, to), wanted),
+    trialValues: { runningVar: positive },
     solvers: [
       ...(evaluates
         ? []

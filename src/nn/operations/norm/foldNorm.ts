@@ -1,11 +1,11 @@
 /** Batch norm folded into a convolution's weight and bias, as an operation. */
 import kernel from "../../../../shaders/nn/fold_norm.wgsl";
 import { dispatch } from "../../../planning/solver.js";
-import { named, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
+import { named, type Resize, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
 import { product } from "../../../problem/geometry.js";
 import { splitWeight, weightStrides, type WeightOrder } from "../../../problem/layout.js";
 import { elementOf, workgroupsFor } from "../../core/elements.js";
-import { makeOperation } from "../../core/operation.js";
+import { makeOperation, positive, resizedSpec } from "../../core/operation.js";
 
 export interface Folding {
   readonly weight: TensorSpec;
@@ -54,6 +54,11 @@ export function foldNormOperation(folding: Folding): TensorOperation {
       runningVar: perChannel,
     },
     results: { result: weight, biasResult: bias },
+    // Of several groups, in channels are as many times as many.
+    ...(groups === 1 && {
+      resized: (to: Resize) => foldNormOperation({ ...folding, weight: resizedSpec(weight, to) }),
+    }),
+    trialValues: { runningVar: positive },
     solvers: [
       {
         name: "elementwise",

@@ -1,8 +1,8 @@
 /** The forward pass of normalisations as an operation. */
 import type { Capabilities } from "../../../planning/capabilities.js";
 import { named, type TensorOperation } from "../../../planning/tensorOperation.js";
-import { makeOperation } from "../../core/operation.js";
-import { type Norm, operandsOf, statisticsSpec } from "./norm.js";
+import { makeOperation, positive } from "../../core/operation.js";
+import { type Norm, operandsOf, resizedNorm, statisticsSpec } from "./norm.js";
 import { normalize } from "./normalize.js";
 import { normalizeSets } from "./normalizeSets.js";
 import { momentsOnHost, normalizeOnHost, statisticsOnHost } from "./normOnHost.js";
@@ -23,6 +23,8 @@ export function normOperation(norm: Norm): TensorOperation {
     results: { y: x, ...(evaluates ? {} : { statistics: statisticsSpec(norm) }) },
     ...(evaluates || isPointwise ? {} : { reach: "everything" }),
     ...(updates ? { updates: ["runningMean", "runningVar"] } : {}),
+    resized: (to) => normOperation(resizedNorm(norm, to)),
+    trialValues: { runningVar: positive },
     solvers: [
       ...(evaluates ? [] : [{ name: "one-read", plan: (device: Capabilities) => normalizeSets(norm, device) }]),
       {

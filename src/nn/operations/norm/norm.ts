@@ -1,5 +1,5 @@
 /** A normalisation as plans see it: its tensors, and which of its gradients are wanted. */
-import type { TensorSpec } from "../../../planning/tensorOperation.js";
+import type { Resize, TensorSpec } from "../../../planning/tensorOperation.js";
 import type { ActivationSpec } from "../../../problem/activation.js";
 import { type NormParts, type NormShape, setsOf } from "./normShape.js";
 
@@ -16,6 +16,21 @@ export interface Norm {
   /** "running": by running statistics; "updated": by those of the values, which update running ones; else by those of the values. */
   readonly statistics: "own" | "updated" | "running";
   readonly momentum: number;
+}
+
+/** The same with other extents, for trials. */
+export function resizedNorm(norm: Norm, to: Resize): Norm {
+  const { samples, channels, positions, groups } = norm.shape;
+  const [sets, each] = groups === "batch" ? [to(channels), 1] : [to(groups), to(channels / groups)];
+  const shape = {
+    ...norm.shape,
+    samples: to(samples),
+    channels: sets * each,
+    positions: to(positions),
+    groups: groups === "batch" ? groups : sets,
+  };
+  const x = { ...norm.x, shape: [shape.samples, shape.channels, shape.positions] };
+  return { ...norm, shape, x, parameterShape: [shape.channels] };
 }
 
 /** Weight, bias, running mean and running variance. */

@@ -15,11 +15,13 @@ import { averagePoolGradient } from "./averagePoolGradient.js";
 import { countedRange, type Divisor, divisorOf } from "./divisor.js";
 import {
   forEachTap,
+  inputSpec,
   outputSpec,
   POOL_KEYS,
   type PoolOptions,
   reachOf,
   readWindows,
+  resizedWindows,
   tapsSummed,
   windowConstants,
   type Windows,
@@ -85,6 +87,10 @@ export function averagePoolOperation(windows: Windows, x: TensorSpec, divisor: D
     operands: { x },
     results: { y: outputSpec(windows, x) },
     reach: reachOf(windows),
+    resized(to) {
+      const smaller = resizedWindows(windows, to);
+      return averagePoolOperation(smaller, inputSpec(smaller, x), divisor);
+    },
     solvers: [
       {
         name: "windows",

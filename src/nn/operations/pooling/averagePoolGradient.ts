@@ -8,7 +8,15 @@ import { elementOf, workgroupsFor } from "../../core/elements.js";
 import { makeOperation, runOne } from "../../core/operation.js";
 import { elementsOf, forEachPlace, placeIn } from "../../core/volumes.js";
 import { countedRange, type Divisor, divisorOf } from "./divisor.js";
-import { forEachTap, outputSpec, windowConstants, type Windows, windowsSummed } from "./windows.js";
+import {
+  forEachTap,
+  inputSpec,
+  outputSpec,
+  resizedWindows,
+  windowConstants,
+  type Windows,
+  windowsSummed,
+} from "./windows.js";
 
 export const averagePoolGradient = (windows: Windows, x: TensorSpec, divisor: Divisor, dy: Tensor): Tensor =>
   runOne(averagePoolGradientOperation(windows, x, divisor), { dy });
@@ -21,6 +29,10 @@ export function averagePoolGradientOperation(windows: Windows, dx: TensorSpec, d
     options: { windows, divisor },
     operands: { dy: outputSpec(windows, dx) },
     results: { dx },
+    resized(to) {
+      const smaller = resizedWindows(windows, to);
+      return averagePoolGradientOperation(smaller, inputSpec(smaller, dx), divisor);
+    },
     solvers: [
       {
         name: "windows",

@@ -12,14 +12,16 @@ import { makeOperation, runOperation, specOf } from "../../core/operation.js";
 import { elementsOf, forEachPlace, placeIn } from "../../core/volumes.js";
 import { recordStep, tapeOf } from "../../tape/step.js";
 import { maxPoolGradient } from "./maxPoolGradient.js";
-import { MOST_TAPS, packTaps, packedSpec, tapsPerWord } from "./packedTaps.js";
+import { MOST_TAPS, noTap, packTaps, packedSpec, tapsPerWord } from "./packedTaps.js";
 import {
   forEachTap,
+  inputSpec,
   outputSpec,
   POOL_KEYS,
   type PoolOptions,
   reachOf,
   readWindows,
+  resizedWindows,
   tapsOf,
   tapsSummed,
   windowConstants,
@@ -83,6 +85,10 @@ export function maxPoolOperation(windows: Windows, x: TensorSpec, saves: boolean
     operands: { x },
     results: saves ? { y, taps } : { y },
     reach: reachOf(windows),
+    resized(to) {
+      const smaller = resizedWindows(windows, to);
+      return maxPoolOperation(smaller, inputSpec(smaller, x), saves);
+    },
     solvers: [
       {
         name: "windows",
@@ -113,7 +119,7 @@ export function maxPoolOperation(windows: Windows, x: TensorSpec, saves: boolean
       const taken: number[] = [];
       forEachPlace(output, (outer, at, channel) => {
         let best = -Infinity;
-        let from = 0;
+        let from = noTap(windows);
         let isFirst = true;
         forEachTap(windows, at, (position, tap) => {
           const value = values.x[placeIn(input, outer, position, channel)];

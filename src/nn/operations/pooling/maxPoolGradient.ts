@@ -7,8 +7,16 @@ import type { Tensor } from "../../../tensor/tensor.js";
 import { elementOf, workgroupsFor } from "../../core/elements.js";
 import { makeOperation, runOne } from "../../core/operation.js";
 import { elementsOf, forEachPlace, placeIn } from "../../core/volumes.js";
-import { packedSpec, tapIn, tapsPerWord } from "./packedTaps.js";
-import { forEachTap, outputSpec, windowConstants, type Windows, windowsSummed } from "./windows.js";
+import { packedSpec, sampleTaps, tapIn, tapsPerWord } from "./packedTaps.js";
+import {
+  forEachTap,
+  inputSpec,
+  outputSpec,
+  resizedWindows,
+  windowConstants,
+  type Windows,
+  windowsSummed,
+} from "./windows.js";
 
 /** @param taps what each window took, as the forward pass saved it */
 export const maxPoolGradient = (
@@ -25,6 +33,11 @@ export function maxPoolGradientOperation(windows: Windows, dx: TensorSpec): Tens
     options: { windows },
     operands: { dy: outputSpec(windows, dx), taps: packedSpec(windows) },
     results: { dx },
+    trialValues: { taps: (word) => sampleTaps(windows, word) },
+    resized(to) {
+      const smaller = resizedWindows(windows, to);
+      return maxPoolGradientOperation(smaller, inputSpec(smaller, dx));
+    },
     solvers: [
       {
         name: "windows",

@@ -20,12 +20,22 @@ export const packedSpec = (windows: Windows): TensorSpec => ({
   dtype: "float32",
 });
 
+/** In the place of the tap of a window without one inside: no tap has this number, or it has none inside. */
+export const noTap = (windows: Windows): number => 2 ** (24 / tapsPerWord(windows)) - 1;
+
 /** On the host. */
 export function packTaps(windows: Windows, taps: readonly number[]): Float64Array {
   const perWord = tapsPerWord(windows);
   const words = new Float64Array(Math.ceil(taps.length / perWord));
   for (const [i, tap] of taps.entries()) words[Math.floor(i / perWord)] += tap * 2 ** ((24 / perWord) * (i % perWord));
   return words;
+}
+
+/** A word of taps in turn, for trials. */
+export function sampleTaps(windows: Windows, word: number): number {
+  const perWord = tapsPerWord(windows);
+  const taps = Array.from({ length: perWord }, (_, i) => (perWord * word + i) % tapsOf(windows));
+  return packTaps(windows, taps)[0];
 }
 
 /** On the host: the tap that a window took. */

@@ -4,7 +4,7 @@ import { dispatch } from "../../../planning/solver.js";
 import { named, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
 import { elementOf } from "../../core/elements.js";
 import { makeOperation } from "../../core/operation.js";
-import { forEachPlace, resized, shapeOf, type Volumes } from "../../core/volumes.js";
+import { forEachPlace, resized, resizedVolumes, shapeOf, type Volumes } from "../../core/volumes.js";
 import { positionsOf, reductionsOver, scratchBytesOf, scratchOf } from "./reduction.js";
 
 /** @param saves whether the number of the position that was taken is a second result */
@@ -26,6 +26,10 @@ export function positionMaximaOperation(volumes: Volumes, x: TensorSpec, saves: 
     operands: { x },
     results: saves ? { y, places } : { y },
     reach: "everything",
+    resized(to) {
+      const smaller = resizedVolumes(volumes, to);
+      return positionMaximaOperation(smaller, { ...x, shape: shapeOf(smaller) }, saves);
+    },
     solvers: [
       {
         name: "parts",

@@ -4,7 +4,7 @@ import { dispatch } from "../../../planning/solver.js";
 import { named, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
 import { elementOf } from "../../core/elements.js";
 import { makeOperation } from "../../core/operation.js";
-import { forEachPlace, resized, shapeOf, type Volumes } from "../../core/volumes.js";
+import { forEachPlace, resized, resizedVolumes, shapeOf, type Volumes } from "../../core/volumes.js";
 import { positionsOf, reductionsOver, scratchBytesOf, scratchOf } from "./reduction.js";
 
 /** The mean of each channel of a sample. */
@@ -25,6 +25,10 @@ export function positionMeansOperation(volumes: Volumes, x: TensorSpec): TensorO
     operands: { x },
     results: { y },
     reach: "everything",
+    resized(to) {
+      const smaller = resizedVolumes(volumes, to);
+      return positionMeansOperation(smaller, { ...x, shape: shapeOf(smaller) });
+    },
     solvers: [
       {
         name: "parts",

@@ -5,7 +5,7 @@ import { named, type TensorSpec } from "../../../planning/tensorOperation.js";
 import type { Tensor } from "../../../tensor/tensor.js";
 import { elementOf, workgroupsFor } from "../../core/elements.js";
 import { makeOperation, runOne, specOf } from "../../core/operation.js";
-import { elementsOf, forEachPlace, type Volumes } from "../../core/volumes.js";
+import { elementsOf, forEachPlace, resizedVolumes, shapeOf, type Volumes } from "../../core/volumes.js";
 import { positionsOf } from "./reduction.js";
 
 /** Equal shares at all positions. */
@@ -31,6 +31,14 @@ function spreadOperation(
     options: { layout, divisor },
     operands: places ? { dy, places } : { dy },
     results: { dx },
+    resized(to) {
+      const smaller = resizedVolumes(volumes, to);
+      const row = { shape: [smaller.batch, smaller.channels] };
+      const its = places && { ...places, ...row };
+      const share = divisor === positions ? positionsOf(smaller) : divisor;
+      return spreadOperation(smaller, { ...dx, shape: shapeOf(smaller) }, { ...dy, ...row }, share, its);
+    },
+    trialValues: { places: (row) => row % positions },
     solvers: [
       {
         name: "elementwise",

@@ -4,7 +4,7 @@ import { dilatedExtent, product } from "../../../problem/geometry.js";
 import type { Layout } from "../../../problem/layout.js";
 import { type Padding, type PerAxis, readPadding, readPerAxis } from "../../../problem/options.js";
 import type { Rank } from "../../../problem/problem.js";
-import type { Reach, TensorSpec } from "../../../planning/tensorOperation.js";
+import type { Reach, Resize, TensorSpec } from "../../../planning/tensorOperation.js";
 import { wholeWorkgroups } from "../../../solvers/shared/constants.js";
 import { THREADS } from "../../core/elements.js";
 import { showShape } from "../../core/operation.js";
@@ -12,6 +12,7 @@ import {
   elementsOf,
   readVolumes,
   resized,
+  resizedVolumes,
   shapeOf,
   type Size,
   threeOf,
@@ -102,6 +103,15 @@ export function readWindows(
   };
 }
 
+/** Windows of the same kind over other extents: as many of them as `to` says. */
+export function resizedWindows(windows: Windows, to: Resize): Windows {
+  const { input, output, stride } = windows;
+  const counts = output.spatial.map((count) => to(count));
+  const strides = stride.slice(3 - input.rank);
+  const spatial = input.spatial.map((extent, axis) => extent - strides[axis] * (output.spatial[axis] - counts[axis]));
+  return { ...windows, input: resizedVolumes(input, to, spatial), output: resizedVolumes(output, to, counts) };
+}
+
 /** As PyTorch's pooling_output_shape: rounding up leaves out a window that begins in the padding at the end. */
 function windowCount(axis: WindowAxis, [begin, end]: readonly [number, number], ceilMode: boolean): number {
   const { input, kernel, stride, dilation } = axis;
@@ -110,6 +120,9 @@ function windowCount(axis: WindowAxis, [begin, end]: readonly [number, number], 
   const count = Math.ceil(room / stride) + 1;
   return (count - 1) * stride >= input + begin ? count - 1 : count;
 }
+
+/** The tensor's shape and type. */
+export const inputSpec = ({ input }: Windows, { dtype }: TensorSpec): TensorSpec => ({ shape: shapeOf(input), dtype });
 
 /** The result's shape and type. */
 export const outputSpec = ({ output }: Windows, { dtype }: TensorSpec): TensorSpec => ({

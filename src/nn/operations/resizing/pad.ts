@@ -25,7 +25,7 @@ import {
 } from "../../core/volumes.js";
 import { recordStep } from "../../tape/step.js";
 import { padGradientOperation } from "./padGradient.js";
-import { type Padded, paddedPlace } from "./padded.js";
+import { type Padded, paddedPlace, resizedPad } from "./padded.js";
 
 export interface PadOptions {
   /** Elements before and behind each spatial axis: a number, one an axis, or pairs of sides, where negative ones crop. */
@@ -101,6 +101,10 @@ function padOperation(padded: Padded, x: TensorSpec, value: number): TensorOpera
     options: { padded, value },
     operands: { x },
     results: { y: { shape: shapeOf(output), dtype: x.dtype } },
+    resized(to) {
+      const smaller = resizedPad(padded, to);
+      return padOperation(smaller, { ...x, shape: shapeOf(smaller.input) }, value);
+    },
     solvers: [
       {
         name: "elementwise",

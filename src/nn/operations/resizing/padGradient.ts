@@ -6,7 +6,7 @@ import { PADDING_MODES } from "../../../problem/padding.js";
 import { elementOf, workgroupsFor } from "../../core/elements.js";
 import { makeOperation } from "../../core/operation.js";
 import { elementsOf, forEachPlace, placeIn, shapeOf, volumeConstants } from "../../core/volumes.js";
-import { type Padded, paddedPlace } from "./padded.js";
+import { type Padded, paddedPlace, resizedPad } from "./padded.js";
 
 export function padGradientOperation(padded: Padded, dx: TensorSpec): TensorOperation {
   const { input, output, mode, padBegin } = padded;
@@ -16,6 +16,10 @@ export function padGradientOperation(padded: Padded, dx: TensorSpec): TensorOper
     options: { padded },
     operands: { dy: { shape: shapeOf(output), dtype: dx.dtype } },
     results: { dx },
+    resized(to) {
+      const smaller = resizedPad(padded, to);
+      return padGradientOperation(smaller, { ...dx, shape: shapeOf(smaller.input) });
+    },
     solvers: [
       {
         name: "elementwise",

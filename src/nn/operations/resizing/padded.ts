@@ -1,6 +1,7 @@
 /** Volumes and their padded form. */
+import type { Resize } from "../../../planning/tensorOperation.js";
 import type { PaddingMode } from "../../../problem/padding.js";
-import type { Size, Volumes } from "../../core/volumes.js";
+import { resizedVolumes, type Size, type Volumes } from "../../core/volumes.js";
 
 export interface Padded {
   readonly input: Volumes;
@@ -8,6 +9,18 @@ export interface Padded {
   readonly mode: PaddingMode;
   /** Before each axis; negative where it crops. */
   readonly padBegin: Size;
+}
+
+/** Other extents with the same padding, where the mode has that. */
+export function resizedPad(padded: Padded, to: Resize): Padded {
+  const { input, output, padBegin } = padded;
+  const before = padBegin.slice(3 - input.rank);
+  const spatial = input.spatial.map((extent, axis) => {
+    const behind = output.spatial[axis] - extent - before[axis];
+    return Math.min(extent, Math.max(to(extent), 1 + Math.abs(before[axis]) + Math.abs(behind)));
+  });
+  const around = spatial.map((extent, axis) => extent + output.spatial[axis] - input.spatial[axis]);
+  return { ...padded, input: resizedVolumes(input, to, spatial), output: resizedVolumes(output, to, around) };
 }
 
 /** On the host: what an element of the padded form is a copy of; undefined for a zero. */

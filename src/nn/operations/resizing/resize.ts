@@ -1,13 +1,20 @@
 /** Resizing by nearest neighbours or linear interpolation. */
 import kernel from "../../../../shaders/nn/resize.wgsl";
 import { dispatch } from "../../../planning/solver.js";
-import { named, type Reach, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
+import {
+  named,
+  type Reach,
+  type Resize,
+  type TensorOperation,
+  type TensorSpec,
+} from "../../../planning/tensorOperation.js";
 import { elementOf, workgroupsFor } from "../../core/elements.js";
 import { makeOperation } from "../../core/operation.js";
 import {
   elementsOf,
   forEachPlace,
   placeIn,
+  resizedVolumes,
   shapeOf,
   type Size,
   volumeConstants,
@@ -31,6 +38,13 @@ export const samplingUniforms = ({ axes }: Resizing): Record<"step" | "shift" | 
   divisor: axes.map(({ divisor }) => divisor),
 });
 
+/** Other extents, of elements that lie as far from each other. */
+export const resizedSampling = (resizing: Resizing, to: Resize): Resizing => ({
+  ...resizing,
+  input: resizedVolumes(resizing.input, to),
+  output: resizedVolumes(resizing.output, to),
+});
+
 /** Two neighbours where a result lies between them, else one. */
 const reachOf = ({ linear, input, axes }: Resizing): Reach => ({
   extent: axes.map(({ step, shift, divisor }, axis) => {
@@ -49,6 +63,10 @@ export function resizeOperation(resizing: Resizing, x: TensorSpec): TensorOperat
     operands: { x },
     results: { y: { shape: shapeOf(output), dtype: x.dtype } },
     reach: reachOf(resizing),
+    resized(to) {
+      const smaller = resizedSampling(resizing, to);
+      return resizeOperation(smaller, { ...x, shape: shapeOf(smaller.input) });
+    },
     solvers: [
       {
         name: "elementwise",

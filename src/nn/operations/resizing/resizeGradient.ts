@@ -5,7 +5,7 @@ import { named, type TensorOperation, type TensorSpec } from "../../../planning/
 import { elementOf, workgroupsFor } from "../../core/elements.js";
 import { makeOperation } from "../../core/operation.js";
 import { elementsOf, forEachPlace, placeIn, shapeOf, volumeConstants } from "../../core/volumes.js";
-import { forEachCorner, type Resizing, samplingUniforms } from "./resize.js";
+import { forEachCorner, resizedSampling, type Resizing, samplingUniforms } from "./resize.js";
 
 export function resizeGradientOperation(resizing: Resizing, dx: TensorSpec): TensorOperation {
   const { input, output, linear } = resizing;
@@ -15,6 +15,10 @@ export function resizeGradientOperation(resizing: Resizing, dx: TensorSpec): Ten
     options: { resizing },
     operands: { dy: { shape: shapeOf(output), dtype: dx.dtype } },
     results: { dx },
+    resized(to) {
+      const smaller = resizedSampling(resizing, to);
+      return resizeGradientOperation(smaller, { ...dx, shape: shapeOf(smaller.input) });
+    },
     solvers: [
       {
         name: "elementwise",

@@ -4,7 +4,7 @@ import { dispatch, foldWorkgroups } from "../../../planning/solver.js";
 import { named, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
 import { product } from "../../../problem/geometry.js";
 import { elementOf } from "../../core/elements.js";
-import { makeOperation } from "../../core/operation.js";
+import { makeOperation, resizedSpec } from "../../core/operation.js";
 import { lanesFor, placesOf, rowsAlong } from "../../core/rows.js";
 
 /** @param isLog whether the results are logarithms */
@@ -17,6 +17,7 @@ export function softmaxOperation(x: TensorSpec, axis: number, isLog: boolean): T
     operands: { x },
     results: { y: x },
     ...(axis > 1 ? { reach: "everything" } : {}),
+    resized: (to) => softmaxOperation(resizedSpec(x, to), axis, isLog),
     solvers: [
       {
         name: "rows",

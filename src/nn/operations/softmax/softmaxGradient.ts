@@ -4,7 +4,7 @@ import { dispatch, foldWorkgroups } from "../../../planning/solver.js";
 import { named, type TensorOperation, type TensorSpec } from "../../../planning/tensorOperation.js";
 import { product } from "../../../problem/geometry.js";
 import { elementOf } from "../../core/elements.js";
-import { makeOperation } from "../../core/operation.js";
+import { makeOperation, resizedSpec } from "../../core/operation.js";
 import { lanesFor, placesOf, rowsAlong } from "../../core/rows.js";
 
 /** From the result "y" and its gradient "dy". */
@@ -16,6 +16,7 @@ export function softmaxGradient(y: TensorSpec, axis: number, isLog: boolean): Te
     options: { axis },
     operands: { y, dy: y },
     results: { dx: y },
+    resized: (to) => softmaxGradient(resizedSpec(y, to), axis, isLog),
     solvers: [
       {
         name: "rows",
