@@ -13,15 +13,20 @@ export async function runTiled(
   layers: readonly TiledLayer[],
   options: TiledOptions,
 ): Promise<TiledResult> {
-  const core = context.requireLive();
-  const { backend, tuning, waits } = core;
+  const { waits } = context.requireLive();
   const { convolveTiled } = await waits.on(loadLazily("work by tiles", () => import("../tiled/convolveTiled.js")));
-  const host: TileHost = {
+  return await waits.on(convolveTiled(tileHostOf(context), source, layers, options));
+}
+
+/** The engine of a context, as tiles know it. Where it recovers from a loss, it keeps its backend. */
+export function tileHostOf(context: Context): TileHost {
+  const owner = context.requireLive();
+  const { backend, tuning } = owner;
+  return {
     backend,
-    owner: core,
+    owner,
     run: context.run.bind(context),
     upload: (values, shape, dtype) => uploadValues(context, values, shape, { dtype }),
     choiceFor: (operation) => tuning.choiceFor(operation),
   };
-  return await waits.on(convolveTiled(host, source, layers, options));
 }

@@ -169,6 +169,9 @@ export {
 // Networks from files.
 export { type LoadedModel, loadModel, type LoadModelOptions } from "./imported/loadModel.js";
 
+// Networks over pictures and volumes of any size.
+export { runTiled } from "./tiled/runTiled.js";
+
 // What a network is made of.
 export {
   type ExplainedLayer,
@@ -176,7 +179,7 @@ export {
   type ExplainNetworkOptions,
   type NetworkExplanation,
 } from "./explain/explainNetwork.js";
-export type { TracedOperation } from "./explain/traceBackend.js";
+export type { TracedOperation } from "./explain/operationTrace.js";
 
 // Training.
 export { compileTraining, type TrainingOptions, TrainingStep } from "./training/compileTraining.js";

@@ -4,6 +4,7 @@
  */
 import { DeviceError, SolverError } from "../base/errors.js";
 import type { DType } from "../problem/dtype.js";
+import type { PaddingMode } from "../problem/padding.js";
 import type { Capabilities } from "./capabilities.js";
 import {
   type FaultyPlans,
@@ -36,6 +37,10 @@ export interface Reach {
   readonly extent: readonly number[];
   /** Between the windows of neighbouring results; a fraction where there are more results than positions. */
   readonly stride: readonly number[];
+  /** How far before the first position the first result's window begins: the padding. A fraction is rounded up. 0 when absent. */
+  readonly before?: readonly number[];
+  /** What lies beyond the edges. Nothing else of the tensor when absent. */
+  readonly paddingMode?: PaddingMode;
 }
 
 /** Another extent in the place of one; 1 stays. */
@@ -52,6 +57,8 @@ export interface TensorOperation {
   readonly results: Readonly<Record<string, TensorSpec>>;
   /** How far a result reaches: within a window along the spatial axes, or over all of them. One position when absent. */
   readonly reach?: Reach | "everything";
+  /** Whether positions change places. */
+  readonly rearranges?: true;
   /** Operands whose values it replaces. None when absent. */
   readonly updates?: readonly string[];
   /** Whether its results are kept, and it runs again only after an operand's values were replaced. It updates none then. */

@@ -33,8 +33,8 @@ export interface LayerAxis {
 
 type Pads = readonly [begin: number, end: number];
 
-const alignDown = (value: number, unit: number): number => Math.floor(value / unit) * unit;
-const alignUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
+export const alignDown = (value: number, unit: number): number => Math.floor(value / unit) * unit;
+export const alignUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
 const spanOfTaps = ({ kernel, dilation }: LayerAxis): number => dilatedExtent(kernel, dilation);
 
 /** Layers that read the opposite side of their input need all of it. */
@@ -62,7 +62,7 @@ function computed(layer: LayerAxis, { begin, end }: Span): Span {
 }
 
 /** The span of a layer's input that a span of its result needs. */
-function needed(layer: LayerAxis, { begin, end }: Span): Span {
+export function needed(layer: LayerAxis, { begin, end }: Span): Span {
   const { input, output, stride, pads, transposed, paddingMode, align, inBlocks } = layer;
   if (needsAll(layer) || (begin === 0 && end === output)) return { begin: 0, end: input };
   const taps = spanOfTaps(layer);
@@ -108,7 +108,7 @@ function isPossible(layer: LayerAxis, from: Span, to: Span): boolean {
 const isPointwise = ({ kernel, stride, pads, transposed }: LayerAxis): boolean =>
   kernel === 1 && stride === 1 && !transposed && pads.every((pad) => pad === 0);
 
-function leastCommonMultiple(a: number, b: number): number {
+export function leastCommonMultiple(a: number, b: number): number {
   let unit = a;
   while (unit % b !== 0) unit += a;
   return unit;

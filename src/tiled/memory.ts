@@ -3,8 +3,8 @@
  * pool does is played through, so that rounding to size classes and buffers that serve twice are counted.
  */
 import { sizeClass } from "../gpu/device/bufferPool.js";
-import { product } from "../problem/geometry.js";
-import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
+import type { SolverPlan } from "../planning/solver.js";
+import { BYTES_PER_ELEMENT, type DType } from "../problem/dtype.js";
 import type { ConvOperation } from "../problem/operation.js";
 import type { Stack } from "./layers.js";
 import type { PlannedTile } from "./solvers.js";
@@ -27,10 +27,11 @@ const isOfWeights = (name: string): boolean =>
   name.startsWith("w") && name !== "winograd sources" && name !== "winograd sums";
 
 /** Buffers that a batch takes anew, and those that it is done with. */
-class Pool {
+export class BatchMemory {
   bytes = 0;
   readonly #spare = new Map<number, number>();
 
+  /** @returns the bytes of the buffer, to be given back */
   take(bytes: number): number {
     const size = sizeClass(bytes);
     const spare = this.#spare.get(size) ?? 0;
@@ -42,29 +43,35 @@ class Pool {
   giveBack(size: number): void {
     this.#spare.set(size, (this.#spare.get(size) ?? 0) + 1);
   }
+
+  /** What an operation takes: scratch memory while it runs, and its results. Returns the latter. */
+  run(scratchBytes: SolverPlan["scratchBytes"], results: readonly number[]): readonly number[] {
+    const scratch = Object.entries(scratchBytes);
+    for (const [name, bytes] of scratch) if (isOfWeights(name)) this.take(bytes);
+    const taken = scratch.map(([, bytes]) => this.take(bytes));
+    const made = results.map((bytes) => this.take(bytes));
+    for (const size of taken) this.giveBack(size);
+    return made;
+  }
+}
+
+/** Bytes beside those of a batch: arrays on the host, and what results are read through. */
+export function readingBytes(inputElements: number, outputElements: number, dtype: DType): number {
+  const staging = sizeClass(BYTES_PER_ELEMENT[dtype] * outputElements);
+  return staging + FLOAT_BYTES * (INPUT_COPIES * inputElements + OUTPUT_COPIES * outputElements);
 }
 
 /** Bytes that a tile takes at most. */
 export function tileBytes({ dtype }: Stack, steps: readonly TileStep[]): number {
-  const pool = new Pool();
+  const memory = new BatchMemory();
   const bytesOf = (elements: number): number => BYTES_PER_ELEMENT[dtype] * elements;
   // The host writes it: its memory serves others only once the batch is submitted.
-  pool.take(bytesOf(steps[0].inputElements));
+  memory.take(bytesOf(steps[0].inputElements));
   let source: number | undefined;
   for (const { planned, outputElements } of steps) {
-    const scratch = Object.entries(planned.plan.scratchBytes);
-    for (const [name, bytes] of scratch) if (isOfWeights(name)) pool.take(bytes);
-    const taken = scratch.map(([, bytes]) => pool.take(bytes));
-    const result = pool.take(bytesOf(outputElements));
-    taken.forEach((size) => pool.giveBack(size));
-    if (source !== undefined) pool.giveBack(source);
+    const [result] = memory.run(planned.plan.scratchBytes, [bytesOf(outputElements)]);
+    if (source !== undefined) memory.giveBack(source);
     source = result;
   }
-  const outputElements = steps[steps.length - 1].outputElements;
-  const staging = sizeClass(bytesOf(outputElements));
-  const host = FLOAT_BYTES * (INPUT_COPIES * steps[0].inputElements + OUTPUT_COPIES * outputElements);
-  return pool.bytes + staging + host;
+  return memory.bytes + readingBytes(steps[0].inputElements, steps[steps.length - 1].outputElements, dtype);
 }
-
-/** Elements of a tensor of that shape. */
-export const elementsOf = (shape: readonly number[]): number => product(shape);

@@ -4,6 +4,7 @@ import { show } from "../base/errors.js";
 import { BYTES_PER_ELEMENT } from "../problem/dtype.js";
 import { product } from "../problem/geometry.js";
 import { type AxisPart, evenUnitOf, type LayerAxis, lengthOf, partOf, type Span, unitOf } from "../problem/axis.js";
+import { combinationsOf } from "./combinations.js";
 import type { TileHost } from "./host.js";
 import type { Stack } from "./layers.js";
 import { tileBytes, type TileStep } from "./memory.js";
@@ -15,13 +16,6 @@ const cut = (extent: number, size: number): readonly Span[] =>
   Array.from({ length: Math.ceil(extent / size) }, (_, i) => {
     return { begin: i * size, end: Math.min(extent, (i + 1) * size) };
   });
-
-/** Each choice of one item of each list. */
-function combinationsOf<Item>(lists: readonly (readonly Item[])[]): readonly (readonly Item[])[] {
-  let all: readonly (readonly Item[])[] = [[]];
-  for (const list of lists) all = all.flatMap((items) => list.map((item) => [...items, item]));
-  return all;
-}
 
 /** What a tile takes, or in words why there is no such tile. */
 export type Cost = { readonly bytes: number } | string;
@@ -129,7 +123,7 @@ export class Partitions {
 }
 
 /** A device that holds no more than it binds: a tile that went in pieces would take more memory than the model of tiles counts. */
-function bound({ adapter, capabilities }: TileHost["backend"]): Parameters<typeof tensorRefusal>[3] {
+export function bound({ adapter, capabilities }: TileHost["backend"]): Parameters<typeof tensorRefusal>[3] {
   const most = capabilities?.limits.maxStorageBufferBindingSize ?? Infinity;
   return { capabilities, adapter: { ...adapter, maxTensorBytes: Math.min(adapter.maxTensorBytes, most) } };
 }

@@ -4,6 +4,7 @@
  */
 import type { CoreBackend } from "../backend/backend.js";
 import { ConvError, LimitError } from "../base/errors.js";
+import type { Call } from "../calls/calls.js";
 import type { SolverChoice } from "../planning/choice.js";
 import { type Alignment, alignmentOf, orderOf } from "../planning/order.js";
 import type { SolverPlan } from "../planning/solver.js";
@@ -23,6 +24,9 @@ export interface PlannedTile {
 /** Splits of a sum that a whole may have: those that a solver chooses by itself are not in its configuration. */
 const SPLITS = Array.from({ length: 512 }, (_, i) => i + 1);
 
+/** A layer of the whole, as far as its solver depends on it. */
+export type SolvedLayer = Pick<Layer, "problem" | "transposed"> & { readonly call: Pick<Call, "operation" | "solver"> };
+
 /** Plans the tiles of one layer. */
 export class LayerSolver {
   readonly alignment: Alignment;
@@ -31,7 +35,7 @@ export class LayerSolver {
   readonly #order: string;
   readonly #planned = new Map<string, PlannedTile | undefined>();
 
-  constructor({ backend, choiceFor }: TileHost, layer: Layer) {
+  constructor({ backend, choiceFor }: TileHost, layer: SolvedLayer) {
     const { operation, solver } = layer.call;
     this.#backend = backend;
     this.#whole = planWhole(backend, operation, solver ?? choiceFor(operation));

@@ -6,9 +6,9 @@ import { type DType, readDType } from "../../problem/dtype.js";
 import { readExtents } from "../../problem/shapes.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { type Module, modulesOf, parametersOf, requireModule } from "../modules/module.js";
-import { runTraced } from "./runTraced.js";
+import { runTraced } from "../trace/runTraced.js";
+import { OperationTrace, type TracedOperation } from "./operationTrace.js";
 import { table } from "./table.js";
-import type { TracedOperation } from "./traceBackend.js";
 
 /** A layer of a network. */
 export interface ExplainedLayer {
@@ -66,14 +66,19 @@ export function explainNetwork(
   const shape = readExtents("the input", listOf(inputShape) ?? [], false);
   const parameters = Object.values(parametersOf(module));
   require(parameters.length > 0, () => `the module ${show(module.kind)} has no parameters; expected a network`);
-  const traced = runTraced(parameters[0], { shape, dtype }, (x) => module.forward(x));
+  const { steps } = runTraced(
+    parameters[0],
+    { shape, dtype },
+    (x) => module.forward(x),
+    (backend, path) => new OperationTrace(backend, path),
+  );
   const placed = new Map(modulesOf(module).map((one) => [one.path, one.module]));
   const layers: ExplainedLayer[] = [];
   let open: { path: string; operations: TracedOperation[] } | undefined;
   const close = (): void => {
     if (open) layers.push(explainLayer(open.path, placed.get(open.path), open.operations));
   };
-  for (const { path, operation } of traced) {
+  for (const { path, operation } of steps) {
     if (open?.path === path) open.operations.push(operation);
     else {
       close();

@@ -112,7 +112,7 @@ function permuteOperation(
     options: { view, order },
     operands: { x },
     results: { y: { shape, dtype: x.dtype } },
-    ...(reach && { reach }),
+    ...(reach ? { reach } : { rearranges: true }),
     resized(to) {
       const smaller = view.map((extent) => to(extent));
       const there = order.map((axis) => smaller[axis]);

@@ -131,9 +131,10 @@ export const outputSpec = ({ output }: Windows, { dtype }: TensorSpec): TensorSp
 });
 
 /** What a result of windows is computed from. */
-export const reachOf = ({ kernel, stride, dilation }: Windows): Reach => ({
+export const reachOf = ({ kernel, stride, dilation, padBegin }: Windows): Reach => ({
   extent: kernel.map((taps, axis) => dilatedExtent(taps, dilation[axis])),
   stride,
+  before: padBegin,
 });
 
 /** Taps of a window. */

@@ -52,6 +52,7 @@ const reachOf = ({ linear, input, axes }: Resizing): Reach => ({
     return isBetween ? 2 : 1;
   }),
   stride: axes.map(({ step, divisor }) => step / divisor),
+  before: axes.map(({ shift, divisor }) => -shift / divisor),
 });
 
 export function resizeOperation(resizing: Resizing, x: TensorSpec): TensorOperation {

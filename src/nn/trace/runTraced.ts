@@ -1,5 +1,6 @@
 /** Runs a network's code without its work. */
 import { Context } from "../../api/context.js";
+import type { Backend, TensorStorage } from "../../backend/backend.js";
 import { require } from "../../base/errors.js";
 import type { Call, Run } from "../../calls/calls.js";
 import type { TensorSpec } from "../../planning/tensorOperation.js";
@@ -7,24 +8,17 @@ import { Scope } from "../../tensor/lifetimes.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { contextOf } from "../core/operation.js";
 import type { StepTape } from "../tape/step.js";
-import { TraceBackend, type TracedOperation } from "./traceBackend.js";
-
-/** An operation, and the path of the layer that called it. */
-export interface TracedStep {
-  readonly path: string;
-  readonly operation: TracedOperation;
-}
+import { TraceBackend, type TraceWatcher } from "./traceBackend.js";
 
 /** Knows which layer is at work. */
 class TraceTape implements StepTape {
   readonly isRecomputing = false;
   readonly #layers: string[] = [];
-  readonly #steps: TracedStep[];
+  readonly #onFused: (shape: readonly number[]) => void;
   #draws = 0;
 
-  /** @param steps what ran so far */
-  constructor(steps: TracedStep[]) {
-    this.#steps = steps;
+  constructor(onFused: (shape: readonly number[]) => void) {
+    this.#onFused = onFused;
   }
 
   get path(): string {
@@ -40,18 +34,8 @@ class TraceTape implements StepTape {
   }
 
   absorb(layer: { readonly name: string }, { shape }: Tensor): void {
-    const before = this.#steps.at(-1);
     this.enter(layer);
-    const operation = {
-      name: "fused",
-      shapes: [shape],
-      bytes: 0,
-      multiplyAdds: 0,
-      receptiveField: before?.operation.receptiveField,
-      plan: undefined,
-      fusedInto: before?.operation.fusedInto ?? before?.path ?? "",
-    };
-    this.#steps.push({ path: this.path, operation });
+    this.#onFused(shape);
     this.leave();
   }
 
@@ -76,30 +60,51 @@ class TraceTape implements StepTape {
   }
 }
 
+/** What watches a trace, and is told where it begins. */
+export interface Watcher extends TraceWatcher {
+  begin(input: TensorStorage, spec: TensorSpec): void;
+  /** What the network returned. */
+  end?(output: TensorStorage, spec: TensorSpec): void;
+}
+
 /**
- * Calls `compute` with a tensor of that shape which has no values, and returns the operations that it would run.
+ * Calls `compute` with a tensor of that shape which has no values, and tells a watcher what it would run.
  *
  * @param like a tensor of the engine
+ * @param watch makes the watcher, of the engine's own backend and of what tells the path of the layer that is at work
  */
-export function runTraced(like: Tensor, input: TensorSpec, compute: (x: Tensor) => unknown): readonly TracedStep[] {
+export function runTraced<Watching extends Watcher>(
+  like: Tensor,
+  input: TensorSpec,
+  compute: (x: Tensor) => Tensor,
+  watch: (backend: Backend, path: () => string) => Watching,
+): Watching {
   const { core } = contextOf(like, "a parameter");
   require(!core.tape && !core.operands, () =>
-    "a tape or a sequence is being recorded; expected to explain before it, or after");
+    "a tape or a sequence is being recorded; expected this before it, or after");
   const { backend, lifetimes } = core;
-  const steps: TracedStep[] = [];
-  const tape = new TraceTape(steps);
-  const trace = new TraceBackend(backend, (operation) => steps.push({ path: tape.path, operation }));
+  const tape = new TraceTape((shape) => watcher.onFused?.(shape));
+  const watcher = watch(backend, () => tape.path);
+  const trace = new TraceBackend(backend, watcher);
   const scope = new Scope(undefined);
   core.backend = trace.asBackend();
   core.isTracing = true;
   core.tape = tape;
   try {
-    lifetimes.within(scope, () => compute(new Context(core).adopt(input.shape, trace.input(input))));
+    const storage = trace.input(input);
+    watcher.begin(storage, input);
+    lifetimes.within(scope, () => {
+      const y = compute(new Context(core).adopt(input.shape, storage));
+      if (watcher.end) {
+        const { shape, dtype } = y;
+        watcher.end(y.storage(core, "the result"), { shape, dtype: dtype === "float16" ? dtype : "float32" });
+      }
+    });
   } finally {
     lifetimes.close(scope);
     core.tape = undefined;
     core.backend = backend;
     core.isTracing = false;
   }
-  return steps;
+  return watcher;
 }

@@ -1,0 +1,114 @@
+/** The example that makes pictures larger: its file, its rows, and the packages' own pictures where they are installed. */
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decode } from "fast-png";
+import { createEngine } from "test-engine";
+import { disposeModule, layers, Random, setTraining } from "webgpu-conv/nn";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readPicture } from "../../examples/filters/pictureFile.js";
+import { loadNetwork, SAMPLES } from "../../examples/upscale/network.js";
+import { PngWriter } from "../../examples/upscale/pngWriter.js";
+import { upscale } from "../../examples/upscale/upscale.js";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "webgpu-conv-upscale-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const noise = (count: number): Uint8Array => Uint8Array.from({ length: count }, (_, i) => (i * i * 31 + i * 7) % 251);
+
+describe("a PNG written row by row", () => {
+  test("is what a decoder reads", async () => {
+    const [width, height] = [37, 50];
+    const pixels = noise(3 * width * height);
+    const file = join(folder, "noise.png");
+    const png = new PngWriter(file, width, height);
+    const row = 3 * width;
+    for (const [from, to] of [
+      [0, 1],
+      [1, 20],
+      [20, 50],
+    ])
+      await png.writeRows(pixels.subarray(from * row, to * row));
+    await png.end();
+    const read = decode(await readFile(file), { checkCrc: true });
+    expect([read.width, read.height, read.channels, read.depth]).toEqual([width, height, 3, 8]);
+    expect(read.data).toEqual(pixels);
+  });
+
+  test("has all rows and no more", async () => {
+    const png = new PngWriter(join(folder, "few.png"), 2, 2);
+    await expect(png.writeRows(noise(5))).rejects.toThrow("5 bytes after row 0 of 2; expected whole rows of 6 bytes");
+    await png.writeRows(noise(6));
+    await expect(png.end()).rejects.toThrow("1 of 2 rows were written");
+    await expect(png.writeRows(noise(12))).rejects.toThrow("12 bytes after row 1 of 2");
+    await png.abandon();
+  });
+
+  test("tells whoever writes that its folder is not there", async () => {
+    const png = new PngWriter(join(folder, "none", "a.png"), 1, 1);
+    await png.writeRows(noise(3));
+    await expect(png.end()).rejects.toThrow("ENOENT");
+  });
+});
+
+test("tiles side by side become rows", async () => {
+  using engine = await createEngine({ backend: "cpu" });
+  const init = { engine, random: new Random(1) };
+  const layout = "channels-last";
+  const network = layers.sequential([
+    layers.upsample({ scaleFactor: 2, mode: "nearest", layout }),
+    layers.conv2d(init, 3, 3, { kernel: 1, bias: false, layout }),
+  ]);
+  setTraining(network, false);
+  const identity = Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1);
+  await engine.write(network.children["1"].parameters.weight, identity);
+  const [width, height] = [11, 9];
+  const bytes = noise(3 * width * height);
+  const planes = Float32Array.from({ length: bytes.length }, (_, i) => {
+    return bytes[3 * (i % (width * height)) + Math.floor(i / (width * height))] / 255;
+  });
+  const rows: number[] = [];
+  const writeRows = (pixels: Uint8Array): void => void rows.push(...pixels);
+  for (const maxBytes of [2 ** 20, 5000]) {
+    rows.length = 0;
+    const { tiles } = await upscale(network, { width, height, planes }, { scale: 2, maxBytes, writeRows });
+    expect(tiles > 1).toBe(maxBytes === 5000);
+    const expected = Array.from({ length: 12 * width * height }, (_, i) => {
+      const [channel, x, y] = [i % 3, Math.floor(i / 3) % (2 * width), Math.floor(i / (6 * width))];
+      return bytes[3 * ((y >> 1) * width + (x >> 1)) + channel];
+    });
+    expect(rows).toEqual(expected);
+  }
+  disposeModule(network);
+});
+
+for (const scale of [2, 4] as const) {
+  const { source, result } = SAMPLES[scale];
+  const isThere = existsSync(source);
+  if (!isThere)
+    console.warn(`NOT TESTED: the package's own picture at scale ${String(scale)}, ${source} is not installed`);
+  test.skipIf(!isThere)(`the package's own picture at scale ${String(scale)}`, { timeout: 120_000 }, async () => {
+    using engine = await createEngine();
+    const network = await loadNetwork(engine, scale);
+    const picture = await readPicture(source);
+    const rows: Uint8Array[] = [];
+    await upscale(network, picture, { scale, writeRows: (pixels) => void rows.push(pixels) });
+    const expected = decode(await readFile(result));
+    const got = Buffer.concat(rows);
+    const differences = Array.from(got, (value, i) => {
+      const pixel = Math.floor(i / 3);
+      return Math.abs(value - expected.data[pixel * expected.channels + (i % 3)]);
+    });
+    expect(got).toHaveLength(3 * expected.width * expected.height);
+    // The package's picture was rounded, too: where a value lies between two integers, the last bits decide.
+    expect(differences.filter((difference) => difference > 1)).toEqual([]);
+    expect(differences.reduce((sum, difference) => sum + difference, 0) / differences.length).toBeLessThan(0.3);
+    disposeModule(network);
+  });
+}
