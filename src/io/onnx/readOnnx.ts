@@ -49,12 +49,15 @@ function makeGraph(model: OnnxModel, file: string): Graph {
   /** Values that a node only passes on. */
   const sameAs = new Map<string, string>();
   const resolved = (name: string): string => sameAs.get(name) ?? name;
+  const read = new Set([...order.flatMap(({ inputs }) => inputs), ...model.outputs]);
+  // The name of what is left out.
+  read.delete("");
   for (const node of order) {
     const inputs = node.inputs.map(resolved);
     const reader = new NodeReader({ ...node, inputs }, model.opset, constants, weights, file);
     const operator = OPERATORS[node.kind];
     reader.requireKnown(operator.attributes);
-    add(node, operator, reader, nodes, sameAs);
+    nodes.push(...operationsOf(node, operator, reader, read, sameAs));
   }
   for (const name of model.outputs)
     if (constants.has(resolved(name)))
@@ -72,30 +75,27 @@ function makeGraph(model: OnnxModel, file: string): Graph {
   };
 }
 
-/** The operations of a node: one after the other, or each of a result. */
-function add(
+/** The operations of a node: one after the other, or each of a result that is read. */
+function operationsOf(
   node: OnnxNode,
   operator: Operator,
   reader: NodeReader,
-  nodes: GraphNode[],
+  read: ReadonlySet<string>,
   sameAs: Map<string, string>,
-): void {
+): GraphNode[] {
   const { name, kind, outputs } = node;
   if (operator.results) {
     const parts = operator.results(reader);
     if (parts.length !== outputs.length)
       throw reader.error(`has ${String(outputs.length)} results; expected ${String(parts.length)}`);
-    parts.forEach((part, i) => nodes.push({ ...part, name, kind, output: outputs[i] }));
-    return;
+    return parts.flatMap((part, i) => (read.has(outputs[i]) ? [{ ...part, name, kind, output: outputs[i] }] : []));
   }
   if (outputs.slice(1).some((output) => output !== ""))
     throw reader.error(`has ${String(outputs.length)} results; expected one`);
   const computed = operator.read(reader);
-  if ("same" in computed) {
-    sameAs.set(outputs[0], computed.same);
-    return;
-  }
-  nodes.push(...chained(computed, node, outputs[0]));
+  if (!("same" in computed)) return chained(computed, node, outputs[0]);
+  sameAs.set(outputs[0], computed.same);
+  return [];
 }
 
 function constantOf(node: OnnxNode, file: string): Constant {

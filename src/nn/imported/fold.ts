@@ -1,5 +1,13 @@
 /** Batch norms, and constants that are multiplied and added, as part of the convolutions and linear layers before them. */
-import type { ArithmeticNode, BatchNormNode, ConvolutionNode, Graph, GraphNode, LinearNode } from "../../io/graph.js";
+import {
+  type ArithmeticNode,
+  type BatchNormNode,
+  type ConvolutionNode,
+  type Graph,
+  type GraphNode,
+  type LinearNode,
+  weightsOf,
+} from "../../io/graph.js";
 import { floatTensor, floatValues, type SafeTensor } from "../../io/safeTensor.js";
 import { readersOf } from "./readers.js";
 
@@ -15,27 +23,27 @@ interface Affine {
 /**
  * The graph with fewer operations: of a convolution, or a linear layer, whose result is read by a batch norm or by arithmetic with
  * constants of each channel alone, filters and bias do both: `weight * factor` and `bias * factor + offset`, in float64. A norm has
- * `factor = weight / sqrt(variance + eps)` and `offset = bias - mean * factor` (Jacob et al., 2018). Weights that several operations share
- * stay as they are.
+ * `factor = weight / sqrt(variance + eps)` and `offset = bias - mean * factor` (Jacob et al., 2018). Filters that several operations share
+ * stay as they are; a bias that others read, too, stays theirs, and what is folded has one of its own.
  */
 export function foldNorms(graph: Graph): Graph {
   const readers = readersOf(graph);
   const uses = new Map<string, number>();
-  for (const node of graph.nodes)
-    if (isProduct(node)) for (const name of [node.weight, node.bias ?? ""]) uses.set(name, (uses.get(name) ?? 0) + 1);
+  for (const name of graph.nodes.flatMap((node) => Object.values(weightsOf(node))))
+    uses.set(name, (uses.get(name) ?? 0) + 1);
   const weights = new Map(graph.weights);
-  // Biases that folding made are nobody else's.
-  const isOwn = ({ weight, bias = "" }: Product): boolean =>
-    uses.get(weight) === 1 && (bias === "" || (uses.get(bias) ?? 1) === 1);
+  // Those that folding made are nobody else's.
+  const isOwn = (name: string): boolean => (uses.get(name) ?? 1) === 1;
   const products = new Map<string, Product>();
   const nodes: GraphNode[] = [];
   for (const node of graph.nodes) {
     const x = affineInput(node);
     const before = x !== undefined && readers.get(x) === 1 ? products.get(x) : undefined;
     const affine =
-      before && before.activation === undefined && isOwn(before) ? affineOf(node, before, weights) : undefined;
+      before && before.activation === undefined && isOwn(before.weight) ? affineOf(node, before, weights) : undefined;
     if (before && affine) {
-      const folded = fold(before, node, affine, weights);
+      const bias = before.bias !== undefined && isOwn(before.bias) ? before.bias : newBias(before.weight, weights);
+      const folded = fold(before, node, affine, bias, weights);
       nodes[nodes.indexOf(before)] = folded;
       products.set(folded.output, folded);
     } else {
@@ -112,7 +120,22 @@ function channelValues(name: string, product: Product, weights: Weights): ((chan
   return fits && channelAxis >= 0 ? valuesOf(name, 0, weights) : undefined;
 }
 
-function fold(product: Product, node: GraphNode, { factor, offset }: Affine, weights: Weights): Product {
+/** A name that no weight has. */
+function newBias(weight: string, weights: Weights): string {
+  const base = `${weight.replace(/\.weight$/, "")}.bias`;
+  let name = base;
+  for (let i = 1; weights.has(name); i++) name = `${base}/${String(i)}`;
+  return name;
+}
+
+/** The product with the affine function in it, its bias under the name `biasName`. */
+function fold(
+  product: Product,
+  node: GraphNode,
+  { factor, offset }: Affine,
+  biasName: string,
+  weights: Weights,
+): Product {
   const filters = weights.get(product.weight);
   if (!filters) throw new Error(`there is no weight ${product.weight}`);
   const { shape } = filters;
@@ -121,7 +144,6 @@ function fold(product: Product, node: GraphNode, { factor, offset }: Affine, wei
   const bias = valuesOf(product.bias, 0, weights);
   const biases = Float32Array.from({ length: channels }, (_, c) => bias(c) * factor(c) + offset(c));
   for (let i = 0; i < values.length; i++) values[i] *= factor(channelOf(i));
-  const biasName = product.bias ?? `${product.weight.replace(/\.weight$/, "")}.bias`;
   weights.set(product.weight, floatTensor(values, shape));
   weights.set(biasName, floatTensor(biases, [channels]));
   const activation = "activation" in node && node.op !== "activation" ? node.activation : undefined;

@@ -153,6 +153,11 @@ describe("a wrong file says what and where", () => {
       one([{ op: "Split", inputs: ["x", "s"], outputs: ["y"] }], { s: { shape: [2], data: [1, 2], dtype: "int64" } }),
       "has 1 results; expected 2",
     ],
+    [
+      "more parts than there could be",
+      one([{ op: "Split", inputs: ["x"], outputs: ["y"], attributes: { num_outputs: 2 ** 33 } }]),
+      "has 1 results; expected 8589934592, its num_outputs",
+    ],
   ])("%s", async (_, model, message) => {
     const error = await readOnnx(onnxFile(model), "m.onnx").catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(FileError);

@@ -6,7 +6,13 @@ import { afterAll, describe, expect, test } from "vitest";
 import { parseCases, withCorpus } from "../../support/corpora.js";
 import { Random, reals } from "../../support/data.js";
 import { close, floats, load, only, run } from "../../support/io/loadOnnx.js";
-import { type AttributeValue, type ModelSpec, onnxFile, type TensorSpec } from "../../support/io/onnxFile.js";
+import {
+  type AttributeValue,
+  type ModelSpec,
+  type NodeSpec,
+  onnxFile,
+  type TensorSpec,
+} from "../../support/io/onnxFile.js";
 
 const engine = await createEngine({ backend: "cpu" });
 afterAll(() => {
@@ -111,6 +117,78 @@ describe("operations that are one pass", () => {
     expect(Array.from(await one.data())).toEqual(close(Array.from(await two.data())));
     for (const network of [folded, apart]) disposeModule(network);
   });
+});
+
+describe("an initialiser that several nodes read", () => {
+  const { w, gamma, beta, mean, variance } = {
+    w: { shape: [2, 2, 1, 1], data: [1, 2, -1, 0.5] },
+    gamma: floats(2, 3),
+    beta: floats(5, -7),
+    mean: floats(0.5, 0.25),
+    variance: floats(1, 2),
+  };
+  /** A convolution whose bias is `shared`, its norm, and another convolution, whose result the last node makes of `c` and `shared`. */
+  const sharing = (shared: string, isBias: boolean, last: NodeSpec[]): ModelSpec => ({
+    inputs: { x: [1, 2, 1, 2] },
+    outputs: ["y"],
+    initialisers: { w, v: w, gamma, beta, mean, variance, [shared]: floats(0, 0) },
+    nodes: [
+      { op: "Conv", inputs: ["x", "w", ...(isBias ? [shared] : [])], outputs: ["a"] },
+      { op: "BatchNormalization", inputs: ["a", "gamma", "beta", "mean", "variance"], outputs: ["b"] },
+      { op: "Relu", inputs: ["b"], outputs: ["r"] },
+      { op: "Conv", inputs: ["r", "v"], outputs: ["c"] },
+      ...last,
+    ],
+  });
+  const norm = (...statistics: string[]): NodeSpec[] => [
+    { op: "BatchNormalization", inputs: ["c", ...statistics], outputs: ["y"] },
+  ];
+  test.each<[string, ModelSpec, number]>([
+    ["a norm's bias", sharing("z", true, norm("gamma", "z", "mean", "variance")), 2],
+    ["a norm's mean", sharing("z", true, norm("gamma", "beta", "z", "variance")), 2],
+    ["a bias of another convolution", sharing("z", true, [{ op: "Conv", inputs: ["c", "v", "z"], outputs: ["y"] }]), 3],
+    [
+      "an instance norm's",
+      sharing("z", true, [{ op: "InstanceNormalization", inputs: ["c", "gamma", "z"], outputs: ["y"] }]),
+      3,
+    ],
+    [
+      "one that is called as the convolution's would be",
+      sharing("w.bias", false, norm("gamma", "w.bias", "mean", "variance")),
+      2,
+    ],
+  ])("%s: folding the convolution leaves it", async (_, model, layers) => {
+    const graph = await readOnnx(onnxFile(model));
+    const [folded, apart] = [true, false].map((foldNorms) => loadModel(engine, graph, { foldNorms }));
+    expect(explainNetwork(folded, [1, 2, 1, 2]).layers).toHaveLength(layers);
+    using x = engine.tensor([1, -2, 3, 0.5], [1, 2, 1, 2]);
+    using one = folded.forward(x);
+    using two = apart.forward(x);
+    expect(Array.from(await one.data())).toEqual(close(Array.from(await two.data())));
+    for (const network of [folded, apart]) disposeModule(network);
+  });
+});
+
+test("parts that nobody reads are not computed", async () => {
+  for (const unread of ["b", ""]) {
+    const model = await load(engine, {
+      inputs: { x: [1, 4, 2] },
+      outputs: ["y"],
+      initialisers: { most: { shape: [], data: [6] } },
+      nodes: [
+        { op: "Split", inputs: ["x"], outputs: ["a", unread], attributes: { axis: 1 } },
+        { op: "Clip", inputs: ["a", "", "most"], outputs: ["c"] },
+        { op: "Relu", inputs: ["c"], outputs: ["y"] },
+      ],
+    });
+    using x = engine.tensor(Float32Array.of(-1, 2, 3, -4, 5, 6, 7, 8), [1, 4, 2]);
+    const before = engine.memory().liveTensors;
+    using y = model.forward(x);
+    expect(Array.from(await y.data())).toEqual([0, 2, 3, 0]);
+    expect(engine.memory().liveTensors).toBe(before + 1);
+    expect(modulesOf(model).map(({ module }) => module.kind)).toEqual(["model.onnx", "Split", "Clip", "Relu"]);
+    disposeModule(model);
+  }
 });
 
 interface OnnxCase {

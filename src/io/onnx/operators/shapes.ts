@@ -71,7 +71,10 @@ const split: Operator = {
     const extents = node.numbers(1) ?? node.integers("split");
     const axis = node.integer("axis", 0);
     if (!extents) {
-      const of = node.integer("num_outputs", node.node.outputs.length);
+      const results = node.node.outputs.length;
+      const of = node.integer("num_outputs", results);
+      // Before anything is as long as the file says.
+      if (of !== results) throw node.error(`has ${String(results)} results; expected ${String(of)}, its num_outputs`);
       const whole = { op: "slice" as const, x: node.value(0), axis, start: 0, end: undefined };
       return Array.from({ length: of }, (_, index) => ({ ...whole, part: { index, of } }));
     }
