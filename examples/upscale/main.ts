@@ -2,7 +2,6 @@
  * `npm run example:upscale`: makes a picture 2 or 4 times larger by a network with published weights, by tiles. Exits with 2 where it
  * could not run, with 130 where Ctrl-C ended it.
  */
-import { rm } from "node:fs/promises";
 import { ConvError } from "webgpu-conv";
 import { createEngine } from "webgpu-conv/node";
 import { disposeModule, explainNetwork, FileError } from "webgpu-conv/nn";
@@ -10,7 +9,7 @@ import { PictureError, readPicture } from "../filters/pictureFile.js";
 import { startProgress } from "../benchmark/progress.js";
 import { parseArguments } from "./arguments.js";
 import { loadNetwork } from "./network.js";
-import { PngWriter } from "./pngWriter.js";
+import { writePng } from "./pngWriter.js";
 import { upscale } from "./upscale.js";
 
 const [COULD_NOT_RUN, CANCELLED] = [2, 130];
@@ -30,36 +29,32 @@ try {
   console.log(
     `network  ${weights.toLocaleString("en")} weights, ${(multiplyAdds / 1e9).toFixed(2)} GMAC for the whole picture`,
   );
-  const png = new PngWriter(out, width, height);
   let progress: ReturnType<typeof startProgress> | undefined;
   try {
     const start = performance.now();
-    const { tiles, tile, bytes } = await upscale(network, picture, {
-      scale,
-      maxBytes: mib * MIB,
-      signal: cancel.signal,
-      writeRows: (rows) => png.writeRows(rows),
-      onProgress: ({ done, total }) => {
-        progress ??= startProgress(total);
-        progress.update(done, "");
-      },
+    await writePng(out, width, height, async (png) => {
+      const { tiles, tile, bytes } = await upscale(network, picture, {
+        scale,
+        maxBytes: mib * MIB,
+        signal: cancel.signal,
+        writeRows: (rows) => png.writeRows(rows),
+        onProgress: ({ done, total }) => {
+          progress ??= startProgress(total);
+          progress.update(done, "");
+        },
+      });
+      progress?.stop();
+      console.log(
+        `tiles    ${String(tiles)} of ${tile.join(" x ")} pixels, ${(bytes / MIB).toFixed(0)} MiB each by the engine's account`,
+      );
     });
-    await png.end();
     const seconds = (performance.now() - start) / 1000;
-    progress?.stop();
-    console.log(
-      `tiles    ${String(tiles)} of ${tile.join(" x ")} pixels, ${(bytes / MIB).toFixed(0)} MiB each by the engine's account`,
-    );
     console.log(
       `time     ${seconds.toFixed(1)} s, compiling included: ${((width * height) / seconds / 1e6).toFixed(2)} megapixels a second`,
     );
     console.log(`wrote    ${out}, ${String(width)} x ${String(height)}`);
-  } catch (error) {
-    progress?.stop();
-    await png.abandon();
-    await rm(out, { force: true });
-    throw error;
   } finally {
+    progress?.stop();
     disposeModule(network);
   }
 } catch (error) {

@@ -1,7 +1,10 @@
 /** A PNG file that is written row by row, so that a picture larger than memory can be. */
 import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
 import { createDeflate } from "node:zlib";
+import { PictureError } from "../filters/pictureFile.js";
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const RGB = 2;
@@ -56,26 +59,19 @@ export class PngWriter {
     this.#height = height;
     this.#above = new Uint8Array(SAMPLES * width);
     this.#file = createWriteStream(path);
-    this.#copied = this.#copy();
+    this.#copied = pipeline(this.#deflate, (data: AsyncIterable<Uint8Array>) => this.#chunks(data), this.#file);
     // Whoever writes or ends it is told.
     this.#copied.catch(() => undefined);
   }
 
-  async #copy(): Promise<void> {
-    await once(this.#file, "open");
-    await this.#put(SIGNATURE);
-    await this.#put(chunkOf("IHDR", header(this.#width, this.#height)));
-    for await (const data of this.#deflate) await this.#put(chunkOf("IDAT", data as Uint8Array));
-    await this.#put(chunkOf("IEND", new Uint8Array()));
-    this.#file.end();
-    await once(this.#file, "close");
+  async *#chunks(deflated: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    yield SIGNATURE;
+    yield chunkOf("IHDR", header(this.#width, this.#height));
+    for await (const data of deflated) yield chunkOf("IDAT", data);
+    yield chunkOf("IEND", new Uint8Array());
   }
 
-  async #put(bytes: Uint8Array): Promise<void> {
-    if (!this.#file.write(bytes)) await once(this.#file, "drain");
-  }
-
-  /** @param pixels of whole rows, which are those after the ones that were written before */
+  /** @param pixels of whole rows, which are those after the ones that were written before. Rejects where the file could not be written */
   async writeRows(pixels: Uint8Array): Promise<void> {
     const bytes = SAMPLES * this.#width;
     const rows = pixels.length / bytes;
@@ -84,6 +80,8 @@ export class PngWriter {
         `${String(pixels.length)} bytes after row ${String(this.#rows)} of ${String(this.#height)}; expected whole rows of ${String(bytes)} bytes`,
       );
     }
+    // It was destroyed by what the file failed of.
+    if (this.#deflate.destroyed) return this.#copied;
     const filtered = new Uint8Array(rows * (bytes + 1));
     for (let row = 0; row < rows; row++) {
       const line = pixels.subarray(row * bytes, (row + 1) * bytes);
@@ -113,5 +111,31 @@ export class PngWriter {
       this.#file.destroy();
       await closed.catch(() => undefined);
     }
+  }
+}
+
+/**
+ * Writes a picture beside the file at first, as `.part`, which takes its place once it is whole: what was there stays until then, and
+ * where `write` fails.
+ */
+export async function writePng(
+  path: string,
+  width: number,
+  height: number,
+  write: (png: PngWriter) => Promise<void>,
+): Promise<void> {
+  const there = await stat(path).catch(() => undefined);
+  if (there && !there.isFile())
+    throw new PictureError(`${path} is there and no file; expected one, which is replaced, or nothing`);
+  const part = `${path}.part`;
+  const png = new PngWriter(part, width, height);
+  try {
+    await write(png);
+    await png.end();
+    await rename(part, path);
+  } catch (error) {
+    await png.abandon();
+    await rm(part, { force: true });
+    throw error;
   }
 }

@@ -1,15 +1,16 @@
 /** The example that makes pictures larger: its file, its rows, and the packages' own pictures where they are installed. */
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { decode } from "fast-png";
 import { createEngine } from "test-engine";
 import { disposeModule, layers, Random, setTraining } from "webgpu-conv/nn";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readPicture } from "../../examples/filters/pictureFile.js";
 import { loadNetwork, SAMPLES } from "../../examples/upscale/network.js";
-import { PngWriter } from "../../examples/upscale/pngWriter.js";
+import { PngWriter, writePng } from "../../examples/upscale/pngWriter.js";
 import { upscale } from "../../examples/upscale/upscale.js";
 
 let folder = "";
@@ -54,6 +55,45 @@ describe("a PNG written row by row", () => {
     const png = new PngWriter(join(folder, "none", "a.png"), 1, 1);
     await png.writeRows(noise(3));
     await expect(png.end()).rejects.toThrow("ENOENT");
+  });
+
+  // Not every system has a device without room.
+  const failures = [["ENOENT", join("none", "a.png")], ...(existsSync("/dev/full") ? [["ENOSPC", "/dev/full"]] : [])];
+  test.each(failures)("tells of %s before all rows are written", async (code, file) => {
+    const png = new PngWriter(resolve(folder, file), 1, 1000);
+    const writing = async (): Promise<void> => {
+      for (let row = 0; row < 1000; row++) {
+        await png.writeRows(noise(3));
+        await setTimeout(1);
+      }
+    };
+    await expect(writing()).rejects.toThrow(code);
+    await png.abandon();
+  });
+
+  test("takes the place of a file once it is whole", async () => {
+    const file = join(folder, "photo.png");
+    await writeFile(file, "a photo");
+    await writePng(file, 1, 1, async (png) => {
+      await png.writeRows(noise(3));
+      expect(await readFile(file, "utf8")).toBe("a photo");
+    });
+    expect(decode(await readFile(file)).data).toEqual(noise(3));
+    expect(await readdir(folder)).toEqual(["photo.png"]);
+  });
+
+  test("leaves a file as it was where it does not become whole", async () => {
+    const file = join(folder, "photo.png");
+    await writeFile(file, "a photo");
+    const cancelled = async (png: PngWriter): Promise<void> => {
+      await png.writeRows(noise(3));
+      throw new Error("cancelled");
+    };
+    await expect(writePng(file, 1, 2, cancelled)).rejects.toThrow("cancelled");
+    await expect(writePng(file, 1, 2, (png) => png.writeRows(noise(3)))).rejects.toThrow("1 of 2 rows were written");
+    await expect(writePng(folder, 1, 1, cancelled)).rejects.toThrow("is there and no file; expected one");
+    expect(await readdir(folder)).toEqual(["photo.png"]);
+    expect(await readFile(file, "utf8")).toBe("a photo");
   });
 });
 
