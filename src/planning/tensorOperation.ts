@@ -57,7 +57,9 @@ export interface TensorOperation {
   readonly results: Readonly<Record<string, TensorSpec>>;
   /** How far a result reaches: within a window along the spatial axes, or over all of them. One position when absent. */
   readonly reach?: Reach | "everything";
-  /** Whether positions change places. */
+  /** Axes of the operands along which results are computed from all elements. None that the reach does not say when absent. */
+  readonly mixes?: readonly number[];
+  /** Whether positions change places, or where an element lies says what becomes of it. */
   readonly rearranges?: true;
   /** Operands whose values it replaces. None when absent. */
   readonly updates?: readonly string[];

@@ -7,7 +7,7 @@ import { contextOf, runOperation, specOf } from "../core/operation.js";
 import { activate } from "../operations/activate.js";
 import { add } from "../operations/arithmetic.js";
 import { foldNormOperation } from "../operations/norm/foldNorm.js";
-import { tapeOf } from "../tape/step.js";
+import { layerTapeOf } from "../tape/step.js";
 import type { ConvolutionParts, PlainActivation, Tail, Weights } from "./fusion.js";
 import { type Module, requireModule, runAs } from "./module.js";
 
@@ -92,7 +92,7 @@ export function runFolded(
   tail: Tail,
 ): Tensor | undefined {
   const convolution = conv.fusion?.convolution;
-  const tape = tapeOf(x);
+  const tape = layerTapeOf(x);
   if (!convolution || (tape && !tape.absorb)) return undefined;
   const weights = fold(convolution, values, x);
   if (!weights) return undefined;

@@ -2,7 +2,7 @@
 import { ConvError, require, show } from "../../base/errors.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { requireTensor, type Tensor } from "../../tensor/tensor.js";
-import { tapeOf } from "../tape/step.js";
+import { layerTapeOf } from "../tape/step.js";
 import type { Fusion } from "./fusion.js";
 
 /** A layer, or a network of layers. {@link defineModule} makes one. */
@@ -95,7 +95,7 @@ export function makeModule(parts: ModuleParts, fusion: Fusion<Module> | undefine
 /** Computes a module's result: what is recorded is the module's, and errors name it. */
 export function runAs(module: Module, x: Tensor, compute: () => Tensor): Tensor {
   requireTensor("x", x);
-  const tape = tapeOf(x);
+  const tape = layerTapeOf(x);
   tape?.enter(module);
   try {
     const y = compute();

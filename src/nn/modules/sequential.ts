@@ -1,7 +1,7 @@
 /** Modules one after the other. */
 import { require, show } from "../../base/errors.js";
 import type { Tensor } from "../../tensor/tensor.js";
-import { tapeOf } from "../tape/step.js";
+import { layerTapeOf } from "../tape/step.js";
 import { defineModule, type Module, runAs } from "./module.js";
 
 /**
@@ -51,6 +51,6 @@ function runNext(modules: readonly Module[], x: Tensor): readonly [result: Tenso
   if (behind) y = behind(first, x, tail, second);
   else y = run && activation !== undefined ? runAs(first, x, () => run(x, tail, first)) : first.forward(x);
   if (activation === undefined || !next) return [y, count];
-  tapeOf(y)?.absorb?.(next, y);
+  layerTapeOf(y)?.absorb?.(next, y);
   return [y, count + 1];
 }

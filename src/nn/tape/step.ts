@@ -46,10 +46,16 @@ export interface StepTape extends CallTape {
   absorb?(layer: { readonly name: string }, y: Tensor): void;
 }
 
-/** The tape that records what is computed from a tensor; undefined while none does. */
-export function tapeOf(tensor: Tensor): StepTape | undefined {
+/** What is told of the layers that run on a tensor, whether or not it records gradients; undefined while nothing is. */
+export function layerTapeOf(tensor: Tensor): StepTape | undefined {
   const { tape } = contextOf(tensor, "tensor").core;
   return tape as StepTape | undefined;
+}
+
+/** The tape that records gradients of what is computed from a tensor; undefined while none does. */
+export function tapeOf(tensor: Tensor): StepTape | undefined {
+  const tape = layerTapeOf(tensor);
+  return tape?.absorb ? undefined : tape;
 }
 
 /** Records a step, where a tape records. */

@@ -1,6 +1,9 @@
 /** How large the tiles of a network are: as large as memory allows, since what lies around a tile is computed once more. */
 import { LimitError, show } from "../../base/errors.js";
-import type { Tiling } from "./tiling.js";
+import type { Tiling as WholeTiling } from "./tiling.js";
+
+/** What says what tiles cost. */
+export type Tiling = Pick<WholeTiling, "extents" | "units" | "costOf">;
 
 export interface ChosenTile {
   /** Extents of a tile of the result. */
@@ -9,8 +12,8 @@ export interface ChosenTile {
   readonly bytes: number;
 }
 
-/** The tile from which others are reckoned. */
-const FIRST_EDGE = 64;
+/** Positions of the tile from which others are reckoned. */
+const FIRST = 4096;
 /** From a tile that is too large to the next one. */
 const STEP = 0.9;
 
@@ -35,13 +38,17 @@ export function chooseTile(tiling: Tiling, maxBytes: number, wanted: readonly nu
   // Squares and cubes: least lies around them. What they take grows nearly with their area or volume.
   const longest = Math.max(...extents);
   const squareOf = (edge: number): readonly number[] => sizesOf(extents.map(() => edge));
-  let edge = FIRST_EDGE;
+  let edge = Math.ceil(FIRST ** (1 / extents.length));
   while (edge < longest && typeof tiling.costOf(squareOf(edge)) === "string") edge *= 2;
   const cost = tiling.costOf(squareOf(edge));
-  const growth = typeof cost === "number" ? (maxBytes / cost) ** (1 / extents.length) : 1;
-  for (let next = Math.min(edge * growth, longest); next >= 1; next *= STEP) {
+  // Along axes that it spans a tile does not grow.
+  const growing = Math.max(1, extents.filter((extent) => extent > edge).length);
+  const growth = typeof cost === "number" ? (maxBytes / cost) ** (1 / growing) : 1;
+  const least = growth >= 1 && typeof cost === "number" ? edge : 1;
+  for (let next = Math.min(edge * growth, longest); ; next = Math.max(next * STEP, least)) {
     const found = fit(squareOf(next));
     if (found) return fit(sizesOf(evenly(extents, found.sizes))) ?? found;
+    if (next <= least) break;
   }
   return refuse(tiling, squareOf(1), maxBytes, "a larger maxBytes");
 }

@@ -4,8 +4,9 @@ import { require, show } from "../../base/errors.js";
 import type { SolverChoice } from "../../planning/choice.js";
 import type { Reach, TensorOperation, TensorSpec } from "../../planning/tensorOperation.js";
 import type { Layout } from "../../problem/layout.js";
-import { type ConvOperation, resultRoles, shapeOfRole, sumsProducts } from "../../problem/operation.js";
+import { type ConvOperation, shapeOfRole } from "../../problem/operation.js";
 import { type Fraction, fractionOf, product as productOf } from "./fraction.js";
+import { placesOf } from "./places.js";
 import type { Watcher } from "../trace/runTraced.js";
 
 /** A tensor of the network that is computed from its input. */
@@ -33,6 +34,10 @@ export interface NetworkStep {
   readonly readsInPlace: readonly number[];
   readonly makes: readonly number[];
   readonly window: { readonly convolution: TracedConvolution } | { readonly reach: Reach | undefined };
+  /** Undefined of a convolution, and of a part that is no copy. */
+  readonly operation?: TensorOperation;
+  /** Shapes of what it reads that is not computed from the network's input. */
+  readonly constants: string;
 }
 
 const NAMES: Readonly<Partial<Record<ConvOperation["direction"], string>>> = {
@@ -79,6 +84,9 @@ export class NetworkTrace implements Watcher {
   }
 
   end(output: TensorStorage, { shape }: TensorSpec): void {
+    require(shape[0] === 1, () => {
+      return `the network makes ${show(shape[0])} samples of one: shape ${show([...shape])}; expected one sample, in one tensor`;
+    });
     this.output = this.#indexOf(output, shape, "the network's result");
   }
 
@@ -94,31 +102,37 @@ export class NetworkTrace implements Watcher {
     const { problem, direction } = operation;
     const transposed = direction === "inputGradient";
     const name = this.#nameOf(NAMES[direction] ?? "a gradient");
-    const sources = Object.entries(operands).filter(([, storage]) => this.#indices.has(storage));
+    const [sources, others] = this.#sortOut(operands);
     if (sources.length === 0) return;
     const source = transposed ? "y" : "x";
     const other = sources.find(([role]) => role !== source && role !== "residual");
     require(other === undefined && NAMES[direction] !== undefined, () => {
       return `${name} has a ${other?.[0] ?? direction} that is computed from the network's input; expected weights of its own, and the forward pass alone`;
     });
-    const resultShape = shapeOfRole(operation, resultRoles(operation)[0]);
-    const indexOf = (wanted: string, shape: readonly number[]): number[] =>
-      sources.filter(([role]) => role === wanted).map(([, storage]) => this.#indexOf(storage, shape, name));
-    const slides = sumsProducts(operation);
-    const reads = indexOf(source, transposed ? problem.outputShape : problem.inputShape);
-    const readsInPlace = indexOf("residual", resultShape);
-    require(problem.layout === this.#layout, () => `${name} is ${problem.layout}; expected ${this.#layout}`);
+    const constant = others.find(([role]) => role === source || role === "residual");
+    require(constant === undefined, () => {
+      const role = constant?.[0] as keyof RoleStorages;
+      return this.#varies(name, role, shapeOfRole(operation, role));
+    });
+    const indices = sources.map(([, storage]) => this.#indices.get(storage) ?? 0);
+    const main = indices[sources.findIndex(([role]) => role === source)];
+    const { shape: known, pitch } = this.values[main];
+    const { input, result: resultShape, slides } = placesOf(operation, known, this.#layout);
+    for (const [role, storage] of sources) this.#indexOf(storage, role === source ? input : resultShape, name);
+    require(!slides || problem.layout === this.#layout, () => {
+      return `${name} is ${problem.layout}; expected ${this.#layout}`;
+    });
     const strides = problem.stride.slice(3 - problem.rank);
-    const { pitch } = this.values[[...reads, ...readsInPlace][0]];
-    const pitchOfResult = pitch.map((one, axis) =>
-      slides && reads.length > 0 ? productOf(one, transposed ? [1, strides[axis]] : [strides[axis], 1]) : one,
-    );
+    const pitchOfResult = slides
+      ? pitch.map((one, axis) => productOf(one, transposed ? [1, strides[axis]] : [strides[axis], 1]))
+      : pitch;
     this.#step({
       name,
-      reads: slides ? reads : [],
-      readsInPlace: slides ? readsInPlace : [...reads, ...readsInPlace],
+      reads: slides ? [main] : [],
+      readsInPlace: slides ? indices.filter((index) => index !== main) : indices,
       makes: results.map((result) => this.#add(result, resultShape, pitchOfResult)),
       window: slides ? { convolution } : { reach: undefined },
+      constants: JSON.stringify(others.map(([role]) => shapeOfRole(operation, role as keyof RoleStorages))),
     });
   }
 
@@ -128,34 +142,73 @@ export class NetworkTrace implements Watcher {
     results: readonly TensorStorage[],
   ): void {
     this.#memory?.onTensors(operation, results);
-    const { reach, rearranges, updates = [] } = operation;
+    const { reach, rearranges, mixes, updates = [] } = operation;
     const name = this.#nameOf(operation.name);
-    const sources = Object.entries(operands).filter(([, storage]) => this.#indices.has(storage));
-    const readsOthers = Object.values(operands).some((storage) => this.#others.has(storage));
-    const needsAll = reach === "everything" || rearranges === true || updates.length > 0;
+    const [sources, others] = this.#sortOut(operands);
+    const readsOthers = others.some(([, storage]) => this.#others.has(storage));
+    const mixesAll = mixes ? mixes.some((axis) => this.#isSpatial(axis)) : reach === "everything";
+    const needsAll = mixesAll || rearranges === true || updates.length > 0;
     require(!readsOthers && !(needsAll && sources.length > 0), () => {
       return `${name} needs all positions of what it reads at once; expected operations that tiles can have: convolutions, pooling, resizing, what works on each position by itself. Run the network on the whole`;
     });
-    if (sources.length === 0 || reach === "everything") return;
+    if (sources.length === 0) return;
+    const windows = mixes === undefined && reach !== "everything" ? reach : undefined;
+    const otherLayout = this.#layout === "channels-first" ? "channels-last" : "channels-first";
+    require(!windows || !operation.key.includes(otherLayout), () => {
+      return `${name} is ${otherLayout}; expected ${this.#layout}`;
+    });
+    const constants = others.map(([operand]) => operation.operands[operand].shape);
+    for (const [i, shape] of constants.entries()) {
+      require(this.#isEverywhere(shape), () => this.#varies(name, others[i][0], shape));
+    }
     const indices = sources.map(([operand, storage]) =>
       this.#indexOf(storage, operation.operands[operand].shape, name),
     );
     const { pitch } = this.values[indices[0]];
-    const axes = this.#extents(this.values[0].shape).length;
-    const strides = reach?.stride.slice(-axes).map((stride) => fractionOf(stride, name));
-    const [{ shape }] = Object.values(operation.results);
-    const makes = [
-      this.#add(results[0], shape, strides ? pitch.map((one, axis) => productOf(one, strides[axis])) : pitch),
-    ];
-    // Others are for gradients: which taps were the largest.
-    for (const other of results.slice(1)) this.#others.add(other);
-    this.#step({
-      name,
-      reads: reach ? indices : [],
-      readsInPlace: reach ? [] : indices,
-      makes,
-      window: { reach },
-    });
+    const strides = windows?.stride.slice(-pitch.length).map((stride) => fractionOf(stride, name));
+    const specs = Object.values(operation.results);
+    const made = String(this.#extents(specs[0].shape));
+    for (const [i, { shape }] of specs.entries()) {
+      // Others are for gradients: statistics, which taps were the largest.
+      if (shape.length !== specs[0].shape.length || String(this.#extents(shape)) !== made) {
+        this.#others.add(results[i]);
+        continue;
+      }
+      this.#step({
+        name,
+        reads: windows ? indices : [],
+        readsInPlace: windows ? [] : indices,
+        makes: [
+          this.#add(results[i], shape, strides ? pitch.map((one, axis) => productOf(one, strides[axis])) : pitch),
+        ],
+        window: { reach: windows },
+        operation,
+        constants: JSON.stringify(constants),
+      });
+    }
+  }
+
+  /** What is computed from the network's input, and what is not. */
+  #sortOut(operands: Readonly<Partial<Record<string, TensorStorage>>>) {
+    const all = Object.entries(operands).flatMap(([name, storage]) => (storage ? [[name, storage] as const] : []));
+    const isValue = ([, storage]: (typeof all)[number]): boolean => this.#indices.has(storage);
+    return [all.filter(isValue), all.filter((one) => !isValue(one))] as const;
+  }
+
+  /** Whether an axis of a value is one of space. */
+  #isSpatial(axis: number): boolean {
+    const rank = this.values[0].shape.length;
+    return this.#layout === "channels-first" ? axis >= 2 : axis >= 1 && axis < rank - 1;
+  }
+
+  /** Whether a tensor has the same values for all positions, aligned with those of the network at the last axis. */
+  #isEverywhere(shape: readonly number[]): boolean {
+    const missing = this.values[0].shape.length - shape.length;
+    return shape.length < 2 || shape.every((extent, axis) => extent === 1 || !this.#isSpatial(axis + missing));
+  }
+
+  #varies(name: string, operand: string, shape: readonly number[]): string {
+    return `${name} reads ${operand}, of shape ${show([...shape])}, which is not computed from the network's input and differs from position to position; expected values that are the same for all of them, or the network on the whole`;
   }
 
   onView({ name, shape }: Part, source: TensorStorage, view: TensorStorage): void {
@@ -167,6 +220,7 @@ export class NetworkTrace implements Watcher {
       readsInPlace: [index],
       makes: [this.#add(view, shape, this.values[index].pitch)],
       window: { reach: undefined },
+      constants: "[]",
     });
   }
 

@@ -42,6 +42,7 @@ import { type NetworkTile, requireShape, Tiling, type TraceOf } from "./tiling.j
 export async function runTiled(module: Module, source: TiledSource, options: TiledOptions = {}): Promise<TiledResult> {
   requireModule("module", module);
   const read = readOptions(options);
+  if (read.signal?.aborted === true) throw read.signal.reason as Error;
   const { shape, read: readRegion } = readSource(source, read.layout);
   require(!module.training, () => {
     return `the module ${show(module.kind)} is in training mode; expected a network in evaluation mode: setTraining(module, false)`;
@@ -49,9 +50,11 @@ export async function runTiled(module: Module, source: TiledSource, options: Til
   const parameters = Object.values(parametersOf(module));
   require(parameters.length > 0, () => `the module ${show(module.kind)} has no parameters; expected a network`);
   const [first] = parameters;
-  const context = new Context(contextOf(first, "a parameter").requireLive());
+  const owner = contextOf(first, "a parameter").requireLive();
+  const context = new Context(owner);
   const host = tileHostOf(context);
-  const dtype: DType = first.dtype === "float16" ? "float16" : "float32";
+  // Norms have parameters of float32, whatever the network is of.
+  const dtype: DType = parameters.some((one) => one.dtype === "float16") ? "float16" : "float32";
   const spatial = (whole: readonly number[]): readonly number[] =>
     read.layout === "channels-first" ? whole.slice(1) : whole.slice(0, -1);
   const channels = product(shape) / product(spatial(shape));
@@ -68,7 +71,7 @@ export async function runTiled(module: Module, source: TiledSource, options: Til
   const { sizes, bytes } = chooseTile(tiling, read.maxBytes, readTile(read, tiling.extents.length));
   const work = new NetworkWork({ module, host, context, tiling, sizes, layout: read.layout, channels, dtype });
   const kept = parameters.map((tensor) => tensor.storage(host.owner, "a parameter"));
-  const values = await runTiles(host, work, readRegion, read, kept);
+  const values = await owner.waits.on(runTiles(host, work, readRegion, read, kept));
   return { shape: work.shape, values, tile: sizes, tiles: work.total, bytes };
 }
 

@@ -1,19 +1,19 @@
 /** Plans what a network does with a tile, and counts the memory that it takes. */
 import { tensorRefusal } from "../../backend/limits.js";
 import { type Backend, memoryOf, type TensorStorage } from "../../backend/backend.js";
-import type { SolverChoice } from "../../planning/choice.js";
 import { selectTensorSolver, type TensorOperation } from "../../planning/tensorOperation.js";
 import { BYTES_PER_ELEMENT } from "../../problem/dtype.js";
-import { type ConvOperation, resultRoles, shapeOfRole } from "../../problem/operation.js";
+import { type ConvOperation, resultRoles, shapeOfRole, sumsProducts } from "../../problem/operation.js";
 import type { SolverPlan } from "../../planning/solver.js";
 import { BatchMemory } from "../../tiled/memory.js";
 import { bound } from "../../tiled/partition.js";
-import type { LayerSolver } from "../../tiled/solvers.js";
+import type { LayerSolver, PlannedTile } from "../../tiled/solvers.js";
 import type { TraceMemory } from "./networkTrace.js";
+import type { ForcedChoice } from "./runForced.js";
 
 export class TileMemory implements TraceMemory {
   /** Solvers of the convolutions, in their order. */
-  readonly choices: (SolverChoice | undefined)[] = [];
+  readonly choices: ForcedChoice[] = [];
   /** In words, why the tile cannot be; undefined where it can. */
   refusal: string | undefined;
   readonly #backend: Backend;
@@ -40,14 +40,20 @@ export class TileMemory implements TraceMemory {
   onConvolution(operation: ConvOperation, results: readonly TensorStorage[]): void {
     const index = this.choices.length;
     const shape = shapeOfRole(operation, resultRoles(operation)[0]);
-    const planned = index < this.#solvers.length ? this.#solvers[index].planFor(operation) : undefined;
-    this.choices.push(planned?.choice);
+    const planned = this.#planFor(operation, index);
+    this.choices.push({ problem: operation.problem.key, choice: planned?.choice });
     if (planned) this.#run(planned.plan.scratchBytes, results);
     else
       this.#refuse(
         `convolution ${String(index)} would add in another order for ${shape.join(" x ")} than for the whole; expected a larger tile, or the network on the whole`,
       );
     this.#refuse(tensorRefusal("a tile's result", shape, BYTES_PER_ELEMENT[operation.dtype], bound(this.#backend)));
+  }
+
+  /** Activations add nothing: any plan does. */
+  #planFor(operation: ConvOperation, index: number): (Pick<PlannedTile, "plan"> & Partial<PlannedTile>) | undefined {
+    if (sumsProducts(operation)) return this.#solvers.at(index)?.planFor(operation);
+    return { plan: this.#backend.select(operation, undefined).plan };
   }
 
   onTensors(operation: TensorOperation, results: readonly TensorStorage[]): void {

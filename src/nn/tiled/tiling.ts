@@ -4,8 +4,7 @@
  * of sums that is the whole's (src/tiled/solvers.ts), and crops begin at multiples of what strides and Winograd's blocks ask for: bits
  * are those of the whole.
  */
-import { LimitError } from "../../base/errors.js";
-import type { SolverChoice } from "../../planning/choice.js";
+import { ArgumentError, LimitError, SolverError, textOf } from "../../base/errors.js";
 import { alignDown, leastCommonMultiple, lengthOf, type Span } from "../../problem/axis.js";
 import type { DType } from "../../problem/dtype.js";
 import { product } from "../../problem/geometry.js";
@@ -15,7 +14,9 @@ import { readingBytes } from "../../tiled/memory.js";
 import { LayerSolver } from "../../tiled/solvers.js";
 import { leastUnit } from "./fraction.js";
 import type { NetworkStep, NetworkTrace, TraceMemory } from "./networkTrace.js";
+import type { ForcedChoice } from "./runForced.js";
 import { type Alignments, spansOf, unitOf } from "./spans.js";
+import { tensorOrderOf } from "./tensorOrder.js";
 import { TileMemory } from "./tileMemory.js";
 
 /** A part of the result along one axis. */
@@ -37,8 +38,11 @@ export interface TileShape {
   /** Of the result. */
   readonly extents: readonly number[];
   /** Solvers of the convolutions, in their order. */
-  readonly choices: readonly (SolverChoice | undefined)[];
+  readonly choices: readonly ForcedChoice[];
 }
+
+/** Crops of one shape; in words, why there are none. */
+type PlannedCrop = { readonly shape: TileShape | string; readonly trace: NetworkTrace } | { readonly shape: string };
 
 /** Traces the network on an input of these extents. */
 export type TraceOf = (extents: readonly number[], memory?: TraceMemory) => NetworkTrace;
@@ -54,9 +58,9 @@ export class Tiling {
   readonly #dtype: DType;
   readonly #solvers: readonly LayerSolver[];
   readonly #alignments: Alignments;
-  /** Multiples at which crops begin. */
+  /** Multiples at which crops begin; and end, counted from the whole's end. */
   readonly #cropUnits: readonly number[];
-  readonly #planned = new Map<string, { readonly shape: TileShape | string; readonly trace: NetworkTrace }>();
+  readonly #planned = new Map<string, PlannedCrop>();
 
   /** @param extents of the whole input */
   constructor(host: TileHost, trace: TraceOf, extents: readonly number[], dtype: DType) {
@@ -99,13 +103,14 @@ export class Tiling {
     });
     const needed = wanted.map((span): Span => {
       const { begin, end } = spansOf(this.whole, this.#alignments, axis, span)[0] ?? { begin: 0, end: 1 };
-      return { begin: alignDown(begin, unit), end };
+      // Layers that halve a crop and double it again give as many positions as they had only where the whole's do.
+      return { begin: alignDown(begin, unit), end: extents[axis] - alignDown(extents[axis] - end, unit) };
     });
     // Crops at the edges are as large as others: those of few positions might be planned in another way.
-    const least = Math.max(...needed.map(lengthOf));
+    const least = needed.reduce((most, span) => Math.max(most, lengthOf(span)), 1);
     return wanted.map((span, i) => {
-      const begin = alignDown(Math.max(0, Math.min(needed[i].begin, extents[axis] - least)), unit);
-      const crop = { begin, end: Math.min(extents[axis], Math.max(needed[i].end, begin + least)) };
+      const begin = Math.min(needed[i].begin, extents[axis] - least);
+      const crop = { begin, end: begin + least };
       const firsts = this.whole.values.map(({ pitch }) => (begin * pitch[axis][1]) / pitch[axis][0]);
       return { wanted: span, crop, firsts };
     });
@@ -137,27 +142,45 @@ export class Tiling {
     return this.#plan(tile).shape;
   }
 
-  #plan(tile: NetworkTile): { readonly shape: TileShape | string; readonly trace: NetworkTrace } {
+  #plan(tile: NetworkTile): PlannedCrop {
     const extents = tile.map(({ crop }) => lengthOf(crop));
     const key = extents.join();
-    const known = this.#planned.get(key);
-    if (known) return known;
+    const planned = this.#planned.get(key) ?? this.#planCrop(extents, key);
+    this.#planned.set(key, planned);
+    return planned;
+  }
+
+  #planCrop(extents: readonly number[], key: string): PlannedCrop {
     const memory = new TileMemory(this.#host.backend, this.#solvers);
-    const trace = this.#trace(extents, memory);
+    let trace: NetworkTrace;
+    try {
+      trace = this.#trace(extents, memory);
+    } catch (error) {
+      const isRefusal = error instanceof ArgumentError || error instanceof LimitError || error instanceof SolverError;
+      if (!isRefusal) throw error;
+      return { shape: `the network does not run on a part of ${extents.join(" x ")} positions: ${textOf(error)}` };
+    }
     const { values, output } = trace;
     const [read, made] = [values[0], values[output]].map(({ shape }) => product(shape));
     const bytes = memory.bytes + readingBytes(read, made, this.#dtype);
     const shape = memory.refusal ?? { key, bytes, extents: values[output].extents, choices: memory.choices };
-    const planned = { shape, trace };
-    this.#planned.set(key, planned);
-    return planned;
+    return { shape, trace };
   }
 
   /** In words, what the network does on a crop otherwise than on the whole; undefined where there is nothing. */
   #differenceIn(tile: NetworkTile): string | undefined {
     const { whole } = this;
-    const { trace } = this.#plan(tile);
+    const planned = this.#plan(tile);
+    if (!("trace" in planned)) return planned.shape;
+    const { trace } = planned;
     const [{ extents }] = whole.values;
+    if (trace.steps.length !== whole.steps.length || trace.values.length !== whole.values.length) {
+      return "the network does other operations on a part than on all positions; expected code that does the same for all sizes, or the network on the whole";
+    }
+    for (const [at, step] of whole.steps.entries()) {
+      const refusal = this.#differs(step, trace.steps[at]);
+      if (refusal !== undefined) return refusal;
+    }
     for (const [axis, { wanted, crop, firsts }] of tile.entries()) {
       const spans = spansOf(whole, this.#alignments, axis, wanted);
       const last = axis - extents.length;
@@ -174,6 +197,20 @@ export class Tiling {
       }
     }
     return undefined;
+  }
+
+  /** In words, how a step on a crop does otherwise than on the whole, wherever the crop lies. */
+  #differs(step: NetworkStep, own: NetworkStep): string | undefined {
+    if (step.constants !== own.constants) {
+      return `${step.name} reads tensors of shapes ${own.constants} on a part, ${step.constants} on the whole; expected weights that are the same for all sizes, or the network on the whole`;
+    }
+    const { capabilities } = this.#host.backend;
+    const [order, ownOrder] = [step, own].map(({ operation }) =>
+      operation && capabilities ? tensorOrderOf(operation, capabilities) : undefined,
+    );
+    return order === ownOrder
+      ? undefined
+      : `${step.name} would add in another order on a part than on the whole; expected a larger tile, or the network on the whole`;
   }
 }
 

@@ -17,42 +17,9 @@ import {
 import { describe, expect, test } from "vitest";
 import { Random, reals } from "../../support/data.js";
 import { gpuTest } from "../../support/gpuTest.js";
+import { compareTiled as compare, product, type Wanted } from "../../support/nn/compareTiled.js";
 import { randomNetwork } from "../../support/nn/randomNetwork.js";
 import { seedsToRun } from "../../support/seeds.js";
-
-const product = (extents: readonly number[]): number => extents.reduce((all, extent) => all * extent, 1);
-const bitsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.slice().buffer);
-
-interface Wanted {
-  readonly layout?: "channels-first" | "channels-last";
-  readonly maxBytes?: number;
-  readonly tile?: readonly number[];
-}
-
-/** Runs a network on the whole and by tiles, and compares bits. Returns how many tiles there were. */
-async function compare(
-  engine: Engine,
-  module: Module,
-  shape: readonly number[],
-  wanted: Wanted | ((spatial: readonly number[]) => Wanted),
-  random = new Random(1),
-): Promise<number> {
-  const values = reals(random, product(shape));
-  using x = engine.tensor(values, [1, ...shape]);
-  using y = module.forward(x);
-  const whole = await y.data();
-  const options = typeof wanted === "function" ? wanted(y.shape.slice(2)) : wanted;
-  const tiled = await runTiled(module, { shape, values }, options);
-  const text = `${explainNetwork(module, [1, ...shape]).toString()}\nof ${shape.join(" x ")} by ${tiled.tile.join(" x ")}`;
-  expect(tiled.shape, text).toEqual(y.shape.slice(1));
-  const [expected, got] = [bitsOf(whole), bitsOf(tiled.values ?? new Float32Array())];
-  expect(
-    expected.findIndex((one, i) => one !== got[i]),
-    `the first element with other bits of ${text}`,
-  ).toBe(-1);
-  expect(got).toHaveLength(expected.length);
-  return tiled.tiles;
-}
 
 const halves =
   (random: Random) =>

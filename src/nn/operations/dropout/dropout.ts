@@ -23,6 +23,7 @@ export function dropoutOperation(x: TensorSpec, p: number, draw: number): Tensor
     options: { p, draw },
     operands: { x, state },
     results: { y: x, used: state },
+    rearranges: true,
     resized: (to) => dropoutOperation(resizedSpec(x, to), p, draw),
     trialValues: { state: positive },
     solvers: [

@@ -22,6 +22,7 @@ export function normOperation(norm: Norm): TensorOperation {
     operands: operandsOf(norm),
     results: { y: x, ...(evaluates ? {} : { statistics: statisticsSpec(norm) }) },
     ...(evaluates || isPointwise ? {} : { reach: "everything" }),
+    ...(isPointwise ? { mixes: [x.shape.length - 1] } : {}),
     ...(updates ? { updates: ["runningMean", "runningVar"] } : {}),
     resized: (to) => normOperation(resizedNorm(norm, to)),
     trialValues: { runningVar: positive },
