@@ -32,8 +32,8 @@ try {
   let progress: ReturnType<typeof startProgress> | undefined;
   try {
     const start = performance.now();
-    await writePng(out, width, height, async (png) => {
-      const { tiles, tile, bytes } = await upscale(network, picture, {
+    const { tiles, tile, bytes } = await writePng(out, width, height, (png) =>
+      upscale(network, picture, {
         scale,
         maxBytes: mib * MIB,
         signal: cancel.signal,
@@ -42,19 +42,17 @@ try {
           progress ??= startProgress(total);
           progress.update(done, "");
         },
-      });
-      progress?.stop();
-      console.log(
-        `tiles    ${String(tiles)} of ${tile.join(" x ")} pixels, ${(bytes / MIB).toFixed(0)} MiB each by the engine's account`,
-      );
-    });
+      }),
+    ).finally(() => progress?.stop());
     const seconds = (performance.now() - start) / 1000;
+    console.log(
+      `tiles    ${String(tiles)} of ${tile.join(" x ")} pixels, ${(bytes / MIB).toFixed(0)} MiB each by the engine's account`,
+    );
     console.log(
       `time     ${seconds.toFixed(1)} s, compiling included: ${((width * height) / seconds / 1e6).toFixed(2)} megapixels a second`,
     );
     console.log(`wrote    ${out}, ${String(width)} x ${String(height)}`);
   } finally {
-    progress?.stop();
     disposeModule(network);
   }
 } catch (error) {

@@ -117,22 +117,25 @@ export class PngWriter {
 /**
  * Writes a picture beside the file at first, as `.part`, which takes its place once it is whole: what was there stays until then, and
  * where `write` fails.
+ *
+ * @returns what `write` gives
  */
-export async function writePng(
+export async function writePng<Result>(
   path: string,
   width: number,
   height: number,
-  write: (png: PngWriter) => Promise<void>,
-): Promise<void> {
+  write: (png: PngWriter) => Promise<Result>,
+): Promise<Result> {
   const there = await stat(path).catch(() => undefined);
   if (there && !there.isFile())
     throw new PictureError(`${path} is there and no file; expected one, which is replaced, or nothing`);
   const part = `${path}.part`;
   const png = new PngWriter(part, width, height);
   try {
-    await write(png);
+    const result = await write(png);
     await png.end();
     await rename(part, path);
+    return result;
   } catch (error) {
     await png.abandon();
     await rm(part, { force: true });
