@@ -1,6 +1,6 @@
 /** Bytes from wherever a caller has them, in order, a piece at a time. */
 import { ArgumentError, show, textOf } from "./errors.js";
-import { FileError } from "./fileError.js";
+import { FileError, grouped } from "./fileError.js";
 
 /** A stream of bytes: a ReadableStream, of any platform. */
 interface StreamLike {
@@ -57,6 +57,25 @@ async function* read(stream: StreamLike): AsyncGenerator<Bytes, void, undefined>
   }
 }
 
+/** A small file can hold a great many zeros. */
+async function* bounded(
+  chunks: AsyncIterable<Bytes>,
+  mostInflatedBytes: number,
+  file: string,
+): AsyncGenerator<Bytes, void, undefined> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > mostInflatedBytes)
+      throw new FileError(
+        file,
+        mostInflatedBytes,
+        `is compressed by gzip and unpacks to more than ${grouped(mostInflatedBytes)} bytes; expected at most these, mostInflatedBytes`,
+      );
+    yield chunk;
+  }
+}
+
 /** What a source gives, and how many bytes that is where it is known before. */
 function open(source: ByteSource, file: string): { readonly chunks: Chunks; readonly size?: number } {
   if (source instanceof ArrayBuffer) return { chunks: once(new Uint8Array(source)), size: source.byteLength };
@@ -98,11 +117,11 @@ export class ByteReader {
   /**
    * Opens a source. One that gzip has compressed is decompressed as it comes; offsets are then those of what was compressed.
    *
+   * @param mostInflatedBytes that what gzip compressed may be, where a format's own sizes don't bound it
    * @throws ArgumentError for what is no source
    */
-  static async open(source: ByteSource, file: string): Promise<ByteReader> {
-    const { chunks, size } = open(source, file);
-    const plain = new ByteReader(file, chunks, size);
+  static async open(source: ByteSource, file: string, mostInflatedBytes = Infinity): Promise<ByteReader> {
+    const plain = ByteReader.plain(source, file);
     if (!isGzip(await plain.#peek(GZIP_EXTRA + 1))) return plain;
     const compressed = new ReadableStream<BufferSource>({
       async pull(controller) {
@@ -113,7 +132,13 @@ export class ByteReader {
       cancel: () => plain.close(),
     });
     const unpacked = compressed.pipeThrough(new DecompressionStream("gzip"));
-    return new ByteReader(file, read(unpacked), undefined);
+    return new ByteReader(file, bounded(read(unpacked), mostInflatedBytes, file), undefined);
+  }
+
+  /** Opens a source whose bytes are taken as they are, gzip's too. @throws ArgumentError for what is no source */
+  static plain(source: ByteSource, file: string): ByteReader {
+    const { chunks, size } = open(source, file);
+    return new ByteReader(file, chunks, size);
   }
 
   /** The first bytes, which stay to be taken: as many as asked for, or fewer where the source ends. */
@@ -148,6 +173,7 @@ export class ByteReader {
     try {
       chunk = await this.#chunks.next();
     } catch (cause) {
+      if (cause instanceof FileError) throw cause;
       throw new FileError(
         this.file,
         this.offset,

@@ -9,11 +9,21 @@ import { npyExtent, npyHeader, START_BYTES } from "./npyHeader.js";
 import { type ZipMember, zipMembers } from "./zip.js";
 
 export interface NpzOptions {
-  /** How many bytes deflated arrays may unpack to, all of them together: 2 GiB when absent. A small file can hold a great many zeros. */
+  /**
+   * How many bytes deflated arrays may unpack to, all of them together; likewise a whole file that gzip compressed. 2 GiB when absent. A
+   * small file can hold a great many zeros.
+   */
   readonly mostInflatedBytes?: number;
 }
 const OPTIONS = optionKeys<NpzOptions>({ mostInflatedBytes: 1 });
 const MOST_INFLATED_BYTES = 2 ** 31;
+
+function readMost(options: NpzOptions): number {
+  requireOptions(options, OPTIONS);
+  const { mostInflatedBytes = MOST_INFLATED_BYTES } = options;
+  require(mostInflatedBytes >= 0, () => `mostInflatedBytes is ${show(mostInflatedBytes)}; expected a number from 0 on`);
+  return mostInflatedBytes;
+}
 
 /** What a file holds. */
 export interface NpzTensors {
@@ -51,10 +61,8 @@ export async function* streamNpz(
   file = "npz",
   options: NpzOptions = {},
 ): AsyncGenerator<[name: string, tensor: SafeTensor], void, undefined> {
-  requireOptions(options, OPTIONS);
-  const { mostInflatedBytes = MOST_INFLATED_BYTES } = options;
-  require(mostInflatedBytes >= 0, () => `mostInflatedBytes is ${show(mostInflatedBytes)}; expected a number from 0 on`);
-  const reader = await ByteReader.open(source, file);
+  const mostInflatedBytes = readMost(options);
+  const reader = await ByteReader.open(source, file, mostInflatedBytes);
   const names = new Set<string>();
   try {
     for await (const member of zipMembers(reader, mostInflatedBytes)) {
@@ -100,8 +108,8 @@ function memberTensor({ name, bytes, offset, isDeflated }: ZipMember, file: stri
  * @param file what messages call the file
  * @throws FileError for a file that is torn, damaged or of another kind, and for other types, with the offset
  */
-export async function readNpy(source: ByteSource, file = "npy"): Promise<SafeTensor> {
-  const reader = await ByteReader.open(source, file);
+export async function readNpy(source: ByteSource, file = "npy", options: NpzOptions = {}): Promise<SafeTensor> {
+  const reader = await ByteReader.open(source, file, readMost(options));
   const fail = (offset: number, explanation: string): never => {
     throw new FileError(file, offset, explanation);
   };

@@ -136,7 +136,8 @@ async function inflate(
   const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    const reader = await ByteReader.open(unpacked, file);
+    // What it unpacks to is a member's data, whatever they begin with.
+    const reader = ByteReader.plain(unpacked, file);
     try {
       bytes = await reader.take(entry.bytes + 1);
     } finally {

@@ -133,7 +133,15 @@ export async function takeDirectory(zip: ZipBytes, first: number): Promise<Reado
   const entries = new Map<number, Entry>();
   let kind = first;
   for (; kind === CENTRAL; kind = await zip.kind()) {
+    const at = zip.offset - 4;
     const { entry, offset } = await takeCentral(zip);
+    const other = entries.get(offset);
+    if (other)
+      throw new FileError(
+        zip.file,
+        at,
+        `has members ${show(other.name)} and ${show(entry.name)}, both at byte ${grouped(offset)}, in its directory; expected one`,
+      );
     entries.set(offset, entry);
   }
   if (kind === END_64) {

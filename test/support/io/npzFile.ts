@@ -31,8 +31,11 @@ export function slowCrc32(bytes: Uint8Array): number {
   return ~sum >>> 0;
 }
 
-export async function deflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const packed = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+export async function deflated(
+  bytes: Uint8Array<ArrayBuffer>,
+  format: "deflate-raw" | "gzip" = "deflate-raw",
+): Promise<Uint8Array<ArrayBuffer>> {
+  const packed = new Blob([bytes]).stream().pipeThrough(new CompressionStream(format));
   return new Uint8Array(await new Response(packed).arrayBuffer());
 }
 

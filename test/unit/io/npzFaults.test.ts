@@ -12,6 +12,7 @@ const good = npyFile(header, new Uint8Array(8));
 const BEGIN = good.length - 8;
 const zeros = npyFile(npyHeader("|u1", "(5000,)"), new Uint8Array(5000));
 const [packed, packedZeros] = [await deflated(good), await deflated(zeros)];
+const packedGzip = await deflated(await deflated(good, "gzip"));
 
 async function fault(reading: Promise<unknown>): Promise<FileError> {
   const error = await reading.catch((reason: unknown) => reason);
@@ -185,6 +186,18 @@ describe("a wrong .npz says what and where", () => {
       data,
     ],
     [
+      "what gzip compressed, which is no .npy until that is undone, too",
+      wrong({ method: 8, packed: packedGzip }),
+      'w: member "a.npy" at byte 35 unpacks to ',
+      data,
+    ],
+    [
+      "two members in one place, in the directory",
+      joined(file.subarray(0, -22), file.subarray(directory, -22), file.subarray(-22)),
+      `w: has members "a.npy" and "a.npy", both at byte 0, in its directory; expected one`,
+      file.length - 22,
+    ],
+    [
       "more than deflate can do",
       wrong({ method: 8, packed, bytes: 2 ** 31 }),
       'w: member "a.npy" at byte 0 promises 2,147,483,648 bytes of ',
@@ -210,6 +223,27 @@ describe("a wrong .npz says what and where", () => {
     await expect(readNpz(bombs, "w", { mostInflatedBytes: -1 })).rejects.toThrow("mostInflatedBytes is -1; expected");
     await expect(readNpz(bombs, "w", { most: 1 } as never)).rejects.toThrow("most");
   });
+});
+
+test("more of zeros than is wanted, in what gzip compressed: also where members are stored", async () => {
+  const members = (descriptor: Partial<MemberSpec>): Uint8Array<ArrayBuffer> =>
+    zipFile([{ name: "a.npy", data: zeros, ...descriptor }]);
+  for (const [file, read] of [
+    [members({}), readNpz],
+    [members({ descriptor: "signed" }), readNpz],
+    [zeros, readNpy],
+  ] as const) {
+    const small = await deflated(file, "gzip");
+    expect(small.length).toBeLessThan(file.length / 20);
+    await read(small, "w", { mostInflatedBytes: file.length });
+    const error = await fault(read(small, "w", { mostInflatedBytes: file.length - 1 }));
+    expect(error.message).toBe(
+      `w: is compressed by gzip and unpacks to more than ${(file.length - 1).toLocaleString("en")} bytes; expected at most these, mostInflatedBytes`,
+    );
+    // Of a file that nothing compressed no more comes than there is.
+    await read(file, "w", { mostInflatedBytes: 0 });
+  }
+  await expect(readNpy(zeros, "w", { mostInflatedBytes: -1 })).rejects.toThrow("mostInflatedBytes is -1; expected");
 });
 
 describe("mutations", () => {
