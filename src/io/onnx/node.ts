@@ -43,6 +43,10 @@ export class NodeReader {
     return name;
   }
 
+  isConstant(i: number): boolean {
+    return this.#constants.has(this.#input(i));
+  }
+
   constant(i: number): Constant {
     const name = this.#input(i);
     const constant = this.#constants.get(name);

@@ -116,6 +116,9 @@ function channelValues(name: string, product: Product, weights: Weights): ((chan
   const behind = product.op === "linear" || product.options.layout === "channels-last" ? 0 : product.rank;
   const channelAxis = shape.length - 1 - behind;
   const [channels] = outChannels(product, weights.get(product.weight)?.shape ?? []);
+  // Axes in front, which the result has not, would be the sum's.
+  const axes = product.op === "linear" ? (product.axes ?? 2) : product.rank + 2;
+  if (shape.length > axes) return undefined;
   const fits = shape.every((extent, axis) => extent === (axis === channelAxis ? channels : 1));
   return fits && channelAxis >= 0 ? valuesOf(name, 0, weights) : undefined;
 }

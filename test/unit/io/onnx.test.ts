@@ -154,6 +154,17 @@ describe("a wrong file says what and where", () => {
       "has 1 results; expected 2",
     ],
     [
+      "arithmetic of two constants",
+      one(
+        [
+          { op: "Add", inputs: ["w", "w"], outputs: ["s"] },
+          { op: "Mul", inputs: ["x", "s"], outputs: ["y"] },
+        ],
+        { w: WEIGHT },
+      ),
+      'node "Add of s" (Add) has two constants, ["w", "w"]; expected a value that is computed',
+    ],
+    [
       "more parts than there could be",
       one([{ op: "Split", inputs: ["x"], outputs: ["y"], attributes: { num_outputs: 2 ** 33 } }]),
       "has 1 results; expected 8589934592, its num_outputs",

@@ -191,6 +191,21 @@ test("parts that nobody reads are not computed", async () => {
   }
 });
 
+test("a constant with more axes than the result adds its own, and is not folded", async () => {
+  const model: ModelSpec = {
+    inputs: { x: [2, 2] },
+    outputs: ["y"],
+    initialisers: { w: { shape: [2, 2], data: [1, 0, 0, 1] }, c: { shape: [1, 1, 2], data: [10, 20] } },
+    nodes: [
+      { op: "MatMul", inputs: ["x", "w"], outputs: ["p"] },
+      { op: "Add", inputs: ["p", "c"], outputs: ["y"] },
+    ],
+  };
+  const { shape, values } = await run(engine, model, [2, 2], [1, 2, 3, 4]);
+  expect(shape).toEqual([1, 2, 2]);
+  expect(values).toEqual([11, 22, 13, 24]);
+});
+
 interface OnnxCase {
   readonly name: string;
   readonly op: string;

@@ -85,7 +85,11 @@ const prelu: Operator = {
 
 const arithmetic = (how: "add" | "sub" | "mul" | "div"): Operator => ({
   attributes: [],
-  read: (node) => [{ op: "arithmetic", how, a: node.operand(0), b: node.operand(1), ...LAYOUT }],
+  read(node) {
+    if (node.isConstant(0) && node.isConstant(1))
+      throw node.error(`has two constants, ${show([...node.node.inputs])}; expected a value that is computed`);
+    return [{ op: "arithmetic", how, a: node.operand(0), b: node.operand(1), ...LAYOUT }];
+  },
 });
 
 /** Before version 13 it went over all axes from `axis` on. */
