@@ -8,6 +8,7 @@ import type {
   LinearNode,
   Operand,
   PlainActivation,
+  ResizeNode,
 } from "../../io/graph.js";
 import { makeProblem } from "../../problem/problem.js";
 import { makeTransposedProblem } from "../../problem/transposed.js";
@@ -117,7 +118,7 @@ function runPlain(node: PlainNode, value: StepContext["value"]): Tensor {
       return flat;
     }
     case "interpolate":
-      return interpolate(value(node.x), node.options);
+      return interpolate(value(node.x), withFloat32Sizes(node.options, value(node.x).shape));
     case "pad": {
       const { x, padding, paddingMode = "zeros", value: beyond = 0, layout } = node;
       return pad(value(x), { padding, paddingMode, value: beyond, layout });
@@ -143,6 +144,18 @@ function runPlain(node: PlainNode, value: StepContext["value"]): Tensor {
       return reshape(x, [x.shape[0], ...node.shape]);
     }
   }
+}
+
+/** Files' scales are float32, and so is the product of an extent and a scale, which may round up to the next integer (as in ONNX Runtime). */
+function withFloat32Sizes(options: ResizeNode["options"], shape: readonly number[]): ResizeNode["options"] {
+  const first = options.layout === "channels-last" ? 1 : 2;
+  const scaleFactor = options.scaleFactor?.map((scale, axis) => {
+    const extent = shape[first + axis];
+    const result = Math.floor(Math.fround(extent * scale));
+    // A little more, so that what it makes of the extent is not below that again.
+    return result > extent * scale ? (result / extent) * (1 + 2 ** -50) : scale;
+  });
+  return scaleFactor ? { ...options, scaleFactor } : options;
 }
 
 /** Over an axis and all behind it. */

@@ -106,6 +106,15 @@ describe("an operator", () => {
       [1, 1, 2, 2],
     ],
     [
+      // In float64 the product of 10 and the float32 next to 0.7 is below 7. Expected values are ONNX Runtime's.
+      "Resize, linear, by a scale that makes an integer in float32 alone",
+      only("Resize", { mode: "linear" }, [floats(), floats(1, 1, 0.7)]),
+      [1, 1, 10],
+      [0, 1, 4, 9, 16, 25, 36, 49, 64, 81],
+      [1, 1, 7],
+      [3 / 14, 41 / 14, 9.5, 20.5, 493 / 14, 761 / 14, 1083 / 14],
+    ],
+    [
       "Resize, linear, to a size, corners on corners",
       only("Resize", { mode: "linear", coordinate_transformation_mode: "align_corners" }, [
         floats(),
