@@ -57,7 +57,7 @@ export function reduce(parts: Reduction): TensorOperation {
     },
     operands: specsOf(operands),
     results: { y: { shape, dtype } },
-    ...(over.some((axis) => axis > 1) ? { reach: "everything" } : {}),
+    ...(Math.max(...over) > 1 && { reach: "everything" }),
     mixes: over,
     resized(to) {
       const [smaller, result] = [whole, shape].map((extents) => extents.map((extent) => to(extent)));

@@ -47,10 +47,8 @@ export interface StepTape extends CallTape {
 }
 
 /** What is told of the layers that run on a tensor, whether or not it records gradients; undefined while nothing is. */
-export function layerTapeOf(tensor: Tensor): StepTape | undefined {
-  const { tape } = contextOf(tensor, "tensor").core;
-  return tape as StepTape | undefined;
-}
+export const layerTapeOf = (tensor: Tensor): StepTape | undefined =>
+  contextOf(tensor, "tensor").core.tape as StepTape | undefined;
 
 /** The tape that records gradients of what is computed from a tensor; undefined while none does. */
 export function tapeOf(tensor: Tensor): StepTape | undefined {

@@ -34,10 +34,11 @@ import { type NetworkTile, requireShape, Tiling, type TraceOf } from "./tiling.j
  * ```
  *
  * @param module in evaluation mode, of convolutions, transposed ones, pooling, resizing, padding, pixel shuffle and what works on each
- *   position by itself
+ *   position by itself. What `options.maxBytes` bounds is beside its parameters, and norms that are folded into weights
  * @param source one sample, `[C, H, W]`, or as `options.layout` says
- * @throws ArgumentError for a network with an operation that needs all positions at once, such as a global pooling, with its layer.
- * @throws LimitError where no tile is small enough for `maxBytes`, or windows depend on the size.
+ * @throws ArgumentError for a network with an operation that needs all positions at once, such as a global pooling, or that reads what
+ *   differs from position to position and is not computed from the input, with its layer.
+ * @throws LimitError where no tile is small enough for `maxBytes`, or windows or the order of sums depend on the size.
  */
 export async function runTiled(module: Module, source: TiledSource, options: TiledOptions = {}): Promise<TiledResult> {
   requireModule("module", module);

@@ -262,7 +262,8 @@ describe("a call", () => {
   });
 
   test("ends with its engine, whatever it waits for", async () => {
-    const engine = await createEngine();
+    // Where there is no device, whose loss would end the call.
+    const engine = await createEngine({ backend: "cpu" });
     const network = behind(engine, [2, 2], (y) => y);
     const run = runTiled(network, { shape: [2, 20, 20], read: () => new Promise<never>(() => undefined) });
     setTimeout(() => engine.dispose(), 20);
@@ -271,8 +272,7 @@ describe("a call", () => {
 });
 
 test("the least tile is found where no other is small enough", () => {
-  const costOf = ([edge]: readonly number[]): number => 100 * edge;
+  const costOf = ([edge]: readonly number[]): number => 100 * edge + 30;
   const tiling = { extents: [1000], units: [1], costOf };
-  expect(chooseTile(tiling, 100, undefined)).toEqual({ sizes: [1], bytes: 100 });
-  expect(chooseTile({ ...tiling, extents: [10_000] }, 409_600, undefined).sizes[0]).toBeGreaterThanOrEqual(4000 / 2);
+  expect(chooseTile(tiling, 130, undefined)).toEqual({ sizes: [1], bytes: 130 });
 });

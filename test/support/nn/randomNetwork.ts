@@ -1,6 +1,18 @@
 /** Small random networks of what tiles can have, in two dimensions. */
 import type { Engine } from "webgpu-conv";
-import { add, concat, defineModule, layers, type Module, pad, pixelShuffle, Random, setTraining } from "webgpu-conv/nn";
+import {
+  add,
+  concat,
+  defineModule,
+  interpolate,
+  layers,
+  maxPool2d,
+  type Module,
+  pad,
+  pixelShuffle,
+  Random,
+  setTraining,
+} from "webgpu-conv/nn";
 import type { Random as TestRandom } from "../data.js";
 
 type PaddingMode = NonNullable<Parameters<typeof layers.conv2d>[3]["paddingMode"]>;
@@ -44,7 +56,7 @@ function randomPart(init: Init, random: TestRandom, width: number): Part {
   ];
   const activation = random.pick(["relu", "silu", "none"] as const);
   const same = (inner: number): Module => layers.conv2d(init, width, inner, { kernel: 3, padding: 1, activation });
-  switch (random.integer(0, 9)) {
+  switch (random.integer(0, 10)) {
     case 0:
       return { module: layers.conv2d(init, width, out, { kernel: 1, activation }), out };
     case 1: {
@@ -104,6 +116,22 @@ function randomPart(init: Init, random: TestRandom, width: number): Part {
         },
       });
       return { module: block, out: width };
+    }
+    case 9: {
+      const inner = same(out);
+      const skip = defineModule({
+        kind: "skip",
+        children: { inner },
+        forward: (x) => {
+          using smaller = maxPool2d(x, { kernel: 2 });
+          using y = inner.forward(smaller);
+          using larger = interpolate(y, { scaleFactor: 2, mode: "nearest" });
+          const missing = [2, 3].map((axis): [number, number] => [0, x.shape[axis] - larger.shape[axis]]);
+          using fitting = pad(larger, { padding: missing });
+          return concat([x, fitting], 1);
+        },
+      });
+      return { module: skip, out: width + out };
     }
     default: {
       const inner = same(out);

@@ -16,7 +16,7 @@ export function softmaxOperation(x: TensorSpec, axis: number, isLog: boolean): T
     options: { axis },
     operands: { x },
     results: { y: x },
-    ...(axis > 1 ? { reach: "everything" } : {}),
+    ...(axis > 1 && { reach: "everything" }),
     mixes: [axis],
     resized: (to) => softmaxOperation(resizedSpec(x, to), axis, isLog),
     solvers: [
