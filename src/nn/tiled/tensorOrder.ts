@@ -4,7 +4,7 @@ import type { Dispatch } from "../../planning/solver.js";
 import { selectTensorSolver, type TensorOperation } from "../../planning/tensorOperation.js";
 
 /** Uniforms that say how a sum is cut. Others are sizes and places. */
-const WALK = new Set(["terms", "termsPerSplit", "extent", "members", "setMembers"]);
+const WALK = new Set(["terms", "termsPerSplit", "extent", "members", "row", "counts"]);
 /** Constants that say how many axes there are besides those of the sums. */
 const SHAPES = new Set(["KEPT"]);
 

@@ -70,6 +70,9 @@ describe("networks of", () => {
   runs("sums over the channels, last", [24, 20, 3], { tile: [12, 12], layout: last }, (engine) =>
     behind(engine, [3, 8], (y) => mul(y, sum(y, { axes: 3, keepDims: true })), last),
   );
+  runs("a layer norm of the channels, last", [24, 20, 3], { tile: [12, 12], layout: last }, (engine) =>
+    behind(engine, [3, 12], (y) => layerNorm(y, 12), last),
+  );
   runs("a skip across scales", [2, 64, 48], { tile: [16, 16] }, (engine) => {
     const init = initOf(engine);
     const inner = layers.conv2d(init, 4, 4, { kernel: 3, padding: 1 });
