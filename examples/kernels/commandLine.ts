@@ -13,7 +13,7 @@ export interface Arguments {
   readonly class?: DeviceClass;
   /** Operations of networks in place of layers. */
   readonly nn?: boolean;
-  /** Write docs/kernels.md, or docs/networks.md, of all models or of those named. */
+  /** Write docs/kernels.md, or docs/kernels-nn.md, of all models or of those named. */
   readonly docs?: boolean | string;
 }
 
@@ -36,7 +36,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     .option("--nn", "operations of webgpu-conv/nn in place of layers")
     .option(
       "--docs [models]",
-      "write docs/kernels.md, with --nn docs/networks.md, of all models or of these, with commas between them",
+      "write docs/kernels.md, with --nn docs/kernels-nn.md, of all models or of these, with commas between them",
     )
     .allowExcessArguments(false);
   return command.parse([...argv], { from: "user" }).opts<Arguments>();

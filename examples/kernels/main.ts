@@ -16,7 +16,7 @@ import { deviceReport } from "./report.js";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const DOCUMENT = join(ROOT, "docs", "kernels.md");
-const NETWORK_DOCUMENT = join(ROOT, "docs", "networks.md");
+const NETWORK_DOCUMENT = join(ROOT, "docs", "kernels-nn.md");
 
 const tell = (words: string): void => {
   process.stderr.write(`${words}\n`);

@@ -5,7 +5,10 @@ import { ROOT } from "./packed.js";
 
 /** The pages, by their paths. */
 export const PAGES: ReadonlyMap<string, string> = new Map(
-  ["README.md", "docs/guide.md", "docs/operations.md"].map((path) => [path, readFileSync(join(ROOT, path), "utf8")]),
+  ["README.md", "docs/guide.md", "docs/operations.md", "docs/networks.md"].map((path) => [
+    path,
+    readFileSync(join(ROOT, path), "utf8"),
+  ]),
 );
 
 export interface Block {

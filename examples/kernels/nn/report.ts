@@ -168,7 +168,7 @@ export function networkTable(models: ReadonlyMap<string, readonly NetworkRow[]>)
   );
 }
 
-/** docs/networks.md, not yet formatted. */
+/** docs/kernels-nn.md, not yet formatted. */
 export function networkDocument(models: ReadonlyMap<string, readonly NetworkRow[]>): string {
   const list = [...models.keys()].map((model) => `- ${model}: ${wordsOf(model)}\n`).join("");
   return [
