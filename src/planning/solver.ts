@@ -173,6 +173,10 @@ type Exactly<Given, Values> = Given & Values & Readonly<Record<Exclude<keyof Giv
 /** The uniform of every kernel that says where a part of a dispatch begins: that is for `parts.ts` to say. */
 type FirstWorkgroup = "firstWorkgroup";
 
+/** Bindings of a kernel that a dispatch never touches. Where a device leaves them out, they are not in the kernel's text either. */
+export const unusedOf = ({ bindings: declared }: Kernel, bindings: Dispatch["bindings"]): string[] =>
+  Object.keys(declared).filter((name) => bindings[name] === "unused");
+
 /**
  * Builds a {@link Dispatch}. The names of constants, aliases, fields and bindings are checked against the kernel's reflected
  * interface: an unknown or missing name does not compile. So no constant silently keeps the file's value.

@@ -25,7 +25,7 @@ export interface Experiment {
   /** What the host computes, in order. */
   readonly expected: () => Promise<readonly Float64Array[]> | readonly Float64Array[];
   /** The first wrong element; undefined where there is none. */
-  readonly mismatch: (got: Float32Array, expected: Float64Array) => Mismatch | undefined;
+  readonly mismatch: (got: Float32Array, expected: Float64Array, name: string) => Mismatch | undefined;
 }
 
 /** An operation that brings its experiments with it, so that pages without such operations need not load what makes them. */

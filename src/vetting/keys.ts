@@ -1,10 +1,14 @@
 /** Short names for kernels' texts, and for plans by the texts that they run. */
 import { dataKey } from "../base/keys.js";
-import type { SolverPlan } from "../planning/solver.js";
+import { type SolverPlan, unusedOf } from "../planning/solver.js";
 
-/** Names of the texts that a plan's dispatches run, each once: equal exactly where the texts are. */
+/** Names of the texts that a plan's dispatches run, each once: equal only where the texts are, also with bindings left out. */
 export const textKeys = ({ dispatches }: SolverPlan): readonly string[] => [
-  ...new Set(dispatches.map(({ kernel, constants, types }) => dataKey([kernel.name, constants, types]))),
+  ...new Set(
+    dispatches.map(({ kernel, constants, types, bindings }) =>
+      dataKey([kernel.name, constants, types, unusedOf(kernel, bindings)]),
+    ),
+  ),
 ];
 
 /** The 32-bit FNV-1a hash of a text's code units, http://www.isthe.com/chongo/tech/comp/fnv. */

@@ -37,8 +37,13 @@ export function tensorExperiment(
       : integers(product(shape), seed).map((value) => value || 3);
     return { name, shape, dtype, values };
   });
-  const isHalf = [...Object.values(operands), ...Object.values(results)].some(({ dtype }) => dtype === "float16");
   const names = [...Object.keys(results), ...updates];
+  const isHalf = [...Object.values(operands), ...Object.values(results)].some(({ dtype }) => dtype === "float16");
+  // What is updated in place has its own type throughout; results may be made of what was rounded.
+  const typesOf = (name: string): readonly [own: DType, rounded: DType] =>
+    name in results
+      ? [results[name].dtype, isHalf ? "float16" : "float32"]
+      : [operands[name].dtype, operands[name].dtype];
   const solvers = operation.solvers.filter(({ name }) => name === twin.plan.solver);
   return {
     ...twin,
@@ -58,12 +63,12 @@ export function tensorExperiment(
       const computed = compute(Object.fromEntries(inputs.map(({ name, values }) => [name, values])));
       return names.map((name) => Float64Array.from(computed[name]));
     },
-    mismatch: (got, expected) => mismatchOf(got, expected, isHalf ? "float16" : "float32"),
+    mismatch: (got, expected, name) => mismatchOf(got, expected, ...typesOf(name)),
   };
 }
 
 /** The first element that is wrong; undefined where there is none. What nobody wrote is NaN, and wrong. */
-function mismatchOf(got: Float32Array, expected: Float64Array, dtype: DType): Mismatch | undefined {
+function mismatchOf(got: Float32Array, expected: Float64Array, dtype: DType, rounded: DType): Mismatch | undefined {
   const isExact =
     dtype === "float32" && expected.every((value) => Number.isInteger(value) && Math.abs(value) <= LARGEST_EXACT);
   /** Beyond what the type holds there are infinities. */
@@ -71,7 +76,7 @@ function mismatchOf(got: Float32Array, expected: Float64Array, dtype: DType): Mi
   const mean = held.reduce((sum, value) => sum + Math.abs(value) / held.length, 0);
   for (let index = 0; index < expected.length; index++) {
     const value = expected[index];
-    const bound = isExact ? SLACK : CANCELLED + ROUNDING[dtype] * (mean + Math.abs(value));
+    const bound = isExact ? SLACK : CANCELLED + ROUNDING[rounded] * (mean + Math.abs(value));
     if (Math.abs(value) > LARGEST[dtype] || Object.is(got[index], value)) continue;
     if (!(Math.abs(got[index] - value) <= bound)) return { index, got: got[index], expected: value };
   }

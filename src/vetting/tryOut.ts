@@ -5,7 +5,7 @@ import { CompileError } from "../gpu/pipelines/compile.js";
 import type { TrialGround, TriedOperation } from "../gpu/pipelines/trial.js";
 import { readValues } from "../gpu/reads.js";
 import { policyOf } from "../planning/policy.js";
-import type { SolverPlan } from "../planning/solver.js";
+import { type SolverPlan, unusedOf } from "../planning/solver.js";
 import type { Selection } from "../solvers/choose.js";
 import type { FaultReason } from "../backend/kernelFault.js";
 import { convExperiment } from "./convExperiment.js";
@@ -13,6 +13,7 @@ import type { Experiment, TriedTensors } from "./experiment.js";
 import { textKeys } from "./keys.js";
 import { type Failure, failureOf, type Outcome, type TrialLimits } from "./outcome.js";
 import type { Tried } from "./report.js";
+import { within } from "./within.js";
 
 export interface TrialOptions extends TrialLimits {
   /** The adapter and the browser, in words. */
@@ -21,8 +22,6 @@ export interface TrialOptions extends TrialLimits {
 
 /** A trial may take so many times what the system lets a dispatch take, but at least so long: compilers of GPUs take seconds. */
 const PATIENCE = { watchdogs: 10, least: 30_000 };
-/** Time is counted in ticks: a machine that sleeps meanwhile takes one. */
-const TICKS = 30;
 
 /**
  * Runs the plan's kernels on a small problem.
@@ -44,14 +43,17 @@ export async function tryOut(
     const computing = compute(parts, experiment);
     computing.catch(() => undefined);
     const expected = await experiment.expected();
-    const got = await within(patience, computing);
+    const { pipelines } = parts;
+    // A kernel may wait for others to be compiled, however long these take.
+    const progress = (): number => (unready(parts, experiment) === undefined ? 0 : pipelines.settled);
+    const got = await within(patience, computing, progress);
     if (!got) {
       const pending = unready(parts, experiment);
       const message = `${pending ? "compiling it" : "a small problem"} did not end within ${String(patience / 1000)} seconds`;
       return { ...(await failed(tried, "never finished", message)), text: pending };
     }
     for (const [i, name] of experiment.results.entries()) {
-      const wrong = experiment.mismatch(got[i], expected[i]);
+      const wrong = experiment.mismatch(got[i], expected[i], name);
       if (!wrong) continue;
       const message = `element ${String(wrong.index)} of a small problem is ${String(wrong.got)}; expected ${String(wrong.expected)}`;
       return await failed(
@@ -105,7 +107,8 @@ async function compute(parts: DeviceParts, { run }: Experiment): Promise<Float32
 /** The text of a kernel that has not compiled yet; undefined where all have. */
 function unready({ pipelines }: DeviceParts, { plan }: Experiment): string | undefined {
   const waiting = plan.dispatches.filter(
-    ({ kernel, constants, types }) => !pipelines.get(kernel, constants, types).pipeline,
+    ({ kernel, constants, types, bindings }) =>
+      !pipelines.get(kernel, constants, types, kernel.name, unusedOf(kernel, bindings)).pipeline,
   );
   return waiting.length > 0 ? textKeys({ ...plan, dispatches: waiting })[0] : undefined;
 }
@@ -113,20 +116,4 @@ function unready({ pipelines }: DeviceParts, { plan }: Experiment): string | und
 function patienceOf({ capabilities }: TrialGround): number {
   const { watchdogMilliseconds } = policyOf(capabilities).device;
   return Math.max(PATIENCE.least, PATIENCE.watchdogs * watchdogMilliseconds);
-}
-
-/** The result; undefined where there is none within so many milliseconds. */
-async function within<Result extends object>(
-  milliseconds: number,
-  result: Promise<Result>,
-): Promise<Result | undefined> {
-  for (let tick = 0; tick < TICKS; tick++) {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const pause = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), milliseconds / TICKS);
-    });
-    const outcome = await Promise.race([result, pause]).finally(() => clearTimeout(timer));
-    if (outcome) return outcome;
-  }
-  return undefined;
 }

@@ -44,6 +44,9 @@ export class PipelineCache {
     this.#device = device;
   }
 
+  /** How many pipelines were compiled, or failed, so far. */
+  settled = 0;
+
   /** How many pipelines are kept, compiled or compiling. */
   get size(): number {
     return this.#pipelines.size;
@@ -81,6 +84,7 @@ export class PipelineCache {
         // A failure is not kept: its cause may pass (memory, a lost device, no connection).
         entries.delete(key);
       }
+      this.settled++;
     };
     const entry: PipelineEntry = {
       label,

@@ -1,7 +1,7 @@
 /** A plan made ready for one device: pipelines asked for, uniforms written, bind groups kept. */
 import type { Speed } from "../../planning/parts.js";
 import { type Packing, packingOf } from "../../planning/packing.js";
-import type { BindingSource, Dispatch, Scratch, SolverPlan } from "../../planning/solver.js";
+import { type BindingSource, type Dispatch, type Scratch, type SolverPlan, unusedOf } from "../../planning/solver.js";
 import type { Allocation, Allocator } from "../device/allocation.js";
 import type { PooledBuffer } from "../device/bufferPool.js";
 import { isPlatformError } from "../device/deviceErrors.js";
@@ -70,7 +70,7 @@ class PreparedDispatch {
     this.milliseconds = milliseconds;
     this.repairs = repairs;
     const names = Object.keys(kernel.bindings);
-    const unused = names.filter((name) => bindings[name] === "unused");
+    const unused = unusedOf(kernel, bindings);
     this.#askFor = () => cache.get(kernel, constants, types, label, unused);
     if (!repairs) this.started = this.#askFor();
     this.workgroups = workgroups;

@@ -198,7 +198,7 @@ function replaceFailed(lists: readonly RecordedOperation[][], batch: Batch): Rec
         others.push((list[i] = again(batch)));
       } else if (again || !operation.dispatches.every(({ pipeline }) => pipeline.pipeline)) {
         if (packs) packs.version = undefined;
-        list[i] = { ...operation, dispatches: [], trial: undefined };
+        list[i] = { ...operation, dispatches: [], all: [], trial: undefined };
       }
     }
   }

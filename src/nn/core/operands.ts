@@ -46,7 +46,7 @@ export const resizedTerm = <Of extends ScaledTerm>(of: Of, to: Resize): Of => ({
 });
 
 /** The number, or 3 of its sign where it is not from 1/8 to 8. */
-const moderate = (number: number): number =>
+export const moderate = (number: number): number =>
   Math.abs(Math.log2(Math.abs(number))) <= 3 ? number : Math.sign(number) * 3 || 3;
 
 /** What the kernels of terms are given for their operands. */

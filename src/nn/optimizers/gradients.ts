@@ -5,7 +5,7 @@ import { requireLimit } from "../../base/numbers.js";
 import { named, type Numbers, type TensorOperation, type TensorSpec } from "../../planning/tensorOperation.js";
 import { product } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
-import { contextOf, makeOperation, positive, resizedSpec, runOne, runOperation, specOf } from "../core/operation.js";
+import { contextOf, makeOperation, resizedSpec, runOne, runOperation, specOf } from "../core/operation.js";
 import { requireNoTape, tapeOf } from "../tape/step.js";
 import type { Tensors } from "../tape/tape.js";
 import { type AddSlot, addTensors } from "./addTensors.js";
@@ -131,6 +131,9 @@ function normOperation(specs: readonly TensorSpec[]): TensorOperation {
   });
 }
 
+/** In trials: less than most of their values. */
+const TRIAL_LIMIT = 1.5;
+
 function adjustOperation(specs: readonly TensorSpec[], adjustment: Adjustment): TensorOperation {
   const { kind } = adjustment;
   const norm: TensorSpec = { shape: [1], dtype: "float32" };
@@ -143,9 +146,9 @@ function adjustOperation(specs: readonly TensorSpec[], adjustment: Adjustment): 
     resized: (to) =>
       adjustOperation(
         specs.map((spec) => resizedSpec(spec, to)),
-        adjustment,
+        kind === "clear" ? adjustment : { ...adjustment, limit: TRIAL_LIMIT },
       ),
-    trialValues: { norm: positive },
+    trialValues: { norm: () => 2 * TRIAL_LIMIT },
     solvers: [
       {
         name: "in-place",

@@ -16,6 +16,14 @@ export const stateName = (bank: number): string => `state${String(bank)}`;
 /** The learning rate and what gradients are multiplied by. */
 export const RATES: TensorSpec = { shape: [2], dtype: "float32" };
 export const PROGRESS_SPEC: TensorSpec = { shape: [PROGRESS.length], dtype: "float32" };
+/** In trials: gradients that are clipped to this norm still count beside the state. */
+const TRIAL_NORM = 32;
+
+const forTrials = (rule: Rule & NormRule): Rule & NormRule => ({
+  ...rule,
+  clipNorm: rule.clipNorm === undefined ? undefined : TRIAL_NORM,
+});
+
 /** Where the norm of the gradients is on the device. */
 const NORM = "statistics";
 
@@ -40,7 +48,7 @@ export function stepOperation(rule: Rule & NormRule, banks: readonly Bank[]): Te
     ]),
     results: {},
     updates: ["progress", ...updates],
-    resized: (to) => stepOperation(rule, resizedBanks(banks, to)),
+    resized: (to) => stepOperation(forTrials(rule), resizedBanks(banks, to)),
     trialValues: Object.fromEntries(
       ["rates", "progress", ...states.map(([name]) => name)].map((name) => [name, positive]),
     ),

@@ -8,6 +8,7 @@ import {
   avgPool2d,
   batchNorm,
   clipGradNorm,
+  clipGradValue,
   concat,
   crossEntropy,
   dropout,
@@ -139,4 +140,69 @@ describe("a trial", () => {
       }
     });
   }
+});
+
+/** Kernels that leave out what a text says, whatever numbers they were planned for. */
+const LEFT_OUT: Readonly<Record<string, readonly [record: (engine: Engine) => void, text: RegExp, instead: string]>> = {
+  "clipping to the usual norm": [
+    (engine) => void clipGradNorm([ones(engine, [64, 50])], 1),
+    /adjusted\((tensor0\[element\])\)/,
+    "$1",
+  ],
+  "clipping to a tiny norm": [
+    (engine) => void clipGradNorm([ones(engine, [64, 50])], 1e-6),
+    /adjusted\((tensor0\[element\])\)/,
+    "0.0 * $1",
+  ],
+  "clipping values that are smaller": [
+    (engine) => clipGradValue([ones(engine, [64, 50])], 5),
+    /adjusted\((tensor0\[element\])\)/,
+    "$1",
+  ],
+  "padding with a large value": [
+    (engine) => void pad(ones(engine, SHAPE), { padding: 2, value: -1e9 }),
+    /= (source\[elementAt[^;]*\])/,
+    "= 2.0 * $1",
+  ],
+};
+
+describe("a trial is not blinded by numbers", () => {
+  for (const [name, [record, text, instead]] of Object.entries(LEFT_OUT)) {
+    gpuTest(name, async ({ bare }) => {
+      const real = deviceOf(bare);
+      const capabilities = readCapabilities(real);
+      const planned = await plannedBy(real, record);
+      const { operation, plan } = planned[planned.length - 1];
+      const { device, faults } = failingDevice(real);
+      const ground = { device, capabilities, pipelines: new PipelineCache(device), select };
+      expect(await tryOut(operation, plan, ground, { platform: "" })).toBe("passed");
+      let changes = 0;
+      faults.rewrite = (code) => {
+        const changed = code.replace(text, instead);
+        if (changed !== code) changes++;
+        return changed;
+      };
+      const anew = { ...ground, pipelines: new PipelineCache(device) };
+      const outcome = await tryOut(operation, plan, anew, { platform: "" });
+      expect(changes).toBe(1);
+      expect(outcome).toMatchObject({ fault: { reason: "wrong results" } });
+    });
+  }
+
+  gpuTest("an activation at whose jump a tiny eps puts values", async ({ bare }) => {
+    const real = deviceOf(bare);
+    const planned = await plannedBy(real, (engine) => {
+      const [weight, bias, runningMean] = [0, 1, 2].map(() => ones(engine, [24]));
+      const runningVar = ones(engine, [24]);
+      const x = ones(engine, SHAPE);
+      const tape = new Tape(engine);
+      const y = tape.run(() =>
+        batchNorm(x, { weight, bias, runningMean, runningVar, training: false, eps: 1e-9, activation: "relu" }),
+      );
+      tape.gradients(y, [x, weight, bias], { upstream: ones(engine, y.shape) });
+    });
+    const ground = { device: real, capabilities: readCapabilities(real), pipelines: new PipelineCache(real), select };
+    for (const { operation, plan } of planned)
+      expect(await tryOut(operation, plan, ground, { platform: "" }), operation.name).toBe("passed");
+  });
 });

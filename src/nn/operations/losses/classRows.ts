@@ -43,11 +43,11 @@ export function resizedParts(parts: CrossEntropy, to: Resize): CrossEntropy {
   };
 }
 
-/** Labels, in trials. */
+/** Labels, in trials: not the one that is ignored, where the first rows have it. */
 export const labelIn =
-  ({ extent }: Rows) =>
+  ({ extent }: Rows, ignored?: number) =>
   (row: number): number =>
-    row % extent;
+    (row + (ignored === 0 ? 1 : 0)) % extent;
 
 /** What its kernels have in common. */
 export function classParts(parts: CrossEntropy, capabilities: Capabilities) {

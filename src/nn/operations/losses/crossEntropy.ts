@@ -26,7 +26,7 @@ export function crossEntropyOperation(parts: CrossEntropy): TensorOperation {
     },
     ...(reduction === "none" ? {} : { reach: "everything" }),
     resized: (to) => crossEntropyOperation(resizedParts(parts, to)),
-    trialValues: { ...(!isDistribution && { target: labelIn(rows) }), weight: positive },
+    trialValues: { ...(!isDistribution && { target: labelIn(rows, parts.ignoreIndex) }), weight: positive },
     solvers: [{ name: "rows", plan: (capabilities) => plan(parts, capabilities) }],
     compute(values) {
       const each = Array.from({ length: rows.rows }, (_, row) => {

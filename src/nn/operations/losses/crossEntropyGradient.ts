@@ -20,7 +20,11 @@ export function crossEntropyGradient(parts: CrossEntropy): TensorOperation {
     },
     results: { dx: logits },
     resized: (to) => crossEntropyGradient(resizedParts(parts, to)),
-    trialValues: { ...(!isDistribution && { target: labelIn(rows) }), weight: positive, count: positive },
+    trialValues: {
+      ...(!isDistribution && { target: labelIn(rows, parts.ignoreIndex) }),
+      weight: positive,
+      count: positive,
+    },
     solvers: [
       {
         name: "rows",

@@ -30,7 +30,8 @@ export function normGradientOperation(norm: Norm, wanted: NormGradients): Tensor
       ...(evaluates ? { runningMean, runningVar } : { statistics: statisticsSpec(norm) }),
     },
     results: Object.fromEntries(Object.entries(all).filter(([result]) => wanted[result as keyof NormGradients])),
-    resized: (to) => normGradientOperation(resizedNorm(norm, to), wanted),
+    // A tiny eps would leave which side of an activation's jump a value is on to rounding.
+    resized: (to) => normGradientOperation({ ...resizedNorm(norm, to), eps: Math.max(eps, TRIAL_EPS) }, wanted),
     trialValues: { runningVar: positive },
     solvers: [
       ...(evaluates
@@ -44,6 +45,8 @@ export function normGradientOperation(norm: Norm, wanted: NormGradients): Tensor
     },
   });
 }
+
+const TRIAL_EPS = 2 ** -10;
 
 /** Positions of a sample from which sums are made of each of its channels, and added up for sets and for parameters. */
 const LEAST_CELL = 16;

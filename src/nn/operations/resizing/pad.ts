@@ -11,6 +11,7 @@ import { PADDING_MODES, type PaddingMode, requirePaddable } from "../../../probl
 import type { Rank } from "../../../problem/problem.js";
 import type { Tensor } from "../../../tensor/tensor.js";
 import { elementOf, workgroupsFor } from "../../core/elements.js";
+import { moderate } from "../../core/operands.js";
 import { makeOperation, runOne, showShape, specOf } from "../../core/operation.js";
 import {
   elementsOf,
@@ -104,7 +105,7 @@ function padOperation(padded: Padded, x: TensorSpec, value: number): TensorOpera
     reach: { extent: [1, 1, 1], stride: [1, 1, 1], before: padBegin, paddingMode: mode },
     resized(to) {
       const smaller = resizedPad(padded, to);
-      return padOperation(smaller, { ...x, shape: shapeOf(smaller.input) }, value);
+      return padOperation(smaller, { ...x, shape: shapeOf(smaller.input) }, value === 0 ? 0 : moderate(value));
     },
     solvers: [
       {
