@@ -17,7 +17,7 @@ export interface Tried extends Pick<Experiment, "operation" | "plan" | "inputs">
   readonly compared?: { readonly name: string; readonly got: Float32Array; readonly expected: Float64Array };
 }
 
-/** Values beyond these are left out: a report is to be read, and stored. */
+/** Values beyond these are left out of what is compared, and of all inputs together: a report is to be read, and stored. */
 const MOST_VALUES = 4096;
 
 export async function makeFault(tried: Tried, reason: FaultReason, message: string): Promise<KernelFault> {
@@ -46,18 +46,17 @@ async function reportOf(tried: Tried, reason: FaultReason, message: string): Pro
       plan.dispatches.map(({ kernel, workgroups }) => `${kernel.name} ${workgroups.join("x")}`).join(", "),
     ],
   ];
-  const lists: (readonly [name: string, values: ArrayLike<number>])[] = inputs.map(({ name, shape, values }) => {
-    return [`${name} [${shape.join(", ")}]`, values] as const;
-  });
+  const share = Math.ceil(MOST_VALUES / Math.max(inputs.length, 1));
+  const lists = inputs.map(({ name, shape, values }) => listOf(`${name} [${shape.join(", ")}]`, values, share));
   if (compared) {
     const { name, got, expected } = compared;
-    lists.push([`${name}, got`, got], [`${name}, expected`, expected]);
+    lists.push(listOf(`${name}, got`, got, MOST_VALUES), listOf(`${name}, expected`, expected, MOST_VALUES));
   }
   return [
     `# A kernel does not work: ${reason}`,
     message,
     facts.map(([name, fact]) => `- ${name}: ${fact}`).join("\n"),
-    ...lists.map(([name, values]) => `## ${name}\n\n${listed(values)}`),
+    ...lists,
     ...(await textsOf(plan)),
   ].join("\n\n");
 }
@@ -73,10 +72,10 @@ const inWords = (operation: TriedOperation): string =>
         .map(([name, { shape, dtype }]) => `${name} [${shape.join(", ")}] ${dtype}`)
         .join(", ")}`;
 
-function listed(values: ArrayLike<number>): string {
-  const shown = Array.from({ length: Math.min(values.length, MOST_VALUES) }, (_, i) => String(values[i])).join(" ");
-  const left = values.length - MOST_VALUES;
-  return left > 0 ? `${shown} ... and ${String(left)} more` : shown;
+function listOf(name: string, values: ArrayLike<number>, most: number): string {
+  const shown = Array.from({ length: Math.min(values.length, most) }, (_, i) => String(values[i])).join(" ");
+  const left = values.length - most;
+  return `## ${name}\n\n${shown}${left > 0 ? ` ... and ${String(left)} more` : ""}`;
 }
 
 async function textsOf({ dispatches }: SolverPlan): Promise<string[]> {
