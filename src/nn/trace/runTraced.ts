@@ -7,30 +7,17 @@ import type { TensorSpec } from "../../planning/tensorOperation.js";
 import { Scope } from "../../tensor/lifetimes.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { contextOf } from "../core/operation.js";
-import type { StepTape } from "../tape/step.js";
+import { LayerTape } from "../tape/layerTape.js";
 import { TraceBackend, type TraceWatcher } from "./traceBackend.js";
 
-/** Knows which layer is at work. */
-class TraceTape implements StepTape {
+/** Runs operations on the backend that traces them. */
+class TraceTape extends LayerTape {
   readonly isRecomputing = false;
-  readonly #layers: string[] = [];
   readonly #onFused: (shape: readonly number[]) => void;
-  #draws = 0;
 
   constructor(onFused: (shape: readonly number[]) => void) {
+    super();
     this.#onFused = onFused;
-  }
-
-  get path(): string {
-    return this.#layers.filter((name) => name !== "").join(".");
-  }
-
-  enter({ name }: { readonly name: string }): void {
-    this.#layers.push(name);
-  }
-
-  leave(): void {
-    this.#layers.pop();
   }
 
   absorb(layer: { readonly name: string }, { shape }: Tensor): void {
@@ -45,18 +32,6 @@ class TraceTape implements StepTape {
 
   record(): void {
     // There are no gradients.
-  }
-
-  draw(): number {
-    return this.#draws++;
-  }
-
-  checkpoint(compute: () => Tensor): Tensor {
-    return compute();
-  }
-
-  unrecorded(compute: () => Tensor): Tensor {
-    return compute();
   }
 }
 

@@ -8,7 +8,8 @@ import { Scope } from "../../tensor/lifetimes.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { coreOf } from "../core/operation.js";
 import { runRecorded, type Shapes } from "../tape/convolutionSteps.js";
-import type { Step, StepTape } from "../tape/step.js";
+import { LayerTape } from "../tape/layerTape.js";
+import type { Step } from "../tape/step.js";
 
 /** The first values that are not finite, in the order of computing. */
 export interface NonFinite {
@@ -22,23 +23,14 @@ export interface NonFinite {
 }
 
 /** Keeps everything that is computed. */
-class KeepingTape implements StepTape {
+class KeepingTape extends LayerTape {
   readonly isRecomputing = true;
   readonly made: (Pick<NonFinite, "layer" | "operation"> & { readonly tensor: Tensor })[] = [];
   readonly #context: Context;
-  readonly #layers: string[] = [];
-  #draws = 0;
 
   constructor(context: Context) {
+    super();
     this.#context = context;
-  }
-
-  enter({ name }: { readonly name: string }): void {
-    this.#layers.push(name);
-  }
-
-  leave(): void {
-    this.#layers.pop();
   }
 
   runCall(call: Call, shapes: Shapes, run: Run): Tensor[] {
@@ -46,23 +38,10 @@ class KeepingTape implements StepTape {
   }
 
   record({ name, outputs }: Step): void {
-    const layer = this.#layers.filter((path) => path !== "").join(".");
     for (const tensor of outputs) {
       // What was computed may be disposed of by the code that computed it.
-      this.made.push({ layer, operation: name, tensor: this.#context.view(tensor, tensor.shape) });
+      this.made.push({ layer: this.path, operation: name, tensor: this.#context.view(tensor, tensor.shape) });
     }
-  }
-
-  draw(): number {
-    return this.#draws++;
-  }
-
-  checkpoint(compute: () => Tensor): Tensor {
-    return compute();
-  }
-
-  unrecorded(compute: () => Tensor): Tensor {
-    return compute();
   }
 }
 
