@@ -4,6 +4,7 @@
  */
 import { DeviceError, SolverError } from "../base/errors.js";
 import type { DType } from "../problem/dtype.js";
+import type { Layout } from "../problem/layout.js";
 import type { PaddingMode } from "../problem/padding.js";
 import type { Capabilities } from "./capabilities.js";
 import {
@@ -33,6 +34,7 @@ export interface TensorSolver {
 
 /** Positions that a result is computed from, along each spatial axis. */
 export interface Reach {
+  readonly layout: Layout;
   /** Its extent, dilation included. */
   readonly extent: readonly number[];
   /** Between the windows of neighbouring results; a fraction where there are more results than positions. */

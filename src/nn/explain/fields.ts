@@ -8,6 +8,9 @@ import type { Reach } from "../../planning/tensorOperation.js";
 import { dilatedExtent } from "../../problem/geometry.js";
 import { type ConvOperation, sumsProducts } from "../../problem/operation.js";
 
+/** What a result reads, wherever it begins. */
+type Window = Pick<Reach, "extent" | "stride">;
+
 interface Field {
   /** Undefined where it is the whole input. */
   readonly extent: readonly number[] | undefined;
@@ -32,7 +35,7 @@ export class Fields {
 
   /** Of the results of an operation, which are computed from these operands. Returns it. */
   after(
-    reach: Reach | "everything" | undefined,
+    reach: Window | "everything" | undefined,
     operands: readonly TensorStorage[],
     results: readonly TensorStorage[],
   ): Field["extent"] {
@@ -59,7 +62,7 @@ export class Fields {
   #reachOf({
     direction,
     problem: { kernel, dilation, stride, batch, input, rank, layout },
-  }: ConvOperation): Reach | "everything" {
+  }: ConvOperation): Window | "everything" {
     // A linear layer has rows as positions of one sample. Where these are as many as the network's samples, a row is a whole sample.
     const isLinear = batch === 1 && rank === 1 && layout === "channels-last" && kernel[2] === 1;
     if (isLinear && input[2] === this.#samples) return "everything";
@@ -85,7 +88,7 @@ const at = (values: readonly number[] | undefined, axis: number): number => valu
 /** A reach, of one to three axes, as that of three: axes that a layer lacks come first. */
 const inSpace = (values: readonly number[]): number[] => [...new Array<number>(3 - values.length).fill(1), ...values];
 
-function grown({ extent, distance }: Field, reach: Reach | "everything"): Field {
+function grown({ extent, distance }: Field, reach: Window | "everything"): Field {
   if (reach === "everything") return { extent: undefined, distance };
   const [window, stride] = [inSpace(reach.extent), inSpace(reach.stride)];
   return {

@@ -53,7 +53,7 @@ export function pixelShuffle(x: Tensor, factor: number, options: PixelShuffleOpt
     view,
     Array.from(shuffled, (letter) => order.indexOf(letter)),
     shapeOf(result),
-    { extent: [1, 1], stride: [1 / factor, 1 / factor] },
+    { layout: volumes.layout, extent: [1, 1], stride: [1 / factor, 1 / factor] },
   );
 }
 
@@ -80,7 +80,7 @@ export function pixelUnshuffle(x: Tensor, factor: number, options: PixelShuffleO
     view,
     Array.from(order, (letter) => shuffled.indexOf(letter)),
     shapeOf(result),
-    { extent: [factor, factor], stride: [factor, factor] },
+    { layout: volumes.layout, extent: [factor, factor], stride: [factor, factor] },
   );
 }
 

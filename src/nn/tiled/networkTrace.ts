@@ -119,9 +119,7 @@ export class NetworkTrace implements Watcher {
     const { shape: known, pitch } = this.values[main];
     const { input, result: resultShape, slides } = placesOf(operation, known, this.#layout);
     for (const [role, storage] of sources) this.#indexOf(storage, role === source ? input : resultShape, name);
-    require(!slides || problem.layout === this.#layout, () => {
-      return `${name} is ${problem.layout}; expected ${this.#layout}`;
-    });
+    this.#requireLayout(slides ? problem.layout : undefined, name);
     const strides = problem.stride.slice(3 - problem.rank);
     const pitchOfResult = slides
       ? pitch.map((one, axis) => productOf(one, transposed ? [1, strides[axis]] : [strides[axis], 1]))
@@ -153,10 +151,7 @@ export class NetworkTrace implements Watcher {
     });
     if (sources.length === 0) return;
     const windows = mixes === undefined && reach !== "everything" ? reach : undefined;
-    const otherLayout = this.#layout === "channels-first" ? "channels-last" : "channels-first";
-    require(!windows || !operation.key.includes(otherLayout), () => {
-      return `${name} is ${otherLayout}; expected ${this.#layout}`;
-    });
+    this.#requireLayout(windows?.layout, name);
     const constants = others.map(([operand]) => operation.operands[operand].shape);
     for (const [i, shape] of constants.entries()) {
       require(this.#isEverywhere(shape), () => this.#varies(name, others[i][0], shape));
@@ -193,6 +188,13 @@ export class NetworkTrace implements Watcher {
     const all = Object.entries(operands).flatMap(([name, storage]) => (storage ? [[name, storage] as const] : []));
     const isValue = ([, storage]: (typeof all)[number]): boolean => this.#indices.has(storage);
     return [all.filter(isValue), all.filter((one) => !isValue(one))] as const;
+  }
+
+  /** Throws where windows go over axes that are others here; undefined where there are no windows. */
+  #requireLayout(layout: Layout | undefined, name: string): void {
+    require(layout === undefined || layout === this.#layout, () => {
+      return `${name} is ${String(layout)}; expected ${this.#layout}`;
+    });
   }
 
   /** Whether an axis of a value is one of space. */

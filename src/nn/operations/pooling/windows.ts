@@ -131,7 +131,8 @@ export const outputSpec = ({ output }: Windows, { dtype }: TensorSpec): TensorSp
 });
 
 /** What a result of windows is computed from. */
-export const reachOf = ({ kernel, stride, dilation, padBegin }: Windows): Reach => ({
+export const reachOf = ({ input: { layout }, kernel, stride, dilation, padBegin }: Windows): Reach => ({
+  layout,
   extent: kernel.map((taps, axis) => dilatedExtent(taps, dilation[axis])),
   stride,
   before: padBegin,

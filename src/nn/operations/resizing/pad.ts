@@ -102,7 +102,7 @@ function padOperation(padded: Padded, x: TensorSpec, value: number): TensorOpera
     options: { padded, value },
     operands: { x },
     results: { y: { shape: shapeOf(output), dtype: x.dtype } },
-    reach: { extent: [1, 1, 1], stride: [1, 1, 1], before: padBegin, paddingMode: mode },
+    reach: { layout: input.layout, extent: [1, 1, 1], stride: [1, 1, 1], before: padBegin, paddingMode: mode },
     resized(to) {
       const smaller = resizedPad(padded, to);
       return padOperation(smaller, { ...x, shape: shapeOf(smaller.input) }, value === 0 ? 0 : moderate(value));

@@ -47,6 +47,7 @@ export const resizedSampling = (resizing: Resizing, to: Resize): Resizing => ({
 
 /** Two neighbours where a result lies between them, else one. */
 const reachOf = ({ linear, input, axes }: Resizing): Reach => ({
+  layout: input.layout,
   extent: axes.map(({ step, shift, divisor }, axis) => {
     const isBetween = linear && input.size[axis] > 1 && (step % divisor !== 0 || shift % divisor !== 0);
     return isBetween ? 2 : 1;
