@@ -8,6 +8,7 @@ import type { ConvOperation, TensorRole } from "../problem/operation.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "../problem/pixels.js";
 import type { TensorOperation } from "../planning/tensorOperation.js";
 import type { SolverChoice } from "../planning/choice.js";
+import type { FaultyPlans } from "../planning/solver.js";
 import type { Selection } from "../solvers/choose.js";
 import type { GPUBuffer, GPUBufferBinding, GPUCommandEncoder, GPUDevice } from "../base/webgpuTypes.js";
 
@@ -206,6 +207,8 @@ export interface Backend<Storage extends TensorStorage = TensorStorage> extends 
   runTensors(operation: TensorOperation, operands: Readonly<Record<string, Storage>>): Storage[];
   /** A part of a storage, without a copy. What it is in must live as long. */
   view(storage: Storage, part: Part): Storage;
+  /** Plans that do not work on the device; undefined where kernels are not tried. */
+  readonly faulty?: FaultyPlans | undefined;
   /** Undefined on the CPU. */
   readonly interop: Interop<Storage> | undefined;
   /** The order of the bytes of an image's pixels once uploaded. Throws for an image that cannot be uploaded. */

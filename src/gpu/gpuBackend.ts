@@ -2,6 +2,7 @@
 import { type Backend, countSpecials, type Part, type SpecialValues, type Timing } from "../backend/backend.js";
 import type { Wait } from "../backend/wait.js";
 import { loadLazily } from "../base/lazy.js";
+import type { FaultyPlans } from "../planning/solver.js";
 import type { TensorOperation } from "../planning/tensorOperation.js";
 import type { StoredValues } from "../problem/dtype.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "../problem/pixels.js";
@@ -23,6 +24,10 @@ export class GpuBackend extends CoreGpuBackend implements Backend<GpuStorage> {
   constructor(device: GPUDevice, options: GpuBackendOptions) {
     super(device, options, select);
     this.interop = new GpuInterop(this.parts);
+  }
+
+  get faulty(): FaultyPlans | undefined {
+    return this.parts.vetting;
   }
 
   runTensors(operation: TensorOperation, operands: Readonly<Record<string, GpuStorage>>): GpuStorage[] {

@@ -3,6 +3,7 @@ import type { Backend, Interop, Part, Sequence, SpecialValues, Timing } from "..
 import type { DrawTarget, Planes } from "../backend/draw.js";
 import { DeviceError, DeviceLostError } from "../base/errors.js";
 import type { GPUBuffer, GPUCommandEncoder } from "../base/webgpuTypes.js";
+import type { FaultyPlans } from "../planning/solver.js";
 import type { TensorOperation } from "../planning/tensorOperation.js";
 import type { DType } from "../problem/dtype.js";
 import type { ImageSize, ImageSource, PixelOrder, Pixels } from "../problem/pixels.js";
@@ -20,6 +21,10 @@ export class RecoveringBackend extends RecoveringCoreBackend<Backend> implements
     draw: (storage, planes, target) => this.#draw(storage, planes, target),
     restore: (storage, values) => this.#interop().restore(storage.onDevice(), values),
   };
+
+  get faulty(): FaultyPlans | undefined {
+    return this.recoverer.inner.faulty;
+  }
 
   runTensors(operation: TensorOperation, operands: Readonly<Record<string, RecoverableStorage>>): RecoverableStorage[] {
     const { name, updates = [] } = operation;

@@ -1,10 +1,11 @@
 /** Kernels that a device gets wrong are set aside before a result of theirs is used: broken here in each way on purpose. */
-import { DeviceError, type Engine, type EngineOptions, memoryStore, SolverError, type Tensor } from "webgpu-conv";
+import { DeviceError, type Engine, memoryStore, SolverError, type Tensor } from "webgpu-conv";
 import { forward, inputGradient, makeProblem, weightGradient } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
 import { createEngine } from "test-engine";
 import { Random, smallIntegers } from "../support/data.js";
-import { type Faults, failingDevice } from "../support/failingDevice.js";
+import { type BrokenEngine, brokenEngine, notCompiling, valuesOf } from "../support/brokenEngine.js";
+import { failingDevice } from "../support/failingDevice.js";
 import { deviceOf, gpuTest } from "../support/gpuTest.js";
 import { withLimits } from "../support/smallDevice.js";
 import { roundToHalf } from "../support/half.js";
@@ -20,49 +21,22 @@ const W = smallIntegers(new Random(2), 16 * 24 * 9);
 const DY = smallIntegers(new Random(3), 2 * 16 * 120);
 const Y = [...forward(PROBLEM, X, W)];
 
-interface Broken extends Disposable {
-  readonly engine: Engine;
-  readonly faults: Faults;
-  readonly warnings: string[];
+interface Broken extends BrokenEngine {
   readonly x: Tensor;
   readonly w: Tensor;
-  /** Texts that were compiled, by label. */
-  readonly compiled: string[];
 }
 
-/** An engine whose device changes kernels' texts as `rewrite` says. */
-async function makeBroken(
-  shared: Engine,
-  rewrite: NonNullable<Faults["rewrite"]>,
-  options: EngineOptions = {},
-): Promise<Broken> {
-  const { device, faults } = failingDevice(deviceOf(shared));
-  const compiled: string[] = [];
-  faults.rewrite = (code, label) => {
-    compiled.push(label);
-    return rewrite(code, label);
-  };
-  const warnings: string[] = [];
-  const engine = await createEngine({ device, onWarning: (message) => warnings.push(message), ...options });
-  const x = engine.tensor(X, INPUT);
-  const w = engine.tensor(W, WEIGHT);
-  return { engine, faults, warnings, compiled, x, w, [Symbol.dispose]: () => engine.dispose() };
+async function makeBroken(...given: Parameters<typeof brokenEngine>): Promise<Broken> {
+  const broken = await brokenEngine(...given);
+  const { engine } = broken;
+  return { ...broken, x: engine.tensor(X, INPUT), w: engine.tensor(W, WEIGHT) };
 }
-
-const valuesOf = async (tensor: Tensor): Promise<number[]> => {
-  const values = [...(await tensor.data())];
-  tensor.dispose();
-  return values;
-};
 
 /** The kernels of the solver that the engine would choose, and of the one after it. */
 function choices(engine: Engine): { readonly first: string; readonly kernels: readonly string[] } {
   const { solver, dispatches } = engine.explain("conv2d", SHAPES, OPTIONS);
   return { first: solver, kernels: dispatches.map(({ kernel }) => kernel) };
 }
-
-const notCompiling = (code: string): string =>
-  code.replace(/fn main\([^{]*\{/, (line) => `${line} let wrong = undeclared;`);
 
 describe("a kernel that gives wrong results", () => {
   gpuTest("is set aside, and the next solver serves", async ({ engine: shared }) => {

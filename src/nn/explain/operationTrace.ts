@@ -86,14 +86,14 @@ export class OperationTrace implements TraceWatcher {
     operands: Readonly<Record<string, TensorStorage>>,
     results: readonly TensorStorage[],
   ): void {
-    const { capabilities } = this.#backend;
+    const { capabilities, faulty } = this.#backend;
     this.#add({
       name: operation.name,
       shapes: Object.values(operation.results).map(({ shape }) => shape),
       bytes: bytesOf(results),
       multiplyAdds: 0,
       receptiveField: this.#fields.after(operation.reach, Object.values(operands), results),
-      plan: capabilities && selectTensorSolver(operation, capabilities).plan,
+      plan: capabilities && selectTensorSolver(operation, capabilities, faulty).plan,
     });
   }
 

@@ -1,5 +1,5 @@
 /** The order in which operations that sum along axes add, as text: equal for plans that give the same bits (planning/order.ts). */
-import type { Capabilities } from "../../planning/capabilities.js";
+import type { Backend } from "../../backend/backend.js";
 import type { Dispatch } from "../../planning/solver.js";
 import { selectTensorSolver, type TensorOperation } from "../../planning/tensorOperation.js";
 
@@ -17,9 +17,12 @@ const stepOf = ({ kernel, constants, uniforms }: Dispatch): unknown => [
   Object.entries(uniforms).filter(([name]) => WALK.has(name)),
 ];
 
-/** Undefined of operations that sum along no axes: they add what is in a window, one after the other, or nothing. */
-export function tensorOrderOf(operation: TensorOperation, capabilities: Capabilities): string | undefined {
-  if (!operation.mixes) return undefined;
+/** Undefined on the CPU, and of operations that sum along no axes: they add what is in a window, one after the other, or nothing. */
+export function tensorOrderOf(
+  operation: TensorOperation,
+  { capabilities, faulty }: Pick<Backend, "capabilities" | "faulty">,
+): string | undefined {
+  if (!operation.mixes || !capabilities) return undefined;
   // The whole need not fit on the device.
   const limits = {
     ...capabilities.limits,
@@ -27,6 +30,6 @@ export function tensorOrderOf(operation: TensorOperation, capabilities: Capabili
     maxBufferSize: ENOUGH,
     maxComputeWorkgroupsPerDimension: ENOUGH,
   };
-  const { solver, dispatches } = selectTensorSolver(operation, { ...capabilities, limits }).plan;
+  const { solver, dispatches } = selectTensorSolver(operation, { ...capabilities, limits }, faulty).plan;
   return JSON.stringify([solver, dispatches.map(stepOf)]);
 }

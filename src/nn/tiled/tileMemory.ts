@@ -50,17 +50,17 @@ export class TileMemory implements TraceMemory {
     this.#refuse(tensorRefusal("a tile's result", shape, BYTES_PER_ELEMENT[operation.dtype], bound(this.#backend)));
   }
 
-  /** Activations add nothing: any plan does. */
-  #planFor(operation: ConvOperation, index: number): (Pick<PlannedTile, "plan"> & Partial<PlannedTile>) | undefined {
+  /** Activations have no sums whose order the whole's solver would have to keep. */
+  #planFor(operation: ConvOperation, index: number): PlannedTile | undefined {
     if (sumsProducts(operation)) return this.#solvers.at(index)?.planFor(operation);
-    return { plan: this.#backend.select(operation, undefined).plan };
+    return { plan: this.#backend.select(operation, undefined).plan, choice: undefined };
   }
 
   onTensors(operation: TensorOperation, results: readonly TensorStorage[]): void {
-    const { capabilities } = this.#backend;
+    const { capabilities, faulty } = this.#backend;
     for (const { shape, dtype } of Object.values(operation.results))
       this.#refuse(tensorRefusal("a tile's result", shape, BYTES_PER_ELEMENT[dtype], bound(this.#backend)));
-    this.#run(capabilities ? selectTensorSolver(operation, capabilities).plan.scratchBytes : {}, results);
+    this.#run(capabilities ? selectTensorSolver(operation, capabilities, faulty).plan.scratchBytes : {}, results);
   }
 
   onRelease(storage: TensorStorage): void {

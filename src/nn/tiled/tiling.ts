@@ -204,9 +204,8 @@ export class Tiling {
     if (step.constants !== own.constants) {
       return `${step.name} reads tensors of shapes ${own.constants} on a part, ${step.constants} on the whole; expected weights that are the same for all sizes, or the network on the whole`;
     }
-    const { capabilities } = this.#host.backend;
-    const [order, ownOrder] = [step, own].map(({ operation }) =>
-      operation && capabilities ? tensorOrderOf(operation, capabilities) : undefined,
+    const [order, ownOrder] = [step, own].map(
+      ({ operation }) => operation && tensorOrderOf(operation, this.#host.backend),
     );
     return order === ownOrder
       ? undefined

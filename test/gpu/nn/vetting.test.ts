@@ -1,11 +1,12 @@
 /** Kernels of networks that a device gets wrong are set aside before a result of theirs is used, as those of convolutions are. */
-import { DeviceError, type Engine, type EngineOptions, memoryStore, type Tensor } from "webgpu-conv";
+import { DeviceError, type Engine, memoryStore, type Tensor } from "webgpu-conv";
 import {
   add,
   batchNorm,
   compileTraining,
   crossEntropy,
   disposeModule,
+  explainNetwork,
   instanceNorm,
   layers,
   parametersOf,
@@ -14,9 +15,8 @@ import {
   softmax,
 } from "webgpu-conv/nn";
 import { describe, expect } from "vitest";
-import { createEngine } from "test-engine";
-import { type Faults, failingDevice } from "../../support/failingDevice.js";
-import { deviceOf, gpuTest } from "../../support/gpuTest.js";
+import { type BrokenEngine, brokenEngine, notCompiling, valuesOf } from "../../support/brokenEngine.js";
+import { gpuTest } from "../../support/gpuTest.js";
 import { wrongWrites } from "../../support/wrongKernels.js";
 
 const SHAPE = [2, 3, 5, 4];
@@ -24,45 +24,21 @@ const VALUES = Float32Array.from({ length: 120 }, (_, i) => ((i * 7) % 11) - 4);
 /** Of the solver that an engine would choose for a normalisation of these. */
 const ONE_READ = "normalize_sets";
 
-interface Broken extends Disposable {
-  readonly engine: Engine;
-  readonly faults: Faults;
-  readonly warnings: string[];
+interface Broken extends BrokenEngine {
   readonly x: Tensor;
-  /** Labels of kernels that were compiled. */
-  readonly compiled: string[];
 }
 
-/** An engine whose device changes kernels' texts as `rewrite` says. */
-async function makeBroken(
-  shared: Engine,
-  rewrite: NonNullable<Faults["rewrite"]>,
-  options: EngineOptions = {},
-): Promise<Broken> {
-  const { device, faults } = failingDevice(deviceOf(shared));
-  const compiled: string[] = [];
-  faults.rewrite = (code, label) => {
-    compiled.push(label);
-    return rewrite(code, label);
-  };
-  const warnings: string[] = [];
-  const engine = await createEngine({ device, onWarning: (message) => warnings.push(message), ...options });
-  const x = engine.tensor(VALUES, SHAPE);
-  return { engine, faults, warnings, compiled, x, [Symbol.dispose]: () => engine.dispose() };
+async function makeBroken(...given: Parameters<typeof brokenEngine>): Promise<Broken> {
+  const broken = await brokenEngine(...given);
+  return { ...broken, x: broken.engine.tensor(VALUES, SHAPE) };
 }
 
 const right = (code: string): string => code;
 
-const notCompiling =
+const notCompilingOne =
   (kernel: string) =>
   (code: string, label: string): string =>
-    label === kernel ? code.replace(/fn main\([^{]*\{/, (line) => `${line} let wrong = undeclared;`) : code;
-
-const valuesOf = async (tensor: Tensor): Promise<number[]> => {
-  const values = [...(await tensor.data())];
-  tensor.dispose();
-  return values;
-};
+    label === kernel ? notCompiling(code) : code;
 
 /** The normalised values by kernels that work. */
 const normalized = (engine: Engine): Promise<number[]> => {
@@ -93,6 +69,17 @@ describe("a kernel of a network that gives wrong results", () => {
     for (const part of [...parts, `## ${ONE_READ}\n`]) expect(fault.report).toContain(part);
     expect(fault.report).toMatch(/```wgsl\n[^`]*fn main\(/);
     expect(new Set(compiled)).toContain("normalize");
+  });
+
+  gpuTest("is passed over by what explains a network, too", async ({ bare: shared }) => {
+    using broken = await makeBroken(shared, wrongWrites([ONE_READ]));
+    const { engine, x } = broken;
+    const norm = layers.groupNorm({ engine, random: new Random(1) }, 3, 3);
+    const solverOf = (): string | undefined => explainNetwork(norm, SHAPE).layers[0].operations[0].plan?.solver;
+    expect(solverOf()).toBe("one-read");
+    await valuesOf(norm.forward(x));
+    expect(solverOf()).toBe("two-pass");
+    disposeModule(norm);
   });
 
   gpuTest("changes nothing in place before the next solver does", async ({ bare: shared }) => {
@@ -141,7 +128,7 @@ describe("a kernel of a network that gives wrong results", () => {
 describe("a kernel of a network that does not compile", () => {
   gpuTest("is set aside, and the next solver serves", async ({ bare: shared }) => {
     const expected = await normalized(shared);
-    using broken = await makeBroken(shared, notCompiling(ONE_READ));
+    using broken = await makeBroken(shared, notCompilingOne(ONE_READ));
     const { engine, x } = broken;
     near(await valuesOf(instanceNorm(x)), expected);
     expect(engine.kernelFaults).toMatchObject([{ solver: "instanceNorm one-read", reason: "did not compile" }]);
@@ -150,7 +137,7 @@ describe("a kernel of a network that does not compile", () => {
   });
 
   gpuTest("is compiled once more where nothing else is left", async ({ bare: shared }) => {
-    using broken = await makeBroken(shared, notCompiling("softmax"));
+    using broken = await makeBroken(shared, notCompilingOne("softmax"));
     const { engine, faults, x } = broken;
     await expect(softmax(x).data()).rejects.toThrow(/did not compile/);
     await expect(engine.finish()).rejects.toThrow(/did not compile/);
