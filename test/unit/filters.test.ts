@@ -15,6 +15,7 @@ import { drawText } from "../../examples/filters/font.js";
 import { encodePng, type Picture } from "../../examples/filters/pictureFile.js";
 import { progressBar } from "../../examples/filters/progressBar.js";
 import { runBank } from "../../examples/filters/runBank.js";
+import { keptLines } from "../support/keptLines.js";
 
 /** A grey picture whose brightness at a place is `valueAt(x, y)`. */
 function greyPicture(width: number, height: number, valueAt: (x: number, y: number) => number): Picture {
@@ -214,10 +215,7 @@ describe("the command", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
   beforeEach(() => {
-    lines = [];
-    const keep = (...words: unknown[]): void => void lines.push(words.join(" "));
-    vi.spyOn(console, "log").mockImplementation(keep);
-    vi.spyOn(console, "error").mockImplementation(keep);
+    lines = keptLines();
   });
   afterEach(() => vi.restoreAllMocks());
 

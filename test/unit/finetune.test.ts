@@ -15,6 +15,7 @@ import { CHANNELS, crop, FACTOR, type Photograph, resize } from "../../examples/
 import { enlarge, enlargeBicubic, psnr } from "../../examples/finetune/quality.js";
 import { fineTune } from "../../examples/finetune/training.js";
 import { KerasModel, textBytes } from "../support/io/kerasModel.js";
+import { keptLines } from "../support/keptLines.js";
 
 /** A picture whose values at a place are `valueAt(x, y, channel)`. */
 function photograph(
@@ -172,11 +173,7 @@ describe("the command", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
   beforeEach(() => {
-    lines = [];
-    const keep = (...words: unknown[]): void => void lines.push(words.join(" "));
-    vi.spyOn(console, "log").mockImplementation(keep);
-    vi.spyOn(console, "error").mockImplementation(keep);
-    vi.spyOn(process.stderr, "write").mockImplementation((text) => lines.push(String(text)) > 0);
+    lines = keptLines({ bars: true });
   });
   afterEach(() => vi.restoreAllMocks());
 

@@ -9,6 +9,7 @@ import type { Engine } from "webgpu-conv";
 import { run } from "../../../examples/detect/command.js";
 import { findNetwork, NETWORK_FILE } from "../../../examples/detect/packages.js";
 import { onnxFile } from "../../support/io/onnxFile.js";
+import { keptLines } from "../../support/keptLines.js";
 
 /** Bright pixels are text: a sigmoid of 12 times the sum of normalised colours. */
 const BRIGHTNESS = onnxFile({
@@ -36,11 +37,7 @@ afterAll(() => {
 
 let told: string[] = [];
 beforeEach(() => {
-  told = [];
-  const keep = (...words: unknown[]): void => void told.push(words.join(" "));
-  vi.spyOn(console, "log").mockImplementation(keep);
-  vi.spyOn(console, "error").mockImplementation(keep);
-  vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  told = keptLines({ bars: true });
 });
 afterEach(() => vi.restoreAllMocks());
 
