@@ -33,21 +33,30 @@ const isRepaired = ({ dispatches }: SolverPlan): boolean =>
 /** Solvers that make NaN of an infinite input, too, and so in some input channels alone. */
 const MIXING: readonly string[] = ["rolling-window", "strip", "winograd"];
 
+/** Threads of a workgroup of the kernel. */
+const THREADS = 64;
+/** What looks at the sums is at most this many workgroups, as long as each has few: they fill a device, should all need repair. */
+const WORKGROUPS = 256;
+const MOST_SHARED = 64;
+
 function weightRepair(plan: SolverPlan, operation: ConvOperation, capabilities: Capabilities): Dispatch {
   const { problem } = operation;
   const { out, in: input, tap } = problem.weightStrides;
-  const tasks = problem.outChannels * problem.taps;
+  const every = MIXING.includes(plan.solver);
+  const tasks = problem.outChannels * problem.taps * (every ? problem.inChannelsPerGroup : 1);
+  const together = every ? THREADS : 1;
+  const share = Math.min(MOST_SHARED, Math.ceil(tasks / (together * WORKGROUPS)));
   const step = dispatch(kernel, {
     constants: {
       ...without(gradientConstants(operation), "HAS_BIAS"),
       RANK: problem.rank,
-      EVERY: MIXING.includes(plan.solver),
+      EVERY: every,
       INFINITIES: plan.solver === "winograd",
     },
     types: { Element: operandTypes(operation).Element, Result: elementTypes(operation).Element },
-    uniforms: { tasks, strides: [out, input, tap], ...repairUniforms(operation) },
+    uniforms: { tasks, share, strides: [out, input, tap], ...repairUniforms(operation) },
     bindings: { ...gradientBindings(operation), result: "w" },
-    workgroups: foldWorkgroups(tasks, capabilities),
+    workgroups: foldWorkgroups(Math.ceil(tasks / (together * share)), capabilities),
   });
   return { ...step, repairs: true };
 }
