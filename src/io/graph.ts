@@ -56,6 +56,14 @@ export interface ConvolutionNode extends NodeBase {
   readonly weight: Weight;
   readonly bias?: Weight;
   readonly options: Omit<Hyperparameters, "weightLayout"> & Pick<TransposedSize, "outputPadding">;
+  /** A transposed one's extents, from which its padding follows, as many results before as behind, or one more; `extra` is at the end. */
+  readonly wanted?: {
+    readonly size: readonly number[];
+    readonly stride: readonly number[];
+    readonly dilation: readonly number[];
+    readonly extra: readonly number[];
+    readonly odd: "before" | "behind";
+  };
   readonly activation?: PlainActivation;
 }
 
@@ -97,6 +105,8 @@ export interface ArithmeticNode extends NodeBase {
   readonly how: "add" | "sub" | "mul" | "div";
   readonly a: Operand;
   readonly b: Operand;
+  /** How many axes the result has at least: a constant that is a number here may have more than the other operand. */
+  readonly axes?: number;
   readonly layout: Layout;
   readonly activation?: PlainActivation;
 }
@@ -156,6 +166,8 @@ export interface PadNode extends NodeBase {
   readonly op: "pad";
   readonly x: Value;
   readonly padding: readonly (readonly [number, number])[];
+  /** Those that are padded; all of positions when absent. */
+  readonly axes?: readonly number[];
   /** "zeros", or `value` in their place, when absent. */
   readonly paddingMode?: PaddingMode;
   readonly value?: number;
@@ -180,6 +192,15 @@ export interface SliceNode extends NodeBase {
   readonly part?: { readonly index: number; readonly of: number };
   readonly start: number;
   readonly end: number | undefined;
+  /** From one to the next; negative ones go backwards from `start`. 1 when absent. */
+  readonly step?: number;
+}
+
+/** The axes in another order: result axis `i` is axis `order[i]`; the other way round when absent. */
+export interface PermuteNode extends NodeBase {
+  readonly op: "permute";
+  readonly x: Value;
+  readonly order?: readonly number[];
 }
 
 export interface InstanceNormNode extends NodeBase {
@@ -220,6 +241,7 @@ export type GraphNode =
   | PadNode
   | PixelShuffleNode
   | SliceNode
+  | PermuteNode
   | InstanceNormNode
   | SoftmaxNode
   | ReshapeNode;

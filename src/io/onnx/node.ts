@@ -90,6 +90,13 @@ export class NodeReader {
     };
   }
 
+  /** How many axes arithmetic with these has at least: that of a constant which is a number here, where it has more than one. */
+  axesOfNumbers(...inputs: readonly number[]): number | undefined {
+    const numbers = inputs.flatMap((i) => this.#constants.get(this.#input(i)) ?? []);
+    const axes = Math.max(0, ...numbers.map(({ shape, values }) => (values.length === 1 ? shape.length : 0)));
+    return axes > 1 ? axes : undefined;
+  }
+
   integer(name: string, missing: number): number {
     return this.node.attributes.get(name)?.integer ?? missing;
   }

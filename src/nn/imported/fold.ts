@@ -81,7 +81,9 @@ function normOf(norm: BatchNormNode, weights: Weights): Affine {
   return { factor, offset: (channel) => beta(channel) - mean(channel) * factor(channel) };
 }
 
-function arithmeticOf({ how, a, b }: ArithmeticNode, product: Product, weights: Weights): Affine | undefined {
+function arithmeticOf(node: ArithmeticNode, product: Product, weights: Weights): Affine | undefined {
+  const { how, a, b } = node;
+  if ((node.axes ?? 0) > axesOf(product)) return undefined;
   const isFirst = typeof a === "string";
   const constant = isFirst ? b : a;
   if (typeof constant === "string") return undefined;
@@ -117,11 +119,13 @@ function channelValues(name: string, product: Product, weights: Weights): ((chan
   const channelAxis = shape.length - 1 - behind;
   const [channels] = outChannels(product, weights.get(product.weight)?.shape ?? []);
   // Axes in front, which the result has not, would be the sum's.
-  const axes = product.op === "linear" ? (product.axes ?? 2) : product.rank + 2;
-  if (shape.length > axes) return undefined;
+  if (shape.length > axesOf(product)) return undefined;
   const fits = shape.every((extent, axis) => extent === (axis === channelAxis ? channels : 1));
   return fits && channelAxis >= 0 ? valuesOf(name, 0, weights) : undefined;
 }
+
+/** How many axes its result has, at least. */
+const axesOf = (product: Product): number => (product.op === "linear" ? (product.axes ?? 2) : product.rank + 2);
 
 /** A name that no weight has. */
 function newBias(weight: string, weights: Weights): string {

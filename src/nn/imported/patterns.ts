@@ -80,9 +80,12 @@ function hardSwish(node: GraphNode, own: NodeOf): Found | undefined {
   return undefined;
 }
 
+/** Whether its constant may give its result axes that x has not. */
+const hasMoreAxes = ({ axes = 0 }: ArithmeticNode): boolean => axes > 1;
+
 /** What a node divides by 6, or multiplies by 1/6. */
 function dividedBySix(node: GraphNode, own: NodeOf): GraphNode | undefined {
-  if (node.op !== "arithmetic") return undefined;
+  if (node.op !== "arithmetic" || hasMoreAxes(node)) return undefined;
   const { how, a, b } = node;
   if (typeof a !== "string" || typeof b !== "number") return undefined;
   const isSixth = (how === "div" && b === 6) || (how === "mul" && Math.abs(b - 1 / 6) < 1e-7);
@@ -93,7 +96,7 @@ function dividedBySix(node: GraphNode, own: NodeOf): GraphNode | undefined {
 function shiftedRelu6(node: GraphNode, x: string, own: NodeOf): [ActivationNode, ArithmeticNode] | undefined {
   if (node.op !== "activation" || node.activation !== "relu6") return undefined;
   const sum = own(node.x);
-  if (sum?.op !== "arithmetic" || sum.how !== "add") return undefined;
+  if (sum?.op !== "arithmetic" || sum.how !== "add" || hasMoreAxes(sum)) return undefined;
   const { a, b } = sum;
   return (a === x && b === 3) || (a === 3 && b === x) ? [node, sum] : undefined;
 }

@@ -16,9 +16,10 @@ import type { Tensor } from "../../tensor/tensor.js";
 import { activate } from "../operations/activate.js";
 import { add, div, mul, sub } from "../operations/arithmetic.js";
 import { batchNorm } from "../operations/batchNorm.js";
-import { concat, slice } from "../operations/concat.js";
+import { concat } from "../operations/concat.js";
 import { instanceNorm } from "../operations/groupNorm.js";
 import { linear } from "../operations/linear.js";
+import { permute } from "../operations/permute.js";
 import { pixelShuffle } from "../operations/pixelShuffle.js";
 import { avgPool1d, avgPool2d, avgPool3d } from "../operations/pooling/averagePool.js";
 import { globalAveragePool, globalMaxPool } from "../operations/pooling/globalPool.js";
@@ -27,7 +28,9 @@ import { flatten, reshape } from "../operations/reshape.js";
 import { interpolate } from "../operations/resizing/interpolate.js";
 import { pad } from "../operations/resizing/pad.js";
 import { softmax } from "../operations/softmax/index.js";
+import { convolutionOptions, spatialPads } from "./byShape.js";
 import type { FusedStep } from "./fuse.js";
+import { takePart } from "./takePart.js";
 
 /** What an operation runs on. */
 export interface StepContext {
@@ -73,8 +76,9 @@ export function runStep({ node, residual, activation = "none" }: FusedStep, cont
         return typeof one === "string" ? value(one) : weight(one.weight);
       };
       const [a, b] = [operand(node.a), operand(node.b)];
-      if (node.how === "add") return add(a, b, { layout: node.layout, activation });
-      return { sub, mul, div }[node.how](a, b, { layout: node.layout });
+      const { how, layout, axes } = node;
+      const y = how === "add" ? add(a, b, { layout, activation }) : { sub, mul, div }[how](a, b, { layout });
+      return withAxes(y, axes);
     }
     case "instanceNorm":
       return instanceNorm(value(node.x), {
@@ -120,22 +124,20 @@ function runPlain(node: PlainNode, value: StepContext["value"]): Tensor {
     case "interpolate":
       return interpolate(value(node.x), withFloat32Sizes(node.options, value(node.x).shape));
     case "pad": {
-      const { x, padding, paddingMode = "zeros", value: beyond = 0, layout } = node;
-      return pad(value(x), { padding, paddingMode, value: beyond, layout });
+      const { x, paddingMode = "zeros", value: beyond = 0, layout } = node;
+      return pad(value(x), { padding: spatialPads(node, value(x).shape), paddingMode, value: beyond, layout });
     }
     case "pixelShuffle": {
       const { x, factor, channelOrder, layout } = node;
       return pixelShuffle(value(x), factor, { channelOrder, layout });
     }
-    case "slice": {
+    case "slice":
+      return takePart(value(node.x), node);
+    case "permute": {
       const x = value(node.x);
-      const extent = x.shape[node.axis < 0 ? node.axis + x.shape.length : node.axis];
-      const index = (at: number): number => Math.min(Math.max(at < 0 ? at + extent : at, 0), extent);
-      if (node.part) {
-        const size = Math.ceil(extent / node.part.of);
-        return slice(x, node.part.index * size, index((node.part.index + 1) * size), node.axis);
-      }
-      return slice(x, index(node.start), index(node.end ?? extent), node.axis);
+      const order = node.order ?? x.shape.map((_, i) => x.shape.length - 1 - i);
+      requireAxes(x, order.length);
+      return permute(x, order);
     }
     case "softmax":
       return node.isFlattened === true ? softmaxFrom(value(node.x), node.axis) : softmax(value(node.x), node.axis);
@@ -178,6 +180,15 @@ function requireAxes(x: Tensor, axes: number | undefined): void {
   });
 }
 
+/** With axes of one element in front, as ONNX broadcasts. */
+function withAxes(y: Tensor, axes = 0): Tensor {
+  const missing = axes - y.shape.length;
+  if (missing <= 0) return y;
+  const shaped = reshape(y, [...new Array<number>(missing).fill(1), ...y.shape]);
+  y.dispose();
+  return shaped;
+}
+
 const isPrelu = (
   activation: ActivationNode["activation"],
 ): activation is Exclude<ActivationNode["activation"], PlainActivation> =>
@@ -211,7 +222,8 @@ function runProduct(
 
 function resultShape(node: ConvolutionNode | LinearNode, x: Tensor, w: Tensor): readonly number[] {
   if (node.op === "linear") return [...x.shape.slice(0, -1), w.shape[0]];
-  const { rank, options, transposed } = node;
+  const { rank, transposed } = node;
+  const options = convolutionOptions(node, x.shape, w.shape);
   return transposed
     ? makeTransposedProblem(rank, x.shape, w.shape, options).inputShape
     : makeProblem(rank, x.shape, w.shape, options).outputShape;
@@ -231,8 +243,8 @@ function multiply(
   const w = weight(node.weight);
   const more = { ...fused, ...(node.bias !== undefined && { bias: weight(node.bias) }) };
   if (node.op === "linear") return linear(x, w, more);
-  const { rank, transposed, options } = node;
-  const call = { ...options, ...more };
+  const { rank, transposed } = node;
+  const call = { ...convolutionOptions(node, x.shape, w.shape), ...more };
   if (transposed) {
     if (rank === 1) return engine.convTranspose1d(x, w, call);
     return rank === 2 ? engine.convTranspose2d(x, w, call) : engine.convTranspose3d(x, w, call);

@@ -88,7 +88,9 @@ const arithmetic = (how: "add" | "sub" | "mul" | "div"): Operator => ({
   read(node) {
     if (node.isConstant(0) && node.isConstant(1))
       throw node.error(`has two constants, ${show([...node.node.inputs])}; expected a value that is computed`);
-    return [{ op: "arithmetic", how, a: node.operand(0), b: node.operand(1), ...LAYOUT }];
+    const axes = node.axesOfNumbers(0, 1);
+    const operands = { a: node.operand(0), b: node.operand(1) };
+    return [{ op: "arithmetic", how, ...operands, ...(axes !== undefined && { axes }), ...LAYOUT }];
   },
 });
 

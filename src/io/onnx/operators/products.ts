@@ -36,7 +36,6 @@ const convTranspose: Operator = {
   attributes: [...CONV, "output_padding", "output_shape"],
   read(node) {
     const rank = rankOf(node, node.constant(1).shape.length - 2);
-    if (node.integers("output_shape")) throw node.error("has an output_shape; expected pads and output_padding");
     return [
       {
         op: "convolution",
@@ -45,21 +44,38 @@ const convTranspose: Operator = {
         x: node.value(0),
         weight: node.weight(1),
         ...(node.has(2) && { bias: node.weight(2) }),
-        options: {
-          groups: node.integer("group", 1),
-          ...transposedPads(node, rank),
-          ...LAYOUT,
-        },
+        ...transposedSize(node, rank),
       },
     ];
   },
 };
 
-/** Pads as they are, or such that there are `stride` results for each value: the odd one behind (SAME_UPPER) or before (SAME_LOWER). */
-function transposedPads(node: NodeReader, rank: Rank): Omit<ConvolutionNode["options"], "groups" | "layout"> {
+type Sized = Pick<ConvolutionNode, "options" | "wanted">;
+
+/** Extents as the file has them, of positions alone or with samples and channels before: pads are not looked at then. */
+function transposedSize(node: NodeReader, rank: Rank): Sized {
+  const common = { groups: node.integer("group", 1), ...LAYOUT };
+  const size = node.integers("output_shape");
+  const { stride, dilation, extra } = numbersOf(node, rank);
+  if (!size) return { options: { ...common, ...transposedPads(node, rank) } };
+  if (size.length !== rank && size.length !== rank + 2)
+    throw node.error(`has output_shape ${show([...size])}; expected ${String(rank)} extents, one a position's axis`);
+  const odd = node.text("auto_pad", "NOTSET") === "SAME_UPPER" ? "behind" : "before";
+  return {
+    options: { ...common, stride, dilation },
+    wanted: { size: size.slice(-rank), stride, dilation, extra, odd },
+  };
+}
+
+function numbersOf(node: NodeReader, rank: Rank): Record<"stride" | "dilation" | "extra", readonly number[]> {
   const of = (name: string, missing: number): readonly number[] =>
     node.integers(name) ?? new Array<number>(rank).fill(missing);
-  const [stride, dilation, extra] = [of("strides", 1), of("dilations", 1), of("output_padding", 0)];
+  return { stride: of("strides", 1), dilation: of("dilations", 1), extra: of("output_padding", 0) };
+}
+
+/** Pads as they are, or such that there are `stride` results for each value: the odd one behind (SAME_UPPER) or before (SAME_LOWER). */
+function transposedPads(node: NodeReader, rank: Rank): Omit<ConvolutionNode["options"], "groups" | "layout"> {
+  const { stride, dilation, extra } = numbersOf(node, rank);
   const common = { stride, dilation };
   const padding = padsOf(node, rank);
   if (padding !== "same" && padding !== "same-lower") return { ...common, padding, outputPadding: extra };

@@ -39,6 +39,9 @@ const flatten: Operator = {
   },
 };
 
+/** Beyond all indices, in the direction of the step: the end. In the other one there is nothing, which the part's own error says. */
+const endOf = (end: number, step: number): number | undefined => (end > 0 === step > 0 ? undefined : end);
+
 /** Along one axis or several, one after the other: bounds are attributes before version 10. Beyond 2^31 is the end. */
 const slice: Operator = {
   attributes: ["starts", "ends", "axes"],
@@ -52,13 +55,15 @@ const slice: Operator = {
     if (axes.length !== starts.length)
       throw node.error(`has axes ${show(axes)}; expected ${String(starts.length)}, one of each start`);
     const steps = node.numbers(4) ?? starts.map(() => 1);
-    if (steps.some((step) => step !== 1)) throw node.error(`has steps ${show([...steps])}; expected 1`);
+    if (steps.length !== starts.length || steps.includes(0))
+      throw node.error(`has steps ${show([...steps])}; expected ${String(starts.length)}, none of them 0`);
     return axes.map((axis, i) => ({
       op: "slice" as const,
       x: i === 0 ? node.value(0) : BEFORE,
       axis,
       start: starts[i],
-      end: ends[i] > 2 ** 31 - 2 ? undefined : ends[i],
+      end: Math.abs(ends[i]) > 2 ** 31 - 2 ? endOf(ends[i], steps[i]) : ends[i],
+      ...(steps[i] !== 1 && { step: steps[i] }),
     }));
   },
 };
@@ -116,9 +121,10 @@ const transpose: Operator = {
   attributes: ["perm"],
   read(node) {
     const order = node.integers("perm");
-    if (!order?.every((axis, i) => axis === i))
-      throw node.error(`has perm ${show(order ? [...order] : order)}; expected one that moves no axis`);
-    return { same: node.value(0) };
+    if (order?.every((axis, i) => axis === i)) return { same: node.value(0) };
+    if (order && order.some((_, axis) => !order.includes(axis)))
+      throw node.error(`has perm ${show([...order])}; expected each axis once`);
+    return [{ op: "permute", x: node.value(0), ...(order && { order }) }];
   },
 };
 

@@ -132,16 +132,15 @@ const pad: Operator = {
   attributes: ["mode", "pads", "value"],
   read(node) {
     const pads = node.numbers(1) ?? node.integers("pads") ?? [];
-    if (node.has(3)) throw node.error("has axes; expected pads of all of them");
-    const rank = rankOf(node, pads.length / 2 - 2);
-    const pairs = pairsOf(node, pads, rank + 2);
-    if (pairs.slice(0, 2).some(([begin, end]) => begin !== 0 || end !== 0))
+    const axes = node.numbers(3);
+    const pairs = pairsOf(node, pads, axes ? axes.length : rankOf(node, pads.length / 2 - 2) + 2);
+    if (!axes && pairs.slice(0, 2).some(([begin, end]) => begin !== 0 || end !== 0))
       throw node.error(`has pads ${show([...pads])}; expected none of samples and channels`);
     return [
       {
         op: "pad",
         x: node.value(0),
-        padding: pairs.slice(2),
+        ...(axes ? { padding: pairs, axes } : { padding: pairs.slice(2) }),
         paddingMode: node.oneOf("mode", "constant", {
           constant: "zeros",
           reflect: "reflect",
