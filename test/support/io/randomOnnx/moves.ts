@@ -29,6 +29,7 @@ const slice: Generator = (random, x, opset) => {
     const start = random.integer(0, x.shape[axis] - 1);
     return [start, random.integer(start + 1, x.shape[axis])] as const;
   });
+  if (opset >= 10 && random.next() < 0.4) return steppedSlice(random, x, axes, bounds);
   const shape = axes.reduce((own, axis, i) => replaced(own, axis, bounds[i][1] - bounds[i][0]), [...x.shape]);
   const starts = bounds.map(([start], i) => (random.next() < 0.3 ? start - x.shape[axes[i]] : start));
   const ends = bounds.map(([, end], i) => {
@@ -41,6 +42,26 @@ const slice: Generator = (random, x, opset) => {
   const steps = random.next() < 0.3 ? [axes.map(() => 1)] : [];
   return { op: "Slice", constants: [...lists, ...steps].map((each) => integers(...each)), results: moved(x, shape) };
 };
+
+/** Backwards it begins at the last one, and its end is the one before the first, or anything before all. */
+function steppedSlice(
+  random: Random,
+  x: Value,
+  axes: readonly number[],
+  bounds: readonly (readonly [number, number])[],
+): Made {
+  const steps = axes.map(() => random.pick([1, 2, 3, -1, -2, -5]));
+  const ranges = bounds.map(([start, end], i) => {
+    if (steps[i] > 0) return [start, random.pick(end === x.shape[axes[i]] ? [end, 1000] : [end])];
+    return [end - 1, start > 0 ? start - 1 : random.pick([-x.shape[axes[i]] - 1, -1000, -(2 ** 31)])];
+  });
+  const shape = axes.reduce(
+    (own, axis, i) => replaced(own, axis, Math.ceil((bounds[i][1] - bounds[i][0]) / Math.abs(steps[i]))),
+    [...x.shape],
+  );
+  const lists = [ranges.map(([start]) => start), ranges.map(([, end]) => end), axes, steps];
+  return { op: "Slice", constants: lists.map((each) => integers(...each)), results: moved(x, shape) };
+}
 
 const split: Generator = (random, x, opset) => {
   const axis = random.integer(1, x.shape.length - 1);
@@ -73,6 +94,12 @@ const pad: Generator = (random, x, opset) => {
     return { op: "Pad", attributes: given, results: [result] };
   }
   const values: TensorSpec[] = value === undefined ? [] : [{ shape: [], data: [value] }];
+  if (opset >= 18 && random.next() < 0.5) {
+    // Positions alone, the last one first.
+    const axes = positions(x).map((_, i) => x.shape.length - 1 - i);
+    const sides = integers(...axes.map((axis) => pads[axis]), ...axes.map((axis) => pads[x.shape.length + axis]));
+    return { op: "Pad", attributes, constants: [sides, values[0], integers(...axes)], results: [result] };
+  }
   return { op: "Pad", attributes, constants: [integers(...pads), ...values], results: [result] };
 };
 
@@ -164,11 +191,14 @@ const same =
   (op: string, attributes: Readonly<Record<string, AttributeValue>> = {}): Generator =>
   (_, x) => ({ op, attributes, results: moved(x, x.shape) });
 
-const transpose: Generator = (_, x) => ({
-  op: "Transpose",
-  attributes: { perm: list(x.shape.length, (axis) => axis) },
-  results: moved(x, x.shape),
-});
+const transpose: Generator = (random, x) => {
+  const axes = list(x.shape.length, (axis) => axis);
+  const [first, second, ...rest] = axes;
+  const perm = random.pick([axes, [first, ...rest, second], [first, axes[axes.length - 1], ...axes.slice(1, -1)]]);
+  const order = random.next() < 0.2 ? undefined : perm;
+  const shape = (order ?? [...axes].reverse()).map((axis) => x.shape[axis]);
+  return { op: "Transpose", attributes: order ? { perm: order } : {}, results: moved(x, shape) };
+};
 
 /** Of the last axis. */
 const product: Generator = (random, x, opset) => {
