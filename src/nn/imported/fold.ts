@@ -11,8 +11,8 @@ import {
 import { floatTensor, floatValues, type SafeTensor } from "../../io/safeTensor.js";
 import { readersOf } from "./readers.js";
 
-type Product = ConvolutionNode | LinearNode;
-type Weights = Map<string, SafeTensor>;
+export type Product = ConvolutionNode | LinearNode;
+export type Weights = Map<string, SafeTensor>;
 
 /** `factor * x + offset` of each channel. */
 interface Affine {
@@ -54,7 +54,7 @@ export function foldNorms(graph: Graph): Graph {
   return { ...graph, nodes, weights };
 }
 
-const isProduct = (node: GraphNode): node is Product => node.op === "convolution" || node.op === "linear";
+export const isProduct = (node: GraphNode): node is Product => node.op === "convolution" || node.op === "linear";
 
 /** What it is an affine function of, if it is one. */
 function affineInput(node: GraphNode): string | undefined {
@@ -128,7 +128,7 @@ function channelValues(name: string, product: Product, weights: Weights): ((chan
 const axesOf = (product: Product): number => (product.op === "linear" ? (product.axes ?? 2) : product.rank + 2);
 
 /** A name that no weight has. */
-function newBias(weight: string, weights: Weights): string {
+export function newBias(weight: string, weights: Weights): string {
   const base = `${weight.replace(/\.weight$/, "")}.bias`;
   let name = base;
   for (let i = 1; weights.has(name); i++) name = `${base}/${String(i)}`;

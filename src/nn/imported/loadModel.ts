@@ -9,6 +9,7 @@ import type { Tensor } from "../../tensor/tensor.js";
 import { coreOf, showShape } from "../core/operation.js";
 import { defineModule, type Module } from "../modules/module.js";
 import { foldNorms } from "./fold.js";
+import { foldInputs } from "./foldInputs.js";
 import { type FusedStep, fuseSteps, readBy } from "./fuse.js";
 import { namePatterns } from "./patterns.js";
 import { runStep, valueOf } from "./runStep.js";
@@ -56,7 +57,7 @@ export function loadModel(engine: Engine, graph: Graph, options: LoadModelOption
   const { foldNorms: folds = true } = options;
   require(typeof folds === "boolean", () => `foldNorms is ${show(folds)}; expected true or false`);
   const named = namePatterns(graph);
-  const planned = folds ? foldNorms(named) : named;
+  const planned = folds ? foldInputs(foldNorms(named)) : named;
   const steps = fuseSteps(planned);
   const weights = new Map<string, Tensor>();
   const weight = (name: string): Tensor => {

@@ -119,6 +119,41 @@ describe("operations that are one pass", () => {
   });
 });
 
+test.each([
+  ["without padding it is in the filters and the bias", [0, 0], 1],
+  ["with padding, which is of zeros, the sum stays", [1, 2], 2],
+] as const)("two numbers, a factor and an offset, before a convolution: %s", async (_, pads, layers) => {
+  const random = new Random(8);
+  const model: ModelSpec = {
+    inputs: { x: ["N", 4, "W"] },
+    outputs: ["y"],
+    initialisers: {
+      w: { shape: [6, 2, 3], data: reals(random, 36) },
+      z: { shape: [6], data: reals(random, 6) },
+      factor: floats(0.3),
+      offset: floats(-0.7),
+    },
+    nodes: [
+      { op: "Mul", inputs: ["factor", "x"], outputs: ["m"] },
+      { op: "Add", inputs: ["m", "offset"], outputs: ["a"] },
+      { op: "Conv", inputs: ["a", "w", "z"], outputs: ["y"], attributes: { group: 2, pads: [...pads] } },
+    ],
+  };
+  const graph = await readOnnx(onnxFile(model));
+  const [folded, apart] = [true, false].map((foldNorms) => loadModel(engine, graph, { foldNorms }));
+  expect(explainNetwork(folded, [2, 4, 5]).layers).toHaveLength(layers);
+  expect(explainNetwork(apart, [2, 4, 5]).layers).toHaveLength(3);
+  using input = engine.tensor(reals(random, 40), [2, 4, 5]);
+  using one = folded.forward(input);
+  using two = apart.forward(input);
+  expect(Array.from(await one.data())).toEqual(close(Array.from(await two.data())));
+  for (const network of [folded, apart]) disposeModule(network);
+  // Another reader of the sum, the network's own result: nothing is folded.
+  const shared = await load(engine, { ...model, outputs: ["a", "y"] });
+  expect(modulesOf(shared)).toHaveLength(4);
+  disposeModule(shared);
+});
+
 describe("an initialiser that several nodes read", () => {
   const { w, gamma, beta, mean, variance } = {
     w: { shape: [2, 2, 1, 1], data: [1, 2, -1, 0.5] },

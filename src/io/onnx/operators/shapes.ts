@@ -122,7 +122,7 @@ const transpose: Operator = {
   read(node) {
     const order = node.integers("perm");
     if (order?.every((axis, i) => axis === i)) return { same: node.value(0) };
-    if (order && order.some((_, axis) => !order.includes(axis)))
+    if (order?.some((_, axis) => !order.includes(axis)))
       throw node.error(`has perm ${show([...order])}; expected each axis once`);
     return [{ op: "permute", x: node.value(0), ...(order && { order }) }];
   },
