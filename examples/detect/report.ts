@@ -1,8 +1,9 @@
 /** What the command tells, in words and tables. */
 import { LEAST_OVERLAP, type LinesCheck } from "./checkLines.js";
+import { type Difference, MOST_RELATIVE } from "./difference.js";
 import type { Detection } from "./detector.js";
 import type { TextBox } from "./findBoxes.js";
-import { type Difference, MOST_RELATIVE, type RuntimeResult } from "./onnxRuntime.js";
+import type { RuntimeResult } from "./onnxRuntime.js";
 
 const ms = (milliseconds: number): string => `${Math.round(milliseconds).toLocaleString("en")} ms`;
 

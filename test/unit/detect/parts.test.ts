@@ -6,7 +6,7 @@ import { checkLines } from "../../../examples/detect/checkLines.js";
 import { drawBoxes } from "../../../examples/detect/drawBoxes.js";
 import { findBoxes, type ProbabilityMap, type TextBox } from "../../../examples/detect/findBoxes.js";
 import { inputSize, prepareInput } from "../../../examples/detect/input.js";
-import { differenceOf } from "../../../examples/detect/onnxRuntime.js";
+import { differenceOf } from "../../../examples/detect/difference.js";
 import { boxTable, differenceWords } from "../../../examples/detect/report.js";
 import { drawTextPicture } from "../../../examples/detect/textPicture.js";
 import { UsageError } from "../../../examples/filters/arguments.js";
