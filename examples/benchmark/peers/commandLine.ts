@@ -4,13 +4,13 @@ import { Command, InvalidArgumentError, Option } from "commander";
 export const DEVICES = ["swiftshader", "lavapipe", "default"] as const;
 export type Device = (typeof DEVICES)[number];
 
-export const PARTS = ["layers", "training"] as const;
+export const PARTS = ["layers", "training", "networks"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Arguments {
   readonly device: Device;
   readonly filter?: string;
-  /** Undefined: both. */
+  /** Undefined: all. */
   readonly only?: Part;
   /** Path of the JSON file to write. */
   readonly json?: string;
@@ -25,7 +25,8 @@ export function parseArguments(argv: readonly string[]): Arguments {
   const command = new Command("npm run bench:peers --")
     .description(
       "Compares this engine with TensorFlow.js, ONNX Runtime Web and jax-js: same device, same layers, same passes, and " +
-        "training steps of the same networks, every result checked against the float64 reference.",
+        "training steps of the same networks, published networks from their files, every result checked against the " +
+        "float64 reference.",
     )
     .addOption(
       new Option(
@@ -39,7 +40,9 @@ export function parseArguments(argv: readonly string[]): Arguments {
       "--filter <text>",
       "only layers, passes or networks that contain the text, or match it as a regular expression",
     )
-    .addOption(new Option("--only <part>", "passes of layers alone, or training alone").choices(PARTS))
+    .addOption(
+      new Option("--only <part>", "one part alone: passes of layers, training, or published networks").choices(PARTS),
+    )
     .option("--json <file>", "also write the results to a file")
     .option("--rounds <number>", "timed rounds, of which the median counts", readRounds, DEFAULT_ROUNDS)
     .option("--tune", "let this engine choose its kernels by measuring them", false)
@@ -48,7 +51,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
   const chosen = command.parse([...argv], { from: "user" }).opts<Arguments>();
   if (chosen.writeDocs && chosen.filter !== undefined) {
     command.error(
-      "error: --write-docs publishes whole runs; --filter leaves layers out (--only does not: the other part stays as it is)",
+      "error: --write-docs publishes whole runs; --filter leaves layers out (--only does not: the other parts stay as they are)",
     );
   }
   return chosen;

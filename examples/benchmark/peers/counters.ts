@@ -29,8 +29,15 @@ export function countMemory(): void {
   });
   around(GPUBuffer.prototype, "destroy", (buffer, destroy) => {
     const owner = owners.get(buffer);
-    if (owner) owner.memory.live -= owner.size;
+    // Those of a device that is gone went with it.
+    if (owner) owner.memory.live = Math.max(0, owner.memory.live - owner.size);
     owners.delete(buffer);
+    destroy();
+    return undefined;
+  });
+  around(GPUDevice.prototype, "destroy", (device, destroy) => {
+    // All its buffers go with it.
+    memoryOf(device).live = 0;
     destroy();
     return undefined;
   });
@@ -41,6 +48,9 @@ export function peakOf(device: GPUDevice): number {
   const { peak, before } = memoryOf(device);
   return peak - before;
 }
+
+/** Bytes of a device's buffers that are there now. */
+export const liveOf = (device: GPUDevice): number => memoryOf(device).live;
 
 function memoryOf(device: GPUDevice): Memory {
   const known = memories.get(device) ?? { live: 0, peak: 0, before: 0, count };

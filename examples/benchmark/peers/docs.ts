@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { format } from "prettier";
 import { drawChart } from "./chart.js";
 import type { Device } from "./commandLine.js";
-import { mergeReports, type PeerReport, type Results } from "./row.js";
+import { formatNetworks } from "./networks/table.js";
+import { mergeReports, type PartReport, type PeerReport, type Results } from "./row.js";
 import { formatMeans, formatRemarks, formatTable } from "./table.js";
-import type { TrainingReport } from "./training/row.js";
 import { formatTraining } from "./training/table.js";
 
 const DOCS = join(import.meta.dirname, "../../../docs");
@@ -21,12 +21,12 @@ Written by \`npm run bench:peers -- --write-docs\`; what is measured and how is 
 within one run mean anything, and they tell little about GPUs.`;
 
 /** Adds a run's results, or puts them in the place of older ones from the same device. */
-export async function writeDocs({ layers, training }: Results, device: Device): Promise<void> {
+export async function writeDocs(results: Results, device: Device): Promise<void> {
   await mkdir(RESULTS, { recursive: true });
-  const { adapter } = layers ?? training ?? { adapter: "" };
+  const { adapter } = results.layers ?? results.training ?? results.networks ?? { adapter: "" };
   const name = device === "default" ? fileName(adapter) : device;
   const file = join(RESULTS, `${name}.json`);
-  const report = mergeReports(existsSync(file) ? await readReport(file) : undefined, { layers, training });
+  const report = mergeReports(existsSync(file) ? await readReport(file) : undefined, results);
   if (!report) throw new Error(`${name} has no results of layers yet: run without --only training first`);
   await writeFile(file, await format(JSON.stringify(report), { parser: "json", printWidth: PRINT_WIDTH }));
   await writeFile(join(RESULTS, `${name}.svg`), await drawChart(report));
@@ -49,15 +49,16 @@ function fileName(adapter: string): string {
 
 async function readSection(file: string): Promise<string> {
   const report = await readReport(join(RESULTS, file));
-  const { adapter, tuned, training } = report;
+  const { adapter, tuned, training, networks } = report;
   const facts = formatFacts(report, `; webgpu-conv ${tuned ? "tuned by measuring" : "not tuned"}`);
   const image = `![GFLOP/s of each engine, by layer and pass](benchmarks/${file.replace(/json$/, "svg")})`;
   const parts = [`## ${adapter}`, facts, image, formatMeans(report), formatTable(report), ...formatRemarks(report)];
   const trained = training ? ["### Training", formatFacts(training, ""), formatTraining(training)] : [];
-  return [...parts, ...trained].join("\n\n");
+  const published = networks ? ["### Networks", formatFacts(networks, ""), formatNetworks(networks)] : [];
+  return [...parts, ...trained, ...published].join("\n\n");
 }
 
-function formatFacts({ adapter, platform, date, rounds, engines }: PeerReport | TrainingReport, more: string): string {
+function formatFacts({ adapter, platform, date, rounds, engines }: PartReport, more: string): string {
   const versions = Object.entries(engines).map(([engine, version]) => `${engine} ${version}`);
   return [
     `- Adapter: ${adapter}`,

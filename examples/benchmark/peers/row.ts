@@ -1,5 +1,6 @@
 /** What a run found, as it is written to JSON. */
 import type { Pass } from "./layers.js";
+import type { NetworksReport } from "./networks/row.js";
 import type { TrainingReport } from "./training/row.js";
 
 export interface Row {
@@ -33,17 +34,24 @@ export interface PeerReport {
   readonly rows: readonly Row[];
   /** Of a run of its own, maybe on another day. */
   readonly training?: TrainingReport;
+  /** Likewise. */
+  readonly networks?: NetworksReport;
 }
+
+/** What every part's report says. */
+export type PartReport = Pick<PeerReport, "adapter" | "software" | "platform" | "date" | "rounds" | "engines">;
 
 /** What a run measured; undefined where it left that out. */
 export interface Results {
   readonly layers: PeerReport | undefined;
   readonly training: TrainingReport | undefined;
+  readonly networks: NetworksReport | undefined;
 }
 
 /** What was not measured stays as it was; undefined where layers never were. */
-export function mergeReports(before: PeerReport | undefined, { layers, training }: Results): PeerReport | undefined {
-  const base = layers ?? before;
-  const latest = training ?? before?.training;
-  return base && { ...base, ...(latest && { training: latest }) };
+export function mergeReports(before: PeerReport | undefined, results: Results): PeerReport | undefined {
+  const base = results.layers ?? before;
+  const training = results.training ?? before?.training;
+  const networks = results.networks ?? before?.networks;
+  return base && { ...base, ...(training && { training }), ...(networks && { networks }) };
 }

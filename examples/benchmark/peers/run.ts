@@ -1,14 +1,17 @@
-/** Goes through layers and passes, then through networks, and tells what was found. */
+/** Goes through layers and passes, then through networks, trained and published, and tells what was found. */
 import { writeFile } from "node:fs/promises";
 import { makeFilter } from "../commandLine.js";
 import { startProgress } from "../progress.js";
 import type { Task } from "./bench.js";
-import type { Arguments } from "./commandLine.js";
+import type { Arguments, Part } from "./commandLine.js";
 import { writeDocs } from "./docs.js";
 import { OWN_ENGINE } from "./engine.js";
 import { type Host, openHost } from "./host/host.js";
 import { LAYERS, PASSES } from "./layers.js";
-import type { PeerReport, Row } from "./row.js";
+import { choosePublished } from "./networks/published.js";
+import { measurePublished } from "./networks/run.js";
+import { formatNetworks } from "./networks/table.js";
+import type { PeerReport, Results, Row } from "./row.js";
 import { formatReport } from "./table.js";
 import { chooseNetworks, measureNetworks } from "./training/run.js";
 import { formatTraining } from "./training/table.js";
@@ -16,19 +19,24 @@ import { formatTraining } from "./training/table.js";
 /** Gives the exit code: 1 when this engine failed anywhere. */
 export async function run(chosen: Arguments): Promise<number> {
   const { filter, only, json } = chosen;
-  const tasks = only === "training" ? [] : chooseTasks(chosen);
-  const networks = only === "layers" ? [] : chooseNetworks(filter);
-  if (tasks.length + networks.length === 0) {
+  const isWanted = (part: Part): boolean => only === undefined || only === part;
+  const tasks = isWanted("layers") ? chooseTasks(chosen) : [];
+  const trained = isWanted("training") ? chooseNetworks(filter) : [];
+  const published = isWanted("networks") ? choosePublished(filter) : [];
+  if (tasks.length + trained.length + published.length === 0) {
     console.error(`no layer, pass or network matches --filter ${JSON.stringify(filter)}`);
     return 1;
   }
   const layers = tasks.length > 0 ? await measureAll(chosen, tasks) : undefined;
   if (layers) console.log(formatReport(layers));
-  const training = networks.length > 0 ? await measureNetworks(networks, chosen) : undefined;
+  const training = trained.length > 0 ? await measureNetworks(trained, chosen) : undefined;
   if (training) console.log(formatTraining(training));
-  if (json !== undefined) await writeFile(json, `${JSON.stringify({ ...layers, training }, undefined, 2)}\n`);
-  if (chosen.writeDocs) await writeDocs({ layers, training }, chosen.device);
-  const rows = [...(layers?.rows ?? []), ...(training?.rows ?? [])];
+  const networks = published.length > 0 ? await measurePublished(published, chosen) : undefined;
+  if (networks) console.log(formatNetworks(networks));
+  const results: Results = { layers, training, networks };
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ ...layers, training, networks }, undefined, 2)}\n`);
+  if (chosen.writeDocs) await writeDocs(results, chosen.device);
+  const rows = [...(layers?.rows ?? []), ...(training?.rows ?? []), ...(networks?.rows ?? [])];
   return rows.some(({ engine, verdict }) => engine === OWN_ENGINE && verdict !== "pass") ? 1 : 0;
 }
 

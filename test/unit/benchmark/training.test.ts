@@ -122,12 +122,12 @@ describe("what is told", () => {
   test("what a run leaves out stays as it was", () => {
     const [older, newer] = [{ date: "2026-01-01" }, { date: "2026-02-02" }] as unknown as [PeerReport, PeerReport];
     const training = { rows: [own] } as unknown as TrainingReport;
-    expect(mergeReports(undefined, { layers: undefined, training })).toBeUndefined();
-    expect(mergeReports(older, { layers: undefined, training })).toEqual({ ...older, training });
-    expect(mergeReports({ ...older, training }, { layers: newer, training: undefined })).toEqual({
+    expect(mergeReports(undefined, { layers: undefined, training, networks: undefined })).toBeUndefined();
+    expect(mergeReports(older, { layers: undefined, training, networks: undefined })).toEqual({ ...older, training });
+    expect(mergeReports({ ...older, training }, { layers: newer, training: undefined, networks: undefined })).toEqual({
       ...newer,
       training,
     });
-    expect(mergeReports(undefined, { layers: newer, training: undefined })).toEqual(newer);
+    expect(mergeReports(undefined, { layers: newer, training: undefined, networks: undefined })).toEqual(newer);
   });
 });

@@ -164,7 +164,7 @@ function source({ problem, x, dy }: LayerCase, pass: Pass, layout: Layout) {
   return { values: permute(values, shape, NCHW_TO_NHWC), shape: NCHW_TO_NHWC.map((axis) => shape[axis]) };
 }
 
-function upload(device: GPUDevice, values: Float32Array<ArrayBuffer>): GPUBuffer {
+export function upload(device: GPUDevice, values: Float32Array<ArrayBuffer>): GPUBuffer {
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   // Binding sizes are multiples of 16 bytes there.
   const buffer = device.createBuffer({ size: Math.ceil(values.byteLength / 16) * 16, usage });

@@ -1,7 +1,7 @@
 /** The benchmark in a page of a headless Chromium: the place that all these engines were made for. */
 import type { AddressInfo } from "node:net";
 import { type Browser, chromium, type Page } from "playwright";
-import { createServer, type ViteDevServer } from "vite";
+import { createServer } from "vite";
 import { chromiumLaunchOptions } from "../../../../test/support/chromium.js";
 import type { Bench, Opened, Task } from "../bench.js";
 import type { Row } from "../row.js";
@@ -26,7 +26,14 @@ declare global {
   }
 }
 
-export async function openBrowser(device: BrowserDevice, tune: boolean): Promise<Host> {
+export interface Site {
+  readonly page: Page;
+  readonly platform: string;
+  readonly close: () => Promise<void>;
+}
+
+/** The page, in a browser of its own, whose profile is new: no driver has kept anything. Nothing is opened there yet. */
+export async function openSite(device: BrowserDevice): Promise<Site> {
   const server = await createServer({
     ...VITE,
     server: { headers: ISOLATION, fs: { allow: [repository] }, hmr: false, watch: null },
@@ -37,16 +44,27 @@ export async function openBrowser(device: BrowserDevice, tune: boolean): Promise
   page.on("console", (message) => {
     if (message.type() === "error") console.error(`in the page: ${message.text()}`);
   });
-  const opened = await openPage(page, server, tune);
+  const { port } = server.httpServer?.address() as AddressInfo;
+  await page.goto(`http://localhost:${port}/`);
+  await page.waitForFunction(() => window.openBench !== undefined);
   return {
+    page,
     platform: `headless Chromium ${browser.version()}`,
-    opened,
-    measure: (task) => measure(page, task),
-    train: (task) => train(page, task),
     close: async () => {
       await browser.close();
       await server.close();
     },
+  };
+}
+
+export async function openBrowser(device: BrowserDevice, tune: boolean): Promise<Host> {
+  const { page, platform, close } = await openSite(device);
+  return {
+    platform,
+    opened: await openBenchIn(page, tune),
+    measure: (task) => measure(page, task),
+    train: (task) => train(page, task),
+    close,
   };
 }
 
@@ -56,10 +74,7 @@ async function launch(device: BrowserDevice): Promise<Browser> {
   return await chromium.launch({ ...options, args: [...args, `${ADAPTER_ARGUMENT}${device}`] });
 }
 
-async function openPage(page: Page, server: ViteDevServer, tune: boolean): Promise<Opened> {
-  const { port } = server.httpServer?.address() as AddressInfo;
-  await page.goto(`http://localhost:${port}/`);
-  await page.waitForFunction(() => window.openBench !== undefined);
+async function openBenchIn(page: Page, tune: boolean): Promise<Opened> {
   return await page.evaluate(async (tuned) => {
     if (!window.openBench) throw new Error("the page has not loaded");
     window.bench = await window.openBench(tuned);

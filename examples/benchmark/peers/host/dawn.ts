@@ -5,13 +5,15 @@ import { createServer } from "vite";
 import dawn from "webgpu/package.json" with { type: "json" };
 import { findLavapipe } from "../../../../test/run/drivers.js";
 import type { openBench } from "../bench.js";
+import type { Loaded } from "../loadSources.js";
 import type { Host } from "./host.js";
 import { VITE } from "./vite.js";
 
 /** Once a process: Dawn does not bear a second instance beside the first. */
 let provided: Promise<void> | undefined;
 
-export async function openLavapipe(tune: boolean): Promise<Host> {
+/** A module of this folder, by its path from here, with WebGPU on lavapipe around it. */
+export async function loadOnLavapipe<Module>(path: string): Promise<Loaded<Module> & { readonly platform: string }> {
   const found = findLavapipe();
   if ("missing" in found) throw new Error(found.missing);
   // The Vulkan loader reads them when Dawn is loaded.
@@ -19,18 +21,24 @@ export async function openLavapipe(tune: boolean): Promise<Host> {
   await (provided ??= provideWebGpu());
   const server = await createServer({
     ...VITE,
-    server: { middlewareMode: true, hmr: false, watch: null },
+    server: { middlewareMode: true, hmr: false, ws: false, watch: null },
     // Not meant for Node's own loader: bundled as for a page.
-    ssr: { noExternal: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-webgpu"] },
+    ssr: { noExternal: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-webgpu", "@tensorflow/tfjs-layers"] },
   });
-  const module = await server.ssrLoadModule("/../bench.ts");
-  const bench = await (module as { openBench: typeof openBench }).openBench(tune);
+  const module = (await server.ssrLoadModule(`/../${path}`)) as Module;
+  const platform = `Node ${process.version}, Dawn of webgpu ${dawn.version}`;
+  return { module, platform, close: () => server.close() };
+}
+
+export async function openLavapipe(tune: boolean): Promise<Host> {
+  const { module, platform, close } = await loadOnLavapipe<{ openBench: typeof openBench }>("bench.ts");
+  const bench = await module.openBench(tune);
   return {
-    platform: `Node ${process.version}, Dawn of webgpu ${dawn.version}`,
+    platform,
     opened: bench.opened,
     measure: (task) => bench.measure(task),
     train: (task) => bench.train(task),
-    close: () => server.close(),
+    close,
   };
 }
 

@@ -12,6 +12,7 @@ export const VITE: InlineConfig = {
   logLevel: "error",
   resolve: {
     alias: {
+      "webgpu-conv/io": join(repository, "dist/io.js"),
       "webgpu-conv/nn": join(repository, "dist/nn.js"),
       "webgpu-conv/reference": join(repository, "dist/reference.js"),
       "webgpu-conv": join(repository, "dist/index.js"),
@@ -22,6 +23,7 @@ export const VITE: InlineConfig = {
       "@tensorflow/tfjs-core",
       "@tensorflow/tfjs-core/dist/register_all_gradients",
       "@tensorflow/tfjs-backend-webgpu",
+      "@tensorflow/tfjs-layers",
       "@jax-js/jax",
       "@bufbuild/protobuf/wire",
     ],

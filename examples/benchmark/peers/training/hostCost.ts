@@ -1,6 +1,6 @@
 /** What a recorded step costs the host. */
 import type { Compiled, Engine } from "webgpu-conv";
-import { type Submissions, timeSubmissions } from "./counters.js";
+import { type Submissions, timeSubmissions } from "../counters.js";
 import type { HostCost } from "./trainer.js";
 
 /** Runs before those that count, which let the JavaScript engine optimise, and those. */

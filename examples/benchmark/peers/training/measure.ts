@@ -1,7 +1,7 @@
 /** Steps of one network on every engine: checked against float64, counted, and timed round by round. */
 import { median } from "../../statistics.js";
 import { agrees, COMPARED_STEPS, type Difference, differenceOf, type Outcome } from "./agreement.js";
-import { countDispatches, countMemory, peakOf } from "./counters.js";
+import { countDispatches, countMemory, peakOf } from "../counters.js";
 import type { Network } from "./networks.js";
 import { emptyRow, type TrainingRow } from "./row.js";
 import { type Start, startOf } from "./start.js";

@@ -190,8 +190,11 @@ function networkInNetwork(classes: number): Layer[] {
   ];
 }
 
-/** That of examples/finetune, `@upscalerjs/esrgan-slim` 1.0.0: a residual dense network of two blocks. */
-function esrganSlim(): Layer[] {
+/**
+ * That of examples/finetune, `@upscalerjs/esrgan-slim` 1.0.0: a residual dense network of two blocks. `@upscalerjs/default-model` has the
+ * same layers for a factor of 2.
+ */
+export function esrganSlim(factor: 2 | 4): Layer[] {
   const conv = (name: string, inChannels: number, filters: number, kernel: number, relu = false): Layer => ({
     ...{ kind: "conv", name, inChannels, filters, kernel, stride: 1 },
     ...{ padding: (kernel - 1) / 2, bias: true, relu },
@@ -209,9 +212,9 @@ function esrganSlim(): Layer[] {
     },
     conv("UPN1", 64, 64, 5, true),
     conv("UPN2", 64, 32, 3, true),
-    conv("UPN3", 32, 48, 3),
-    { kind: "upsample", factor: 4 },
-    conv("SR", 48, 3, 3),
+    conv("UPN3", 32, 3 * factor ** 2, 3),
+    { kind: "upsample", factor },
+    conv("SR", 3 * factor ** 2, 3, 3),
   ];
 }
 
@@ -244,7 +247,7 @@ export const NETWORKS: readonly Network[] = [
   },
   {
     name: "esrgan-slim 12x12 to 48x48",
-    layers: esrganSlim(),
+    layers: esrganSlim(4),
     input: [BATCH, 3, 12, 12],
     loss: { kind: "meanSquares", shape: [BATCH, 3, 48, 48] },
     update: { kind: "adam", lr: 1e-4, eps: 0.01 },

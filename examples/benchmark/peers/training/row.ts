@@ -1,5 +1,5 @@
 /** Results of the comparison of training, as they are written to JSON. */
-import type { PeerReport } from "../row.js";
+import type { PartReport } from "../row.js";
 import { OWN_ENGINE } from "../engine.js";
 import type { HostCost } from "./trainer.js";
 
@@ -27,10 +27,7 @@ export interface TrainingRow {
   readonly host?: HostCost;
 }
 
-export interface TrainingReport extends Pick<
-  PeerReport,
-  "adapter" | "software" | "platform" | "date" | "rounds" | "engines"
-> {
+export interface TrainingReport extends PartReport {
   readonly rows: readonly TrainingRow[];
 }
 

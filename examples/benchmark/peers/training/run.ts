@@ -1,11 +1,13 @@
 /** Goes through the networks, on a host of its own: jax-js has but one device, whose memory is counted. */
+import { join } from "node:path";
 import { makeFilter } from "../../commandLine.js";
 import { startProgress } from "../../progress.js";
 import type { Arguments } from "../commandLine.js";
 import { openHost } from "../host/host.js";
+import { loadSources } from "../loadSources.js";
 import type { Outcome } from "./agreement.js";
+import type * as Exact from "./exact.js";
 import { type Network, NETWORKS } from "./networks.js";
-import { openExact } from "./openExact.js";
 import { emptyRow, type TrainingReport, type TrainingRow } from "./row.js";
 import { TRAINERS } from "./trainer.js";
 
@@ -21,10 +23,10 @@ export async function measureNetworks(
 ): Promise<TrainingReport> {
   const progress = startProgress(2 * networks.length);
   const outcomes: Outcome[] = [];
-  const exact = await openExact();
+  const exact = await loadSources<typeof Exact>(join(import.meta.dirname, "exact.ts"));
   for (const [done, network] of networks.entries()) {
     progress.update(done, `${network.name} in float64`);
-    outcomes.push(exact.outcomeOf(network));
+    outcomes.push(exact.module.exactOutcome(network));
   }
   await exact.close();
   let host = await openHost(device, false);

@@ -20,7 +20,7 @@ import type { Trainer } from "../trainer.js";
 const EPSILON = 1e-5;
 const KEPT = 0.9;
 
-type Arrays = Record<string, JaxArray>;
+export type Arrays = Record<string, JaxArray>;
 
 export async function openJax(network: Network, start: Start): Promise<Trainer> {
   await init("webgpu");
@@ -126,7 +126,7 @@ function stepFunction({ layers, loss: compared, update }: Network) {
 }
 
 /** Runs layers as forward passes: x is used up, parameters are not. */
-function runner(
+export function runner(
   parameters: Arrays,
   statistics: Arrays,
   moved: Arrays,
