@@ -67,9 +67,16 @@ describe("agreement with float64", () => {
   const verdict = (actual: Outcome): boolean => agrees(differenceOf(actual, expected, before));
 
   test("is there for equal values and for those that storing rounds", () => {
-    expect(differenceOf(expected, expected, before)).toEqual({ loss: 0, change: 0 });
+    expect(differenceOf(expected, expected, before)).toEqual({ loss: 0, unexplained: 0, change: 0 });
     const changes = { w: [Math.fround(1.01) - 1, Math.fround(-0.98) + 1] };
     expect(differenceOf({ ...expected, changes }, expected, before).change).toBe(0);
+  });
+
+  test("is there where a relu's value has turned, and the next loss with it", () => {
+    const turned = { losses: [2, 1.0005], changes: { w: [0.01, 0.0205] } };
+    expect(verdict(turned)).toBe(true);
+    expect(verdict({ ...turned, losses: [2.0005, 1] })).toBe(false);
+    expect(verdict({ ...turned, losses: [2, 1.002] })).toBe(false);
   });
 
   test.each<[string, Outcome]>([
