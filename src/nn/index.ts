@@ -169,6 +169,10 @@ export {
 // Networks from files.
 export { type LoadedModel, loadModel, type LoadModelOptions } from "./imported/loadModel.js";
 
+// Forward passes for inputs of one size, recorded once.
+export { compileForward, ForwardPass, type ForwardPassOptions, type ForwardResult } from "./recorded/compileForward.js";
+export type { InputShapes } from "./recorded/inputs.js";
+
 // Networks over pictures and volumes of any size.
 export { runTiled } from "./tiled/runTiled.js";
 

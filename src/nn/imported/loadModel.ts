@@ -1,6 +1,7 @@
 /** Networks from files, as modules. */
 import type { Engine } from "../../api/engine.js";
 import { require, show } from "../../base/errors.js";
+import { listOf, type NumberList } from "../../base/list.js";
 import { optionKeys, requireOptions } from "../../base/optionKeys.js";
 import { type Graph, type GraphInput, weightsOf } from "../../io/graph.js";
 import { floatValues } from "../../io/safeTensor.js";
@@ -8,6 +9,8 @@ import { type DType, readDType } from "../../problem/dtype.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { coreOf, showShape } from "../core/operation.js";
 import { defineModule, type Module } from "../modules/module.js";
+import { compileForward, type ForwardPass } from "../recorded/compileForward.js";
+import type { InputShapes } from "../recorded/inputs.js";
 import { foldNorms } from "./fold.js";
 import { foldInputs } from "./foldInputs.js";
 import { type FusedStep, fuseSteps, readBy } from "./fuse.js";
@@ -37,6 +40,13 @@ export interface LoadedModel extends Module {
    * @returns new tensors, the caller's
    */
   run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
+  /**
+   * Records all of it for inputs of one size, as `compileForward` does, and waits until its kernels are compiled.
+   *
+   * @param shapes by name, or that of the only input: `[1, 3, 224, 224]`
+   * @returns a pass that is run with values by name; its results by name are its own to dispose of
+   */
+  compile(shapes: NumberList | InputShapes<string>): Promise<ForwardPass<string, Record<string, Tensor>>>;
 }
 
 /**
@@ -124,6 +134,18 @@ export function loadModel(engine: Engine, graph: Graph, options: LoadModelOption
     inputs,
     outputs,
     run: (given: Readonly<Record<string, Tensor>>) => run(given, module.training),
+    compile: async (shapes: NumberList | InputShapes<string>) => {
+      const list = listOf(shapes);
+      require(!list || inputs.length === 1, () => {
+        return `shapes is ${show(shapes)}; expected shapes by name, of ${show(inputs.map(({ name }) => name))}`;
+      });
+      const named = list ? { [inputs[0].name]: shapes as NumberList } : (shapes as InputShapes<string>);
+      return await compileForward<string, Record<string, Tensor>>(engine, {
+        inputs: named,
+        compute: (given) => run(given, module.training),
+        dtype,
+      });
+    },
   });
 }
 

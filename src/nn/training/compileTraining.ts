@@ -8,15 +8,9 @@ import { requireInteger } from "../../problem/geometry.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { TensorData } from "../../tensor/values.js";
 import { coreOf } from "../core/operation.js";
+import { readInputs, withInputs } from "../recorded/inputs.js";
 import { diagnose, type StepRun } from "./diagnose.js";
-import {
-  computeGradients,
-  type Metrics,
-  readInputs,
-  requireParts,
-  type StepParts,
-  withInputs,
-} from "./recordedStep.js";
+import { computeGradients, type Metrics, requireParts, type StepParts } from "./recordedStep.js";
 
 export interface TrainingOptions<Name extends string> extends StepParts<Name> {
   /** Steps that may be under way before {@link TrainingStep.run} waits. 3 when absent. */

@@ -10,9 +10,10 @@ import type { TensorData } from "../../tensor/values.js";
 import { coreOf, specOf } from "../core/operation.js";
 import { concat, split } from "../operations/concat.js";
 import { reshape } from "../operations/reshape.js";
+import { readInputs, withInputs } from "../recorded/inputs.js";
 import { diagnose, NonFiniteError, type StepRun } from "./diagnose.js";
 import { type GradientExchange, meanOf, requireExchange } from "./exchange.js";
-import { computeGradients, readInputs, requireParts, type StepParts, withInputs } from "./recordedStep.js";
+import { computeGradients, requireParts, type StepParts } from "./recordedStep.js";
 
 export interface DataParallelOptions<Name extends string> extends StepParts<Name> {
   /** This worker's connection to the others. */

@@ -2,9 +2,9 @@
 import type { Engine } from "../../api/engine.js";
 import { countSpecials } from "../../backend/backend.js";
 import { ConvError, textOf } from "../../base/errors.js";
-import type { StoredValues } from "../../problem/dtype.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { showShape } from "../core/operation.js";
+import type { InputValues } from "../recorded/inputs.js";
 import { findNonFinite, type NonFinite } from "./nonFinite.js";
 
 /** What is known of the beginning. */
@@ -33,7 +33,7 @@ export class NonFiniteError extends ConvError {
 /** A step that was run, and the values that its inputs had. */
 export interface StepRun {
   readonly step: number;
-  readonly inputs: readonly { readonly name: string; readonly tensor: Tensor; readonly values: StoredValues }[];
+  readonly inputs: readonly InputValues[];
 }
 
 /** What a step computes, from its inputs and from parameters. */

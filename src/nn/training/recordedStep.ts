@@ -1,16 +1,11 @@
-/** What steps of training have in common: their inputs, and the recording of forward and backward pass. */
+/** What steps of training have in common: what they are made of, and the recording of forward and backward pass. */
 import type { Engine } from "../../api/engine.js";
 import { isObject } from "../../base/entries.js";
 import { require, show } from "../../base/errors.js";
-import { listOf, type NumberList } from "../../base/list.js";
-import type { StoredValues } from "../../problem/dtype.js";
-import { product } from "../../problem/geometry.js";
-import { readExtents } from "../../problem/shapes.js";
 import { requireTensor, Tensor } from "../../tensor/tensor.js";
-import { readValues, type TensorData } from "../../tensor/values.js";
 import { showShape } from "../core/operation.js";
+import type { InputShapes } from "../recorded/inputs.js";
 import { Tape } from "../tape/tape.js";
-import type { StepRun } from "./diagnose.js";
 
 /** What changes parameters by their gradients, in place. */
 export interface Updates {
@@ -31,7 +26,7 @@ export interface StepMetrics {
 /** What a step computes, and what it changes by that. */
 export interface StepParts<Name extends string> {
   /** Shapes of what each step gets new values for, by name: `{ x: [16, 1, 28, 28], labels: [16] }`. */
-  readonly inputs: Readonly<Record<Name, NumberList>>;
+  readonly inputs: InputShapes<Name>;
   /** Computes the loss, a single value, or `{ loss }` with other single values, from the inputs. Called once. */
   readonly compute: (inputs: Readonly<Record<Name, Tensor>>) => Tensor | Metrics;
   /** What is learned, by name: `parametersOf(model, { trainable: true })`. */
@@ -76,29 +71,6 @@ function readMetrics(result: Tensor | Metrics): Metrics {
 }
 
 /**
- * Makes the inputs, and what `make` makes with them. Where that throws, they are given back.
- *
- * @param shapes by name
- */
-export async function withInputs<Name extends string, Result>(
-  engine: Engine,
-  shapes: Readonly<Record<Name, NumberList>>,
-  make: (inputs: Readonly<Record<Name, Tensor>>) => Promise<Result>,
-): Promise<Result> {
-  const made: Record<string, Tensor> = {};
-  try {
-    for (const [name, list] of Object.entries<NumberList>(shapes)) {
-      const shape = readExtents(name, listOf(list) ?? [list], true);
-      made[name] = engine.tensor(new Float32Array(product(shape)), shape, { keep: true });
-    }
-    return await make(made as Record<Name, Tensor>);
-  } catch (error) {
-    for (const tensor of Object.values(made)) tensor.dispose();
-    throw error;
-  }
-}
-
-/**
  * Computes the metrics, and the gradients of the loss, which are given back after `use`.
  *
  * @returns what `use` returns
@@ -122,22 +94,3 @@ export function computeGradients<Name extends string, Result>(
     throw error;
   }
 }
-
-/** A step's values, copied: the caller may change them afterwards. Throws for what does not fit: nothing has happened then. */
-export function readInputs<Name extends string>(
-  inputs: Readonly<Record<Name, Tensor>>,
-  values: Readonly<Record<Name, TensorData>>,
-): StepRun["inputs"] {
-  const names = Object.keys(inputs) as Name[];
-  require(isObject(values), () => `run() got ${show(values)}; expected values by name: { ${names.join(", ")} }`);
-  for (const name of names) {
-    require(name in values, () => `run() lacks values for ${name}; expected ${names.join(", ")}`);
-  }
-  return names.map((name) => {
-    const tensor = inputs[name];
-    return { name, tensor, values: copyOf(name, values[name], tensor) };
-  });
-}
-
-const copyOf = (name: string, data: TensorData, { shape }: Tensor): StoredValues =>
-  readValues(name, data, shape, "float32", {}, true);
