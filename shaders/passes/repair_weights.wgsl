@@ -2,9 +2,9 @@
 // (common/repaired_weight.wgsl).
 //
 // An infinite dy makes NaN of a tap that meets padding with it, whatever the input channel: of an output channel and a
-// tap the first input channel is looked at, and the others where it is NaN. With EVERY all are: where threads take
-// several columns at a time, an infinite input of one channel meets zeros beyond the last output. Winograd's sums mix
-// taps, so that infinities are summed once more, too.
+// tap the first input channel is looked at, and the others where it is NaN. On condition EVERY all are: where threads
+// take several columns at a time, an infinite input of one channel meets zeros beyond the last output. Winograd's sums
+// mix taps, so that infinities are summed once more, too.
 //
 // Nearly always there is nothing to repair, so looking is what must be cheap: workgroups look at many sums each.
 // Dispatch: tasks / share workgroups, folded; with EVERY tasks / (THREADS * share).
@@ -16,7 +16,6 @@ import package::common::taps::TAPS;
 const THREADS: u32 = 64u;
 
 alias Result = f32; // @specialize
-const EVERY: bool = false; // @specialize
 const INFINITIES: bool = false; // @specialize
 
 struct Geometry {

@@ -61,9 +61,15 @@ function threadsOf({ kernel, constants }: Dispatch): number {
   return size.split(",").reduce((threads, name) => threads * value(name.trim()), 1);
 }
 
-/** Workgroups that the kernel expects, from the count in its uniforms: of tasks, or of elements, one a thread, or a pair. */
+/**
+ * Workgroups that the kernel expects, from the count in its uniforms: of tasks, one a workgroup or a share of them, or with EVERY a share
+ * a thread; or of elements, one a thread, or a pair.
+ */
 function workgroupsNeeded({ uniforms, constants }: Dispatch, threads: number): number {
-  if ("tasks" in uniforms) return Number(uniforms.tasks);
+  if ("tasks" in uniforms) {
+    const { tasks, share = 1 } = uniforms;
+    return Math.ceil(Number(tasks) / Number(share) / (constants.EVERY === true ? threads : 1));
+  }
   if ("tiles" in uniforms) return Math.ceil((Number(uniforms.channels) * Number(uniforms.tiles)) / threads);
   const counts = ["threads", "pairs", "pixels", "resultElements", "filters", "elements"];
   const counted = counts.find((name) => name in uniforms) ?? "";
@@ -82,8 +88,8 @@ function checkWorkgroups(dispatch: Dispatch, { limits }: Capabilities): void {
   expect(threads).toBeLessThanOrEqual(limits.maxComputeInvocationsPerWorkgroup);
   const [x, y, z] = workgroups;
   const surplus = x * y * z - workgroupsNeeded(dispatch, threads);
-  expect(surplus).toBeGreaterThanOrEqual(0);
-  expect(surplus).toBeLessThan(y);
+  expect(surplus, dispatch.kernel.name).toBeGreaterThanOrEqual(0);
+  expect(surplus, dispatch.kernel.name).toBeLessThan(y);
 }
 
 const sorted = (names: Iterable<string>): string[] => [...names].sort();

@@ -54,14 +54,14 @@ export function readInputs<Name extends string>(
   names = Object.keys(inputs) as Name[],
 ): InputValues[] {
   require(isObject(values), () => `run() got ${show(values)}; expected values by name: { ${names.join(", ")} }`);
+  const missing = names.find((name) => values[name] === undefined);
+  require(missing === undefined, () => `run() lacks values for ${String(missing)}; expected ${names.join(", ")}`);
   return names.map((name) => {
-    const data = values[name];
-    require(data !== undefined, () => `run() lacks values for ${name}; expected ${names.join(", ")}`);
     const tensor = inputs[name];
-    return { name, tensor, values: copyOf(name, data, tensor) };
+    return { name, tensor, values: copyOf(name, values[name], tensor) };
   });
 }
 
-function copyOf(name: string, data: TensorData, { shape, dtype }: Tensor): StoredValues {
+function copyOf(name: string, data: unknown, { shape, dtype }: Tensor): StoredValues {
   return readValues(name, data, shape, dtype === "float16" ? dtype : "float32", {}, true);
 }
