@@ -12,6 +12,8 @@ export interface Arguments {
   readonly photos: string | undefined;
   readonly model: string | undefined;
   readonly out: string;
+  /** For a picture of held-out patches; undefined where none is wanted. */
+  readonly picture: string | undefined;
 }
 
 function positive(text: string): number {
@@ -39,6 +41,10 @@ export function parseArguments(words: readonly string[]): Arguments {
       "another layers model of TensorFlow.js that enlarges four times, from 0..255 to 0..255",
     )
     .option("--out <file>", "for the weights", "out/finetune/weights.safetensors")
+    .option(
+      "--picture <file.png>",
+      "for held-out patches: by bicubic interpolation, by the network before and after, and as they were",
+    )
     .allowExcessArguments(false)
     .exitOverride()
     .parse([...words], { from: "user" })

@@ -11,8 +11,9 @@ import { PictureError } from "../filters/pictureFile.js";
 import { type Arguments, parseArguments } from "./arguments.js";
 import { MaterialError } from "./materialError.js";
 import { readNetwork, readPhotographs } from "./materials.js";
-import { type Pair, pairOf, requireRoom, spreadPatches } from "./pairs.js";
-import { CHANNELS } from "./photograph.js";
+import { batchOf, type Pair, pairOf, requireRoom, spreadPatches } from "./pairs.js";
+import { patchBitmap, writePatches } from "./patchPicture.js";
+import { CHANNELS, FACTOR } from "./photograph.js";
 import { enlarge, enlargeBicubic, psnr } from "./quality.js";
 import { type Check, checksTable, lossPlot, mean, type Outcome, outcomesTable } from "./report.js";
 import { fineTune, type FineTuning } from "./training.js";
@@ -63,6 +64,7 @@ async function fineTuneByCommand(options: Arguments, makeEngine: () => Promise<E
 
   const groups = heldOut.map((pair) => spreadPatches(pair, patch, SPREAD));
   const before = await qualities(engine, network, groups);
+  const first = await enlarge(engine, network, groups.flat());
   const start = performance.now();
   const { checks, losses } = await train(engine, network, learned, groups.flat(), options);
   const seconds = (performance.now() - start) / 1000;
@@ -78,11 +80,22 @@ async function fineTuneByCommand(options: Arguments, makeEngine: () => Promise<E
   console.log(
     `wrote    ${out}: ${isSame ? "read again, it enlarges with the same bits" : "READ AGAIN, IT GIVES OTHER BITS"}`,
   );
+  if (options.picture !== undefined) {
+    const patches = groups.flat();
+    const whole = batchOf(patches.map(({ large }) => large));
+    const ways = [enlargeBicubic(patches), first, await enlarge(engine, network, patches), whole];
+    await writePatches(options.picture, patchBitmap(ways, shownOf(groups), patch * FACTOR));
+    console.log(`wrote    ${options.picture}: bicubic, before, after, as it was`);
+  }
   disposeModule(network);
   const hasRisen = (checks.at(-1)?.network ?? NaN) > checks[0].network;
   if (!hasRisen) console.log("held-out patches are NOT nearer than before");
   return isSame && hasRisen ? EXIT.fine : EXIT.wrongResult;
 }
+
+/** Two patches of each held-out photograph, off its middle: their places among all. */
+const shownOf = (groups: readonly (readonly Pair[])[]): number[] =>
+  groups.flatMap(({ length }, i) => [SPREAD + 1, length - SPREAD - 2].map((patch) => i * length + patch));
 
 /** Trains with a bar that shows how far it is. */
 async function train(

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { decode } from "fast-png";
 import { createEngine } from "test-engine";
 import { floatValues, readSafetensors } from "webgpu-conv/io";
 import { disposeModule, explainNetwork, saveState, stateOf } from "webgpu-conv/nn";
@@ -187,7 +188,8 @@ describe("the command", () => {
 
   test("trains: the loss falls, held-out patches come nearer, and weights are read again bit for bit", async () => {
     const out = join(folder, "new", "weights.safetensors");
-    const words = ["--steps", "20", "--every", "5", "--lr", "1e-2", "--out", out];
+    const picture = join(folder, "pictures", "patches.png");
+    const words = ["--steps", "20", "--every", "5", "--lr", "1e-2", "--out", out, "--picture", picture];
     expect(await run([...given, ...words], createEngine), lines.join("\n")).toBe(0);
     const text = lines.join("\n");
     expect(text).toMatch(/^network {2}\d+ weights/m);
@@ -203,6 +205,23 @@ describe("the command", () => {
     expect(last[3]).toBeGreaterThan(heldOut);
     for (const row of rows) expect(row[4]).toBe(bicubic);
     expect(tableOf("held out  ")).toEqual([[NaN, bicubic, heldOut, last[3]]]);
+
+    // Two patches of 32 x 32, four ways, 4 pixels apart. The last is the photograph itself; the others are not.
+    const shown = decode(readFileSync(picture));
+    expect([shown.width, shown.height]).toEqual([140, 68]);
+    const [whole] = (await readPhotographs(given[3])).slice(-1).map(pairOf);
+    const patches = spreadPatches(whole, 8, 4);
+    const patchAt = (column: number, row: number): number[] =>
+      Array.from({ length: 32 }, (_, y) => {
+        const start = ((36 * row + y) * 140 + 36 * column) * CHANNELS;
+        return [...shown.data.slice(start, start + 32 * CHANNELS)];
+      }).flat();
+    for (const [row, patch] of [5, 10].entries()) {
+      const expected = [...patches[patch].large.values];
+      expect(patchAt(3, row)).toEqual(expected);
+      expect(patchAt(0, row)).toEqual([...enlargeBicubic([patches[patch]])]);
+      for (const column of [1, 2]) expect(patchAt(column, row)).not.toEqual(patchAt(3 - column, row));
+    }
 
     // What the file has are other values than the model's, under its names.
     using engine = await createEngine();
