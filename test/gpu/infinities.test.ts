@@ -29,7 +29,12 @@ const LAYERS: Readonly<Record<string, ConvProblem>> = {
   "padded 1x1": makeProblem(2, [1, 5, 6, 6], [7, 5, 1, 1], { padding: 1 }),
   depthwise: makeProblem(2, [1, 6, 8, 9], [6, 1, 3, 3], { padding: 1, groups: 6 }),
   "channels-last": makeProblem(2, [1, 9, 8, 8], [8, 8, 3, 3], { padding: 1, layout: "channels-last" }),
-  "many channels": makeProblem(2, [1, 72, 5, 5], [24, 72, 3, 3], { padding: 1 }),
+  // So many sums that a thread looks at several.
+  "many channels": makeProblem(2, [1, 72, 5, 5], [40, 72, 3, 3], { padding: 1 }),
+  "many channels, output channels last in filters": makeProblem(2, [1, 72, 5, 5], [3, 3, 72, 40], {
+    padding: 1,
+    weightLayout: "HWIO",
+  }),
   "5x5": makeProblem(2, [1, 4, 8, 8], [4, 4, 5, 5], { padding: 2 }),
   "1D": makeProblem(1, [2, 4, 17], [6, 4, 5], { padding: 2 }),
   "3D": makeProblem(3, [1, 3, 4, 5, 6], [4, 3, 3, 2, 3], { padding: 1 }),

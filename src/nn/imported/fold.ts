@@ -124,8 +124,8 @@ function channelValues(name: string, product: Product, weights: Weights): ((chan
   return fits && channelAxis >= 0 ? valuesOf(name, 0, weights) : undefined;
 }
 
-/** How many axes its result has, at least. */
-const axesOf = (product: Product): number => (product.op === "linear" ? (product.axes ?? 2) : product.rank + 2);
+/** How many axes its result has, and what it takes, at least. */
+export const axesOf = (product: Product): number => (product.op === "linear" ? (product.axes ?? 2) : product.rank + 2);
 
 /** A name that no weight has. */
 export function newBias(weight: string, weights: Weights): string {

@@ -1,7 +1,7 @@
 /** Numbers that what a product reads is multiplied by, and that are added to it, as part of the product behind. */
 import { type ArithmeticNode, type ConvolutionNode, type Graph, type GraphNode, weightsOf } from "../../io/graph.js";
 import { floatTensor, floatValues } from "../../io/safeTensor.js";
-import { isProduct, newBias, type Product, type Weights } from "./fold.js";
+import { axesOf, isProduct, newBias, type Product, type Weights } from "./fold.js";
 import { readersOf } from "./readers.js";
 
 /** Below it `offset / factor` may leave what float16 has. */
@@ -49,8 +49,7 @@ const valueIn = ({ a, b }: ArithmeticNode): string => (typeof a === "string" ? a
 /** The number that it adds, or multiplies by, if it does that with no more axes than the product takes. */
 function numberOf(node: GraphNode | undefined, how: "add" | "mul", product: Product): number | undefined {
   if (node?.op !== "arithmetic" || node.how !== how) return undefined;
-  const most = product.op === "linear" ? (product.axes ?? 2) : product.rank + 2;
-  if ((node.axes ?? 0) > most || valueIn(node) === "") return undefined;
+  if ((node.axes ?? 0) > axesOf(product) || valueIn(node) === "") return undefined;
   return [node.a, node.b].find((operand) => typeof operand === "number");
 }
 

@@ -62,16 +62,15 @@ export async function compileForward<Name extends string, Result extends Forward
 function requireResult<Result>(result: Result): Result {
   // Promises and the like are told by who records.
   const isPromise = isObject(result) && "then" in result;
-  require(isPromise || tensorsOf(result).length > 0, () => {
+  const values = valuesOf(result);
+  require(isPromise || (values.length > 0 && values.every((value) => Tensor.isTensor(value))), () => {
     return `compute returned ${show(result)}; expected a tensor, or tensors by name`;
   });
   return result;
 }
 
-function tensorsOf(result: unknown): Tensor[] {
-  const values: unknown[] = Tensor.isTensor(result) ? [result] : isObject(result) ? Object.values(result) : [];
-  return values.filter((value) => Tensor.isTensor(value));
-}
+const valuesOf = (result: unknown): unknown[] =>
+  isObject(result) && !Tensor.isTensor(result) ? Object.values(result) : [result];
 
 /** A forward pass, to be run again and again. {@link compileForward} makes it. */
 export class ForwardPass<Name extends string, Result extends ForwardResult> implements Disposable {
@@ -120,7 +119,8 @@ export class ForwardPass<Name extends string, Result extends ForwardResult> impl
   /** Gives back its own memory, that of its inputs and of its result. Weights stay. Twice is harmless. */
   dispose(): void {
     this.#compiled.dispose();
-    for (const tensor of [...Object.values<Tensor>(this.inputs), ...tensorsOf(this.result)]) tensor.dispose();
+    const made = [...Object.values<Tensor>(this.inputs), ...valuesOf(this.result)] as Tensor[];
+    for (const tensor of made) tensor.dispose();
   }
 
   [DISPOSE](): void {

@@ -1,6 +1,7 @@
 /** Forward passes that are recorded once: their values, later weights, errors, and what they leave. */
 import { activate, compileForward, disposeModule, layers, Random } from "webgpu-conv/nn";
-import { describe, expect } from "vitest";
+import { createEngine, DeviceError, type Tensor } from "webgpu-conv";
+import { describe, expect, test } from "vitest";
 import { gpuTest } from "../../support/gpuTest.js";
 import { KerasModel } from "../../support/io/kerasModel.js";
 import { load } from "../../support/io/loadKeras.js";
@@ -53,6 +54,24 @@ describe("a recorded pass", () => {
     expect(engine.memory().liveTensors).toBe(0);
   });
 
+  gpuTest("takes float16", async ({ bare: engine }) => {
+    const options = { inputs: { x: [3] }, dtype: "float16" } as const;
+    const pass = await compileForward(engine, { ...options, compute: ({ x }) => activate(x, "relu") });
+    const y = await pass.run({ x: [-1, 0.1, 70_000] });
+    expect(y.dtype).toBe("float16");
+    // The neighbours of 0.1 are 2^-14 apart; beyond 65,504 there is infinity alone.
+    expect(await y.data()).toEqual(Float32Array.of(0, Math.round(0.1 * 2 ** 14) / 2 ** 14, Infinity));
+    pass.dispose();
+    expect(engine.memory().liveTensors).toBe(0);
+  });
+
+  test("needs a GPU", async () => {
+    using engine = await createEngine({ backend: "cpu" });
+    const pass = compileForward(engine, { inputs: { x: [2] }, compute: ({ x }) => activate(x, "relu") });
+    await expect(pass).rejects.toThrow(DeviceError);
+    expect(engine.memory().liveTensors).toBe(0);
+  });
+
   gpuTest("says what does not fit, and goes on", async ({ bare: engine }) => {
     const pass = await compileForward(engine, { inputs: { x: [2] }, compute: ({ x }) => activate(x, "relu") });
     await pass.run({ x: [-1, 1] });
@@ -67,6 +86,9 @@ describe("a recorded pass", () => {
       compileForward(engine, { inputs: { x: [2] }, compute } as Parameters<typeof compileForward>[1]);
     await expect(of(3)).rejects.toThrow("compute is 3; expected a function of the inputs");
     await expect(of(() => 3)).rejects.toThrow("compute returned 3; expected a tensor, or tensors by name");
+    const mixed = ({ x }: { x: Tensor }): object => ({ y: activate(x, "relu"), count: 3 });
+    await expect(of(mixed)).rejects.toThrow("expected a tensor, or tensors by name");
+    await expect(of(() => ({}))).rejects.toThrow("expected a tensor, or tensors by name");
     await expect(of(() => Promise.resolve())).rejects.toThrow("returned a promise");
     const failing = (): never => {
       engine.tensor([1]);
