@@ -67,7 +67,7 @@ export async function countOnDevice(
     const x = size <= most ? pooled : viewOf(pooled, (first / perWord) * WORD_BYTES, bytesOfValues(elements, dtype));
     const makePlan = (): SolverPlan => planSpecials(elements, dtype, capabilities);
     const label = labels && (() => `check of ${String(elements)} values in ${dtype}`);
-    const prepared = plans.get(`specials ${dtype} ${String(elements)}`, makePlan, () => undefined, label);
+    const prepared = plans.get(`specials ${dtype} ${String(elements)}`, makePlan, () => () => undefined, label);
     const dispatches = prepared.bind({ x, y: counts.pooled });
     const reads = first > 0 ? [storage, counts] : [storage];
     recorder.record({ dispatches, reads, writes: [counts], label: prepared.label });

@@ -19,8 +19,7 @@ import { type PooledBuffer, viewOf } from "./device/bufferPool.js";
 import { type GpuStorage, requireReadable } from "./device/storage.js";
 import type { DeviceParts, PieceRunner } from "./parts.js";
 import { betweenPasses, type Bound, byKernel, type Copy, copyOf, inWords } from "./pieceCopies.js";
-import type { OperationBuffers } from "./pipelines/prepared.js";
-import type { Trial } from "./pipelines/trial.js";
+import type { OperationBuffers, TryOut } from "./pipelines/prepared.js";
 import { trialFor } from "./preparePlan.js";
 import type { RecordedOperation } from "./recording/batch.js";
 import { type TriedPiece, untilPieceTried } from "./runAgain.js";
@@ -123,7 +122,7 @@ class Recording {
       const prepared = plans.get(
         key,
         () => planSum(elements, sumParts, dtype, capabilities),
-        () => undefined,
+        () => () => undefined,
         undefined,
       );
       const partials = this.#partials.get(role);
@@ -144,7 +143,7 @@ class Recording {
     const { operation, operands, plan, key, widened } = piece;
     const label = labels && (() => labels.ofOperation(operation));
     const tried = widened ?? piece;
-    const tryOut = (): Trial | undefined => trialFor(this.#parts, tried.operation)(tried.plan);
+    const tryOut = (): TryOut => trialFor(this.#parts, tried.operation)(tried.plan);
     const prepared = plans.get(key, () => this.#parts.timed(plan, operation), tryOut, label);
     const before: Copy[] = [];
     buffers.unused = unused;
@@ -159,6 +158,7 @@ class Recording {
       taken.forEach((one) => this.#scratch.add(one));
     }
     labels?.nameBuffers(buffers, operation);
+    const trial = prepared.trialOf(true);
     const reads = packed ? [...packed.storages.values()] : [];
     this.#record(
       packed ? prepared.bindOncePacked(buffers) : prepared.bind(buffers),
@@ -166,8 +166,8 @@ class Recording {
       after,
       reads,
       prepared.label,
-      prepared.trial && {
-        trial: prepared.trial,
+      trial && {
+        trial,
         operation,
         isWidened: widened !== undefined,
         buffers,

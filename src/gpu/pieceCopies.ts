@@ -64,7 +64,7 @@ function copyByKernel({ plans, capabilities, device }: DeviceParts, { source, ta
     const prepared = plans.get(
       key,
       () => planCopy(step, isHalf, capabilities),
-      () => undefined,
+      () => () => undefined,
       undefined,
     );
     return prepared.bind({ x: from.view, y: to.view });

@@ -1,11 +1,11 @@
 /** The plan of an operation, made ready for the device. */
 import type { SolverChoice } from "../planning/choice.js";
-import type { SolverPlan } from "../planning/solver.js";
+import { type SolverPlan, withoutRepairs } from "../planning/solver.js";
 import { type ConvOperation, keyOf } from "../problem/operation.js";
 import { withOperandsWidened } from "../solvers/passes/conversions.js";
 import type { DeviceParts } from "./parts.js";
-import type { PreparedPlan } from "./pipelines/prepared.js";
-import type { Trial, TriedOperation } from "./pipelines/trial.js";
+import type { PreparedPlan, TryOut } from "./pipelines/prepared.js";
+import type { TriedOperation } from "./pipelines/trial.js";
 
 /** @param key `keyOf(operation)`, which says nothing of repairs */
 export function preparePlan(
@@ -40,11 +40,18 @@ export function preparePiece(parts: DeviceParts, operation: ConvOperation, isWid
   );
 }
 
-/** Begins the trial of a plan of the operation. What runs in pieces has one for each piece. */
+/**
+ * How the trial of a plan of the operation begins. What runs in pieces has one for each piece; what is not to be repaired is tried
+ * without its repairs, whose kernels need not be compiled then.
+ */
 export function trialFor(
   { device, capabilities, pipelines, vetting, selectAny }: DeviceParts,
   operation: TriedOperation,
-): (plan: SolverPlan) => Trial | undefined {
-  return (plan) =>
-    plan.pieces ? undefined : vetting?.trialOf(operation, plan, { device, capabilities, pipelines, select: selectAny });
+): (plan: SolverPlan) => TryOut {
+  const ground = { device, capabilities, pipelines, select: selectAny };
+  return (plan) => (repairs) => {
+    if (plan.pieces) return undefined;
+    if (repairs || !("direction" in operation)) return vetting?.trialOf(operation, plan, ground);
+    return vetting?.trialOf({ ...operation, repairs }, withoutRepairs(plan), ground);
+  };
 }

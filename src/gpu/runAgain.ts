@@ -9,7 +9,7 @@ import type { DeviceParts } from "./parts.js";
 import type { OperationBuffers, PreparedPlan, RecordedDispatch } from "./pipelines/prepared.js";
 import type { Trial } from "./pipelines/trial.js";
 import { preparePiece, preparePlan } from "./preparePlan.js";
-import type { Batch, RecordedOperation } from "./recording/batch.js";
+import type { Batch, RecordedOperation, Repaired } from "./recording/batch.js";
 
 /** What was recorded. */
 export interface Recorded {
@@ -24,23 +24,41 @@ export interface Recorded {
   readonly writes: readonly GpuStorage[];
 }
 
-/** The dispatches to be recorded: without repairs while weights are known to be finite. */
-export function withRepairs(
+/**
+ * An operation as it is recorded: without repairs while weights are known to be finite, and with what runs it again, should the trial of
+ * its kernels fail.
+ */
+export function recordedAs(
+  parts: DeviceParts,
+  recorded: Recorded,
+  prepared: PreparedPlan,
   all: readonly RecordedDispatch[],
-  safe: GpuStorage | undefined,
-): Pick<RecordedOperation, "dispatches" | "repaired"> {
+): RecordedOperation {
+  const { operands, writes, safe } = recorded;
   const dispatches = safe ? all.filter(({ repairs }) => !repairs) : all;
   const isLess = safe && dispatches.length < all.length;
-  return { dispatches, ...(isLess && { repaired: { weights: safe, dispatches: all } }) };
+  const repaired = (): Repaired => {
+    const unsafe = { ...recorded, safe: undefined };
+    return { dispatches: all, ...untilTried(parts, unsafe, prepared.trialOf(true)) };
+  };
+  return {
+    reads: Object.values(operands),
+    writes,
+    label: prepared.label,
+    dispatches,
+    ...(isLess && { repaired: { weights: safe, operation: repaired } }),
+    ...untilTried(parts, recorded, prepared.trialOf(!safe)),
+  };
 }
 
 /** What a recorded operation needs to be run again, should the trial fail. Nothing where its kernels have passed. */
-export function untilTried(
+function untilTried(
   parts: DeviceParts,
   recorded: Recorded,
   trial: Trial | undefined,
 ): Pick<RecordedOperation, "trial" | "again"> {
-  return trial?.verdict === "pending" ? { trial, again: (batch) => runAgain(parts, recorded, trial, batch) } : {};
+  const hasPassed = trial === undefined || trial.verdict === "passed";
+  return hasPassed ? {} : { trial, again: (batch) => runAgain(parts, recorded, trial, batch) };
 }
 
 /** A piece of an operation (inPieces.ts) whose kernels may be new on the adapter, bound to these buffers. */
@@ -66,7 +84,8 @@ export function untilPieceTried(
     orError(parts, trial, choice, recordedWith([]), () => {
       const prepared = preparePiece(parts, operation, isWidened);
       const dispatches = bindAgain(parts, prepared, buffers, batch);
-      const next = prepared.trial && { ...tried, trial: prepared.trial };
+      const nextTrial = prepared.trialOf(true);
+      const next = nextTrial && { ...tried, trial: nextTrial };
       return { ...recordedWith(dispatches), ...untilPieceTried(parts, next, recordedWith) };
     });
   return { trial, again };
@@ -92,16 +111,14 @@ export function orError(
 }
 
 function runAgain(parts: DeviceParts, recorded: Recorded, failed: Trial, batch: Batch): RecordedOperation {
-  const { operation, operands, choice, key, safe, writes } = recorded;
+  const { operation, operands, choice, key, writes } = recorded;
   const reads = Object.values(operands);
   return orError(parts, failed, choice, { dispatches: [], reads, writes }, () => {
     const buffers: OperationBuffers = { unused: parts.unused };
     for (const [role, { pooled }] of entriesOf(operands)) buffers[role] = pooled;
     for (const [i, role] of resultRoles(operation).entries()) buffers[role] = writes[i].pooled;
     const prepared = preparePlan(parts, operation, choice, key);
-    const { label, trial } = prepared;
-    const dispatched = withRepairs(bindAgain(parts, prepared, buffers, batch), safe);
-    return { reads, writes, label, ...dispatched, ...untilTried(parts, recorded, trial) };
+    return recordedAs(parts, recorded, prepared, bindAgain(parts, prepared, buffers, batch));
   });
 }
 

@@ -10,7 +10,7 @@ import type { DeviceParts } from "./parts.js";
 import type { OperationBuffers, PreparedPlan, RecordedDispatch } from "./pipelines/prepared.js";
 import { type GpuStorage, isKnownFinite } from "./device/storage.js";
 import { preparePlan } from "./preparePlan.js";
-import { type Recorded, untilTried, withRepairs } from "./runAgain.js";
+import { type Recorded, recordedAs } from "./runAgain.js";
 
 /**
  * Records an operation.
@@ -57,8 +57,7 @@ export function runOperation(
   labels?.nameBuffers(buffers, operation);
   recorder.open.batch.expect(unused);
   const recorded: Recorded = { operation: planned, operands, choice, key, safe, writes };
-  const { label, trial } = prepared;
-  recorder.record({ reads, writes, label, ...withRepairs(all, safe), ...untilTried(parts, recorded, trial) });
+  recorder.record(recordedAs(parts, recorded, prepared, all));
   for (const pooled of scratch) memory.release(pooled);
   return writes;
 }
@@ -82,8 +81,8 @@ export function packWeights(
     const dispatches = prepared.bindPacking(buffers);
     labels?.nameBuffers(buffers, operation);
     const writes = [...form.storages.values()];
-    const { trial, label } = prepared;
-    recorder.record({ dispatches, reads: [weights], writes, packs: form, label, trial });
+    const { label } = prepared;
+    recorder.record({ dispatches, reads: [weights], writes, packs: form, label, trial: prepared.trialOf(false) });
     for (const pooled of between) memory.release(pooled);
   });
 }

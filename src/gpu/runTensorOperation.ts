@@ -82,10 +82,11 @@ export function runTensorOperation(
 function untilTried(
   parts: DeviceParts,
   operation: TensorOperation,
-  { trial }: PreparedPlan,
+  tried: PreparedPlan,
   recorded: RecordedOperation,
   buffers: OperationBuffers,
 ): RecordedOperation {
+  const trial = tried.trialOf(true);
   if (trial?.verdict !== "pending") return recorded;
   const again = (batch: Batch): RecordedOperation =>
     orError(parts, trial, undefined, recorded, () => {

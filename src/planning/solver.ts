@@ -220,3 +220,9 @@ export function foldWorkgroups(count: number, capabilities: Capabilities): Workg
   const y = Math.ceil(count / limit);
   return [Math.ceil(count / y), y, 1];
 }
+
+/** The plan as it runs while weights are known to be finite. */
+export const withoutRepairs = (plan: SolverPlan): SolverPlan => ({
+  ...plan,
+  dispatches: plan.dispatches.filter(({ repairs }) => repairs !== true),
+});

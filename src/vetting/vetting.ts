@@ -6,7 +6,7 @@
 import type { KernelFault } from "../backend/kernelFault.js";
 import { DeviceError, textOf } from "../base/errors.js";
 import type { Trial, TrialGround, TriedOperation, Vetting } from "../gpu/pipelines/trial.js";
-import type { SolverPlan } from "../planning/solver.js";
+import { type SolverPlan, withoutRepairs } from "../planning/solver.js";
 import { shortKey, textKeys } from "./keys.js";
 import { type Failure, failureOf, type Outcome, type TrialLimits } from "./outcome.js";
 import { lossOf, tryOut } from "./tryOut.js";
@@ -54,7 +54,9 @@ export class KernelVetting implements Vetting {
   }
 
   refusal(plan: SolverPlan): string | undefined {
-    const fault = this.#verdicts.faults.length > 0 ? this.#faultOf(this.#keysOf(plan)) : undefined;
+    if (this.#verdicts.faults.length === 0) return undefined;
+    // It may have failed without its repairs, which are tried once they are needed.
+    const fault = [plan, withoutRepairs(plan)].map((one) => this.#faultOf(this.#keysOf(one))).find((found) => found);
     return fault && `it is set aside on this device (${fault.reason}): ${fault.message}`;
   }
 

@@ -1,6 +1,7 @@
 /** Engines repair what infinite weights make of padding whenever they cannot know that weights are finite. */
 import { forward, inputGradient, makeProblem } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
+import { brokenEngine, notCompiling } from "../support/brokenEngine.js";
 import { gpuTest } from "../support/gpuTest.js";
 
 const X = [1, 4, 6, 7];
@@ -64,5 +65,47 @@ describe("infinite weights at padding", () => {
       expect([...(await y.data())]).toEqual(sums(values));
     }
     for (const tensor of [source, weights]) tensor.dispose();
+  });
+});
+
+describe("kernels that repair", () => {
+  const isRepair = (code: string): boolean => code.includes("isSpecial(f32(result[place])");
+
+  gpuTest("are neither compiled nor tried while weights are finite", async ({ engine: shared }) => {
+    const repairs: string[] = [];
+    const rewrite = (code: string, label: string): string => {
+      if (isRepair(code)) repairs.push(label);
+      return code;
+    };
+    using broken = await brokenEngine(shared, rewrite);
+    const { engine } = broken;
+    const [source, weights] = [engine.tensor(x, X), engine.tensor(finite, W)];
+    using sequence = await engine.compile(() => engine.conv2d(source, weights, layer));
+    sequence.run();
+    expect([...(await sequence.result.data())]).toEqual(sums(finite));
+    expect([...(await engine.conv2d(source, weights, layer).data())]).toEqual(sums(finite));
+    expect(broken.compiled.length).toBeGreaterThan(0);
+    expect(repairs).toEqual([]);
+    await engine.write(weights, infinite);
+    sequence.run();
+    expect([...(await sequence.result.data())]).toEqual(sums(infinite));
+    expect(repairs.length).toBeGreaterThan(0);
+  });
+
+  gpuTest("and do not compile are set aside once weights are infinite", async ({ engine: shared }) => {
+    using broken = await brokenEngine(shared, (code) => (isRepair(code) ? notCompiling(code) : code));
+    const { engine } = broken;
+    const [source, weights] = [engine.tensor(x, X), engine.tensor(finite, W)];
+    using sequence = await engine.compile(() => engine.conv2d(source, weights, layer));
+    for (const values of [finite, infinite, infinite, finite]) {
+      await engine.write(weights, values);
+      sequence.run();
+      expect([...(await sequence.result.data())]).toEqual(sums(values));
+      const y = engine.conv2d(source, weights, layer);
+      expect([...(await y.data())]).toEqual(sums(values));
+      y.dispose();
+    }
+    // One for each solver that repairs, until the one serves that needs no repair.
+    expect([...new Set(engine.kernelFaults.map(({ reason }) => reason))]).toEqual(["did not compile"]);
   });
 });

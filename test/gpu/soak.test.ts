@@ -66,7 +66,7 @@ gpuTest("bind groups that are no longer kept leave nothing with their buffers", 
   const plan = listed(direct).plan(operation, capabilities, {});
   if (isRefusal(plan)) throw new Error("the direct solver takes everything");
   const pool = new BufferPool(device, 0);
-  const prepared = new PreparedPlan(device, runner.pipelines, pool.allocator, plan);
+  const prepared = new PreparedPlan(device, runner.pipelines, pool.allocator, plan, () => undefined);
   const buffers = Array.from({ length: 18 }, () => pool.acquire(256));
   const known = (): number => buffers.reduce((sum, { onDestroy }) => sum + onDestroy.size, 0);
   const bindAll = (): void => {

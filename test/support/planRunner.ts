@@ -53,7 +53,7 @@ export class PlanRunner {
     operands: readonly (readonly [TensorRole, GpuStorage])[],
     results: readonly TensorRole[],
   ): GpuStorage[] {
-    const prepared = new PreparedPlan(this.#device, this.pipelines, this.#pool.allocator, plan);
+    const prepared = new PreparedPlan(this.#device, this.pipelines, this.#pool.allocator, plan, () => undefined);
     const buffers: OperationBuffers = { unused: this.#unused };
     const scratch: PooledBuffer[] = [];
     for (const [name, bytes] of Object.entries(plan.scratchBytes) as [ScratchName, number][]) {

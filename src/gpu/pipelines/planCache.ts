@@ -4,8 +4,7 @@ import type { Speed } from "../../planning/parts.js";
 import type { Allocator } from "../device/allocation.js";
 import type { DeviceLife } from "../device/deviceLife.js";
 import type { PipelineCache } from "./pipelineCache.js";
-import { PreparedPlan } from "./prepared.js";
-import type { Trial } from "./trial.js";
+import { PreparedPlan, type TryOut } from "./prepared.js";
 
 /** The most plans that are kept. The oldest leaves first. */
 const PLANS_KEPT = 2048;
@@ -30,14 +29,14 @@ export class PlanCache {
    * The plan of that key. `makePlan` makes it where it is new, where one of its kernels or uniforms failed, or where it is long
    * and the device turned out to be of another speed.
    *
-   * @param tryOut begins the trial of a new plan
+   * @param tryOut how the trial of a new plan begins
    * @param label returns the operation's label, where profilers are to show it
    * @throws whatever `makePlan` throws; DeviceError where the device does.
    */
   get(
     key: string,
     makePlan: () => SolverPlan,
-    tryOut: (plan: SolverPlan) => Trial | undefined,
+    tryOut: (plan: SolverPlan) => TryOut,
     label: (() => string) | undefined,
   ): PreparedPlan {
     return this.#life.attempt(() => this.#find(key, makePlan, tryOut, label));
@@ -46,7 +45,7 @@ export class PlanCache {
   #find(
     key: string,
     makePlan: () => SolverPlan,
-    tryOut: (plan: SolverPlan) => Trial | undefined,
+    tryOut: (plan: SolverPlan) => TryOut,
     label: (() => string) | undefined,
   ): PreparedPlan {
     const known = this.#plans.get(key);
@@ -54,8 +53,7 @@ export class PlanCache {
     known?.forget();
     // A plan that failed is not disposed of: its packing may be recorded and not yet submitted.
     const plan = makePlan();
-    const prepared = new PreparedPlan(this.#device, this.#pipelines, this.#allocator, plan, label?.());
-    prepared.trial = tryOut(plan);
+    const prepared = new PreparedPlan(this.#device, this.#pipelines, this.#allocator, plan, tryOut(plan), label?.());
     if (this.#plans.size >= PLANS_KEPT) this.#forgetOldest();
     this.#plans.set(key, prepared);
     return prepared;

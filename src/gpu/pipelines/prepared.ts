@@ -41,6 +41,9 @@ function fill(mapped: GPUBuffer, bytes: Uint8Array): void {
   }
 }
 
+/** Begins the trial of a plan's kernels, of those of repairs only where these are used; undefined where all have passed. */
+export type TryOut = (repairs: boolean) => Trial | undefined;
+
 interface KeptBindGroup {
   readonly bindGroup: GPUBindGroup;
   /** Takes it out of the kept ones, and its buffers' reference to it. */
@@ -188,14 +191,23 @@ export class PreparedPlan {
   readonly scratchOncePacked: Scratch;
   /** Where it runs in pieces, whose plans are prepared by themselves: nothing else of it is. */
   readonly pieces: SolverPlan["pieces"];
-  /** What its kernels must pass before their results are used; undefined where they have. */
-  trial: Trial | undefined;
   readonly #dispatches: readonly PreparedDispatch[];
   readonly #packing: readonly PreparedDispatch[];
   readonly #oncePacked: readonly PreparedDispatch[];
   readonly #slowness: number;
+  readonly #tryOut: TryOut;
+  /** By whether they are of repairs, too. */
+  readonly #trials = new Map<boolean, Trial | undefined>();
 
-  constructor(device: GPUDevice, cache: PipelineCache, allocator: Allocator, given: SolverPlan, label?: string) {
+  constructor(
+    device: GPUDevice,
+    cache: PipelineCache,
+    allocator: Allocator,
+    given: SolverPlan,
+    tryOut: TryOut,
+    label?: string,
+  ) {
+    this.#tryOut = tryOut;
     const plan = given.pieces ? { ...given, dispatches: [] } : given;
     this.pieces = given.pieces;
     const packing = packingOf(plan);
@@ -222,7 +234,18 @@ export class PreparedPlan {
   /** Whether a kernel failed to compile or gave wrong results, or there was no room for uniforms: it must be planned anew. */
   get failed(): boolean {
     const failed = this.#dispatches.some(({ started, uniforms }) => started?.error ?? uniforms.error);
-    return failed || this.trial?.verdict === "failed";
+    return failed || [...this.#trials.values()].some((trial) => trial?.verdict === "failed");
+  }
+
+  /**
+   * What its kernels must pass before their results are used, begun when it is first asked for; undefined where they have.
+   *
+   * @param repairs whether those of repairs are used, too
+   */
+  trialOf(repairs: boolean): Trial | undefined {
+    const withThem = repairs && this.#dispatches.some((step) => step.repairs);
+    if (!this.#trials.has(withThem)) this.#trials.set(withThem, this.#tryOut(withThem));
+    return this.#trials.get(withThem);
   }
 
   /** Whether its parts are as long as they should be on a device of that speed. */

@@ -18,8 +18,8 @@ export interface RecordedOperation {
   readonly all?: readonly RecordedDispatch[];
   /** The form that it packs, where it does nothing else. It then runs again only after what it reads changed. */
   readonly packs?: PackedForm | undefined;
-  /** In a sequence: what to dispatch in runs for which these weights may be infinite. `dispatches` leaves repairs out. */
-  readonly repaired?: { readonly weights: GpuStorage; readonly dispatches: readonly RecordedDispatch[] };
+  /** In a sequence: what differs in runs for which these weights may be infinite. `dispatches` leaves repairs out. */
+  readonly repaired?: { readonly weights: GpuStorage; readonly operation: () => Repaired };
   /** The name of its debug group, where profilers are to show one. */
   readonly label?: string | undefined;
   /** Copies between buffers, before its dispatches and after them: those of pieces (inPieces.ts). */
@@ -32,6 +32,9 @@ export interface RecordedOperation {
   /** The operation by other kernels, for a batch, where the trial failed. Absent where it packs weights. */
   readonly again?: (batch: Batch) => RecordedOperation;
 }
+
+/** An operation with its repairs, and the trial of all of its kernels. */
+export type Repaired = Pick<RecordedOperation, "dispatches" | "trial" | "again">;
 
 type EncodeCopies = (encoder: GPUCommandEncoder) => void;
 

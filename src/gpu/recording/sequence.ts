@@ -70,8 +70,8 @@ export class GpuSequence implements Sequence {
   #replay(operation: RecordedOperation): void {
     if (operation.packs && this.#recorder.open.isForQueue && isCurrent(operation.packs)) return;
     const { repaired } = operation;
-    const unsafe = repaired && !isKnownFinite(repaired.weights) ? repaired : undefined;
-    this.#recorder.record(unsafe ? { ...operation, dispatches: unsafe.dispatches } : operation);
+    const isUnsafe = repaired && !isKnownFinite(repaired.weights);
+    this.#recorder.record(isUnsafe ? { ...operation, ...repaired.operation() } : operation);
     for (const storage of operation.writes) storage.version++;
   }
 
