@@ -202,15 +202,21 @@ fn main(
     }
   }
 
-  for (var j = 0u; j < N_PER_THREAD; j++) { // @unroll
+  // Not unrolled, so that kernels compile sooner: each turn stores the first of a row, and moves the others on.
+  for (var j = 0u; j < min(N_PER_THREAD, geometry.n); j++) {
     let n = firstN + j * THREADS;
     if (isResult(n, offset)) {
       let base = resultPlace(n, 0u, offset);
       for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
         if (firstM + m < geometry.resultChannels) {
           let channel = group * geometry.resultChannels + firstM + m;
-          storeResult(sums[m * N_PER_THREAD + j], channel, base + channel * geometry.resultStrides.y, firstResult);
+          storeResult(sums[m * N_PER_THREAD], channel, base + channel * geometry.resultStrides.y, firstResult);
         }
+      }
+    }
+    for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+      for (var i = 1u; i < N_PER_THREAD; i++) { // @unroll
+        sums[m * N_PER_THREAD + i - 1u] = sums[m * N_PER_THREAD + i];
       }
     }
   }

@@ -256,17 +256,21 @@ fn main(
         }
       }
     } @else {
-      for (var i = 0u; i < 4u; i++) { // @unroll
+      // Not unrolled, so that kernels compile sooner: each turn stores the first of four, and moves the others on.
+      for (var i = 0u; i < min(4u, geometry.phasePositions); i++) {
         if (isResult(vector, i, offset)) {
           let base = resultPlace(vector, i, 0u, offset);
           for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
             if (firstM + m < geometry.resultChannels) {
               let channel = group * geometry.resultChannels + firstM + m;
               storeResult(
-                sums[m * VECTORS_PER_THREAD + v][i], channel, base + channel * geometry.resultStrides.y, firstResult
+                sums[m * VECTORS_PER_THREAD + v].x, channel, base + channel * geometry.resultStrides.y, firstResult
               );
             }
           }
+        }
+        for (var m = 0u; m < M_PER_THREAD; m++) { // @unroll
+          sums[m * VECTORS_PER_THREAD + v] = sums[m * VECTORS_PER_THREAD + v].yzwx;
         }
       }
     }

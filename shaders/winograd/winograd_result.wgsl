@@ -63,11 +63,14 @@ fn main(
         storeResult(sum, channel, (base + h * geometry.resultWidth + place.left) / 4u, 0u);
       }
     } @else {
-      for (var x = 0u; x < TILE; x++) { // @unroll
+      // Not unrolled, so that kernels compile sooner: each turn stores the first, and moves the others on.
+      var row = vec4<f32>(results[0], results[1], results[2], results[3]);
+      for (var x = 0u; x < min(TILE, geometry.resultWidth); x++) {
         let w = place.left + x * geometry.dilation.y;
         if ((h < geometry.resultHeight) & (w < geometry.resultWidth)) {
-          storeResult(results[x], channel, base + (h * geometry.resultWidth + w) * geometry.resultStrides.z, 0u);
+          storeResult(row.x, channel, base + (h * geometry.resultWidth + w) * geometry.resultStrides.z, 0u);
         }
+        row = row.yzwx;
       }
     }
   }

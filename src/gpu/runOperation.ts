@@ -87,14 +87,21 @@ export function packWeights(
   });
 }
 
-/** @param taken gets what was acquired, even where a later buffer fails */
+/**
+ * It is free again after the operation, so buffers of earlier ones serve however large they are: the largest first, for which there are
+ * the fewest.
+ *
+ * @param taken gets what was acquired, even where a later buffer fails
+ */
 export function acquireScratch(
-  { memory }: DeviceParts,
+  { memory, capabilities }: DeviceParts,
   scratch: Scratch,
   buffers: OperationBuffers,
   taken: PooledBuffer[],
 ): void {
-  for (const [name, bytes] of entriesOf(scratch)) taken.push((buffers[name] = memory.acquire(bytes, "device")));
+  const most = capabilities.limits.maxStorageBufferBindingSize;
+  const sorted = entriesOf(scratch).sort(([, one], [, other]) => other - one);
+  for (const [name, bytes] of sorted) taken.push((buffers[name] = memory.acquire(bytes, "device", most)));
 }
 
 /** @param taken gets what was allocated, even where a later one fails */

@@ -156,7 +156,7 @@ const SOFTWARE: DevicePolicy = {
   name: "software",
   device: DEVICES.software,
   threadRegisters: Infinity,
-  winogradScratchBytes: 2 ** 26,
+  winogradScratchBytes: 2 ** 24,
   busyThreads: DEVICES.software.fillThreads,
   busyGradientWorkgroups: 16,
   busyResultWorkgroups: 4,

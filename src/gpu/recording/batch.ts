@@ -98,9 +98,14 @@ export class Batch {
     else this.spare.set(pooled.bytes, [pooled]);
   }
 
-  /** A kept buffer of that size; undefined where there is none. */
-  takeSpare(bytes: number): PooledBuffer | undefined {
-    const pooled = this.spare.get(bytes)?.pop();
+  /** A kept buffer of that size, or else the smallest of those up to `most` that holds it; undefined where there is none. */
+  takeSpare(bytes: number, most = bytes): PooledBuffer | undefined {
+    let size = bytes;
+    if (!this.spare.get(bytes)?.length && most > bytes) {
+      const larger = [...this.spare].filter(([other, { length }]) => length > 0 && other > bytes && other <= most);
+      size = Math.min(...larger.map(([other]) => other));
+    }
+    const pooled = this.spare.get(size)?.pop();
     if (pooled) this.releasedBytes -= pooled.bytes;
     return pooled;
   }

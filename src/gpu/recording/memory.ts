@@ -45,10 +45,11 @@ export class DeviceMemory {
     return makeStorage(this.acquire(bytesOfValues(product(shape), dtype), writer), dtype, shape);
   }
 
-  acquire(bytes: number, writer: Writer): PooledBuffer {
+  /** @param most bytes that the buffer may have, where a larger one of the batch is free; those of its class when absent */
+  acquire(bytes: number, writer: Writer, most?: number): PooledBuffer {
     const { poison } = this.#options;
     // The host poisons at once, so it must not get memory that recorded work still uses.
-    const spare = writer === "device" && !poison ? this.#takeSpare(this.#pool.classBytes(bytes)) : undefined;
+    const spare = writer === "device" && !poison ? this.#takeSpare(this.#pool.classBytes(bytes), most) : undefined;
     const pooled = spare ?? this.#pool.acquire(bytes);
     if (writer === "device") {
       const { batch } = this.#open;
@@ -60,8 +61,8 @@ export class DeviceMemory {
   }
 
   /** A buffer that the open batch is done with, or one that is queued before it. */
-  #takeSpare(classBytes: number): PooledBuffer | undefined {
-    const own = this.#open.batch.takeSpare(classBytes);
+  #takeSpare(classBytes: number, most?: number): PooledBuffer | undefined {
+    const own = this.#open.batch.takeSpare(classBytes, most);
     if (own) return own;
     if (!this.#open.isForQueue || this.#encoders.any) return undefined;
     for (const batch of this.#queue.queued) {

@@ -1,6 +1,7 @@
 /** Operations of a graph that run in one pass: a sum and an activation with the convolution, or what else, before it. */
-import { type Graph, type GraphNode, type PlainActivation, valuesOf } from "../../io/graph.js";
+import { type Graph, type GraphNode, type PlainActivation, type ResizeNode, valuesOf } from "../../io/graph.js";
 import type { Layout } from "../../problem/layout.js";
+import { enlargerOf } from "./enlarge.js";
 import { readersOf } from "./readers.js";
 
 /** An operation, and what is fused into it. */
@@ -9,6 +10,8 @@ export interface FusedStep {
   /** Added to its result, before the activation; where it has another shape than that, in a pass of its own. */
   readonly residual?: { readonly value: string; readonly layout: Layout };
   readonly activation?: PlainActivation;
+  /** What enlarges its x first, in the same pass where it can (enlarge.ts). */
+  readonly enlarger?: ResizeNode | undefined;
   /** The value that it computes with all of that. */
   readonly output: string;
   /** Values that nothing reads afterwards, but for the graph's own inputs and outputs. */
@@ -24,7 +27,7 @@ export function fuseSteps(graph: Graph): FusedStep[] {
   /** The step of a value that one operation alone reads, with which it can be one. */
   const stepBefore = (value: string): Fusing | undefined => (readers.get(value) === 1 ? steps.get(value) : undefined);
   for (const node of graph.nodes) {
-    const fused = withSum(node, stepBefore) ?? withActivation(node, stepBefore);
+    const fused = withSum(node, stepBefore) ?? withActivation(node, stepBefore) ?? withEnlarger(node, stepBefore);
     if (fused) steps.delete(fused.before);
     const own = ownActivation(node);
     // What was taken out comes back at the end.
@@ -73,6 +76,19 @@ function withActivation(node: GraphNode, stepBefore: StepBefore): Fused | undefi
   return { before, step: { ...step, activation, output } };
 }
 
+/** Of a convolution: what enlarges the map that it alone reads. */
+function withEnlarger(node: GraphNode, stepBefore: StepBefore): Fused | undefined {
+  if (node.op !== "convolution") return undefined;
+  const enlarger = enlargerOf(node, stepBefore(node.x)?.node);
+  const own = ownActivation(node);
+  return (
+    enlarger && {
+      before: node.x,
+      step: { node, enlarger, ...(own !== undefined && { activation: own }), output: node.output },
+    }
+  );
+}
+
 const appliesActivation = (node: GraphNode): boolean =>
   node.op === "convolution" ||
   node.op === "linear" ||
@@ -81,8 +97,12 @@ const appliesActivation = (node: GraphNode): boolean =>
   (node.op === "arithmetic" && node.how === "add");
 
 /** All that a step reads. */
-export const readBy = ({ node, residual }: Pick<FusedStep, "node" | "residual">): readonly string[] => [
-  ...valuesOf(node),
+export const readBy = ({
+  node,
+  enlarger,
+  residual,
+}: Pick<FusedStep, "node" | "enlarger" | "residual">): readonly string[] => [
+  ...valuesOf(enlarger ?? node),
   ...(residual ? [residual.value] : []),
 ];
 

@@ -29,6 +29,7 @@ import { interpolate } from "../operations/resizing/interpolate.js";
 import { pad } from "../operations/resizing/pad.js";
 import { softmax } from "../operations/softmax/index.js";
 import { convolutionOptions, spatialPads } from "./byShape.js";
+import { enlargedCall } from "./enlarge.js";
 import type { FusedStep } from "./fuse.js";
 import { takePart } from "./takePart.js";
 
@@ -42,17 +43,14 @@ export interface StepContext {
 }
 
 /** A new tensor. */
-export function runStep({ node, residual, activation = "none" }: FusedStep, context: StepContext): Tensor {
+export function runStep(step: FusedStep, context: StepContext): Tensor {
+  const { node, residual, enlarger, activation = "none" } = step;
   const { value, weight } = context;
+  if (node.op === "convolution" && enlarger) return runEnlarged(node, enlarger, step, context);
   switch (node.op) {
     case "convolution":
     case "linear":
-      return runProduct(
-        node,
-        residual && { tensor: value(residual.value), layout: residual.layout },
-        activation,
-        context,
-      );
+      return runProduct(node, readResidual(residual, context), activation, context);
     case "activation": {
       const { activation: own, layout, axes } = node;
       requireAxes(value(node.x), axes);
@@ -199,6 +197,35 @@ const same = (x: Tensor): Tensor => reshape(x, x.shape);
 interface Residual {
   readonly tensor: Tensor;
   readonly layout: "channels-first" | "channels-last";
+}
+
+const readResidual = (residual: FusedStep["residual"], { value }: StepContext): Residual | undefined =>
+  residual && { tensor: value(residual.value), layout: residual.layout };
+
+/** A convolution of a map that is enlarged first: in one pass where it can be. */
+function runEnlarged(node: ConvolutionNode, enlarger: ResizeNode, step: FusedStep, context: StepContext): Tensor {
+  const { residual, activation = "none" } = step;
+  const x = context.value(enlarger.x);
+  const call = context.training ? undefined : enlargedCall(node, enlarger, x, context.weight(node.weight));
+  if (!call) {
+    const large = runPlain(enlarger, context.value);
+    const value = (name: string): Tensor => (name === node.x ? large : context.value(name));
+    try {
+      return runStep({ ...step, enlarger: undefined }, { ...context, value });
+    } finally {
+      large.dispose();
+    }
+  }
+  const { weight, options } = call;
+  const given: ConvolutionNode = { ...node, x: enlarger.x, transposed: true, options };
+  try {
+    return runProduct(given, readResidual(residual, context), activation, {
+      ...context,
+      weight: (name) => (name === node.weight ? weight : context.weight(name)),
+    });
+  } finally {
+    weight.dispose();
+  }
 }
 
 /** The sum is part of the pass where it has the shape of the result; else it follows, and the activation with it. */
