@@ -56,7 +56,8 @@ export interface DevicePolicy {
   readonly gemmFewestChannels: number;
   /**
    * Bytes of Winograd's scratch memory that hold some tiles at a time, with their filters: what stays in the last cache, where that
-   * holds 32 MiB; elsewhere twice that, since kernels then start half as often. Software devices gain nothing from a cache. [33]
+   * holds 32 MiB; elsewhere twice that, since kernels then start half as often. Software devices gain nothing from a cache, and start
+   * kernels at little cost: they save memory. [33, 50]
    */
   readonly winogradScratchBytes: number;
   /** Input and output channels of a group below which Winograd's transforms cost more than its products save. [3] */

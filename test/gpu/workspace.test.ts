@@ -63,6 +63,27 @@ describe("operations of a batch", () => {
     expect(shared12).toBeLessThan(kept12 - (LAYERS - 4) * 4 * CHANNELS * 144);
   });
 
+  gpuTest("put workspace into what earlier ones are done with, however large", async ({ engine: shared }) => {
+    const device = deviceOf(shared);
+    const peakOf = async (sizes: readonly number[]): Promise<number> => {
+      using engine = await createEngine({ device });
+      using w = engine.tensor(smallIntegers(new Random(6), CHANNELS * CHANNELS * 9), [CHANNELS, CHANNELS, 3, 3]);
+      for (const size of sizes) {
+        using x = engine.tensor(smallIntegers(new Random(5), CHANNELS * size), [1, CHANNELS, 1, size]);
+        engine.conv2d(x, w, { padding: 1, solver: { name: "winograd", config: { tile: 2 } } }).dispose();
+      }
+      await engine.finish();
+      const { liveBytes, pooledBytes } = engine.memory();
+      return liveBytes + pooledBytes;
+    };
+    // Winograd's transforms are by far the largest of it: sixteen values of each tile and channel, before and after the product.
+    const sizes = [4096, 3000, 2200, 1600];
+    const [largest, all] = [await peakOf(sizes.slice(0, 1)), await peakOf(sizes)];
+    const workspace = (size: number): number => 2 * 16 * 4 * CHANNELS * (size / 2);
+    expect(largest).toBeGreaterThan(workspace(sizes[0]));
+    expect(all - largest).toBeLessThan(workspace(sizes[2]));
+  });
+
   gpuTest("leave alone what the host writes at once", async ({ engine: shared }) => {
     using engine = await createEngine({ device: deviceOf(shared) });
     using w = engine.tensor([3], [1, 1, 1, 1]);
