@@ -1,5 +1,5 @@
 /** Convolutions of enlarged maps: one transposed convolution of the maps themselves. */
-import type { Engine, Tensor } from "webgpu-conv";
+import type { DType, Engine, Tensor } from "webgpu-conv";
 import { disposeModule, explainNetwork, type LoadedModel, loadModel, mean, parametersOf, Tape } from "webgpu-conv/nn";
 import { readOnnx } from "webgpu-conv/io";
 import { forward, makeProblem, type Rank } from "webgpu-conv/reference";
@@ -158,8 +158,8 @@ function expectNear(actual: ArrayLike<number>, expected: Float64Array): void {
   for (const [i, value] of expected.entries()) expect(Math.abs(actual[i] - value)).toBeLessThan(1e-5);
 }
 
-const operationsOf = (model: LoadedModel, shape: readonly number[]): string[] =>
-  explainNetwork(model, shape).layers.flatMap(({ operations }) => operations.map(({ name }) => name));
+const operationsOf = (model: LoadedModel, shape: readonly number[], dtype: DType = "float32"): string[] =>
+  explainNetwork(model, shape, { dtype }).layers.flatMap(({ operations }) => operations.map(({ name }) => name));
 
 describe("a convolution of an enlarged map", () => {
   for (const given of CASES) {
@@ -232,7 +232,7 @@ describe("a convolution of an enlarged map", () => {
     expect([...(await gradientIn(false))]).toEqual([...(await gradientIn(true))]);
     disposeModule(model);
     const half = loadModel(engine, await readOnnx(onnxFile(modelOf(plain))), { dtype: "float16" });
-    expect(operationsOf(half, plain.shape).length).toBe(2);
+    expect(operationsOf(half, plain.shape, "float16").length).toBe(2);
     disposeModule(half);
   });
 });
