@@ -129,6 +129,13 @@ export class Tiling {
     return bytes;
   }
 
+  /** Positions of the source that tiles of these extents are computed from, in all. */
+  workOf(sizes: readonly number[]): number {
+    const parts = sizes.map((size, axis) => this.parts(axis, size));
+    // Along an axis crops are as long as one another.
+    return product(parts.map((list) => list.length * lengthOf(list[0].crop)));
+  }
+
   /** One part each of those that are alike but for their place. */
   #unlike(axis: number, parts: readonly NetworkPart[]): readonly NetworkPart[] {
     const [{ extents }] = this.whole.values;

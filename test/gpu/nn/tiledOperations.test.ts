@@ -274,8 +274,39 @@ describe("a call", () => {
   });
 });
 
-test("the least tile is found where no other is small enough", () => {
-  const costOf = ([edge]: readonly number[]): number => 100 * edge + 30;
-  const tiling = { extents: [1000], units: [1], costOf };
-  expect(chooseTile(tiling, 130, undefined)).toEqual({ sizes: [1], bytes: 130 });
+describe("the tile that is chosen", () => {
+  test("is the least where no other is small enough", () => {
+    const costOf = ([edge]: readonly number[]): number => 100 * edge + 30;
+    const tiling = { extents: [1000], units: [1], costOf, workOf: () => 1 };
+    expect(chooseTile(tiling, 130, undefined)).toEqual({ sizes: [1], bytes: 130 });
+  });
+
+  /** Of a volume or a picture with so much around a tile, a byte for each position that it is computed from. */
+  function withHalo(extents: readonly number[], halo: number) {
+    let calls = 0;
+    const lengths = (sizes: readonly number[]): readonly number[] =>
+      sizes.map((size, axis) => Math.min(extents[axis], size + 2 * halo));
+    const costOf = (sizes: readonly number[]): number => (calls++, product(lengths(sizes)));
+    const workOf = (sizes: readonly number[]): number =>
+      costOf(sizes) * product(sizes.map((size, axis) => Math.ceil(extents[axis] / size)));
+    return { tiling: { extents, units: extents.map(() => 1), costOf, workOf }, calls: () => calls };
+  }
+
+  test.each([
+    // What lies around a cube of 200 is nearly the volume: 27 of them would be computed from 11 times its positions.
+    [[256, 256, 256], 46, 9e6, "256,256,37", 3.6],
+    [[40, 44, 130], 46, 185_000, "40,44,13", 8.1],
+    [[256, 300, 60], 46, 2.5e6, "256,60,60", 3],
+    // What lies around squares is little.
+    [[4000, 6000], 10, 1e6, "800,858", 1.05],
+    [[100_000], 46, 1000, "878", 1.11],
+  ])("of %j with %d around it in %d bytes is %s, computed from at most %d times the whole", (...given) => {
+    const [extents, halo, maxBytes, expected, most] = given;
+    const { tiling, calls } = withHalo(extents, halo);
+    const { sizes, bytes } = chooseTile(tiling, maxBytes, undefined);
+    expect(sizes.join()).toBe(expected);
+    expect(bytes).toBeLessThanOrEqual(maxBytes);
+    expect(tiling.workOf(sizes) / product(extents)).toBeLessThanOrEqual(most);
+    expect(calls()).toBeLessThan(100);
+  });
 });
