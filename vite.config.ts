@@ -21,6 +21,7 @@ const NETWORK_FILES = {
   joining: ["imported/runners/joining"],
   resizing: ["imported/runners/resizing"],
   pooling: ["imported/runners/pooling"],
+  means: ["imported/runners/means"],
   norms: ["imported/runners/norms"],
   rearranging: ["imported/runners/rearranging"],
   simplify: ["imported/simplify"],

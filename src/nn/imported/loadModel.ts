@@ -6,6 +6,7 @@ import { type LoadedModel, type LoadModelOptions, makeModel } from "./model.js";
 import type { AllRunners } from "./runners/runner.js";
 import { RUNNERS as ARITHMETIC } from "./runners/arithmetic.js";
 import { RUNNERS as JOINING } from "./runners/joining.js";
+import { RUNNERS as MEANS } from "./runners/means.js";
 import { RUNNERS as NORMS } from "./runners/norms.js";
 import { RUNNERS as POOLING } from "./runners/pooling.js";
 import { RUNNERS as REARRANGING } from "./runners/rearranging.js";
@@ -24,7 +25,15 @@ import { simplify } from "./simplify.js";
  * @returns a module whose tensors are the caller's to dispose of, by `disposeModule`
  */
 export function loadModel(engine: Engine, graph: Graph, options: LoadModelOptions = {}): LoadedModel {
-  const runners: AllRunners = { ...ARITHMETIC, ...JOINING, ...NORMS, ...POOLING, ...REARRANGING, ...RESIZING };
+  const runners: AllRunners = {
+    ...ARITHMETIC,
+    ...JOINING,
+    ...MEANS,
+    ...NORMS,
+    ...POOLING,
+    ...REARRANGING,
+    ...RESIZING,
+  };
   return makeModel(engine, graph, options, {
     runners,
     simplify,

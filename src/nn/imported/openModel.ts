@@ -9,6 +9,7 @@ import { type AllRunners, isUsual, type Runners } from "./runners/runner.js";
 /** Files of runners. */
 const FILES = {
   arithmetic: () => import("./runners/arithmetic.js"),
+  means: () => import("./runners/means.js"),
   joining: () => import("./runners/joining.js"),
   norms: () => import("./runners/norms.js"),
   pooling: () => import("./runners/pooling.js"),
@@ -23,6 +24,7 @@ const FILE_OF: Readonly<Record<keyof AllRunners, keyof typeof FILES>> = {
   instanceNorm: "norms",
   pool: "pooling",
   globalPool: "pooling",
+  mean: "means",
   interpolate: "resizing",
   pad: "rearranging",
   pixelShuffle: "rearranging",

@@ -51,6 +51,23 @@ describe("openModel", () => {
     disposeModule(loaded);
   });
 
+  gpuTest("gives the bits of loadModel: means over axes", async ({ bare: engine }) => {
+    for (const axes of [[1], [2, 3], [3]]) {
+      const graph = await readOnnx(onnxFile(only("ReduceMean", { axes })));
+      const [opened, loaded] = [await openModel(engine, graph), loadModel(engine, graph)];
+      using x = engine.tensor(
+        Float32Array.from({ length: 1200 }, (_, i) => (i % 37) - 18),
+        [2, 6, 10, 10],
+      );
+      using actual = opened.forward(x);
+      using expected = loaded.forward(x);
+      expect(actual.shape).toEqual([2, 6, 10, 10].map((extent, axis) => (axes.includes(axis) ? 1 : extent)));
+      expect(await actual.data()).toEqual(await expected.data());
+      disposeModule(opened);
+      disposeModule(loaded);
+    }
+  });
+
   gpuTest("reads networks of ONNX, too, and takes the options of loadModel", async ({ bare: engine }) => {
     const graph = await readOnnx(onnxFile(only("Slice", {}, [integers(1), integers(3), integers(1)])));
     const model = await openModel(engine, graph, { dtype: "float16" });

@@ -3,7 +3,7 @@ import { avgPool1d, avgPool2d, avgPool3d } from "../../operations/pooling/averag
 import { globalAveragePool, globalMaxPool } from "../../operations/pooling/globalPool.js";
 import { maxPool1d, maxPool2d, maxPool3d } from "../../operations/pooling/maxPool.js";
 import { flatten } from "../../operations/reshape.js";
-import { requireAxes, type Runners } from "./runner.js";
+import type { Runners } from "./runner.js";
 
 export const RUNNERS = {
   pool({ x, how, rank, dilation, countIncludePad = false, options }, { value }) {
@@ -13,7 +13,6 @@ export const RUNNERS = {
     return pool(value(x), { ...options, ...(dilation !== undefined && { dilation }) });
   },
   globalPool(node, { value }) {
-    requireAxes(value(node.x), node.axes);
     const y = (node.how === "max" ? globalMaxPool : globalAveragePool)(value(node.x), { layout: node.layout });
     if (!node.flat) return y;
     const flat = flatten(y);
