@@ -20,6 +20,7 @@ const NETWORK_FILES = {
   arithmetic: ["imported/runners/arithmetic"],
   joining: ["imported/runners/joining"],
   resizing: ["imported/runners/resizing"],
+  resizingAxes: ["imported/runners/resizingAxes"],
   pooling: ["imported/runners/pooling"],
   means: ["imported/runners/means"],
   norms: ["imported/runners/norms"],

@@ -166,6 +166,11 @@ export interface ResizeNode extends NodeBase {
     readonly rounding?: "floor" | "ceil" | "prefer-floor" | "prefer-ceil";
     readonly layout: Layout;
   };
+}
+
+/** Likewise, channels-first, by what follows from the extents of x. */
+export interface ResizeAxesNode extends Omit<ResizeNode, "op"> {
+  readonly op: "interpolateAxes";
   /** Those that `size` or `scaleFactor` are of; all of positions when absent. Negative ones count from the end. */
   readonly axes?: readonly number[];
   /** Of `size`: whether x keeps its ratio of extents, and none is larger than that, or none smaller. */
@@ -254,6 +259,7 @@ export type GraphNode =
   | GlobalPoolNode
   | MeanNode
   | ResizeNode
+  | ResizeAxesNode
   | PadNode
   | PixelShuffleNode
   | SliceNode

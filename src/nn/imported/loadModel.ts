@@ -11,6 +11,7 @@ import { RUNNERS as NORMS } from "./runners/norms.js";
 import { RUNNERS as POOLING } from "./runners/pooling.js";
 import { RUNNERS as REARRANGING } from "./runners/rearranging.js";
 import { RUNNERS as RESIZING } from "./runners/resizing.js";
+import { RUNNERS as RESIZING_AXES } from "./runners/resizingAxes.js";
 import { simplify } from "./simplify.js";
 
 /**
@@ -33,6 +34,7 @@ export function loadModel(engine: Engine, graph: Graph, options: LoadModelOption
     ...POOLING,
     ...REARRANGING,
     ...RESIZING,
+    ...RESIZING_AXES,
   };
   return makeModel(engine, graph, options, {
     runners,

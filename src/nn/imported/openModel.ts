@@ -15,6 +15,7 @@ const FILES = {
   pooling: () => import("./runners/pooling.js"),
   rearranging: () => import("./runners/rearranging.js"),
   resizing: () => import("./runners/resizing.js"),
+  resizingAxes: () => import("./runners/resizingAxes.js"),
 };
 
 const FILE_OF: Readonly<Record<keyof AllRunners, keyof typeof FILES>> = {
@@ -26,6 +27,7 @@ const FILE_OF: Readonly<Record<keyof AllRunners, keyof typeof FILES>> = {
   globalPool: "pooling",
   mean: "means",
   interpolate: "resizing",
+  interpolateAxes: "resizingAxes",
   pad: "rearranging",
   pixelShuffle: "rearranging",
   slice: "rearranging",
@@ -36,7 +38,7 @@ const FILE_OF: Readonly<Record<keyof AllRunners, keyof typeof FILES>> = {
 
 /**
  * As `loadModel`, for pages: of the code that runs operations it loads what the graph has. A page that makes pictures larger transfers a
- * tenth less.
+ * twelfth less.
  *
  * ```ts
  * const model = await openModel(engine, await readLayersModel(json, (path) => file(path)));

@@ -7,7 +7,7 @@ import { describe, expect } from "vitest";
 import { gpuTest } from "../../support/gpuTest.js";
 import { KerasModel, randomVolume, shardsOf, textBytes } from "../../support/io/kerasModel.js";
 import { upload } from "../../support/io/loadKeras.js";
-import { integers, only } from "../../support/io/loadOnnx.js";
+import { floats, integers, only } from "../../support/io/loadOnnx.js";
 import { onnxFile } from "../../support/io/onnxFile.js";
 import { wrong } from "../../support/wrong.js";
 
@@ -47,6 +47,22 @@ describe("openModel", () => {
     const [result] = Object.values(await pass.run({ in: Float32Array.from(volume.values) }));
     expect(await result.data()).toEqual(await expected.data());
     pass.dispose();
+    disposeModule(opened);
+    disposeModule(loaded);
+  });
+
+  gpuTest("gives the bits of loadModel: resizing of named axes", async ({ bare: engine }) => {
+    const scales = { shape: [1], data: [2] };
+    const graph = await readOnnx(onnxFile(only("Resize", { mode: "linear", axes: [3] }, [floats(), scales], 18)));
+    const [opened, loaded] = [await openModel(engine, graph), loadModel(engine, graph)];
+    using x = engine.tensor(
+      Float32Array.from({ length: 35 }, (_, i) => i * i),
+      [1, 1, 5, 7],
+    );
+    using actual = opened.forward(x);
+    using expected = loaded.forward(x);
+    expect(actual.shape).toEqual([1, 1, 5, 14]);
+    expect(await actual.data()).toEqual(await expected.data());
     disposeModule(opened);
     disposeModule(loaded);
   });

@@ -1,5 +1,6 @@
 /** ONNX's pooling, resizing and padding. */
 import { show } from "../../../base/errors.js";
+import type { ResizeNode } from "../../graph.js";
 import { LAYOUT, type Operator, padsOf, pairsOf, rankOf } from "./operator.js";
 
 const POOL = ["auto_pad", "ceil_mode", "kernel_shape", "pads", "strides", "dilations"];
@@ -101,15 +102,12 @@ const resize: Operator = {
       throw node.error(`has scales ${show([...given])} in version 10; expected all below 1, or none`);
     const usual = !isOld ? "round_prefer_floor" : isFewer ? "ceil" : "floor";
     const rounding = node.oneOf("nearest_mode", usual, ROUNDINGS);
-    return [
-      {
-        op: "interpolate",
-        x: node.value(0),
-        options: isLinear ? { ...common, mode: "linear" } : { ...common, mode: "nearest", rounding },
-        ...(axes && { axes }),
-        ...(keepsAspect !== undefined && sizes?.length && { keepsAspect }),
-      },
-    ];
+    const options: ResizeNode["options"] = isLinear
+      ? { ...common, mode: "linear" }
+      : { ...common, mode: "nearest", rounding };
+    const aspect = keepsAspect !== undefined && sizes?.length ? { keepsAspect } : undefined;
+    if (!axes && !aspect) return [{ op: "interpolate", x: node.value(0), options }];
+    return [{ op: "interpolateAxes", x: node.value(0), options, ...(axes && { axes }), ...aspect }];
   },
 };
 
