@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
-import { inFewFiles, library, namespaceFile } from "./build/library.js";
+import { inFilesOf, inFewFiles, library, namespaceFile } from "./build/library.js";
 import { folderByFolder } from "./build/moduleOrder.js";
 import { pureModules } from "./build/pureModules.js";
 import { wgsl } from "./build/wgslPlugin.js";
@@ -12,6 +12,23 @@ import { firefox } from "./test/support/firefox/provider.js";
 
 const root = import.meta.dirname;
 
+/** What `openModel` loads by need, each with what it loads, but for what those before it have. */
+const NETWORK_FILES = {
+  activationFormulas: ["../problem/activationFormulas"],
+  stored: ["../io/safeTensor", "../io/graph", "../io/transposedPads"],
+  network: ["imported/model", "core/elements", "core/volumes", "core/axes", "core/operands", "operations/reshape"],
+  arithmetic: ["imported/runners/arithmetic"],
+  joining: ["imported/runners/joining"],
+  resizing: ["imported/runners/resizing"],
+  resizingAxes: ["imported/runners/resizingAxes"],
+  pooling: ["imported/runners/pooling"],
+  means: ["imported/runners/means"],
+  norms: ["imported/runners/norms"],
+  rearranging: ["imported/runners/rearranging"],
+  simplify: ["imported/simplify"],
+  compileForward: ["recorded/compileForward"],
+};
+
 /** Third-party test vectors, read in place; tests that need them say so where the folder is absent. */
 const corpora = resolve(root, process.env.CONV_CORPORA ?? "../shared/corpora");
 
@@ -20,6 +37,7 @@ const alias = {
   "webgpu-conv/forward": resolve(root, "src/forward.ts"),
   "webgpu-conv/io": resolve(root, "src/io/index.ts"),
   "webgpu-conv/nn/node": resolve(root, "src/nn/data/node.ts"),
+  "webgpu-conv/nn/page": resolve(root, "src/nn/imported/page.ts"),
   "webgpu-conv/nn": resolve(root, "src/nn/index.ts"),
   "webgpu-conv/reference": resolve(root, "src/reference/index.ts"),
   "webgpu-conv": resolve(root, "src/index.ts"),
@@ -201,12 +219,16 @@ export default defineConfig({
       nn: "src/nn/index.ts",
       layers: "src/nn/modules/index.ts",
       nnNode: "src/nn/data/node.ts",
+      nnPage: "src/nn/imported/page.ts",
       reference: "src/reference/index.ts",
     },
-    inFewFiles(resolve(root, "src/index.ts"), "engine", {
-      data: [resolve(root, "src/nn/data/loader.ts")],
-      problem: [resolve(root, "src/reference/index.ts"), resolve(root, "src/io/index.ts")],
-    }),
+    [
+      ...inFewFiles(resolve(root, "src/index.ts"), "engine", {
+        data: [resolve(root, "src/nn/data/loader.ts")],
+        problem: [resolve(root, "src/reference/index.ts"), resolve(root, "src/io/index.ts")],
+      }),
+      ...inFilesOf(resolve(root, "src/nn"), NETWORK_FILES),
+    ],
   ),
   test: {
     projects: projects(),

@@ -1,4 +1,5 @@
 /** How the library is built: modules for pages and for Node, not minified, which a page's bundler does. */
+import { resolve } from "node:path";
 import type { BuildOptions, Plugin, Rolldown } from "vite";
 import { KERNEL_FILES } from "./kernelFiles.js";
 
@@ -26,6 +27,9 @@ export function library(
     rolldownOptions: { external: [/^node:/, "webgpu"], output, checks: { bundlerTimings: false } },
   };
 }
+
+/** Of the groups of files that entries load at once: below those of kernels, above those of what is late. */
+const FEW_FILES_PRIORITY = 50;
 
 /** The modules that others load at once, these among them. */
 function loadedBy(roots: readonly string[], modules: Rolldown.ChunkingContext): Set<string> {
@@ -55,7 +59,29 @@ export function inFewFiles(
       loaded ??= loadedBy(roots, modules);
       return own.has(id) && loaded.has(id) ? file : undefined;
     };
-    return { name: fileOf, priority: files.length - i };
+    return { name: fileOf, priority: FEW_FILES_PRIORITY + files.length - i };
+  });
+}
+
+/**
+ * Puts what is loaded late into files of its own: a bundler that meets it in a file with others could load no less than that file.
+ *
+ * @param files modules, as paths from a folder, by the names of files. A file has what these load, too, but for what is in those before it
+ */
+export function inFilesOf(
+  folder: string,
+  files: Readonly<Record<string, readonly string[]>>,
+): readonly Rolldown.CodeSplittingGroup[] {
+  return Object.entries(files).map(([file, paths], i, { length }) => {
+    let loaded: ReadonlySet<string> | undefined;
+    const fileOf: Rolldown.CodeSplittingNameFunction = (id, modules) => {
+      loaded ??= loadedBy(
+        paths.map((path) => resolve(folder, `${path}.ts`)),
+        modules,
+      );
+      return loaded.has(id) ? file : undefined;
+    };
+    return { name: fileOf, priority: length - i };
   });
 }
 

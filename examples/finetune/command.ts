@@ -93,9 +93,9 @@ async function fineTuneByCommand(options: Arguments, makeEngine: () => Promise<E
   return isSame && hasRisen ? EXIT.fine : EXIT.wrongResult;
 }
 
-/** Two patches of each held-out photograph, off its middle: their places among all. */
+/** One patch of each held-out photograph, off its middle: their places among all. */
 const shownOf = (groups: readonly (readonly Pair[])[]): number[] =>
-  groups.flatMap(({ length }, i) => [SPREAD + 1, length - SPREAD - 2].map((patch) => i * length + patch));
+  groups.map(({ length }, i) => (i + 1) * length - SPREAD - 2);
 
 /** Trains with a bar that shows how far it is. */
 async function train(

@@ -68,7 +68,8 @@ export async function readPhotographs(folder?: string): Promise<Photograph[]> {
   return await Promise.all(names.map((name) => readPhotograph(pathOf(name), name.slice(PHOTOGRAPH.length))));
 }
 
-async function readPhotograph(path: string, name: string): Promise<Photograph> {
+/** Reads a .png file, or else a JPEG file, whose decoder is installed with the photographs. */
+export async function readPhotograph(path: string, name: string): Promise<Photograph> {
   if (path.toLowerCase().endsWith(".png")) {
     const { width, height, planes } = await readPicture(path);
     const pixels = width * height;

@@ -5,21 +5,24 @@
 import { ConvError } from "webgpu-conv";
 import { createEngine } from "webgpu-conv/node";
 import { disposeModule, explainNetwork, FileError } from "webgpu-conv/nn";
-import { PictureError, readPicture } from "../filters/pictureFile.js";
+import { PictureError, writePicture } from "../filters/pictureFile.js";
+import { MaterialError } from "../finetune/materialError.js";
 import { startProgress } from "../benchmark/progress.js";
 import { parseArguments } from "./arguments.js";
 import { loadNetwork } from "./network.js";
+import { besideBicubic, middleOf, readPhoto } from "./photo.js";
 import { writePng } from "./pngWriter.js";
 import { upscale } from "./upscale.js";
 
 const [COULD_NOT_RUN, CANCELLED] = [2, 130];
 const MIB = 2 ** 20;
 
-const { photo, out, scale, mib } = parseArguments(process.argv.slice(2));
+const { photo, out, scale, mib, middle, picture: besidePath } = parseArguments(process.argv.slice(2));
 const cancel = new AbortController();
 process.once("SIGINT", () => cancel.abort());
 try {
-  const picture = await readPicture(photo);
+  const whole = await readPhoto(photo);
+  const picture = middle === undefined ? whole : middleOf(whole, middle);
   const [width, height] = [scale * picture.width, scale * picture.height];
   console.log(`picture  ${photo}, ${String(picture.width)} x ${String(picture.height)}`);
   using engine = await createEngine();
@@ -32,12 +35,16 @@ try {
   let progress: ReturnType<typeof startProgress> | undefined;
   try {
     const start = performance.now();
+    const shown: Uint8Array[] = [];
     const { tiles, tile, bytes } = await writePng(out, width, height, (png) =>
       upscale(network, picture, {
         scale,
         maxBytes: mib * MIB,
         signal: cancel.signal,
-        writeRows: (rows) => png.writeRows(rows),
+        writeRows(rows) {
+          if (besidePath !== undefined) shown.push(rows);
+          return png.writeRows(rows);
+        },
         onProgress: ({ done, total }) => {
           progress ??= startProgress(total);
           progress.update(done, "");
@@ -52,6 +59,10 @@ try {
       `time     ${seconds.toFixed(1)} s, compiling included: ${((width * height) / seconds / 1e6).toFixed(2)} megapixels a second`,
     );
     console.log(`wrote    ${out}, ${String(width)} x ${String(height)}`);
+    if (besidePath !== undefined) {
+      await writePicture(besidePath, besideBicubic(picture, Buffer.concat(shown), scale));
+      console.log(`wrote    ${besidePath}: bicubic interpolation, and the network beside it`);
+    }
   } finally {
     disposeModule(network);
   }
@@ -60,7 +71,7 @@ try {
   console.error(cancel.signal.aborted ? "cancelled" : `${error.name}: ${error.message}`);
   // A file's error has a code.
   const isKnown =
-    error instanceof ConvError || error instanceof PictureError || error instanceof FileError || "code" in error;
+    [ConvError, PictureError, MaterialError, FileError].some((kind) => error instanceof kind) || "code" in error;
   if (!cancel.signal.aborted && !isKnown) throw error;
   process.exitCode = cancel.signal.aborted ? CANCELLED : COULD_NOT_RUN;
 }

@@ -143,8 +143,15 @@ export interface GlobalPoolNode extends NodeBase {
   readonly layout: Layout;
   /** Whether the result is `[N, C]`. */
   readonly flat: boolean;
-  /** How many axes x must have, where the file names those of positions. */
-  readonly axes?: number;
+}
+
+/** Over axes; negative ones count from the end. */
+export interface MeanNode extends NodeBase {
+  readonly op: "mean";
+  readonly x: Value;
+  /** All when absent. */
+  readonly axes?: readonly number[];
+  readonly keepDims: boolean;
 }
 
 export interface ResizeNode extends NodeBase {
@@ -159,6 +166,15 @@ export interface ResizeNode extends NodeBase {
     readonly rounding?: "floor" | "ceil" | "prefer-floor" | "prefer-ceil";
     readonly layout: Layout;
   };
+}
+
+/** Likewise, channels-first, by what follows from the extents of x. */
+export interface ResizeAxesNode extends Omit<ResizeNode, "op"> {
+  readonly op: "interpolateAxes";
+  /** Those that `size` or `scaleFactor` are of; all of positions when absent. Negative ones count from the end. */
+  readonly axes?: readonly number[];
+  /** Of `size`: whether x keeps its ratio of extents, and none is larger than that, or none smaller. */
+  readonly keepsAspect?: "not-larger" | "not-smaller";
 }
 
 /** Where it is negative it crops. */
@@ -220,12 +236,16 @@ export interface SoftmaxNode extends NodeBase {
   readonly isFlattened?: boolean;
 }
 
-/** Row-major, in another shape: of a sample. */
+/** Row-major, in another shape. */
 export interface ReshapeNode extends NodeBase {
   readonly op: "reshape";
   readonly x: Value;
-  /** One of them may be -1. */
+  /** Of a sample. One of them may be -1; where it is 0, as x has it at that place. */
   readonly shape: readonly number[];
+  /** In the place of it: one axis of all before that one, and one of all from there on. Negative ones count from the end. */
+  readonly flatFrom?: number;
+  /** In the place of both: with axes of one element in front, as many axes as that, or more. */
+  readonly leastAxes?: number;
 }
 
 export type GraphNode =
@@ -237,7 +257,9 @@ export type GraphNode =
   | ConcatNode
   | PoolNode
   | GlobalPoolNode
+  | MeanNode
   | ResizeNode
+  | ResizeAxesNode
   | PadNode
   | PixelShuffleNode
   | SliceNode

@@ -167,7 +167,8 @@ export {
 } from "./modules/state.js";
 
 // Networks from files.
-export { type LoadedModel, loadModel, type LoadModelOptions } from "./imported/loadModel.js";
+export { loadModel } from "./imported/loadModel.js";
+export type { LoadedModel, LoadModelOptions } from "./imported/model.js";
 
 // Forward passes for inputs of one size, recorded once.
 export { compileForward, ForwardPass, type ForwardPassOptions, type ForwardResult } from "./recorded/compileForward.js";

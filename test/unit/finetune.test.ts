@@ -206,22 +206,20 @@ describe("the command", () => {
     for (const row of rows) expect(row[4]).toBe(bicubic);
     expect(tableOf("held out  ")).toEqual([[NaN, bicubic, heldOut, last[3]]]);
 
-    // Two patches of 32 x 32, four ways, 4 pixels apart. The last is the photograph itself; the others are not.
+    // A patch of 32 x 32, four ways, 4 pixels apart. The last is the photograph itself; the others are not.
     const shown = decode(readFileSync(picture));
-    expect([shown.width, shown.height]).toEqual([140, 68]);
+    expect([shown.width, shown.height]).toEqual([140, 32]);
     const [whole] = (await readPhotographs(given[3])).slice(-1).map(pairOf);
     const patches = spreadPatches(whole, 8, 4);
-    const patchAt = (column: number, row: number): number[] =>
+    const patchAt = (column: number): number[] =>
       Array.from({ length: 32 }, (_, y) => {
-        const start = ((36 * row + y) * 140 + 36 * column) * CHANNELS;
+        const start = (y * 140 + 36 * column) * CHANNELS;
         return [...shown.data.slice(start, start + 32 * CHANNELS)];
       }).flat();
-    for (const [row, patch] of [5, 10].entries()) {
-      const expected = [...patches[patch].large.values];
-      expect(patchAt(3, row)).toEqual(expected);
-      expect(patchAt(0, row)).toEqual([...enlargeBicubic([patches[patch]])]);
-      for (const column of [1, 2]) expect(patchAt(column, row)).not.toEqual(patchAt(3 - column, row));
-    }
+    const patch = patches[10];
+    expect(patchAt(3)).toEqual([...patch.large.values]);
+    expect(patchAt(0)).toEqual([...enlargeBicubic([patch])]);
+    for (const column of [1, 2]) expect(patchAt(column)).not.toEqual(patchAt(3 - column));
 
     // What the file has are other values than the model's, under its names.
     using engine = await createEngine();

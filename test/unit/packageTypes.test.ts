@@ -19,9 +19,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const ANYWHERE = `
 import { createEngine, outputSize, type ConvOptions, type Engine, type Explanation, type Tensor } from "webgpu-conv";
 import { createEngine as createForwardEngine, type ForwardEngine } from "webgpu-conv/forward";
-import { floatValues, readSafetensors } from "webgpu-conv/io";
+import { floatValues, type Graph, readSafetensors } from "webgpu-conv/io";
 import { DataLoader, type Dataset, Random } from "webgpu-conv/nn";
 import { folderDataset } from "webgpu-conv/nn/node";
+import { type LoadedModel, openModel } from "webgpu-conv/nn/page";
 import { createEngine as createInNode, type NodeEngineOptions } from "webgpu-conv/node";
 import { compare, type ConvProblem, errorBound, forward, makeProblem } from "webgpu-conv/reference";
 
@@ -51,6 +52,7 @@ export async function declared(): Promise<Float32Array> {
   using sequence = await engine.compile(() => engine.activate(x, "relu"));
   return await sequence.result.data();
 }
+export const opened = async (engine: Engine, graph: Graph): Promise<LoadedModel> => await openModel(engine, graph);
 export async function forwardOnly(): Promise<Float32Array> {
   using engine: ForwardEngine = await createForwardEngine({ powerPreference: "low-power" });
   const y = engine.scope((local) => local.conv2d(local.tensor([1], [1, 1, 1, 1]), local.tensor([1], [1, 1, 1, 1])));

@@ -57,6 +57,65 @@ const TRAINING = `
 `;
 const MOST_TRAINING_BYTES = 135_500;
 
+/**
+ * Makes a picture four times larger by a network with the layers of `@upscalerjs/esrgan-slim`, as examples/upscale does: three sums of two
+ * ones each. Every filter is the mean of what it reads, so that ones stay ones away from the border.
+ */
+const UPSCALING = `
+  import { createEngine } from "webgpu-conv";
+  import { readLayersModel } from "webgpu-conv/io";
+  import { openModel } from "webgpu-conv/nn/page";
+  const layers = [
+    { class_name: "InputLayer", config: { name: "x", batch_input_shape: [null, null, null, 3] }, inbound_nodes: [] },
+  ];
+  const weights = [];
+  const bytes = [];
+  const layer = (class_name, config, ...inputs) => {
+    const name = class_name + layers.length;
+    layers.push({ class_name, name, config: { name, ...config }, inbound_nodes: [inputs.map((one) => [one, 0, 0, {}])] });
+    return name;
+  };
+  const conv = (x, taps, channels, filters) => {
+    const name = layer("Conv2D", { filters, kernel_size: [taps, taps], padding: "same", strides: [1, 1] }, x);
+    const fanIn = taps * taps * channels;
+    weights.push({ name: name + "/kernel", shape: [taps, taps, channels, filters], dtype: "float32" });
+    weights.push({ name: name + "/bias", shape: [filters], dtype: "float32" });
+    bytes.push(new Float32Array(fanIn * filters).fill(1 / fanIn), new Float32Array(filters));
+    return name;
+  };
+  const relu = (x) => layer("Activation", { activation: "relu" }, x);
+  layers[0].name = "x";
+  const first = conv("x", 3, 3, 64);
+  const entry = conv(first, 3, 64, 64);
+  const block = (x) => {
+    const grown = layer("Concatenate", { axis: 3 }, x, relu(conv(x, 3, 64, 4)));
+    return layer("Add", {}, conv(grown, 1, 68, 64), x);
+  };
+  const one = block(entry);
+  const two = block(one);
+  const fused = conv(conv(layer("Concatenate", { axis: 3 }, one, two), 1, 128, 64), 3, 64, 64);
+  const dense = layer("Add", {}, fused, first);
+  const narrow = conv(relu(conv(relu(conv(dense, 5, 64, 64)), 3, 64, 32)), 3, 32, 48);
+  const large = layer("UpSampling2D", { size: [4, 4], interpolation: "nearest" }, narrow);
+  const result = conv(large, 3, 48, 3);
+  const json = new TextEncoder().encode(JSON.stringify({
+    modelTopology: {
+      model_config: {
+        class_name: "Functional",
+        config: { layers, input_layers: [["x", 0, 0]], output_layers: [[result, 0, 0]] },
+      },
+    },
+    weightsManifest: [{ paths: ["weights.bin"], weights }],
+  }));
+  const engine = await createEngine();
+  const network = await openModel(engine, await readLayersModel(json, async () => await new Blob(bytes).arrayBuffer()));
+  const y = network.forward(engine.tensor(new Float32Array(64 * 64 * 3).fill(1), [1, 64, 64, 3]));
+  const values = await y.data();
+  document.title = y.shape.join() + ": " + values[(128 * 256 + 128) * 3].toFixed(3);
+`;
+/** All that a first visit loads, the texts of the kernels that it runs among it: 16 kB. By `loadModel`, which has all operations, 12 kB more. */
+const MOST_UPSCALING_BYTES = 130_750;
+
 /** Pages without an engine, and workers. */
 const WITHOUT_ENGINE = {
   "a file of weights": {
@@ -184,6 +243,17 @@ describe("a page", () => {
     expect(bytes).toBeLessThanOrEqual(MOST_TRAINING_BYTES);
   });
 
+  test("that makes pictures larger by a layers model", async () => {
+    const { title, scripts } = await open(await bundle("upscaling", UPSCALING));
+    const bytes = scripts.reduce((sum, [, size]) => sum + size, 0);
+    console.info(`upscaling: ${String(bytes)} bytes transferred`, Object.fromEntries(scripts));
+    expect(title).toBe("1,256,256,3: 4.000");
+    expect(bytes).toBeLessThanOrEqual(MOST_UPSCALING_BYTES);
+    const names = scripts.map(([file]) => file).join();
+    expect(names).toMatch(/joining-.*resizing-/);
+    expect(names).not.toMatch(/norms-|pooling-|rearranging-|simplify-|compileForward-/);
+  });
+
   test.each(Object.entries(WITHOUT_ENGINE))("with %s alone", async (name, { script, title, mostBytes }) => {
     const page = await open(await bundle(name.replaceAll(" ", ""), script));
     const bytes = page.scripts.reduce((sum, [, size]) => sum + size, 0);
@@ -214,6 +284,21 @@ describe("where the text of a kernel", () => {
       document.title = [error instanceof DeviceError, error.message.split(":")[0], ...(await y.data()).slice(0, 1)].join(", ");`,
     );
     expect((await open(failing)).title).toBe("true, kernel rolling_window did not load, 12");
+  });
+
+  test("is late as what runs a network's operations may be: what opens the network fails, and the engine goes on", async () => {
+    server.fail(/resizing-/);
+    const path = await bundle(
+      "noResizing",
+      UPSCALING.replace("const network = await openModel(", "const error = await openModel(")
+        .replace(".arrayBuffer()));", ".arrayBuffer())).catch((reason) => reason);")
+        .replace(
+          /const y = [^]*$/,
+          'document.title = error.constructor.name + engine.memory().liveTensors + error.message.split(":")[0];',
+        ),
+    );
+    const { title } = await open(path);
+    expect(title).toMatch(/0what runs the network did not load$/);
   });
 
   test("does not come, what needs it fails, and nothing else", async () => {

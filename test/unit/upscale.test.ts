@@ -10,6 +10,7 @@ import { disposeModule, layers, Random, setTraining } from "webgpu-conv/nn";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readPicture } from "../../examples/filters/pictureFile.js";
 import { loadNetwork, SAMPLES } from "../../examples/upscale/network.js";
+import { besideBicubic, middleOf } from "../../examples/upscale/photo.js";
 import { PngWriter, writePng } from "../../examples/upscale/pngWriter.js";
 import { upscale } from "../../examples/upscale/upscale.js";
 
@@ -22,6 +23,45 @@ afterEach(async () => {
 });
 
 const noise = (count: number): Uint8Array => Uint8Array.from({ length: count }, (_, i) => (i * i * 31 + i * 7) % 251);
+
+describe("the middle of a picture", () => {
+  /** Each value tells where it is. */
+  const picture = {
+    width: 5,
+    height: 4,
+    planes: Float32Array.from({ length: 60 }, (_, i) => i / 255),
+  };
+
+  test("is a square, whose extent is within the picture", () => {
+    const { width, height, planes } = middleOf(picture, 2);
+    expect([width, height]).toEqual([2, 2]);
+    const corner = [6, 7, 11, 12];
+    const expected = [0, 20, 40].flatMap((plane) => corner.map((i) => plane + i));
+    expect(Array.from(planes, (value) => Math.round(value * 255))).toEqual(expected);
+    expect(middleOf(picture, 4).width).toBe(4);
+    expect(() => middleOf(picture, 5)).toThrow("the picture has 5 x 4 pixels; expected --middle within them");
+  });
+
+  test("stands enlarged by bicubic interpolation beside what the network made", () => {
+    const flat = {
+      width: 3,
+      height: 3,
+      planes: Float32Array.from({ length: 27 }, (_, i) => (50 * Math.floor(i / 9)) / 255),
+    };
+    const larger = new Uint8Array(12 * 12 * 3).fill(7);
+    const { width, height, data } = besideBicubic(flat, larger, 4);
+    expect([width, height]).toEqual([28, 12]);
+    const at = (x: number, y: number): number[] => [...data.subarray(3 * (y * 28 + x), 3 * (y * 28 + x) + 3)];
+    for (const y of [0, 6, 11]) {
+      for (const x of [0, 5, 11])
+        expect([at(x, y), at(x + 16, y)]).toEqual([
+          [0, 50, 100],
+          [7, 7, 7],
+        ]);
+      expect(at(13, y)).toEqual([255, 255, 255]);
+    }
+  });
+});
 
 describe("a PNG written row by row", () => {
   test("is what a decoder reads", async () => {

@@ -10,6 +10,7 @@ import { type Constant, type OnnxModel, type OnnxNode, readModel } from "./model
 import { NodeReader } from "./node.js";
 import { OPERATORS } from "./operators/index.js";
 import type { Operator } from "./operators/operator.js";
+import { joinTransposes } from "./transposes.js";
 
 /** ONNX's own operators have no domain, or this one. */
 const OWN_DOMAINS = ["", "ai.onnx"];
@@ -70,7 +71,7 @@ function makeGraph(model: OnnxModel, file: string): Graph {
     file,
     inputs: model.inputs.map(({ name, shape }) => ({ name, shape })),
     outputs: model.outputs,
-    nodes,
+    nodes: joinTransposes(nodes, model.outputs),
     weights,
   };
 }

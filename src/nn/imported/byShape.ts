@@ -23,16 +23,19 @@ export function convolutionOptions(
   };
 }
 
-/** Pairs of all positions' axes, from those that the file names. */
-export function spatialPads({ padding, axes }: PadNode, shape: readonly number[]): PadNode["padding"] {
-  if (!axes) return padding;
-  const pairs = shape.map((): readonly [number, number] => [0, 0]);
+/** Pairs of all axes, from those of positions, or those that the file names. */
+export function allPads({ padding, axes, layout }: PadNode, shape: readonly number[]): PadNode["padding"] {
+  const none: readonly [number, number] = [0, 0];
+  // Their own axes are as many as x has, or the operation says so.
+  if (!axes) return [none, none, ...padding];
+  require(shape.length > 1, () => `x has shape ${show([...shape])}; expected two axes at least`);
+  const pairs = shape.map(() => none);
   for (const [i, axis] of axes.entries()) {
     const at = axis < 0 ? axis + shape.length : axis;
-    require(at >= 2 && at < shape.length, () => {
-      return `x has shape ${show([...shape])} and axis ${String(axis)} is padded; expected axes of positions, from 2 on`;
+    require(at >= 0 && at < shape.length && layout === "channels-first", () => {
+      return `x has shape ${show([...shape])} and axis ${String(axis)} is padded; expected one of its axes`;
     });
     pairs[at] = padding[i];
   }
-  return pairs.slice(2);
+  return pairs;
 }

@@ -10,7 +10,7 @@ export interface FusedStep {
   /** Added to its result, before the activation; where it has another shape than that, in a pass of its own. */
   readonly residual?: { readonly value: string; readonly layout: Layout };
   readonly activation?: PlainActivation;
-  /** What enlarges its x first, in the same pass where it can (enlarge.ts). */
+  /** What enlarges its x first, in the same pass where it can (runners/enlarged.ts). */
   readonly enlarger?: ResizeNode | undefined;
   /** The value that it computes with all of that. */
   readonly output: string;

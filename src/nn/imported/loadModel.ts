@@ -1,53 +1,18 @@
 /** Networks from files, as modules. */
 import type { Engine } from "../../api/engine.js";
-import { require, show } from "../../base/errors.js";
-import { listOf, type NumberList } from "../../base/list.js";
-import { optionKeys, requireOptions } from "../../base/optionKeys.js";
-import { type Graph, type GraphInput, weightsOf } from "../../io/graph.js";
-import { floatValues } from "../../io/safeTensor.js";
-import { type DType, readDType } from "../../problem/dtype.js";
-import type { Tensor } from "../../tensor/tensor.js";
-import { coreOf, showShape } from "../core/operation.js";
-import { defineModule, type Module } from "../modules/module.js";
-import { compileForward, type ForwardPass } from "../recorded/compileForward.js";
-import type { InputShapes } from "../recorded/inputs.js";
-import { foldNorms } from "./fold.js";
-import { foldInputs } from "./foldInputs.js";
-import { type FusedStep, fuseSteps, readBy } from "./fuse.js";
-import { namePatterns } from "./patterns.js";
-import { runStep, valueOf } from "./runStep.js";
-
-export interface LoadModelOptions {
-  /** Of the weights, and of what the model takes: "float32" when absent. */
-  readonly dtype?: DType;
-  /**
-   * Whether batch norms, and constants that are multiplied and added, become part of the layers before them: quicker, and no longer there
-   * to be trained. True when absent.
-   */
-  readonly foldNorms?: boolean;
-}
-const OPTIONS = optionKeys<LoadModelOptions>({ dtype: 1, foldNorms: 1 }, { string: "dtype", boolean: "foldNorms" });
-
-/** A network from a file. Its layers have the file's names: `children.conv1`, and `parametersOf(model)["conv1.weight"]`. */
-export interface LoadedModel extends Module {
-  /** What it takes. Extents that the file leaves open may be of whatever size the layers take. */
-  readonly inputs: readonly GraphInput[];
-  /** Names of its results. */
-  readonly outputs: readonly string[];
-  /**
-   * All results, by name, from all inputs; `forward` is for networks with one of each.
-   *
-   * @returns new tensors, the caller's
-   */
-  run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
-  /**
-   * Records all of it for inputs of one size, as `compileForward` does, and waits until its kernels are compiled.
-   *
-   * @param shapes by name, or that of the only input: `[1, 3, 224, 224]`
-   * @returns a pass that is run with values by name; its results by name are its own to dispose of
-   */
-  compile(shapes: NumberList | InputShapes<string>): Promise<ForwardPass<string, Record<string, Tensor>>>;
-}
+import type { Graph } from "../../io/graph.js";
+import { compileForward } from "../recorded/compileForward.js";
+import { type LoadedModel, type LoadModelOptions, makeModel } from "./model.js";
+import type { AllRunners } from "./runners/runner.js";
+import { RUNNERS as ARITHMETIC } from "./runners/arithmetic.js";
+import { RUNNERS as JOINING } from "./runners/joining.js";
+import { RUNNERS as MEANS } from "./runners/means.js";
+import { RUNNERS as NORMS } from "./runners/norms.js";
+import { RUNNERS as POOLING } from "./runners/pooling.js";
+import { RUNNERS as REARRANGING } from "./runners/rearranging.js";
+import { RUNNERS as RESIZING } from "./runners/resizing.js";
+import { RUNNERS as RESIZING_AXES } from "./runners/resizingAxes.js";
+import { simplify } from "./simplify.js";
 
 /**
  * Makes a network of a graph that a file has: `readLayersModel` of `webgpu-conv/io` reads one. Operations that can be one pass are. It
@@ -61,130 +26,19 @@ export interface LoadedModel extends Module {
  * @returns a module whose tensors are the caller's to dispose of, by `disposeModule`
  */
 export function loadModel(engine: Engine, graph: Graph, options: LoadModelOptions = {}): LoadedModel {
-  coreOf(engine);
-  requireOptions(options, OPTIONS);
-  const dtype = readDType(options.dtype);
-  const { foldNorms: folds = true } = options;
-  require(typeof folds === "boolean", () => `foldNorms is ${show(folds)}; expected true or false`);
-  const named = namePatterns(graph);
-  const planned = folds ? foldInputs(foldNorms(named)) : named;
-  const steps = fuseSteps(planned);
-  const weights = new Map<string, Tensor>();
-  const weight = (name: string): Tensor => {
-    const known = weights.get(name);
-    if (known) return known;
-    const stored = planned.weights.get(name);
-    require(stored !== undefined, () => `${graph.file} has no weight ${show(name)}`);
-    const tensor = engine.tensor(floatValues(stored), stored.shape, { dtype, keep: true });
-    weights.set(name, tensor);
-    return tensor;
+  const runners: AllRunners = {
+    ...ARITHMETIC,
+    ...JOINING,
+    ...MEANS,
+    ...NORMS,
+    ...POOLING,
+    ...REARRANGING,
+    ...RESIZING,
+    ...RESIZING_AXES,
   };
-  /** Of the run that is under way. */
-  let values = new Map<string, Tensor>();
-  const children = new Map<string, Module>();
-  try {
-    for (const step of steps)
-      children.set(
-        step.node.output,
-        layerOf(step, engine, weight, () => values),
-      );
-  } catch (error) {
-    for (const tensor of weights.values()) tensor.dispose();
-    throw error;
-  }
-  const { inputs, outputs } = graph;
-
-  const run = (given: Readonly<Record<string, Tensor>>, training: boolean): Record<string, Tensor> => {
-    requireInputs(inputs, given);
-    for (const child of children.values()) child.training = training;
-    const before = values;
-    values = new Map(Object.entries(given));
-    try {
-      for (const step of steps) {
-        const { node, output, last } = step;
-        const [x] = readBy(step);
-        const child = children.get(node.output);
-        if (child) values.set(output, child.forward(valueOf(values, x)));
-        for (const name of last) {
-          values.get(name)?.dispose();
-          values.delete(name);
-        }
-      }
-      return Object.fromEntries(outputs.map((name) => [name, valueOf(values, name)]));
-    } catch (error) {
-      for (const [name, tensor] of values) if (!Object.hasOwn(given, name)) tensor.dispose();
-      throw error;
-    } finally {
-      values = before;
-    }
-  };
-
-  const module = defineModule({
-    kind: graph.file,
-    children: Object.fromEntries(children),
-    forward(x, { training }) {
-      require(inputs.length === 1 && outputs.length === 1, () => {
-        return `${graph.file} has the inputs ${show(inputs.map(({ name }) => name))} and the outputs ${show(outputs)}; expected one of each for forward: run takes and gives them by name`;
-      });
-      return run({ [inputs[0].name]: x }, training)[outputs[0]];
-    },
-  });
-  module.training = false;
-  return Object.assign(module, {
-    inputs,
-    outputs,
-    run: (given: Readonly<Record<string, Tensor>>) => run(given, module.training),
-    compile: async (shapes: NumberList | InputShapes<string>) => {
-      const list = listOf(shapes);
-      require(!list || inputs.length === 1, () => {
-        return `shapes is ${show(shapes)}; expected shapes by name, of ${show(inputs.map(({ name }) => name))}`;
-      });
-      const named = list ? { [inputs[0].name]: shapes as NumberList } : (shapes as InputShapes<string>);
-      return await compileForward<string, Record<string, Tensor>>(engine, {
-        inputs: named,
-        compute: (given) => run(given, module.training),
-        dtype,
-      });
-    },
-  });
-}
-
-function requireInputs(inputs: readonly GraphInput[], given: Readonly<Record<string, Tensor>>): void {
-  const names = inputs.map(({ name }) => name);
-  require(names.every((name) => Object.hasOwn(given, name)) && Object.keys(given).length === names.length, () => {
-    return `inputs has ${show(Object.keys(given))}; expected ${show(names)}`;
-  });
-  for (const { name, shape } of inputs) {
-    const actual = given[name].shape;
-    const fits =
-      shape.length === 0 ||
-      (shape.length === actual.length &&
-        shape.every((extent, axis) => extent === undefined || extent === actual[axis]));
-    require(fits, () => {
-      const expected = shape.map((extent) => (extent === undefined ? "any" : String(extent))).join(", ");
-      return `input ${show(name)} has shape ${showShape(actual)}; expected [${expected}]`;
-    });
-  }
-}
-
-/** A layer as a module, which finds what it reads beside x among the values of the run. */
-function layerOf(
-  step: FusedStep,
-  engine: Engine,
-  weight: (name: string) => Tensor,
-  values: () => ReadonlyMap<string, Tensor>,
-): Module {
-  const { node } = step;
-  const tensors = Object.entries(weightsOf(node)).map(([role, name]) => [role, weight(name)] as const);
-  const isBuffer = ([role]: readonly [string, Tensor]): boolean => role.startsWith("running_");
-  const [first] = readBy(step);
-  return defineModule({
-    kind: node.kind,
-    parameters: Object.fromEntries(tensors.filter((entry) => !isBuffer(entry))),
-    buffers: Object.fromEntries(tensors.filter(isBuffer)),
-    forward(x, { training }) {
-      const value = (name: string): Tensor => (name === first ? x : valueOf(values(), name));
-      return runStep(step, { engine, value, weight, training });
-    },
+  return makeModel(engine, graph, options, {
+    runners,
+    simplify,
+    compileForward: () => Promise.resolve(compileForward),
   });
 }

@@ -39,7 +39,10 @@ interface Ort {
 async function runtimeResults(ort: Ort, { model, x, values, text }: RandomNetwork): Promise<Results> {
   const options = { executionProviders: ["wasm"], graphOptimizationLevel: "disabled", logSeverityLevel: 4 };
   const session = await ort.InferenceSession.create(onnxFile(model), options);
-  const results = await session.run({ x: new ort.Tensor("float32", Float32Array.from(x.data), x.shape) });
+  const input = new ort.Tensor("float32", Float32Array.from(x.data), x.shape);
+  const results = await session.run({ x: input }).catch((cause: unknown) => {
+    throw new Error(`ONNX Runtime did not run ${text}: ${String(cause)}`, { cause });
+  });
   await session.release();
   for (const { name, shape } of values) expect(results[name].dims, text).toEqual(shape);
   return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data]));

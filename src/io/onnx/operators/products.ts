@@ -1,6 +1,7 @@
 /** ONNX's convolutions and matrix products. */
 import { show } from "../../../base/errors.js";
 import type { Rank } from "../../../problem/problem.js";
+import { BEFORE, type NodeParts } from "../../chain.js";
 import type { ConvolutionNode } from "../../graph.js";
 import { halvesOf } from "../../transposedPads.js";
 import type { NodeReader } from "../node.js";
@@ -93,13 +94,15 @@ const gemm: Operator = {
   attributes: ["alpha", "beta", "transA", "transB"],
   read(node) {
     const [alpha, beta] = [node.float("alpha", 1), node.float("beta", 1)];
-    if (node.integer("transA", 0) !== 0) throw node.error("has transA 1; expected 0");
+    const isTurned = node.integer("transA", 0) !== 0;
     const isTransposed = node.integer("transB", 0) === 0;
+    if (node.constant(1).shape.length !== 2)
+      throw node.error(`has a matrix of shape ${show([...node.constant(1).shape])}; expected two axes`);
     const weight = matrix(node, isTransposed, alpha);
     const outputs = node.constant(1).shape[isTransposed ? 1 : 0];
-    return [
-      { op: "linear", axes: 2, x: node.value(0), weight, ...(node.has(2) && { bias: biasOf(node, outputs, beta) }) },
-    ];
+    const bias = node.has(2) && { bias: biasOf(node, outputs, beta) };
+    const turned: NodeParts[] = isTurned ? [{ op: "permute", x: node.value(0), order: [1, 0] }] : [];
+    return [...turned, { op: "linear", axes: 2, x: isTurned ? BEFORE : node.value(0), weight, ...bias }];
   },
 };
 
@@ -115,16 +118,25 @@ function biasOf(node: NodeReader, outputs: number, factor: number): string {
   });
 }
 
+/** A matrix with axes of one element in front gives as many to the result. */
 const matMul: Operator = {
   attributes: [],
-  read: (node) => [{ op: "linear", x: node.value(0), weight: matrix(node, true) }],
+  read(node) {
+    const product: NodeParts = { op: "linear", x: node.value(0), weight: matrix(node, true) };
+    const leastAxes = node.constant(1).shape.length;
+    return leastAxes === 2 ? [product] : [product, { op: "reshape", x: BEFORE, shape: [-1], leastAxes }];
+  },
 };
 
 /** The second factor as `[out, in]`, which is how the file has it, or the other way round; times a number. */
 function matrix(node: NodeReader, isTransposed: boolean, factor = 1): string {
   return node.weight(1, (constant) => {
-    const { shape, values } = constant;
-    if (shape.length !== 2) throw node.error(`has a matrix of shape ${show([...shape])}; expected two axes`);
+    const { values } = constant;
+    const shape = constant.shape.slice(-2);
+    if (shape.length !== 2 || constant.shape.slice(0, -2).some((extent) => extent !== 1))
+      throw node.error(
+        `has matrices of shape ${show([...constant.shape])}; expected one matrix: two axes, and before them extents of 1`,
+      );
     if (!isTransposed)
       return factor === 1 ? constant : { shape, values: Float32Array.from(values, (one) => factor * one) };
     const [inputs, outputs] = shape;

@@ -18,13 +18,16 @@ const reshape: Operator = {
   attributes: ["allowzero"],
   read(node) {
     const [batch, ...rest] = node.numbers(1) ?? [];
+    const isOfNothing = node.integer("allowzero", 0) !== 0 && rest.includes(0);
     if (
       rest.length === 0 ||
       (batch !== 0 && batch !== -1 && batch !== 1) ||
-      rest.some((extent) => extent < -1 || extent === 0)
+      isOfNothing ||
+      rest.some((extent) => extent < -1) ||
+      rest.filter((extent) => extent === -1).length > 1
     )
       throw node.error(
-        `has shape ${show(node.numbers(1) ?? [])}; expected the batch as 0 or 1, and extents of which one may be -1`,
+        `has shape ${show(node.numbers(1) ?? [])}${isOfNothing ? " and allowzero 1" : ""}; expected the batch as 0 or 1, and extents of which one may be -1, and others 0: as they were`,
       );
     return [{ op: "reshape", x: node.value(0), shape: rest }];
   },
@@ -34,8 +37,7 @@ const flatten: Operator = {
   attributes: ["axis"],
   read(node) {
     const axis = node.integer("axis", 1);
-    if (axis !== 1) throw node.error(`has axis ${String(axis)}; expected 1`);
-    return [{ op: "reshape", x: node.value(0), shape: [-1] }];
+    return [{ op: "reshape", x: node.value(0), shape: [-1], ...(axis !== 1 && { flatFrom: axis }) }];
   },
 };
 

@@ -1,5 +1,6 @@
 /** ONNX's pooling, resizing and padding. */
 import { show } from "../../../base/errors.js";
+import type { ResizeNode } from "../../graph.js";
 import { LAYOUT, type Operator, padsOf, pairsOf, rankOf } from "./operator.js";
 
 const POOL = ["auto_pad", "ceil_mode", "kernel_shape", "pads", "strides", "dilations"];
@@ -37,19 +38,14 @@ const globalPool = (how: "max" | "average"): Operator => ({
   read: (node) => [{ op: "globalPool", how, x: node.value(0), flat: false, ...LAYOUT }],
 });
 
-/** Over all positions, of which there may be one axis to three: axes are an input from version 18 on. */
+/** Axes are an input from version 18 on. Without any it is over all, or does nothing. */
 const reduceMean: Operator = {
   attributes: ["axes", "keepdims", "noop_with_empty_axes"],
   read(node) {
     const axes = node.numbers(1) ?? node.integers("axes") ?? [];
-    const rank = axes.length;
-    const sorted = axes.map((axis) => (axis < 0 ? axis + rank + 2 : axis)).sort((a, b) => a - b);
-    if (rank < 1 || rank > 3 || sorted.some((axis, i) => axis !== i + 2))
-      throw node.error(
-        `has axes ${show([...axes])}; expected those of all positions: [2, 3] are the rows and columns of [N, C, H, W]`,
-      );
-    const flat = node.integer("keepdims", 1) === 0;
-    return [{ op: "globalPool", how: "average", x: node.value(0), flat, axes: rank + 2, ...LAYOUT }];
+    if (axes.length === 0 && node.integer("noop_with_empty_axes", 0) !== 0) return { same: node.value(0) };
+    const keepDims = node.integer("keepdims", 1) !== 0;
+    return [{ op: "mean", x: node.value(0), ...(axes.length > 0 && { axes }), keepDims }];
   },
 };
 
@@ -65,7 +61,7 @@ const ROUNDINGS = {
   floor: "floor",
   ceil: "ceil",
 } as const;
-const LINEAR = ["linear", "bilinear", "trilinear"] as const;
+const ASPECTS = { stretch: undefined, not_larger: "not-larger", not_smaller: "not-smaller" } as const;
 
 const resize: Operator = {
   attributes: [
@@ -81,19 +77,21 @@ const resize: Operator = {
   ],
   read(node) {
     if (node.integer("antialias", 0) !== 0) throw node.error("has antialias 1; expected 0");
-    if (node.attribute("axes")) throw node.error("has axes; expected scales or sizes of all of them");
-    node.oneOf("keep_aspect_ratio_policy", "stretch", { stretch: true });
+    const axes = node.integers("axes");
+    const keepsAspect = node.oneOf("keep_aspect_ratio_policy", "stretch", ASPECTS);
     // Version 10 had scales alone, and neither a choice of coordinates nor of roundings: ONNX's tests of it round down where there are
     // more results, and up where there are fewer.
     const isOld = node.opset < 11;
     const [scales, sizes] = isOld ? [node.numbers(1), undefined] : [node.numbers(2), node.numbers(3)];
     const given = sizes?.length ? sizes : scales;
     if (!given?.length) throw node.error("has neither scales nor sizes; expected one of them, constant");
-    const rank = rankOf(node, given.length - 2);
-    if (!sizes?.length && (given[0] !== 1 || given[1] !== 1))
+    if (axes && axes.length !== given.length)
+      throw node.error(`has axes ${show([...axes])} for ${show([...given])}; expected as many of both`);
+    if (!axes) rankOf(node, given.length - 2);
+    if (!axes && !sizes?.length && (given[0] !== 1 || given[1] !== 1))
       throw node.error(`has scales ${show([...given])}; expected 1 of samples and channels`);
     const isLinear = node.oneOf("mode", "nearest", { nearest: false, linear: true });
-    const spatial = given.slice(2);
+    const spatial = axes ? given : given.slice(2);
     const common = {
       ...(sizes?.length ? { size: spatial } : { scaleFactor: spatial }),
       coordinates: node.oneOf("coordinate_transformation_mode", isOld ? "asymmetric" : "half_pixel", COORDINATES),
@@ -104,13 +102,12 @@ const resize: Operator = {
       throw node.error(`has scales ${show([...given])} in version 10; expected all below 1, or none`);
     const usual = !isOld ? "round_prefer_floor" : isFewer ? "ceil" : "floor";
     const rounding = node.oneOf("nearest_mode", usual, ROUNDINGS);
-    return [
-      {
-        op: "interpolate",
-        x: node.value(0),
-        options: isLinear ? { ...common, mode: LINEAR[rank - 1] } : { ...common, mode: "nearest", rounding },
-      },
-    ];
+    const options: ResizeNode["options"] = isLinear
+      ? { ...common, mode: "linear" }
+      : { ...common, mode: "nearest", rounding };
+    const aspect = keepsAspect !== undefined && sizes?.length ? { keepsAspect } : undefined;
+    if (!axes && !aspect) return [{ op: "interpolate", x: node.value(0), options }];
+    return [{ op: "interpolateAxes", x: node.value(0), options, ...(axes && { axes }), ...aspect }];
   },
 };
 
@@ -133,14 +130,16 @@ const pad: Operator = {
   read(node) {
     const pads = node.numbers(1) ?? node.integers("pads") ?? [];
     const axes = node.numbers(3);
-    const pairs = pairsOf(node, pads, axes ? axes.length : rankOf(node, pads.length / 2 - 2) + 2);
-    if (!axes && pairs.slice(0, 2).some(([begin, end]) => begin !== 0 || end !== 0))
-      throw node.error(`has pads ${show([...pads])}; expected none of samples and channels`);
+    const pairs = pairsOf(node, pads, axes ? axes.length : Math.ceil(pads.length / 2));
+    // Of positions alone, where nothing else is padded: whether x has as many axes is the operation's to say.
+    const isSpatial = pairs.length > 2 && pairs.slice(0, 2).every(([begin, end]) => begin === 0 && end === 0);
     return [
       {
         op: "pad",
         x: node.value(0),
-        ...(axes ? { padding: pairs, axes } : { padding: pairs.slice(2) }),
+        ...(!axes && isSpatial
+          ? { padding: pairs.slice(2) }
+          : { padding: pairs, axes: axes ?? pairs.map((_, i) => i) }),
         paddingMode: node.oneOf("mode", "constant", {
           constant: "zeros",
           reflect: "reflect",

@@ -78,13 +78,15 @@ const split: Generator = (random, x, opset) => {
 };
 
 const pad: Generator = (random, x, opset) => {
-  if (x.shape.length < 3) return undefined;
   const mode = random.pick(["constant", "constant", "edge", "reflect", ...(opset >= 19 ? ["wrap"] : [])]);
   const most = (extent: number): number => (mode === "reflect" || mode === "wrap" ? extent - 1 : 2);
-  const amounts = positions(x).flatMap((extent) => [
-    [random.integer(0, Math.min(most(extent), 2)), random.integer(0, Math.min(most(extent), 2))] as const,
-  ]);
-  const pads = [0, 0, ...amounts.map(([before]) => before), 0, 0, ...amounts.map(([, behind]) => behind)];
+  // Samples and channels less often.
+  const hasOthers = x.shape.length < 3 || random.next() < 0.3;
+  const amounts = x.shape.map((extent, axis) => {
+    const largest = axis < 2 && !hasOthers ? 0 : Math.min(most(extent), 2);
+    return [random.integer(0, largest), random.integer(0, largest)] as const;
+  });
+  const pads = [...amounts.map(([before]) => before), ...amounts.map(([, behind]) => behind)];
   const shape = x.shape.map((extent, axis) => extent + pads[axis] + pads[x.shape.length + axis]);
   const value = random.next() < 0.5 && mode === "constant" ? real(random) : undefined;
   const result = { shape, most: Math.max(x.most, 1), error: x.error };
@@ -95,8 +97,8 @@ const pad: Generator = (random, x, opset) => {
   }
   const values: TensorSpec[] = value === undefined ? [] : [{ shape: [], data: [value] }];
   if (opset >= 18 && random.next() < 0.5) {
-    // Positions alone, the last one first.
-    const axes = positions(x).map((_, i) => x.shape.length - 1 - i);
+    // Positions alone where nothing else is padded, the last one first.
+    const axes = x.shape.map((_, i) => x.shape.length - 1 - i).slice(0, hasOthers ? undefined : -2);
     const sides = integers(...axes.map((axis) => pads[axis]), ...axes.map((axis) => pads[x.shape.length + axis]));
     return { op: "Pad", attributes, constants: [sides, values[0], integers(...axes)], results: [result] };
   }
@@ -124,6 +126,7 @@ const resize: Generator = (random, x, opset) => {
   const factors = constant([rank + 2], (i) => (i < 2 ? 1 : scales[i - 2]));
   // Positions are of a few roundings, and so are weights.
   const error = x.error + rank * 16 * Math.max(...x.shape, ...extents) * UNIT * x.most;
+  const named = opset >= 18 && random.next() < 0.5 ? extents.map((_, i) => 2 + rank - 1 - i) : undefined;
   const results = [{ shape, most: x.most, error: mode === "nearest" ? x.error : error }];
   if (opset < 11) return { op: "Resize", attributes: { mode }, constants: [factors], results };
   const coordinates = random.pick(["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"]);
@@ -137,11 +140,51 @@ const resize: Generator = (random, x, opset) => {
       mode,
       ...(coordinates !== "half_pixel" && { coordinate_transformation_mode: coordinates }),
       ...(mode === "nearest" && { nearest_mode: nearest }),
+      ...(named && { axes: named }),
     },
     constants: hasExtents
-      ? [opset < 13 ? none : undefined, opset < 13 ? none : undefined, integers(...shape)]
-      : [opset < 13 ? none : undefined, factors],
+      ? [
+          opset < 13 ? none : undefined,
+          opset < 13 ? none : undefined,
+          integers(...(named ? named.map((axis) => shape[axis]) : shape)),
+        ]
+      : [opset < 13 ? none : undefined, named ? constant([rank], (i) => scales[named[i] - 2]) : factors],
     results,
+  };
+};
+
+/** By one scale, that of one axis; sizes of the others allow more, or less. */
+const resizeByAspect: Generator = (random, x, opset) => {
+  if (opset < 18 || x.shape.length < 3) return undefined;
+  const rank = x.shape.length - 2;
+  const scale = random.pick(SCALES.filter((each) => each !== 1));
+  const isLargest = random.next() < 0.5;
+  const first = random.integer(0, rank - 1);
+  const exact = positions(x).map((extent) => extent * scale);
+  // What is rounded up is refused.
+  if (exact[first] % 1 !== 0 || exact.some((extent) => Math.round(extent) > Math.floor(extent) || extent < 1))
+    return undefined;
+  const beyond = (extent: number): number => Math.max(1, isLargest ? Math.ceil(extent) + 1 : Math.floor(extent) - 1);
+  const sizes = exact.map((extent, i) => (i === first ? extent : beyond(extent)));
+  // What is at least 1 may be more than the scale makes.
+  if (!isLargest && sizes.some((size, i) => size > exact[i])) return undefined;
+  const extents = exact.map((extent) => Math.floor(extent));
+  if (extents.every((extent, i) => extent === x.shape[2 + i])) return undefined;
+  return {
+    op: "Resize",
+    attributes: {
+      mode: "linear",
+      keep_aspect_ratio_policy: isLargest ? "not_larger" : "not_smaller",
+      axes: list(rank, (axis) => 2 + axis),
+    },
+    constants: [undefined, undefined, integers(...sizes)],
+    results: [
+      {
+        shape: [...x.shape.slice(0, 2), ...extents],
+        most: x.most,
+        error: x.error + rank * 16 * Math.max(...x.shape, ...extents) * UNIT * x.most,
+      },
+    ],
   };
 };
 
@@ -155,22 +198,35 @@ const depthToSpace: Generator = (random, x, opset) => {
 
 const reduceMean: Generator = (random, x, opset) => {
   const rank = x.shape.length;
-  if (rank < 3) return undefined;
-  const axes = list(rank - 2, (i) => named(random, i + 2, rank, opset));
-  const keeps = random.next() < 0.6;
-  const shape = [...x.shape.slice(0, 2), ...(keeps ? list(rank - 2, () => 1) : [])];
-  const error = x.error + (count(positions(x)) + 2) * UNIT * x.most;
-  const attributes = keeps ? {} : { keepdims: 0 };
+  const isOfPositions = rank > 2 && random.next() < 0.4;
+  const over = list(rank, (axis) => axis).filter((axis) => (isOfPositions ? axis > 1 : random.next() < 0.5));
+  // Two axes are left, of which others make something.
+  const keeps = rank - over.length < 2 || random.next() < 0.6;
+  // Without any it is over all.
+  const isOver = (axis: number): boolean => over.length === 0 || over.includes(axis);
+  const shape = x.shape.flatMap((extent, axis) => (!isOver(axis) ? [extent] : keeps || over.length === 0 ? [1] : []));
+  const terms = count(x.shape.filter((_, axis) => isOver(axis)));
+  const axes = over.map((axis) => named(random, axis, rank, opset));
+  const error = x.error + (terms + 2) * UNIT * x.most;
+  const attributes = keeps || over.length === 0 ? {} : { keepdims: 0 };
   const results = [{ shape, most: x.most, error }];
+  if (over.length === 0) return { op: "ReduceMean", attributes, results };
   if (opset < 18) return { op: "ReduceMean", attributes: { ...attributes, axes }, results };
   return { op: "ReduceMean", attributes, constants: [integers(...axes)], results };
 };
 
-const flatten: Generator = (random, x) => ({
-  op: "Flatten",
-  attributes: random.next() < 0.5 ? { axis: 1 } : {},
-  results: moved(x, [x.shape[0], count(x.shape.slice(1))]),
-});
+const flatten: Generator = (random, x, opset) => {
+  const axis = random.next() < 0.6 ? 1 : random.integer(0, x.shape.length);
+  const attributes =
+    axis !== 1 || random.next() < 0.5
+      ? { axis: axis < x.shape.length ? named(random, axis, x.shape.length, opset) : axis }
+      : {};
+  return {
+    op: "Flatten",
+    attributes,
+    results: moved(x, [count(x.shape.slice(0, axis)), count(x.shape.slice(axis))]),
+  };
+};
 
 const reshape: Generator = (random, x) => {
   const [samples, ...rest] = x.shape;
@@ -179,9 +235,13 @@ const reshape: Generator = (random, x) => {
     [0, rest[0], -1],
     [-1, rest[0], count(rest) / rest[0]],
     [0, -1, rest[rest.length - 1]],
+    [0, 0, -1],
+    // No more positions than there may be.
+    [0, ...rest.slice(0, -1).map(() => 0), -1, ...(rest.length < 4 ? [1] : [])],
   ]);
-  const known = shape.slice(1).map((extent) => {
-    const others = shape.slice(1).filter((other) => other !== -1);
+  const given = shape.slice(1).map((extent, i) => (extent === 0 ? rest[i] : extent));
+  const known = given.map((extent) => {
+    const others = given.filter((other) => other !== -1);
     return extent === -1 ? count(rest) / count(others) : extent;
   });
   return { op: "Reshape", constants: [integers(...shape)], results: moved(x, [samples, ...known]) };
@@ -202,11 +262,14 @@ const transpose: Generator = (random, x) => {
 
 /** Of the last axis. */
 const product: Generator = (random, x, opset) => {
-  const inputs = x.shape[x.shape.length - 1];
   const outputs = random.integer(1, 5);
   const isGemm = x.shape.length === 2 && random.next() < 0.7;
   const isTurned = isGemm && random.next() < 0.5;
-  const weights = constant(isTurned ? [outputs, inputs] : [inputs, outputs], () => real(random));
+  const turnsValue = isGemm && random.next() < 0.4;
+  const rows = turnsValue ? [x.shape[1]] : x.shape.slice(0, -1);
+  const inputs = turnsValue ? x.shape[0] : x.shape[x.shape.length - 1];
+  const front = list(isGemm || random.next() < 0.6 ? 0 : random.integer(1, 2), () => 1);
+  const weights = constant(isTurned ? [outputs, inputs] : [...front, inputs, outputs], () => real(random));
   const shapes = [[outputs], [1, outputs], [1], []];
   const bias = isGemm && (opset < 11 || random.next() < 0.7) ? [constant(random.pick(shapes), () => real(random))] : [];
   const [alpha, beta] = isGemm && random.next() < 0.3 ? [real(random), real(random)] : [1, 1];
@@ -215,11 +278,16 @@ const product: Generator = (random, x, opset) => {
     op: isGemm ? "Gemm" : "MatMul",
     attributes: {
       ...(isTurned && { transB: 1 }),
+      ...(turnsValue && { transA: 1 }),
       ...(alpha !== 1 && { alpha: { float: alpha }, beta: { float: beta } }),
     },
     constants: [weights, ...bias],
     results: [
-      { shape: [...x.shape.slice(0, -1), outputs], most, error: inputs * x.error + (inputs + 4) * UNIT * most },
+      {
+        shape: [...front.slice(0, Math.max(0, front.length + 1 - rows.length)), ...rows, outputs],
+        most,
+        error: inputs * x.error + (inputs + 4) * UNIT * most,
+      },
     ],
   };
 };
@@ -232,6 +300,7 @@ export const MOVES: readonly Generator[] = [
   pad,
   resize,
   resize,
+  resizeByAspect,
   depthToSpace,
   reduceMean,
   flatten,
