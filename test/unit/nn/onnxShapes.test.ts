@@ -83,7 +83,7 @@ describe("an operator", () => {
       [1, 1, 4],
       [1, 10, 102, 20],
     ],
-    // ONNX Runtime's results of i * i - 3.
+    // ONNX Runtime's results of i * i - 3; those that keep the aspect by hand.
     [
       "Resize of one axis",
       resized({ axes: [-1] }, floats(2)),
