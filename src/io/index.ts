@@ -14,5 +14,5 @@ export { type NpzOptions, type NpzTensors, readNpy, readNpz, streamNpz } from ".
 export { readSafetensors, type SafeTensors, streamSafetensors, writeSafetensors } from "./safetensors.js";
 export { floatTensor, floatValues, type SafeDType, type SafeTensor } from "./safeTensor.js";
 export { readOnnx } from "./onnx/readOnnx.js";
-export { readLayersModel } from "./tfjs/layersModel.js";
+export { readLayersModel, readLayersStructure } from "./tfjs/layersModel.js";
 export type { ShardSource } from "./tfjs/manifest.js";

@@ -30,6 +30,31 @@ const MOST_JSON_BYTES = 64 * 2 ** 20;
  *   and what is
  */
 export async function readLayersModel(source: ByteSource, shard: ShardSource, file = "model.json"): Promise<Graph> {
+  return await readModel(source, shard, file);
+}
+
+/**
+ * The same network before the files of its weights have come, with zeros in their place: kernels can be compiled for it meanwhile, and the
+ * network with its weights finds them there.
+ *
+ * ```ts
+ * const json = await file("model.json");
+ * const loading = readLayersModel(json, (path) => file(path));
+ * const early = loadModel(engine, await readLayersStructure(json)); // of webgpu-conv/nn
+ * (await early.compile([1, 128, 128, 3])).dispose();
+ * disposeModule(early);
+ * const model = loadModel(engine, await loading);
+ * ```
+ *
+ * @param source model.json
+ * @param file what messages call it
+ * @throws FileError as {@link readLayersModel}, and where the weights would take more than 1 GiB
+ */
+export async function readLayersStructure(source: ByteSource, file = "model.json"): Promise<Graph> {
+  return await readModel(source, undefined, file);
+}
+
+async function readModel(source: ByteSource, shard: ShardSource | undefined, file: string): Promise<Graph> {
   const place = new Place(file);
   const json = await readJson(source, file);
   if (!isRecord(json))

@@ -9,6 +9,9 @@ import { fieldOf, isIntegers, isNumber, isRecord, isText, listField, type Place 
 /** Gives a file that a manifest names, as it stands beside the model: "group1-shard1of1.bin". */
 export type ShardSource = (path: string) => ByteSource | Promise<ByteSource>;
 
+/** What weights of zeros may take in all: nothing has come that would justify more. */
+const MOST_ZEROS = 2 ** 30;
+
 /** How values are stored. */
 interface Stored {
   readonly bytes: number;
@@ -38,19 +41,22 @@ function quantised(bytes: 1 | 2, scale: number, min: number): Stored {
 /**
  * Reads the weights that a manifest lists: float32, or stored as float16, uint8 or uint16. Memory is taken for bytes that have come.
  *
+ * @param shard undefined where all stored numbers are to be zeros, of up to 1 GiB
  * @throws FileError for a manifest that is none, other types, and for files that end early or go on
  */
 export async function readManifest(
   manifest: unknown,
-  shard: ShardSource,
+  shard: ShardSource | undefined,
   place: Place,
 ): Promise<Map<string, SafeTensor>> {
   const weights = new Map<string, SafeTensor>();
+  const zeros = new Zeros(place);
   if (!Array.isArray(manifest)) throw place.error(`weightsManifest is ${show(manifest)}; expected a list of groups`);
   for (const group of manifest as unknown[]) {
     if (!isRecord(group))
       throw place.error(`a group of weightsManifest is ${show(group)}; expected { paths, weights }`);
-    const files = new Shards(listField(group, "paths", isText, place), shard, place);
+    const paths = listField(group, "paths", isText, place);
+    const files: Stores = shard ? new Shards(paths, shard, place) : zeros;
     try {
       for (const entry of listField(group, "weights", isRecord, place)) {
         const name = fieldOf(entry, "name", isText, place);
@@ -68,7 +74,7 @@ export async function readManifest(
 async function readWeight(
   name: string,
   entry: Readonly<Record<string, unknown>>,
-  files: Shards,
+  files: Stores,
   place: Place,
 ): Promise<SafeTensor> {
   const own = place.within(`weight ${show(name)}`);
@@ -95,8 +101,43 @@ function storedAs(entry: Readonly<Record<string, unknown>>, place: Place): Store
   return quantised(kind === "uint8" ? 1 : 2, scale, min);
 }
 
+/** Where stored numbers come from, one after the other. */
+interface Stores {
+  /** The next bytes, in memory of their own. */
+  take(count: number, name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Throws where there is more than was taken. */
+  requireEnd(): Promise<void>;
+  close(): Promise<void>;
+}
+
+class Zeros implements Stores {
+  readonly #place: Place;
+  #taken = 0;
+
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  take(count: number, name: string): Promise<Uint8Array<ArrayBuffer>> {
+    this.#taken += count;
+    if (this.#taken > MOST_ZEROS)
+      throw this.#place.error(
+        `weightsManifest lists ${grouped(this.#taken)} bytes up to ${show(name)}; expected at most ${grouped(MOST_ZEROS)} where no file has come`,
+      );
+    return Promise.resolve(new Uint8Array(count));
+  }
+
+  requireEnd(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
 /** The bytes of a group's files, one file after the other. */
-class Shards {
+class Shards implements Stores {
   readonly #paths: readonly string[];
   readonly #source: ShardSource;
   readonly #place: Place;
@@ -109,7 +150,7 @@ class Shards {
     this.#place = place;
   }
 
-  /** The next bytes, in memory of their own. A tensor may begin in one file and end in the next. */
+  /** A tensor may begin in one file and end in the next. */
   async take(count: number, name: string): Promise<Uint8Array<ArrayBuffer>> {
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     let length = 0;
@@ -127,7 +168,6 @@ class Shards {
     return pieces.length === 1 ? pieces[0] : join(pieces, length);
   }
 
-  /** Throws where there is more than was taken. */
   async requireEnd(): Promise<void> {
     for (;;) {
       const reader = this.#reader ?? (this.#opened < this.#paths.length ? await this.#open() : undefined);

@@ -1,5 +1,5 @@
 /** Networks from files of TensorFlow.js: what is fused; training; errors. */
-import { readLayersModel } from "webgpu-conv/io";
+import { readLayersModel, readLayersStructure } from "webgpu-conv/io";
 import {
   disposeModule,
   explainNetwork,
@@ -12,6 +12,7 @@ import {
   Tape,
 } from "webgpu-conv/nn";
 import { describe, expect } from "vitest";
+import { brokenEngine } from "../../support/brokenEngine.js";
 import { gpuTest } from "../../support/gpuTest.js";
 import {
   added,
@@ -76,6 +77,25 @@ describe("a network", () => {
       }
     },
   );
+
+  gpuTest("finds its kernels compiled by its structure, which needs no weights", async ({ engine: shared }) => {
+    const keras = block();
+    using broken = await brokenEngine(shared, (code) => code);
+    const { engine, compiled } = broken;
+    const structure = await readLayersStructure(textBytes(keras.json(["out"])));
+    const early = loadModel(engine, structure);
+    (await early.compile([1, 9, 7, 3])).dispose();
+    disposeModule(early);
+    expect(engine.memory().liveTensors).toBe(0);
+    const before = compiled.length;
+    expect(before).toBeGreaterThan(0);
+    const model = await load(engine, keras, ["out"]);
+    const pass = await model.compile([1, 9, 7, 3]);
+    const x = randomVolume(12, 9, 7, 3);
+    const { out } = await pass.run({ in: x.values });
+    expectClose(await out.data(), blockOf(keras, x));
+    expect(compiled.length).toBe(before);
+  });
 
   gpuTest("adds of another shape than the result's are not part of the pass", async ({ bare: engine }) => {
     const x = randomVolume(13, 4, 5, 3);

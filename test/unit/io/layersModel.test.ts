@@ -1,6 +1,6 @@
 /** Layers models of TensorFlow.js: what is read, in which order and layout, and what is wrong with others. */
 import { describe, expect, test } from "vitest";
-import { FileError, floatValues, type Graph, readLayersModel } from "webgpu-conv/io";
+import { FileError, floatValues, type Graph, readLayersModel, readLayersStructure } from "webgpu-conv/io";
 import { toHalfBits } from "../../../src/base/half.js";
 import { Random } from "../../support/data.js";
 import { KerasModel, shardsOf, textBytes } from "../../support/io/kerasModel.js";
@@ -52,6 +52,24 @@ describe("a model", () => {
       Promise.resolve(new Blob([shardsOf(bytes)(path).slice()])),
     );
     expect(inPieces.weights).toEqual(whole.weights);
+  });
+
+  test("has a structure without its weights: the same but for zeros, and no more of them than 1 GiB", async () => {
+    const keras = model();
+    const whole = await read(keras.json(["sum"]), keras.bytes());
+    const structure = await readLayersStructure(textBytes(keras.json(["sum"])));
+    expect({ ...structure, weights: [] }).toEqual({ ...whole, weights: [] });
+    const shapes = ({ weights }: Graph) => [...weights].map(([name, { shape }]) => [name, shape]);
+    expect(shapes(structure)).toEqual(shapes(whole));
+    for (const weight of structure.weights.values()) expect(new Set(floatValues(weight))).toEqual(new Set([0]));
+    const json = keras.json(["sum"]) as { weightsManifest: { weights: { name: string; shape: number[] }[] }[] };
+    const [group] = json.weightsManifest;
+    group.weights[0] = { ...group.weights[0], shape: [2 ** 20, 2 ** 20] };
+    const large = readLayersStructure(textBytes(json), "large.json");
+    await expect(large).rejects.toThrow(FileError);
+    await expect(large).rejects.toThrow(
+      'large.json: weightsManifest lists 4,398,046,511,104 bytes up to "c/kernel"; expected at most 1,073,741,824',
+    );
   });
 
   test("may be a sequence", async () => {
