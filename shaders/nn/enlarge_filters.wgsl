@@ -1,5 +1,5 @@
-// Filters that do at once what filters do after each position was repeated `factor` times along an axis: the transposed ones,
-// of which those of a repeated position are summed.
+// Filters that do at once what filters do after each position was repeated `factor` times along an axis: the transposed
+// ones, of which those of a repeated position are summed.
 //
 //   enlarged[i, o, a] = sum over taps t with 0 <= a - (kernel - 1 - t) * dilation < factor of filters[o, i, t]
 //

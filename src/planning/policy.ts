@@ -56,10 +56,11 @@ export interface DevicePolicy {
   readonly gemmFewestChannels: number;
   /**
    * Bytes of Winograd's scratch memory that hold some tiles at a time, with their filters: what stays in the last cache, where that
-   * holds 32 MiB; elsewhere twice that, since kernels then start half as often. Software devices gain nothing from a cache, and start
-   * kernels at little cost: they save memory. [33, 50]
+   * holds 32 MiB; elsewhere twice that, since kernels then start half as often. Software devices gain nothing from a cache. [33]
    */
   readonly winogradScratchBytes: number;
+  /** Of these, what tiles of a forward pass or an input gradient hold: software devices start kernels at little cost, and save memory. [50] */
+  readonly winogradTileBytes: number;
   /** Input and output channels of a group below which Winograd's transforms cost more than its products save. [3] */
   readonly winogradFewestChannels: number;
   /** Tiles of the batch below which transforming filters costs more than Winograd's products save. [3] */
@@ -99,6 +100,7 @@ export interface DevicePolicy {
 /** Every GPU. */
 const GPU: Omit<DevicePolicy, "busyThreads" | "device" | "threadRegisters" | "winogradScratchBytes"> = {
   name: "a GPU",
+  winogradTileBytes: Infinity,
   busyGradientWorkgroups: 512,
   busyResultWorkgroups: 256,
   busyTileWorkgroups: 256,
@@ -157,7 +159,8 @@ const SOFTWARE: DevicePolicy = {
   name: "software",
   device: DEVICES.software,
   threadRegisters: Infinity,
-  winogradScratchBytes: 2 ** 24,
+  winogradScratchBytes: 2 ** 26,
+  winogradTileBytes: 2 ** 24,
   busyThreads: DEVICES.software.fillThreads,
   busyGradientWorkgroups: 16,
   busyResultWorkgroups: 4,

@@ -34,6 +34,8 @@ import {
   sum,
   Tape,
 } from "../../../src/nn/index.js";
+import { runOne } from "../../../src/nn/core/operation.js";
+import { enlargeFiltersOperation } from "../../../src/nn/operations/resizing/enlargeFilters.js";
 import type { Tensor } from "../../../src/tensor/tensor.js";
 import type { Recording } from "./recorded.js";
 
@@ -176,6 +178,13 @@ export const NETWORK_CASES: readonly NetworkCase[] = [
     },
   },
   { name: "permute to channels-last", run: both((x) => permute(x, [0, 2, 3, 1]), MAPS) },
+  {
+    name: "filters of a map enlarged 4 times",
+    run({ tensor }) {
+      const filters = { groups: 1, outChannels: 64, inChannels: 64, kernel: [3, 3], dilation: [1, 1], factor: [4, 4] };
+      runOne(enlargeFiltersOperation(filters, "float32"), { weight: tensor([64, 64, 3, 3]) });
+    },
+  },
   { name: "pixelShuffle", run: both((x) => pixelShuffle(x, 2), MAPS) },
   {
     name: "dropout",

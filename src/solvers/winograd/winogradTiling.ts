@@ -152,7 +152,8 @@ function affordableTiles(tiling: Tiling, capabilities: Capabilities): number {
   const most = scratchBudget(capabilities);
   const filters = filterBytes(tiling);
   const partials = tiling.sumsInParts ? Math.max(filters, mostPartialBytes(capabilities)) : 0;
-  return Math.max(most - filters - partials, LEAST_SHARE * most) / tileBytes(tiling);
+  const mostOfTiles = tiling.sumsInParts ? Infinity : policyOf(capabilities).winogradTileBytes;
+  return Math.min(Math.max(most - filters - partials, LEAST_SHARE * most), mostOfTiles) / tileBytes(tiling);
 }
 
 /** Tiles of a chunk. A few more chunks than scratch memory calls for may leave the last one fuller. */
