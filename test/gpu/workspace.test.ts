@@ -65,12 +65,13 @@ describe("operations of a batch", () => {
 
   gpuTest("put workspace into what earlier ones are done with, however large", async ({ engine: shared }) => {
     const device = deviceOf(shared);
-    const peakOf = async (sizes: readonly number[]): Promise<number> => {
+    const peakOf = async (sizes: readonly number[], apart = false): Promise<number> => {
       using engine = await createEngine({ device });
       using w = engine.tensor(smallIntegers(new Random(6), CHANNELS * CHANNELS * 9), [CHANNELS, CHANNELS, 3, 3]);
       for (const size of sizes) {
         using x = engine.tensor(smallIntegers(new Random(5), CHANNELS * size), [1, CHANNELS, 1, size]);
         engine.conv2d(x, w, { padding: 1, solver: { name: "winograd", config: { tile: 2 } } }).dispose();
+        if (apart) await engine.finish();
       }
       await engine.finish();
       const { liveBytes, pooledBytes } = engine.memory();
@@ -82,6 +83,8 @@ describe("operations of a batch", () => {
     const workspace = (size: number): number => 2 * 16 * 4 * CHANNELS * (size / 2);
     expect(largest).toBeGreaterThan(workspace(sizes[0]));
     expect(all - largest).toBeLessThan(workspace(sizes[2]));
+    // Likewise what earlier batches have given back.
+    expect((await peakOf(sizes, true)) - largest).toBeLessThan(workspace(sizes[2]));
   });
 
   gpuTest("leave alone what the host writes at once", async ({ engine: shared }) => {

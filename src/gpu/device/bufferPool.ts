@@ -37,6 +37,18 @@ export function viewOf(pooled: PooledBuffer, offset: number, bytes: number): Poo
   }) as PooledBuffer;
 }
 
+/** Takes a buffer of that size, or else the smallest of those up to `most` that holds it; undefined where there is none. */
+export function takeSmallest(
+  free: ReadonlyMap<number, PooledBuffer[]>,
+  bytes: number,
+  most = bytes,
+): PooledBuffer | undefined {
+  const exact = free.get(bytes)?.pop();
+  if (exact || most <= bytes) return exact;
+  const larger = [...free].filter(([size, { length }]) => length > 0 && size > bytes && size <= most);
+  return free.get(Math.min(...larger.map(([size]) => size)))?.pop();
+}
+
 export class BufferPool {
   readonly allocator: Allocator;
   readonly #device: GPUDevice;
@@ -70,13 +82,16 @@ export class BufferPool {
     return Math.min(sizeClass(bytes), Math.max(bytes, this.#device.limits.maxStorageBufferBindingSize));
   }
 
-  /** @throws DeviceError where the device refuses at once. A later refusal is the buffer's `error`. */
-  acquire(bytes: number): PooledBuffer {
+  /**
+   * @param most bytes that the buffer may have, where a larger one waits; those of its class when absent
+   * @throws DeviceError where the device refuses at once. A later refusal is the buffer's `error`.
+   */
+  acquire(bytes: number, most?: number): PooledBuffer {
     const classBytes = this.classBytes(bytes);
-    const waiting = this.#free.get(classBytes)?.pop();
+    const waiting = takeSmallest(this.#free, classBytes, most);
     if (waiting) {
-      this.#liveBytes += classBytes;
-      this.#pooledBytes -= classBytes;
+      this.#liveBytes += waiting.bytes;
+      this.#pooledBytes -= waiting.bytes;
       return waiting;
     }
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;

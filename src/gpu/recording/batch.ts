@@ -2,7 +2,7 @@
 import type { DeviceError } from "../../base/errors.js";
 import type { NamedTensor, ScratchName } from "../../planning/solver.js";
 import type { Allocation } from "../device/allocation.js";
-import type { BufferPool, PooledBuffer } from "../device/bufferPool.js";
+import { type BufferPool, type PooledBuffer, takeSmallest } from "../device/bufferPool.js";
 import type { PipelineEntry } from "../pipelines/pipelineCache.js";
 import type { RecordedDispatch } from "../pipelines/prepared.js";
 import type { Trial } from "../pipelines/trial.js";
@@ -99,13 +99,8 @@ export class Batch {
   }
 
   /** A kept buffer of that size, or else the smallest of those up to `most` that holds it; undefined where there is none. */
-  takeSpare(bytes: number, most = bytes): PooledBuffer | undefined {
-    let size = bytes;
-    if (!this.spare.get(bytes)?.length && most > bytes) {
-      const larger = [...this.spare].filter(([other, { length }]) => length > 0 && other > bytes && other <= most);
-      size = Math.min(...larger.map(([other]) => other));
-    }
-    const pooled = this.spare.get(size)?.pop();
+  takeSpare(bytes: number, most?: number): PooledBuffer | undefined {
+    const pooled = takeSmallest(this.spare, bytes, most);
     if (pooled) this.releasedBytes -= pooled.bytes;
     return pooled;
   }

@@ -45,12 +45,12 @@ export class DeviceMemory {
     return makeStorage(this.acquire(bytesOfValues(product(shape), dtype), writer), dtype, shape);
   }
 
-  /** @param most bytes that the buffer may have, where a larger one of the batch is free; those of its class when absent */
+  /** @param most bytes that the buffer may have, where a larger one is free; those of its class when absent */
   acquire(bytes: number, writer: Writer, most?: number): PooledBuffer {
     const { poison } = this.#options;
     // The host poisons at once, so it must not get memory that recorded work still uses.
     const spare = writer === "device" && !poison ? this.#takeSpare(this.#pool.classBytes(bytes), most) : undefined;
-    const pooled = spare ?? this.#pool.acquire(bytes);
+    const pooled = spare ?? this.#pool.acquire(bytes, most);
     if (writer === "device") {
       const { batch } = this.#open;
       batch.acquired.add(pooled);

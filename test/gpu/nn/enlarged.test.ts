@@ -1,6 +1,15 @@
 /** Convolutions of enlarged maps: one transposed convolution of the maps themselves. */
 import type { DType, Engine, Tensor } from "webgpu-conv";
-import { disposeModule, explainNetwork, type LoadedModel, loadModel, mean, parametersOf, Tape } from "webgpu-conv/nn";
+import {
+  disposeModule,
+  explainNetwork,
+  type LoadedModel,
+  loadModel,
+  mean,
+  parametersOf,
+  runTiled,
+  Tape,
+} from "webgpu-conv/nn";
 import { readOnnx } from "webgpu-conv/io";
 import { forward, makeProblem, type Rank } from "webgpu-conv/reference";
 import { describe, expect } from "vitest";
@@ -208,6 +217,31 @@ describe("a convolution of an enlarged map", () => {
         sums.map((value, i) => Math.max(0, value + more[i])),
       );
       y.dispose();
+    }
+    disposeModule(model);
+  });
+
+  gpuTest("has the same bits by tiles", async ({ bare: engine }) => {
+    const spec = modelOf({ ...plain, shape: [1, 3, 23, 19], factor: [4, 4] });
+    const first = { op: "Conv", inputs: ["x", "v"], outputs: ["features"], attributes: { pads: [1, 1, 1, 1] } };
+    const [resize, ...others] = spec.nodes;
+    const model = await load(engine, {
+      ...spec,
+      nodes: [first, { ...resize, inputs: ["features", "", "scales"] }, ...others],
+      initialisers: { ...spec.initialisers, v: { shape: [3, 3, 3, 3], data: valuesOf(81, 5) } },
+    });
+    const shape = [3, 23, 19];
+    const values = valuesOf(count(shape), 1);
+    using input = engine.tensor(values, [1, ...shape]);
+    using whole = model.forward(input);
+    for (const tile of [
+      [20, 12],
+      [8, 76],
+      [36, 36],
+    ]) {
+      const tiled = await runTiled(model, { shape, values }, { tile });
+      expect(tiled.tiles).toBeGreaterThan(1);
+      expect([...(tiled.values ?? [])]).toEqual([...(await whole.data())]);
     }
     disposeModule(model);
   });
