@@ -1,15 +1,7 @@
 /** Runs every solver of every pass of a layer, and compares with float64. */
 import { ConvError, type ConvOptions, type DType, type Engine, type Tensor } from "webgpu-conv";
-import {
-  type ConvProblem,
-  errorBound,
-  longestChain,
-  makeProblem,
-  type PassOperands,
-  referencePass,
-  termsOf,
-  winogradErrorBound,
-} from "webgpu-conv/reference";
+import { longestChain, makeProblem, referencePass, termsOf } from "webgpu-conv/reference";
+import { passBound } from "../benchmark/passBound.js";
 import { randomValues } from "../benchmark/random.js";
 import { type Errors, errorsOf } from "./errors.js";
 import type { AccuracyLayer } from "./layers.js";
@@ -62,7 +54,7 @@ export async function measureLayer(engine: Engine, layer: AccuracyLayer, tell: (
       for (const solver of solversOf(engine, layer, pass)) {
         const actual = await runPass(engine, pass, layer, { x, w, dy }, solver);
         if (actual === undefined) continue;
-        const errors = errorsOf(actual, exact, boundOf(problem, pass, values, solver), dtype);
+        const errors = errorsOf(actual, exact, passBound(problem, pass, values, solver), dtype);
         rows.push({ ...common, chain: longestChain(common.terms), solver: nameOf(solver), errors });
       }
     }
@@ -76,9 +68,6 @@ type Choice = NonNullable<ConvOptions["solver"]>;
 const nameOf = (choice: Choice): string =>
   typeof choice === "string" ? choice : `${choice.name}, tiles of ${String(choice.config?.tile)}`;
 
-const tileOf = (choice: Choice): 2 | 4 | undefined =>
-  typeof choice === "string" ? undefined : choice.config?.tile === 2 ? 2 : 4;
-
 /** Every solver of a pass by its default, and Winograd's tiles all. */
 function solversOf(engine: Engine, { input, weight, options }: AccuracyLayer, pass: Pass): Choice[] {
   const { solver, refused } = engine.explain(PASSES[pass], { input, weight }, options);
@@ -86,11 +75,6 @@ function solversOf(engine: Engine, { input, weight, options }: AccuracyLayer, pa
   return names.flatMap((name): Choice[] =>
     name === "winograd" ? [2, 4].map((tile) => ({ name, config: { tile } })) : [name],
   );
-}
-
-function boundOf(problem: ConvProblem, pass: Pass, operands: PassOperands, solver: Choice): Float64Array {
-  const tile = tileOf(solver);
-  return tile === undefined ? errorBound(problem, pass, operands) : winogradErrorBound(problem, pass, operands, tile);
 }
 
 /** The result, or undefined where the solver does not take it. */

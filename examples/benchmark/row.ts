@@ -1,8 +1,9 @@
 /** One row of the benchmark: a pass of a layer, verified and timed. */
 import type { Engine, SolverChoice, Timing } from "webgpu-conv";
-import { compare, errorBound, referencePass } from "webgpu-conv/reference";
+import { compare, referencePass } from "webgpu-conv/reference";
 import type { Ceilings } from "./ceilings.js";
 import type { LayerRun } from "./layerRun.js";
+import { passBound } from "./passBound.js";
 import type { Pass } from "./passes.js";
 import { measure, type Measurement } from "./measure.js";
 import { makeRow, type Row, type Verification } from "./report.js";
@@ -77,12 +78,12 @@ async function timePass(
 }
 
 /** Compares the pass, element by element, with the float64 reference. */
-async function verify(run: LayerRun, pass: Pass, solver: SolverChoice): Promise<Verification> {
+export async function verify(run: LayerRun, pass: Pass, solver: SolverChoice): Promise<Verification> {
   const { problem, operands } = run;
   const result = run.record(pass, solver);
   const actual = await result.data().finally(() => result.dispose());
   const { values, milliseconds } = timeReference(() => referencePass(problem, pass, operands));
-  const comparison = compare(actual, values, errorBound(problem, pass, operands));
+  const comparison = compare(actual, values, passBound(problem, pass, operands, solver));
   return { ...comparison, referenceMs: milliseconds };
 }
 

@@ -30,7 +30,8 @@ const COLUMNS: readonly Column[] = [
 const LEGEND = [
   "GPU ms: median of the samples, ± half their range. CPU ms: one float64 reference pass on one core.",
   "of FMA, of copy: shares of the measured ceilings. max error: the largest of all elements; bound and error/bound:",
-  "of the element that comes closest to its bound, roundings * 2^-24 * sum|products|. An element beyond its bound fails.",
+  "of the element that comes closest to its bound, roundings * 2^-24 * sum|products|, of Winograd's those of its",
+  "transforms. An element beyond its bound fails.",
 ];
 const EXTRAPOLATED =
   "~: the reference ran, and the result was compared, at a smaller size (the same solver); its time is scaled up.";
