@@ -221,6 +221,19 @@ describe("a convolution of an enlarged map", () => {
     disposeModule(model);
   });
 
+  gpuTest("goes by weights as they are in a pass that was recorded, too", async ({ bare: engine }) => {
+    const model = await load(engine, modelOf(plain));
+    const pass = await model.compile(plain.shape);
+    for (const seed of [2, 9, 9, 2]) {
+      const w = valuesOf(count(plain.weight), seed);
+      await engine.write(parametersOf(model)["sum.weight"], w);
+      const { y } = await pass.run({ x });
+      expectNear(await y.data(), expectedOf(plain, x, w));
+    }
+    pass.dispose();
+    disposeModule(model);
+  });
+
   gpuTest("has the same bits by tiles", async ({ bare: engine }) => {
     const spec = modelOf({ ...plain, shape: [1, 3, 23, 19], factor: [4, 4] });
     const first = { op: "Conv", inputs: ["x", "v"], outputs: ["features"], attributes: { pads: [1, 1, 1, 1] } };
